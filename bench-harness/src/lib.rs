@@ -1,0 +1,1 @@
+//! Criterion benches of the pure stages; see `benches/`.

@@ -1,0 +1,50 @@
+//! Every bound that is not a setting. Settings have their defaults here too, so that one page shows them all.
+//!
+//! Invariant: the relations between bounds are checked when this file is compiled.
+
+/// First buffer of a client connection: it takes the head and the body of an ordinary chat request.
+pub const CLIENT_BUFFER_BYTES: usize = 4 * 1024;
+/// First buffer of an upstream answer; it grows to [`BULK_BUFFER_BYTES`] when answers fill it.
+pub const UPSTREAM_BUFFER_BYTES: usize = 4 * 1024;
+/// Buffer for bulk bodies in either direction.
+pub const BULK_BUFFER_BYTES: usize = 64 * 1024;
+/// Largest piece of a request body held in one allocation.
+pub const BODY_SEGMENT_BYTES: usize = 256 * 1024;
+
+/// Largest request or response head, in bytes (setting `limits.head_bytes`).
+pub const HEAD_BYTES: usize = 32 * 1024;
+/// Most header fields in a head (setting `limits.headers`).
+pub const HEADERS: usize = 100;
+/// Header slots that the parser has; a setting above this is a complaint.
+pub const HEADER_SLOTS: usize = 128;
+/// Longest request target, in bytes.
+pub const TARGET_BYTES: usize = 8 * 1024;
+/// Longest chunk extension that is skipped, in bytes.
+pub const CHUNK_EXTENSION_BYTES: usize = 256;
+/// Largest trailer section, in bytes.
+pub const TRAILER_BYTES: usize = 8 * 1024;
+/// Largest request body (setting `limits.body_bytes`).
+pub const BODY_BYTES: u64 = 64 * 1024 * 1024;
+/// Request bodies held at once by one shard (setting `limits.buffered_bytes`); beyond it requests are shed with 503.
+pub const BUFFERED_BYTES: u64 = 1024 * 1024 * 1024;
+/// Deepest nesting of a JSON body.
+pub const JSON_DEPTH: usize = 128;
+/// Longest model name a client may send, in bytes.
+pub const MODEL_NAME_BYTES: usize = 256;
+/// Longest key a client may present, in bytes.
+pub const KEY_BYTES: usize = 16 * 1024;
+/// A stream event is held back until it is whole; one that is longer than this passes piece by piece.
+pub const EVENT_HOLD_BYTES: usize = 64 * 1024;
+/// An upstream's error body is read up to here (it is scrubbed before it is passed on).
+pub const ERROR_BODY_BYTES: usize = 64 * 1024;
+/// Records that wait in one shard's ring for the log core.
+pub const RECORD_RING_SLOTS: usize = 8 * 1024;
+/// Answers to `Expect: 100-continue` and other 1xx heads that an upstream may send before its real one.
+pub const INTERIM_HEADS: usize = 8;
+
+const _: () = assert!(CLIENT_BUFFER_BYTES <= HEAD_BYTES);
+const _: () = assert!(HEADERS <= HEADER_SLOTS);
+const _: () = assert!(TARGET_BYTES <= HEAD_BYTES);
+const _: () = assert!(UPSTREAM_BUFFER_BYTES <= BULK_BUFFER_BYTES);
+const _: () = assert!(EVENT_HOLD_BYTES <= BULK_BUFFER_BYTES);
+const _: () = assert!(BODY_SEGMENT_BYTES as u64 <= BODY_BYTES);

@@ -1,0 +1,128 @@
+//! The paths that clients call, as data.
+//!
+//! Invariant: a path is matched byte for byte. What is not in the table does not exist, so no spelling of a
+//! path (`//v1`, `/v1/../`, `%2f`, `;x`) can mean one thing to the access check and another to an upstream.
+
+/// What a client asks for. The order is the order of [`Endpoint::ALL`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
+#[repr(u8)]
+pub enum Endpoint {
+    ChatCompletions,
+    Completions,
+    Embeddings,
+    Responses,
+    Rerank,
+    Moderations,
+    ImageGenerations,
+    ImageEdits,
+    ImageVariations,
+    AudioSpeech,
+    AudioTranscriptions,
+    AudioTranslations,
+    /// `GET /v1/models`
+    Models,
+    /// `GET /v1/models/{id}`
+    Model,
+    /// Any other path: only in records of refused requests.
+    Unknown,
+}
+
+/// Shape of a request's body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BodyKind {
+    None,
+    Json,
+    Multipart,
+    JsonOrMultipart,
+}
+
+/// How a stream of this endpoint ends and fails.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StreamStyle {
+    /// `data:` lines only, ended by `data: [DONE]`; usage in a last chunk with empty `choices`, if asked for.
+    OpenAiChunks,
+    /// Named events, ended by `response.completed`, `.incomplete` or `.failed`; usage always inside that event.
+    OpenAiEvents,
+}
+
+/// One row of the endpoint table.
+pub struct EndpointRow {
+    /// Path at the gateway, e.g. `/v1/chat/completions`.
+    pub path: &'static str,
+    /// Path below a provider's `base_url`, e.g. `/chat/completions`.
+    pub upstream_path: &'static str,
+    pub method: &'static str,
+    pub body: BodyKind,
+    pub stream: StreamStyle,
+    /// `gen_ai.operation.name` of the OpenTelemetry conventions.
+    pub operation: &'static str,
+}
+
+impl Endpoint {
+    pub const ALL: [Endpoint; 15] = [
+        Endpoint::ChatCompletions,
+        Endpoint::Completions,
+        Endpoint::Embeddings,
+        Endpoint::Responses,
+        Endpoint::Rerank,
+        Endpoint::Moderations,
+        Endpoint::ImageGenerations,
+        Endpoint::ImageEdits,
+        Endpoint::ImageVariations,
+        Endpoint::AudioSpeech,
+        Endpoint::AudioTranscriptions,
+        Endpoint::AudioTranslations,
+        Endpoint::Models,
+        Endpoint::Model,
+        Endpoint::Unknown,
+    ];
+
+    pub const fn row(self) -> &'static EndpointRow {
+        use BodyKind as B;
+        use StreamStyle as S;
+        macro_rules! row {
+            ($path:literal $method:literal $body:expr, $stream:expr, $operation:literal) => {
+                &EndpointRow {
+                    path: concat!("/v1", $path),
+                    upstream_path: $path,
+                    method: $method,
+                    body: $body,
+                    stream: $stream,
+                    operation: $operation,
+                }
+            };
+        }
+        match self {
+            Endpoint::ChatCompletions => row!("/chat/completions" "POST" B::Json, S::OpenAiChunks, "chat"),
+            Endpoint::Completions => row!("/completions" "POST" B::Json, S::OpenAiChunks, "text_completion"),
+            Endpoint::Embeddings => row!("/embeddings" "POST" B::Json, S::OpenAiChunks, "embeddings"),
+            Endpoint::Responses => row!("/responses" "POST" B::Json, S::OpenAiEvents, "chat"),
+            Endpoint::Rerank => row!("/rerank" "POST" B::Json, S::OpenAiChunks, "rerank"),
+            Endpoint::Moderations => row!("/moderations" "POST" B::Json, S::OpenAiChunks, "moderation"),
+            Endpoint::ImageGenerations => {
+                row!("/images/generations" "POST" B::Json, S::OpenAiEvents, "image_generation")
+            }
+            Endpoint::ImageEdits => {
+                row!("/images/edits" "POST" B::JsonOrMultipart, S::OpenAiEvents, "image_edit")
+            }
+            Endpoint::ImageVariations => {
+                row!("/images/variations" "POST" B::Multipart, S::OpenAiEvents, "image_variation")
+            }
+            Endpoint::AudioSpeech => row!("/audio/speech" "POST" B::Json, S::OpenAiEvents, "speech"),
+            Endpoint::AudioTranscriptions => {
+                row!("/audio/transcriptions" "POST" B::Multipart, S::OpenAiEvents, "transcription")
+            }
+            Endpoint::AudioTranslations => {
+                row!("/audio/translations" "POST" B::Multipart, S::OpenAiEvents, "translation")
+            }
+            Endpoint::Models => row!("/models" "GET" B::None, S::OpenAiChunks, "list_models"),
+            Endpoint::Model => row!("/models/{id}" "GET" B::None, S::OpenAiChunks, "retrieve_model"),
+            Endpoint::Unknown => row!("" "" B::None, S::OpenAiChunks, "unknown"),
+        }
+    }
+
+    /// The endpoint of this number, as `endpoint as u8` gave it.
+    pub fn from_number(number: u8) -> Self {
+        Self::ALL.get(number as usize).copied().unwrap_or(Endpoint::Unknown)
+    }
+}

@@ -1,0 +1,12 @@
+//! FLOOR 2: the only things that cross a thread.
+//!
+//! Gives the `Snapshot` (down: configuration, immutable), the `Record` (up: one per exchange, fixed size) and
+//! the `Meters` (up: a shard's histograms, about once a second).
+//!
+//! Invariant: nothing here is changed after it was sent, and nothing here refers to what only one thread has.
+
+pub mod endpoint;
+pub mod meters;
+pub mod names;
+pub mod record;
+pub mod snapshot;

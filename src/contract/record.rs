@@ -1,0 +1,60 @@
+//! What is known about one exchange when it is over: a value of fixed size, sent up through the shard's ring.
+//!
+//! Invariant: every request that was parsed far enough to have a head gives exactly one `Record`. It holds no
+//! key, no prompt and no answer.
+
+use crate::base::fault::FaultKind;
+use crate::base::ids::{NameId, RequestId};
+use crate::base::text::Text;
+use crate::contract::endpoint::Endpoint;
+use std::net::SocketAddr;
+
+/// Tokens in disjoint classes' sums, as providers of OpenAI's format count them: input includes cached input,
+/// output includes reasoning. `None`-like zeros are told apart by [`Record::usage_known`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub input: u64,
+    pub cached_input: u64,
+    pub cache_write: u64,
+    pub output: u64,
+    pub reasoning: u64,
+}
+
+/// One finished exchange.
+#[derive(Clone, Debug)]
+pub struct Record {
+    pub id: RequestId,
+    pub shard: u16,
+    /// Wall time at which the head was complete, microseconds since 1970.
+    pub started_unix_us: u64,
+    pub endpoint: Endpoint,
+    /// Status sent to the client; 0 if nothing was sent.
+    pub status: u16,
+    /// Status that the provider sent; 0 if it sent none.
+    pub upstream_status: u16,
+    pub fault: Option<FaultKind>,
+    pub streamed: bool,
+    pub usage_known: bool,
+    pub attempts: u8,
+    pub key: NameId,
+    pub group: NameId,
+    /// Catalog name (for a wildcard, the pattern): bounded, fit for a metric label.
+    pub model: NameId,
+    pub provider: NameId,
+    /// The model as the client wrote it, cut to fit.
+    pub asked: Text<96>,
+    pub user_agent: Text<64>,
+    pub client: Option<SocketAddr>,
+    pub usage: Usage,
+    pub request_bytes: u64,
+    pub response_bytes: u64,
+    /// Gateway's own time on the way in: request complete at the gateway to handed to the upstream socket, us.
+    pub overhead_in_us: u32,
+    /// Gateway's own time on the way back: first upstream bytes read to handed to the client's socket, us.
+    pub overhead_out_us: u32,
+    /// Request sent to first upstream byte, us; 0 if there was none.
+    pub first_byte_us: u32,
+    /// Head complete to last byte sent, us.
+    pub total_us: u64,
+    pub events: u32,
+}

@@ -1,0 +1,282 @@
+//! The compiled configuration that shards serve by: immutable, shared, found by hash or index.
+//!
+//! Made by `control::config`, published by `control::publish`. An exchange keeps the snapshot that it started
+//! with until it ends.
+//!
+//! Invariant: every index in here points inside its table; every text was checked; no lookup on the request
+//! path is linear in the number of keys or models (wildcard patterns are: one comparison each).
+
+use crate::base::ids::NameId;
+use crate::base::secret::{KeyHash, Secret};
+use arc_swap::ArcSwap;
+use hashbrown::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Everything a shard needs to decide about a request.
+pub struct Snapshot {
+    /// Grows by one with each published configuration.
+    pub version: u64,
+    pub listeners: Vec<Listener>,
+    pub limits: Limits,
+    pub access: Access,
+    pub groups: Vec<Group>,
+    pub keys: Vec<Key>,
+    pub key_by_hash: HashMap<KeyHash, u32>,
+    pub catalog: Catalog,
+    pub providers: Vec<Provider>,
+}
+
+/// Whether a caller must present a key.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    /// `keys` (or another `auth` source) is configured.
+    KeyRequired,
+    /// No auth is configured, which is allowed on loopback addresses only.
+    Open,
+}
+
+/// A client-facing socket. `address` and the number of listeners are fixed until restart; `tls` may change.
+pub struct Listener {
+    pub address: SocketAddr,
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+}
+
+/// Bounds and times that are settings. Times in milliseconds; a time of 0 means "no limit".
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    pub head_bytes: usize,
+    pub headers: usize,
+    pub body_bytes: u64,
+    pub buffered_bytes: u64,
+    /// Most client connections of one shard; one more is closed at once.
+    pub connections: u64,
+    /// Most exchanges in flight in one shard; one more is answered 503.
+    pub exchanges: u64,
+    /// First byte of a head to its end (and TLS handshake).
+    pub head_ms: u64,
+    /// Longest pause inside a request's body.
+    pub body_idle_ms: u64,
+    /// Longest pause between two requests on one connection.
+    pub keep_alive_ms: u64,
+    /// Longest time a client may take to read a piece of its answer.
+    pub write_idle_ms: u64,
+    /// How long an unused upstream connection is kept.
+    pub upstream_idle_ms: u64,
+    /// Most unused upstream connections per shard and provider.
+    pub upstream_idle_connections: usize,
+    pub h2_streams: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        use crate::base::limits as l;
+        Self {
+            head_bytes: l::HEAD_BYTES,
+            headers: l::HEADERS,
+            body_bytes: l::BODY_BYTES,
+            buffered_bytes: l::BUFFERED_BYTES,
+            connections: 20_000,
+            exchanges: 10_000,
+            head_ms: 10_000,
+            body_idle_ms: 30_000,
+            keep_alive_ms: 75_000,
+            write_idle_ms: 60_000,
+            upstream_idle_ms: 30_000,
+            upstream_idle_connections: 512,
+            h2_streams: 128,
+        }
+    }
+}
+
+/// A key, without its secret.
+pub struct Key {
+    pub name: NameId,
+    pub group: u32,
+    /// Seconds since 1970 from which the key is refused.
+    pub expires_unix: Option<u64>,
+}
+
+/// Permissions that keys inherit.
+pub struct Group {
+    pub name: NameId,
+    pub models: Grants,
+}
+
+/// Which catalog names a group may use.
+#[derive(Default)]
+pub struct Grants {
+    pub everything: bool,
+    pub exact: hashbrown::HashSet<Box<str>>,
+    pub patterns: Vec<Pattern>,
+}
+
+impl Grants {
+    /// Whether the name that the client asked for is granted.
+    pub fn allows(&self, asked: &str) -> bool {
+        self.everything || self.exact.contains(asked) || self.patterns.iter().any(|p| p.star(asked).is_some())
+    }
+}
+
+/// A name with one star, such as `openai/*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pattern {
+    pub prefix: Box<str>,
+    pub suffix: Box<str>,
+}
+
+impl Pattern {
+    /// Splits a text at its only star.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (prefix, suffix) = text.split_once('*')?;
+        (!suffix.contains('*')).then(|| Self { prefix: prefix.into(), suffix: suffix.into() })
+    }
+
+    /// What the star stands for in `name`, if the pattern matches. The star matches at least one character.
+    pub fn star<'n>(&self, name: &'n str) -> Option<&'n str> {
+        let star = name.strip_prefix(&*self.prefix)?.strip_suffix(&*self.suffix)?;
+        (!star.is_empty()).then_some(star)
+    }
+}
+
+/// The names that clients use.
+#[derive(Default)]
+pub struct Catalog {
+    pub models: Vec<Model>,
+    pub exact: HashMap<Box<str>, u32>,
+    /// Patterns with their model, the most specific (longest fixed text) first.
+    pub patterns: Vec<(Pattern, u32)>,
+}
+
+impl Catalog {
+    /// The model of this name and what a wildcard's star stood for (empty for an exact name).
+    pub fn find<'n>(&self, name: &'n str) -> Option<(&Model, &'n str)> {
+        if let Some(ix) = self.exact.get(name) {
+            return Some((&self.models[*ix as usize], ""));
+        }
+        self.patterns.iter().find_map(|(p, ix)| p.star(name).map(|star| (&self.models[*ix as usize], star)))
+    }
+}
+
+/// One catalog entry.
+pub struct Model {
+    pub name: NameId,
+    /// The name as text (may hold a star).
+    pub text: Box<str>,
+    /// Best first: by priority, then weight.
+    pub targets: Vec<Target>,
+    pub timeouts: Timeouts,
+    /// The entry as `GET /v1/models` shows it: one complete JSON object, rendered once.
+    pub listing: Box<str>,
+}
+
+/// Where a model's requests may go.
+pub struct Target {
+    /// Index into [`Snapshot::providers`].
+    pub provider: u32,
+    /// Name sent upstream; `*` stands for what the wildcard's star matched.
+    pub model: Box<str>,
+    pub weight: u32,
+    pub priority: u32,
+}
+
+/// Milliseconds; 0 means "no limit".
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    pub connect_ms: u64,
+    pub first_byte_ms: u64,
+    pub idle_ms: u64,
+    pub total_ms: u64,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { connect_ms: 5_000, first_byte_ms: 300_000, idle_ms: 120_000, total_ms: 1_800_000 }
+    }
+}
+
+/// Wire format of a provider.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Format {
+    OpenAi,
+}
+
+/// A place that serves models.
+pub struct Provider {
+    pub name: NameId,
+    pub format: Format,
+    pub origin: Arc<Origin>,
+    /// Path of the base URL without a slash at its end, e.g. `/v1`; may be empty.
+    pub base_path: Box<str>,
+    /// Value of the `host` header: host, and port where it is not the scheme's own.
+    pub host_header: Box<str>,
+    /// Name and value of the header that carries the credential, e.g. `authorization`, `Bearer sk-…`.
+    pub credential: Option<(Box<str>, Secret)>,
+    /// The bare credential, to scrub from what the provider says.
+    pub api_key: Option<Secret>,
+    /// Whether `stream_options.include_usage` may be asked of this provider.
+    pub takes_stream_usage: bool,
+}
+
+/// A network peer: connections to equal origins are interchangeable, also over reloads.
+pub struct Origin {
+    /// Stable number of (scheme, host, port, TLS settings) in this process: the key of the connection pools.
+    pub id: u32,
+    pub host: Box<str>,
+    pub port: u16,
+    pub tls: Option<OriginTls>,
+    /// Filled and refreshed by control's resolver; an IP literal is there from the start.
+    pub addresses: ArcSwap<Addresses>,
+    /// Set by a shard that could not connect or found no address; control resolves again soon.
+    pub wants_resolving: std::sync::atomic::AtomicBool,
+}
+
+/// TLS towards an upstream.
+pub struct OriginTls {
+    pub config: Arc<rustls::ClientConfig>,
+    pub server_name: rustls::pki_types::ServerName<'static>,
+}
+
+/// What is known of an origin's addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Addresses {
+    /// Not resolved yet: the first request asks for it.
+    Unknown,
+    Known(Vec<SocketAddr>),
+    /// Why there are none, for people.
+    Failed(Box<str>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A star matches at least one character, and only between its prefix and suffix.
+    #[test]
+    fn patterns() {
+        let p = Pattern::parse("openai/*").expect("one star");
+        assert_eq!(p.star("openai/gpt"), Some("gpt"));
+        assert_eq!(p.star("openai/"), None);
+        assert_eq!(p.star("open"), None);
+        assert!(Pattern::parse("a*b*").is_none());
+        assert!(Pattern::parse("plain").is_none());
+    }
+
+    /// An exact name wins over every pattern.
+    #[test]
+    fn exact_names_first() {
+        let model = |text: &str| Model {
+            name: NameId(1),
+            text: text.into(),
+            targets: vec![],
+            timeouts: Timeouts::default(),
+            listing: "{}".into(),
+        };
+        let mut catalog = Catalog { models: vec![model("a/*"), model("a/b")], ..Catalog::default() };
+        catalog.patterns.push((Pattern::parse("a/*").expect("one star"), 0));
+        catalog.exact.insert("a/b".into(), 1);
+        assert_eq!(catalog.find("a/b").map(|(m, s)| (&*m.text, s)), Some(("a/b", "")));
+        assert_eq!(catalog.find("a/c").map(|(m, s)| (&*m.text, s)), Some(("a/*", "c")));
+        assert!(catalog.find("b").is_none());
+    }
+}

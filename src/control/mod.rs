@@ -1,0 +1,1 @@
+//! CONTROL PLANE: everything slow, shared or fallible.

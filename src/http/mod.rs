@@ -1,0 +1,1 @@
+//! FLOOR 3: the sans-io HTTP/1.1 codec.

@@ -1,0 +1,1 @@
+//! LOG PLANE: drains the rings of all shards.

@@ -1,0 +1,1 @@
+//! FLOOR 4: sockets, TLS, timers and the runtime seam.

@@ -1,0 +1,1 @@
+//! Client formats: what a request asks for, and how replies and refusals look.

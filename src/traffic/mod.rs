@@ -1,0 +1,3 @@
+//! DATA PLANE: one copy per core, in flow order.
+
+pub mod dialect;
