@@ -1,0 +1,41 @@
+//! How a [`Buf`] is lent to the kernel: reads append to its spare capacity.
+
+#![expect(unsafe_code, reason = "the kernel is told where to write")]
+
+use crate::base::buf::Buf;
+use monoio::buf::{IoBuf, IoBufMut};
+
+/// A buffer while the kernel reads into it or writes out of it.
+pub(super) struct Lent(pub Buf);
+
+// SAFETY: the pointer is into the buffer's heap memory, which stays where it is when `Lent` moves;
+// `bytes_init` bytes behind it are initialised.
+unsafe impl IoBuf for Lent {
+    fn read_ptr(&self) -> *const u8 {
+        self.0.as_ptr()
+    }
+
+    fn bytes_init(&self) -> usize {
+        self.0.len()
+    }
+}
+
+// SAFETY: the pointer is to the spare capacity behind the initialised bytes, `bytes_total` is its exact size,
+// and `set_init` is called with the number of bytes that the kernel wrote there.
+unsafe impl IoBufMut for Lent {
+    fn write_ptr(&mut self) -> *mut u8 {
+        self.0.tail().spare_capacity_mut().as_mut_ptr().cast()
+    }
+
+    fn bytes_total(&mut self) -> usize {
+        self.0.room()
+    }
+
+    unsafe fn set_init(&mut self, pos: usize) {
+        let bytes = self.0.tail();
+        let len = bytes.len() + pos;
+        debug_assert!(len <= bytes.capacity());
+        // SAFETY: the kernel wrote `pos` bytes behind the initialised ones, inside the capacity.
+        unsafe { bytes.set_len(len) };
+    }
+}

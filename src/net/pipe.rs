@@ -1,0 +1,186 @@
+//! An in-memory connection: what one HTTP/2 stream looks like to the code that speaks HTTP/1.1.
+//!
+//! Takes bytes at one end and gives them at the other, with a bounded buffer in each direction.
+//!
+//! Invariant: at most [`PIPE_BYTES`] wait in a direction; a writer beyond that waits; after `cut` both ends see
+//! an error or the end at once.
+
+use crate::base::buf::Buf;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::io;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+/// Bytes that may wait in one direction.
+pub const PIPE_BYTES: usize = 64 * 1024;
+
+#[derive(Default)]
+struct Channel {
+    bytes: RefCell<Buf>,
+    ended: Cell<bool>,
+    cut: Cell<bool>,
+    reader: Cell<Option<Waker>>,
+    writer: Cell<Option<Waker>>,
+}
+
+impl Channel {
+    fn wake(slot: &Cell<Option<Waker>>) {
+        if let Some(waker) = slot.take() {
+            waker.wake();
+        }
+    }
+
+    fn cut(&self) {
+        self.cut.set(true);
+        Self::wake(&self.reader);
+        Self::wake(&self.writer);
+    }
+
+    fn end(&self) {
+        self.ended.set(true);
+        Self::wake(&self.reader);
+    }
+}
+
+/// Ends a pipe from outside.
+pub struct PipeCutter(Rc<Channel>, Rc<Channel>);
+
+impl PipeCutter {
+    pub fn cut(&self) {
+        self.0.cut();
+        self.1.cut();
+    }
+}
+
+/// The end of a pipe that gives bytes.
+pub struct PipeReader(Rc<Channel>);
+
+/// The end of a pipe that takes bytes. Dropping it ends the bytes without saying whether they were all.
+pub struct PipeWriter(Rc<Channel>);
+
+/// A connection's two ends.
+pub fn pair() -> ((PipeReader, PipeWriter), (PipeReader, PipeWriter), PipeCutter) {
+    let (there, back) = (Rc::<Channel>::default(), Rc::<Channel>::default());
+    let near = (PipeReader(back.clone()), PipeWriter(there.clone()));
+    let far = (PipeReader(there.clone()), PipeWriter(back.clone()));
+    (near, far, PipeCutter(there, back))
+}
+
+impl PipeReader {
+    /// Appends what there is to `buf`, waiting for at least one byte; 0 is the end.
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut Buf) -> Poll<io::Result<usize>> {
+        let channel = &self.0;
+        if channel.cut.get() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
+        let mut bytes = channel.bytes.borrow_mut();
+        let n = bytes.len().min(buf.room());
+        if n > 0 {
+            buf.extend(&bytes[..n]);
+            bytes.consume(n);
+            Channel::wake(&channel.writer);
+            return Poll::Ready(Ok(n));
+        }
+        if channel.ended.get() {
+            return Poll::Ready(Ok(0));
+        }
+        channel.reader.set(Some(cx.waker().clone()));
+        Poll::Pending
+    }
+
+    pub async fn read(&mut self, mut buf: Buf) -> (io::Result<usize>, Buf) {
+        let result = poll_fn(|cx| self.poll_read(cx, &mut buf)).await;
+        (result, buf)
+    }
+}
+
+impl PipeWriter {
+    /// Takes as much of `from` as there is room for, waiting for room for at least one byte.
+    pub fn poll_write(&mut self, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        let channel = &self.0;
+        if channel.cut.get() || channel.ended.get() {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        let mut bytes = channel.bytes.borrow_mut();
+        let n = from.len().min(PIPE_BYTES.saturating_sub(bytes.len()));
+        if n > 0 || from.is_empty() {
+            bytes.extend(&from[..n]);
+            Channel::wake(&channel.reader);
+            return Poll::Ready(Ok(n));
+        }
+        channel.writer.set(Some(cx.waker().clone()));
+        Poll::Pending
+    }
+
+    /// Writes slices one after the other.
+    pub async fn write_slices<'s>(&mut self, slices: impl Iterator<Item = &'s [u8]>) -> io::Result<()> {
+        for slice in slices {
+            self.write_all(slice).await?;
+        }
+        Ok(())
+    }
+
+    pub async fn write_all(&mut self, mut from: &[u8]) -> io::Result<()> {
+        while !from.is_empty() {
+            let n = poll_fn(|cx| self.poll_write(cx, from)).await?;
+            from = &from[n..];
+        }
+        Ok(())
+    }
+
+    /// No more bytes will come.
+    pub fn end(&mut self) {
+        self.0.end();
+    }
+
+    /// Whether the other end was dropped or cut.
+    pub fn is_cut(&self) -> bool {
+        self.0.cut.get()
+    }
+}
+
+impl Drop for PipeReader {
+    fn drop(&mut self) {
+        self.0.cut();
+    }
+}
+
+impl Drop for PipeWriter {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::runtime;
+
+    /// Bytes cross in order through the bounded buffer, a dropped writer is the end, a dropped reader an error.
+    #[test]
+    fn bytes_cross_and_ends_are_seen() {
+        runtime::block_on(runtime::Wanted::Epoll, |_| async {
+            let ((_near_reader, mut near_writer), (mut far_reader, _far_writer), _cutter) = pair();
+            let sent: Vec<u8> = (0..PIPE_BYTES * 3).map(|i| i as u8).collect();
+            let copy = sent.clone();
+            runtime::spawn(async move {
+                near_writer.write_all(&copy).await.expect("the reader reads on");
+            });
+            let mut got = Buf::with_capacity(sent.len() + 1);
+            loop {
+                let (n, buf) = far_reader.read(got).await;
+                got = buf;
+                if n.expect("not cut") == 0 {
+                    break;
+                }
+            }
+            assert!(*got == sent[..]);
+
+            let ((_r, mut writer), (reader, _w), _cutter) = pair();
+            drop(reader);
+            assert!(writer.write_all(b"x").await.is_err());
+        })
+        .expect("a runtime");
+    }
+}

@@ -1,0 +1,63 @@
+//! Buffers that wait for their next use, so that a warm request path does not allocate.
+//!
+//! Invariant: bounded; a buffer given back is empty; nothing is attached to an idle connection but the buffer
+//! of its pending read.
+
+use super::gather::Gather;
+use crate::base::buf::Buf;
+use crate::base::limits::{BULK_BUFFER_BYTES, CLIENT_BUFFER_BYTES};
+use std::cell::RefCell;
+
+const SMALL_KEPT: usize = 1024;
+const BULK_KEPT: usize = 64;
+const GATHERS_KEPT: usize = 256;
+
+/// One shard's spare buffers.
+#[derive(Default)]
+pub struct BufferPool {
+    small: RefCell<Vec<Buf>>,
+    bulk: RefCell<Vec<Buf>>,
+    gathers: RefCell<Vec<Gather>>,
+}
+
+impl BufferPool {
+    /// An empty buffer of at least [`CLIENT_BUFFER_BYTES`].
+    pub fn small(&self) -> Buf {
+        self.small.borrow_mut().pop().unwrap_or_else(|| Buf::with_capacity(CLIENT_BUFFER_BYTES))
+    }
+
+    /// An empty buffer of at least [`BULK_BUFFER_BYTES`].
+    pub fn bulk(&self) -> Buf {
+        self.bulk.borrow_mut().pop().unwrap_or_else(|| Buf::with_capacity(BULK_BUFFER_BYTES))
+    }
+
+    /// Takes a buffer back; those of unusual size are freed.
+    pub fn give(&self, mut buf: Buf) {
+        buf.clear();
+        let (list, kept) = match buf.capacity() {
+            CLIENT_BUFFER_BYTES..=8_192 => (&self.small, SMALL_KEPT),
+            BULK_BUFFER_BYTES..=131_072 => (&self.bulk, BULK_KEPT),
+            _ => return,
+        };
+        let mut list = list.borrow_mut();
+        if list.len() < kept {
+            list.push(buf);
+        }
+    }
+
+    /// An empty gather.
+    pub fn gather(&self) -> Gather {
+        self.gathers.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Takes a gather back, and the buffers in it.
+    pub fn give_gather(&self, mut gather: Gather) {
+        for buf in gather.drain() {
+            self.give(buf);
+        }
+        let mut gathers = self.gathers.borrow_mut();
+        if gathers.len() < GATHERS_KEPT {
+            gathers.push(gather);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! The runtime seam: one monoio runtime per thread, on the best driver that the kernel allows.
+//!
+//! Takes a wish (`auto`, `uring`, `epoll`) and a future; gives its result and the driver that runs it.
+//!
+//! Invariant: a panic in one task ends that task alone, and is counted.
+
+use std::any::Any;
+use std::cell::Cell;
+use std::future::Future;
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// Ring size: enough for one operation per direction of a few hundred busy connections per loop turn; more
+/// are submitted in several calls.
+const RING_ENTRIES: u32 = 4096;
+
+/// Which I/O driver the operator wants.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Wanted {
+    /// The ring if the kernel allows it, else epoll.
+    #[default]
+    Auto,
+    Uring,
+    Epoll,
+}
+
+/// Which I/O driver runs, best first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Driver {
+    /// `SINGLE_ISSUER | DEFER_TASKRUN`, Linux 6.1 and later.
+    UringDeferTaskrun,
+    /// `COOP_TASKRUN`, Linux 5.19 and later.
+    UringCoopTaskrun,
+    UringPlain,
+    Epoll,
+}
+
+impl Driver {
+    /// As metrics and `doctor` name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Driver::UringDeferTaskrun => "io_uring_defer_taskrun",
+            Driver::UringCoopTaskrun => "io_uring_coop_taskrun",
+            Driver::UringPlain => "io_uring",
+            Driver::Epoll => "epoll",
+        }
+    }
+
+    fn ring_flags(self) -> io_uring::Builder {
+        let mut builder = io_uring::IoUring::builder();
+        match self {
+            Driver::UringDeferTaskrun => builder.setup_single_issuer().setup_defer_taskrun(),
+            Driver::UringCoopTaskrun => builder.setup_coop_taskrun(),
+            Driver::UringPlain | Driver::Epoll => &mut builder,
+        };
+        builder
+    }
+}
+
+const LADDER: [Driver; 3] = [Driver::UringDeferTaskrun, Driver::UringCoopTaskrun, Driver::UringPlain];
+
+/// The driver that [`block_on`] would use for this wish on this thread.
+///
+/// # Errors
+/// The ring is wanted and the kernel refuses it: with `EPERM` a seccomp profile or `kernel.io_uring_disabled`.
+pub fn probe(wanted: Wanted) -> io::Result<Driver> {
+    if wanted == Wanted::Epoll {
+        return Ok(Driver::Epoll);
+    }
+    let mut refusal = io::Error::from(io::ErrorKind::Unsupported);
+    for driver in LADDER {
+        match driver.ring_flags().build(RING_ENTRIES) {
+            Ok(_ring) => return Ok(driver),
+            Err(error) => refusal = error,
+        }
+    }
+    match wanted {
+        Wanted::Auto => Ok(Driver::Epoll),
+        Wanted::Uring | Wanted::Epoll => Err(refusal),
+    }
+}
+
+/// Runs a future to its end on this thread.
+///
+/// # Errors
+/// As [`probe`], or the runtime could not be built.
+pub fn block_on<F: Future>(wanted: Wanted, make: impl FnOnce(Driver) -> F) -> io::Result<F::Output> {
+    let driver = probe(wanted)?;
+    if driver == Driver::Epoll {
+        let mut runtime = monoio::RuntimeBuilder::<monoio::LegacyDriver>::new()
+            .with_entries(RING_ENTRIES)
+            .enable_timer()
+            .build()?;
+        return Ok(runtime.block_on(make(driver)));
+    }
+    let mut runtime = monoio::RuntimeBuilder::<monoio::IoUringDriver>::new()
+        .uring_builder(driver.ring_flags())
+        .with_entries(RING_ENTRIES)
+        .enable_timer()
+        .build()?;
+    Ok(runtime.block_on(make(driver)))
+}
+
+thread_local! {
+    static PANICS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Starts a task on this thread. If it panics, it ends and [`take_panics`] counts it.
+pub fn spawn(future: impl Future<Output = ()> + 'static) {
+    drop(monoio::spawn(async {
+        if Guarded(future).await.is_err() {
+            PANICS.with(|p| p.set(p.get() + 1));
+        }
+    }));
+}
+
+/// Panics of this thread's tasks since the last call.
+pub fn take_panics() -> u64 {
+    PANICS.with(Cell::take)
+}
+
+/// Waits. monoio's timer is a wheel of one millisecond, and about one millisecond late.
+pub async fn sleep(duration: Duration) {
+    monoio::time::sleep(duration).await;
+}
+
+/// Waits for a future, but not longer than this.
+pub async fn within<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
+    monoio::time::timeout(duration, future).await.ok()
+}
+
+struct Guarded<F>(F);
+
+impl<F: Future> Future for Guarded<F> {
+    type Output = Result<F::Output, Box<dyn Any + Send>>;
+
+    #[expect(unsafe_code, reason = "pin projection to the only field")]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: the field is never moved out of, and `Guarded` has no `Drop` and no other access to it.
+        let future = unsafe { self.map_unchecked_mut(|s| &mut s.0) };
+        match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
+            Err(panic) => Poll::Ready(Err(panic)),
+        }
+    }
+}
+
+/// Pins the calling thread to one processor.
+///
+/// # Errors
+/// The kernel does not know the processor or forbids it (cpuset).
+#[expect(unsafe_code, reason = "sched_setaffinity")]
+pub fn pin_to_cpu(cpu: usize) -> io::Result<()> {
+    // SAFETY: `set` is a plain bit set, made empty before use, and outlives the call.
+    let result = unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(cpu, &mut set);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// The processors that this process may use, in order.
+#[expect(unsafe_code, reason = "sched_getaffinity")]
+pub fn allowed_cpus() -> Vec<usize> {
+    // SAFETY: `set` is large enough for the size given and is only read after the kernel filled it.
+    unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        if libc::sched_getaffinity(0, size_of::<libc::cpu_set_t>(), &raw mut set) != 0 {
+            return vec![];
+        }
+        (0..libc::CPU_SETSIZE as usize).filter(|cpu| libc::CPU_ISSET(*cpu, &set)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A task that panics ends alone and is counted; the next one runs, on every driver.
+    #[test]
+    fn a_panic_ends_one_task() {
+        for wanted in [Wanted::Auto, Wanted::Epoll] {
+            let ran = std::rc::Rc::new(Cell::new(false));
+            let seen = ran.clone();
+            block_on(wanted, |_| async move {
+                spawn(async { std::panic::panic_any("one exchange fails") });
+                spawn(async move { seen.set(true) });
+                sleep(Duration::from_millis(2)).await;
+            })
+            .expect("a runtime");
+            assert!(ran.get());
+            assert_eq!(take_panics(), 1);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! A connection's two halves, alike over TCP, TLS and an HTTP/2 stream.
+
+use super::deadline::Cutter;
+use super::gather::{Gather, Left};
+use super::iobuf::Lent;
+use super::pipe::{PipeReader, PipeWriter};
+use super::tls::{TlsReader, TlsWriter};
+use crate::base::buf::Buf;
+use monoio::io::{AsyncReadRent, AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable};
+use monoio::net::TcpStream;
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+
+/// The half that bytes come from.
+pub enum Reader {
+    Tcp(TcpReader),
+    Tls(Box<TlsReader>),
+    Pipe(PipeReader),
+}
+
+/// The half that bytes go to.
+pub enum Writer {
+    Tcp(TcpWriter),
+    Tls(Box<TlsWriter>),
+    Pipe(PipeWriter),
+}
+
+impl Reader {
+    /// Appends at least one byte to `buf`, as many as its room takes; 0 is the end of the connection.
+    pub async fn read(&mut self, buf: Buf) -> (io::Result<usize>, Buf) {
+        debug_assert!(buf.room() > 0, "a read needs room");
+        match self {
+            Reader::Tcp(tcp) => tcp.read(buf).await,
+            Reader::Tls(tls) => tls.read(buf).await,
+            Reader::Pipe(pipe) => pipe.read(buf).await,
+        }
+    }
+}
+
+impl Writer {
+    /// Writes all pieces, in as few system calls as the kernel allows. The gather comes back as it was.
+    pub async fn write(&mut self, gather: Gather) -> (io::Result<()>, Gather) {
+        match self {
+            Writer::Tcp(tcp) => tcp.write(gather).await,
+            Writer::Tls(tls) => tls.write(gather).await,
+            Writer::Pipe(pipe) => {
+                let result = pipe.write_slices(gather.slices()).await;
+                (result, gather)
+            }
+        }
+    }
+
+    /// Says that nothing more will come (close_notify and FIN). Errors do not matter any more.
+    pub async fn finish(&mut self) {
+        match self {
+            Writer::Tcp(tcp) => tcp.finish(),
+            Writer::Tls(tls) => tls.finish().await,
+            Writer::Pipe(pipe) => pipe.end(),
+        }
+    }
+}
+
+/// Reading half of a TCP connection.
+pub struct TcpReader(OwnedReadHalf<TcpStream>);
+
+/// Writing half of a TCP connection.
+pub struct TcpWriter {
+    half: OwnedWriteHalf<TcpStream>,
+    fd: RawFd,
+}
+
+/// Splits a TCP connection; small writes leave at once (`TCP_NODELAY`).
+pub(super) fn split(stream: TcpStream) -> (TcpReader, TcpWriter, RawFd) {
+    let fd = stream.as_raw_fd();
+    // Fails only for sockets that are already gone; the first read will tell.
+    drop(stream.set_nodelay(true));
+    let (reader, writer) = stream.into_split();
+    (TcpReader(reader), TcpWriter { half: writer, fd }, fd)
+}
+
+impl TcpReader {
+    pub(super) async fn read(&mut self, buf: Buf) -> (io::Result<usize>, Buf) {
+        let (result, lent) = self.0.read(Lent(buf)).await;
+        (result, lent.0)
+    }
+}
+
+impl TcpWriter {
+    pub(super) async fn write(&mut self, mut gather: Gather) -> (io::Result<()>, Gather) {
+        gather.rewind();
+        if gather.is_empty() {
+            return (Ok(()), gather);
+        }
+        loop {
+            let (result, back) = self.half.writev(gather).await;
+            gather = back;
+            match result {
+                Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), gather),
+                Ok(n) if gather.advance(n) == Left::None => return (Ok(()), gather),
+                Ok(_) => {}
+                Err(error) => return (Err(error), gather),
+            }
+        }
+    }
+
+    /// Writes one buffer, whole.
+    pub(super) async fn write_buf(&mut self, mut buf: Buf) -> (io::Result<()>, Buf) {
+        while !buf.is_empty() {
+            let (result, lent) = self.half.write(Lent(buf)).await;
+            buf = lent.0;
+            match result {
+                Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), buf),
+                Ok(n) => buf.consume(n),
+                Err(error) => return (Err(error), buf),
+            }
+        }
+        (Ok(()), buf)
+    }
+
+    #[expect(unsafe_code, reason = "shutdown(2)")]
+    pub(super) fn finish(&mut self) {
+        // SAFETY: the descriptor belongs to the half that this value holds.
+        let _ = unsafe { libc::shutdown(self.fd, libc::SHUT_WR) };
+    }
+}
+
+/// A connection, its halves, and how to cut it.
+pub struct Stream {
+    pub reader: Reader,
+    pub writer: Writer,
+    pub cutter: Cutter,
+    /// What ALPN chose, if TLS asked.
+    pub protocol: Protocol,
+}
+
+/// What is spoken on a connection, as far as TLS knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Protocol {
+    Unknown,
+    Http1,
+    Http2,
+}
+
+/// Whether nothing has arrived on an idle connection: no bytes, no end.
+#[expect(unsafe_code, reason = "recv(MSG_PEEK)")]
+pub fn is_quiet(fd: RawFd) -> bool {
+    let mut byte = 0u8;
+    // SAFETY: one byte is read into a local variable of that size.
+    let n = unsafe { libc::recv(fd, (&raw mut byte).cast(), 1, libc::MSG_PEEK | libc::MSG_DONTWAIT) };
+    n < 0 && io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock
+}
