@@ -1,0 +1,392 @@
+//! The chunked coding, in both directions.
+//!
+//! Takes body bytes in whatever pieces they arrive; gives the payload, moved to the front of the same piece.
+//! Extensions and trailers are checked, bounded and dropped.
+//!
+//! Invariant: the verdict and the payload do not depend on how the bytes were split, and nothing that follows the
+//! last chunk's empty line is touched. Source: RFC 9112, 7.1, of which the lenient readings are errors here.
+
+use std::fmt;
+
+use super::fields::is_token_byte;
+use crate::base::fault::FaultKind;
+use crate::base::limits::{CHUNK_EXTENSION_BYTES, TRAILER_BYTES};
+
+/// The last chunk and an empty trailer section.
+pub const LAST: &[u8] = b"0\r\n\r\n";
+
+/// Most digits of a chunk size.
+const SIZE_DIGITS: u8 = 16;
+
+/// What one call of [`Decoder::decode`] found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decoded {
+    /// Bytes of payload, now at the front of the slice.
+    pub data: usize,
+    /// Bytes of input that were taken: all of them, unless the body ended before.
+    pub consumed: usize,
+    /// The body is complete.
+    pub finished: bool,
+}
+
+/// Why a chunked body was refused. The connection it came on is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChunkError {
+    /// This byte stands where a hexadecimal size was due.
+    Size {
+        byte: u8,
+    },
+    SizeTooLarge,
+    LineEnd,
+    Extension {
+        byte: u8,
+    },
+    ExtensionTooLong,
+    /// The payload is not followed by a line end: its size was wrong.
+    PayloadEnd,
+    Trailer {
+        byte: u8,
+    },
+    TrailerTooLarge,
+}
+
+impl ChunkError {
+    /// The row of the fault table for a request. A response with this error is `UpstreamMalformed`.
+    pub const fn kind(self) -> FaultKind {
+        FaultKind::MalformedChunk
+    }
+}
+
+impl fmt::Display for ChunkError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ChunkError::Size { byte } => write!(f, "A chunk's size has the byte {byte:#04x}."),
+            ChunkError::SizeTooLarge => f.write_str("A chunk's size is too large."),
+            ChunkError::LineEnd => f.write_str("A line of the chunked body does not end in CR LF."),
+            ChunkError::Extension { byte } => write!(f, "A chunk's extension has the byte {byte:#04x}."),
+            ChunkError::ExtensionTooLong => {
+                write!(f, "A chunk's extension is longer than {CHUNK_EXTENSION_BYTES} bytes.")
+            }
+            ChunkError::PayloadEnd => f.write_str("A chunk is longer than its size says."),
+            ChunkError::Trailer { byte } => write!(f, "The trailer section has the byte {byte:#04x}."),
+            ChunkError::TrailerTooLarge => {
+                write!(f, "The trailer section is larger than {TRAILER_BYTES} bytes.")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ChunkError {}
+
+/// What the next byte is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Size { digits: u8, size: u64 },
+    Extension { taken: usize, size: u64 },
+    SizeFeed { size: u64 },
+    Payload { left: u64 },
+    PayloadReturn,
+    PayloadFeed,
+    TrailerStart,
+    TrailerName,
+    TrailerValue,
+    TrailerFeed,
+    LastFeed,
+    Finished,
+}
+
+const NEXT_CHUNK: State = State::Size { digits: 0, size: 0 };
+
+/// Takes a chunked body apart, in place. After an error it is of no more use.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    state: State,
+    trailer_bytes: usize,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Decoder {
+    pub const fn new() -> Self {
+        Self { state: NEXT_CHUNK, trailer_bytes: 0 }
+    }
+
+    /// Decodes the next piece of a body and moves its payload to the front of `bytes`.
+    ///
+    /// # Errors
+    /// The bytes are no chunked body; what they held of payload is lost.
+    pub fn decode(&mut self, bytes: &mut [u8]) -> Result<Decoded, ChunkError> {
+        let (mut data, mut at) = (0, 0);
+        while at < bytes.len() && self.state != State::Finished {
+            if let State::Payload { left } = self.state {
+                let n = usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len() - at);
+                bytes.copy_within(at..at + n, data);
+                self.state = after_payload(left - n as u64);
+                data += n;
+                at += n;
+            } else {
+                self.state = self.step(bytes[at])?;
+                at += 1;
+            }
+        }
+        debug_assert!(data <= at && at <= bytes.len());
+        Ok(Decoded { data, consumed: at, finished: self.state == State::Finished })
+    }
+
+    /// Whether the body is complete. An input that ends before is a truncated one.
+    pub fn is_finished(&self) -> bool {
+        self.state == State::Finished
+    }
+
+    fn step(&mut self, byte: u8) -> Result<State, ChunkError> {
+        match self.state {
+            State::Size { digits, size } => after_size_byte(digits, size, byte),
+            State::Extension { taken, size } => after_extension_byte(taken, size, byte),
+            State::SizeFeed { size } => after_size_line(size, byte),
+            State::Payload { .. } | State::Finished => Ok(self.state),
+            State::PayloadReturn if byte == b'\r' => Ok(State::PayloadFeed),
+            State::PayloadFeed if byte == b'\n' => Ok(NEXT_CHUNK),
+            State::PayloadReturn | State::PayloadFeed => Err(ChunkError::PayloadEnd),
+            State::TrailerStart | State::TrailerName | State::TrailerValue => self.trailer_byte(byte),
+            State::TrailerFeed if byte == b'\n' => Ok(State::TrailerStart),
+            State::LastFeed if byte == b'\n' => Ok(State::Finished),
+            State::TrailerFeed | State::LastFeed => Err(ChunkError::LineEnd),
+        }
+    }
+
+    /// A byte of `name: value CR`, or the CR of the empty line.
+    fn trailer_byte(&mut self, byte: u8) -> Result<State, ChunkError> {
+        self.trailer_bytes += 1;
+        if self.trailer_bytes > TRAILER_BYTES {
+            return Err(ChunkError::TrailerTooLarge);
+        }
+        match (self.state, byte) {
+            (State::TrailerStart, b'\r') => Ok(State::LastFeed),
+            (State::TrailerName, b':') => Ok(State::TrailerValue),
+            (State::TrailerValue, b'\r') => Ok(State::TrailerFeed),
+            (State::TrailerValue, _) if is_text(byte) => Ok(State::TrailerValue),
+            (State::TrailerStart | State::TrailerName, _) if is_token_byte(byte) => Ok(State::TrailerName),
+            _ => Err(ChunkError::Trailer { byte }),
+        }
+    }
+}
+
+fn after_size_byte(digits: u8, size: u64, byte: u8) -> Result<State, ChunkError> {
+    if let Some(digit) = (byte as char).to_digit(16) {
+        if digits == SIZE_DIGITS || size > i64::MAX as u64 >> 4 {
+            return Err(ChunkError::SizeTooLarge);
+        }
+        return Ok(State::Size { digits: digits + 1, size: size << 4 | u64::from(digit) });
+    }
+    match byte {
+        b'\r' if digits > 0 => Ok(State::SizeFeed { size }),
+        b';' if digits > 0 => Ok(State::Extension { taken: 0, size }),
+        _ => Err(ChunkError::Size { byte }),
+    }
+}
+
+fn after_extension_byte(taken: usize, size: u64, byte: u8) -> Result<State, ChunkError> {
+    match byte {
+        b'\r' => Ok(State::SizeFeed { size }),
+        _ if !is_text(byte) => Err(ChunkError::Extension { byte }),
+        _ if taken == CHUNK_EXTENSION_BYTES => Err(ChunkError::ExtensionTooLong),
+        _ => Ok(State::Extension { taken: taken + 1, size }),
+    }
+}
+
+fn after_size_line(size: u64, byte: u8) -> Result<State, ChunkError> {
+    match (byte, size) {
+        (b'\n', 0) => Ok(State::TrailerStart),
+        (b'\n', left) => Ok(State::Payload { left }),
+        _ => Err(ChunkError::LineEnd),
+    }
+}
+
+fn after_payload(left: u64) -> State {
+    if left == 0 { State::PayloadReturn } else { State::Payload { left } }
+}
+
+/// What a field's value may hold: tab, visible ASCII and space, and bytes beyond ASCII.
+fn is_text(byte: u8) -> bool {
+    byte == b'\t' || byte >= b' ' && byte != 0x7f
+}
+
+/// Writes the line that stands before a chunk of `len` bytes. After the chunk goes CR LF.
+///
+/// A chunk of no bytes would end the body: it is not written, and asking for it is a mistake.
+pub fn size_line(len: usize, out: &mut [u8; 18]) -> &[u8] {
+    debug_assert!(len > 0, "an empty chunk ends the body");
+    out[16..].copy_from_slice(b"\r\n");
+    let mut at = 16;
+    let mut rest = len;
+    loop {
+        at -= 1;
+        out[at] = b"0123456789abcdef"[rest & 0xf];
+        rest >>= 4;
+        if rest == 0 {
+            return &out[at..];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ChunkError as E;
+    use proptest::prelude::*;
+
+    /// Payload, bytes consumed and whether the body ended, fed in pieces of at most `step` bytes.
+    fn decode(bytes: &[u8], step: usize) -> Result<(Vec<u8>, usize, bool), E> {
+        let (mut decoder, mut payload, mut consumed) = (Decoder::new(), Vec::new(), 0);
+        for piece in bytes.chunks(step) {
+            let mut piece = piece.to_vec();
+            let decoded = decoder.decode(&mut piece)?;
+            payload.extend_from_slice(&piece[..decoded.data]);
+            consumed += decoded.consumed;
+            assert_eq!(decoded.finished, decoder.is_finished());
+            if decoded.finished {
+                break;
+            }
+            assert_eq!(decoded.consumed, piece.len());
+        }
+        Ok((payload, consumed, decoder.is_finished()))
+    }
+
+    fn encode(pieces: &[Vec<u8>]) -> Vec<u8> {
+        let mut out = Vec::new();
+        for piece in pieces {
+            out.extend_from_slice(size_line(piece.len(), &mut [0; 18]));
+            out.extend_from_slice(piece);
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(LAST);
+        out
+    }
+
+    /// Bodies that are valid give their payload, whole or byte by byte, and leave what follows.
+    #[test]
+    fn bodies_that_are_taken() {
+        let extension = format!("3;{}\r\nabc\r\n0\r\n\r\n", "x".repeat(CHUNK_EXTENSION_BYTES));
+        let table = [
+            ("0\r\n\r\n", "", ""),
+            ("3\r\nabc\r\n0\r\n\r\n", "abc", ""),
+            ("3\r\nabc\r\n2\r\nde\r\n0\r\n\r\nGET /", "abcde", "GET /"),
+            ("00000000000000A\r\n0123456789\r\n000\r\n\r\n", "0123456789", ""),
+            ("2\r\n\r\n\r\n0\r\n\r\n", "\r\n", ""),
+            ("3;a=b;c=\"d e\"\r\nabc\r\n0;last\r\n\r\n", "abc", ""),
+            ("1\r\na\r\n0\r\nX-Sum: 1\r\nEmpty:\r\n\r\n\r\n", "a", "\r\n"),
+            (extension.as_str(), "abc", ""),
+        ];
+        for (body, payload, rest) in table {
+            for step in [1, 2, 3, 7, 4096] {
+                let want = (payload.into(), body.len() - rest.len(), true);
+                assert_eq!(decode(body.as_bytes(), step), Ok(want), "{body:?} by {step}");
+            }
+        }
+    }
+
+    /// Bodies that another parser might read differently are refused, however they are split.
+    #[test]
+    fn bodies_that_are_refused() {
+        let extension = format!("3;{}\r\n", "x".repeat(CHUNK_EXTENSION_BYTES + 1));
+        let trailer = format!("0\r\na: {}\r\n\r\n", "x".repeat(TRAILER_BYTES));
+        let table = [
+            ("\r\n\r\n", E::Size { byte: b'\r' }),
+            ("+3\r\nabc", E::Size { byte: b'+' }),
+            ("-3\r\nabc", E::Size { byte: b'-' }),
+            (" 3\r\nabc", E::Size { byte: b' ' }),
+            ("3 \r\nabc", E::Size { byte: b' ' }),
+            ("3\t;a\r\n", E::Size { byte: b'\t' }),
+            ("0x3\r\nabc", E::Size { byte: b'x' }),
+            ("3_0\r\n", E::Size { byte: b'_' }),
+            ("g\r\n", E::Size { byte: b'g' }),
+            (";a\r\n", E::Size { byte: b';' }),
+            ("3\nabc", E::Size { byte: b'\n' }),
+            ("3\r\r\nabc", E::LineEnd),
+            ("3\rabc", E::LineEnd),
+            ("8000000000000000\r\n", E::SizeTooLarge),
+            ("ffffffffffffffff\r\n", E::SizeTooLarge),
+            ("00000000000000003\r\n", E::SizeTooLarge),
+            ("3;a\nabc", E::Extension { byte: b'\n' }),
+            ("3;a\0\r\n", E::Extension { byte: 0 }),
+            ("3;\"\x7f\"\r\n", E::Extension { byte: 0x7f }),
+            ("3;a\rb\r\n", E::LineEnd),
+            (extension.as_str(), E::ExtensionTooLong),
+            ("3\r\nabcd\r\n", E::PayloadEnd),
+            ("3\r\nabc\n0\r\n", E::PayloadEnd),
+            ("3\r\nabc\rx", E::PayloadEnd),
+            ("3\r\nabc0\r\n\r\n", E::PayloadEnd),
+            ("0\r\n\n", E::Trailer { byte: b'\n' }),
+            ("0\r\n\rx", E::LineEnd),
+            ("0\r\nGET / HTTP/1.1\r\n", E::Trailer { byte: b' ' }),
+            ("0\r\n: a\r\n", E::Trailer { byte: b':' }),
+            ("0\r\n a: b\r\n", E::Trailer { byte: b' ' }),
+            ("0\r\na : b\r\n", E::Trailer { byte: b' ' }),
+            ("0\r\na: b\r\n fold\r\n", E::Trailer { byte: b' ' }),
+            ("0\r\na: b\nc: d\r\n", E::Trailer { byte: b'\n' }),
+            ("0\r\na: b\rc", E::LineEnd),
+            ("0\r\na: \0\r\n", E::Trailer { byte: 0 }),
+            ("0\r\na\r\n", E::Trailer { byte: b'\r' }),
+            (trailer.as_str(), E::TrailerTooLarge),
+        ];
+        for (body, error) in table {
+            for step in [1, 2, 4096, 1 << 20] {
+                assert_eq!(decode(body.as_bytes(), step), Err(error), "{body:?} by {step}");
+            }
+        }
+    }
+
+    /// The largest size is taken as a size, and a body that stops early is not finished.
+    #[test]
+    fn truncated_bodies_are_not_finished() {
+        for body in
+            ["", "3", "3\r\n", "3\r\nab", "3\r\nabc\r\n", "0\r\n", "0\r\n\r", "7fffffffffffffff\r\nab"]
+        {
+            assert!(matches!(decode(body.as_bytes(), 99), Ok((_, _, false))), "{body:?}");
+        }
+    }
+
+    /// Once finished, a decoder takes nothing more.
+    #[test]
+    fn finished_takes_nothing() {
+        let mut decoder = Decoder::new();
+        let mut bytes = *b"0\r\n\r\nab";
+        assert_eq!(decoder.decode(&mut bytes), Ok(Decoded { data: 0, consumed: 5, finished: true }));
+        assert_eq!(decoder.decode(&mut bytes[5..]), Ok(Decoded { data: 0, consumed: 0, finished: true }));
+        assert_eq!(&bytes[5..], b"ab");
+    }
+
+    /// Size lines are the shortest hexadecimal.
+    #[test]
+    fn size_lines() {
+        for (len, want) in
+            [(1, "1\r\n"), (16, "10\r\n"), (0xabc, "abc\r\n"), (usize::MAX, "ffffffffffffffff\r\n")]
+        {
+            assert_eq!(size_line(len, &mut [0; 18]), want.as_bytes());
+        }
+    }
+
+    proptest! {
+        /// Decoding reverses encoding, over any split, and stops at the next message.
+        #[test]
+        fn inverse_over_any_split(
+            pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 1..40), 0..6),
+            step in 1usize..50,
+        ) {
+            let mut body = encode(&pieces);
+            let len = body.len();
+            body.extend_from_slice(b"POST / HTTP/1.1\r\n");
+            prop_assert_eq!(decode(&body, step), Ok((pieces.concat(), len, true)));
+        }
+
+        /// Any bytes get the same verdict over any split, and never a panic.
+        #[test]
+        fn one_verdict(body in "[0-3a\r\n;: ]{0,24}", step in 1usize..9) {
+            prop_assert_eq!(decode(body.as_bytes(), step), decode(body.as_bytes(), 4096));
+        }
+    }
+}

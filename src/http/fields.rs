@@ -1,0 +1,277 @@
+//! The fields of a head: where the parser puts them, how they are read, and the one pass that classifies them.
+//!
+//! Takes what httparse split. Gives [`Headers`] to the rooms above, and to [`super::request`] and
+//! [`super::response`] the [`Facts`] that decide about framing.
+//!
+//! Invariant: no field is looked at twice to classify it, and every line before a field ends in CR LF.
+
+use std::fmt;
+use std::mem::MaybeUninit;
+
+use httparse::Header;
+
+use crate::base::limits::HEADER_SLOTS;
+
+/// Room for the fields of one head, on the stack and uninitialised: 4 KiB that nobody clears.
+pub struct Slots<'b>(pub(super) [MaybeUninit<Header<'b>>; HEADER_SLOTS]);
+
+impl Slots<'_> {
+    #[inline]
+    pub const fn new() -> Self {
+        Self([const { MaybeUninit::uninit() }; HEADER_SLOTS])
+    }
+}
+
+impl Default for Slots<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The fields of a head, in their order. Names are tokens; values are trimmed and without control bytes but tab.
+#[derive(Clone, Copy)]
+pub struct Headers<'b> {
+    fields: &'b [Header<'b>],
+    /// There is a Connection field, so [`Headers::connection_nominates`] has something to look through.
+    connection: bool,
+}
+
+impl<'b> Headers<'b> {
+    pub(super) fn new(fields: &'b [Header<'b>], facts: &Facts<'_>) -> Self {
+        Self { fields, connection: facts.connection }
+    }
+
+    /// Names and values, as they were written.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&'b str, &'b [u8])> + use<'b> {
+        self.fields.iter().map(|field| (field.name, field.value))
+    }
+
+    /// The value of the first field of this name.
+    pub fn first(&self, name: &str) -> Option<&'b [u8]> {
+        self.iter().find(|(have, _)| have.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+    }
+
+    /// Whether a Connection field names this field, which then goes no further than this connection.
+    ///
+    /// Source: RFC 9110, 7.6.1.
+    pub fn connection_nominates(&self, name: &str) -> bool {
+        self.connection
+            && self
+                .iter()
+                .filter(|(have, _)| have.eq_ignore_ascii_case("connection"))
+                .any(|(_, value)| tokens(value).any(|token| token.eq_ignore_ascii_case(name.as_bytes())))
+    }
+
+    pub fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+}
+
+/// Their number only: a value may be a credential.
+impl fmt::Debug for Headers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Headers({})", self.fields.len())
+    }
+}
+
+/// Whether a field speaks about one connection and is never passed on. Source: RFC 9110, 7.6.1.
+pub fn is_hop_by_hop(name: &str) -> bool {
+    let is = |known: &str| name.eq_ignore_ascii_case(known);
+    match name.len() {
+        2 => is("te"),
+        7 => is("trailer") || is("upgrade"),
+        10 => is("connection") || is("keep-alive"),
+        16 => is("proxy-connection"),
+        17 => is("transfer-encoding"),
+        18 => is("proxy-authenticate"),
+        19 => is("proxy-authorization"),
+        _ => false,
+    }
+}
+
+/// The elements of a comma-separated list. Empty ones are let through: they equal no name.
+fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
+}
+
+/// How often a field occurred that may occur once.
+#[derive(Clone, Copy, Default)]
+pub(super) enum Seen<'b> {
+    #[default]
+    Never,
+    Once(&'b [u8]),
+    /// More than once, always with this value.
+    Again(&'b [u8]),
+    /// More than once, with different values.
+    Differs,
+}
+
+impl<'b> Seen<'b> {
+    fn note(&mut self, value: &'b [u8]) {
+        *self = match *self {
+            Seen::Never => Seen::Once(value),
+            Seen::Once(first) | Seen::Again(first) if first == value => Seen::Again(first),
+            Seen::Once(_) | Seen::Again(_) | Seen::Differs => Seen::Differs,
+        }
+    }
+
+    pub(super) fn is_there(self) -> bool {
+        !matches!(self, Seen::Never)
+    }
+}
+
+/// What the fields say about the message itself.
+#[derive(Default)]
+pub(super) struct Facts<'b> {
+    pub host: Seen<'b>,
+    pub length: Seen<'b>,
+    pub coding: Seen<'b>,
+    pub expect: Seen<'b>,
+    pub connection: bool,
+    close: bool,
+    keep_alive: bool,
+}
+
+impl<'b> Facts<'b> {
+    /// The one pass over the fields of the head `bytes`; none if a line before one of them ends in a bare line feed.
+    pub(super) fn gather(bytes: &[u8], fields: &[Header<'b>]) -> Option<Self> {
+        let mut facts = Self::default();
+        for field in fields {
+            if !begins_a_line(bytes, field.name) {
+                return None;
+            }
+            facts.note(field);
+        }
+        Some(facts)
+    }
+
+    /// By length first: an ordinary field costs one comparison of numbers.
+    #[inline]
+    fn note(&mut self, field: &Header<'b>) {
+        let is = |known: &str| field.name.eq_ignore_ascii_case(known);
+        match field.name.len() {
+            4 if is("host") => self.host.note(field.value),
+            6 if is("expect") => self.expect.note(field.value),
+            10 if is("connection") => self.note_connection(field.value),
+            14 if is("content-length") => self.length.note(field.value),
+            17 if is("transfer-encoding") => self.coding.note(field.value),
+            _ => {}
+        }
+    }
+
+    fn note_connection(&mut self, value: &[u8]) {
+        self.connection = true;
+        for token in tokens(value) {
+            self.close |= token.eq_ignore_ascii_case(b"close");
+            self.keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
+        }
+    }
+
+    /// Whether the sender keeps the connection open. Source: RFC 9112, 9.3.
+    pub(super) fn persistent(&self, minor_version: u8) -> bool {
+        !self.close && (minor_version >= 1 || self.keep_alive)
+    }
+
+    /// Whether the coding is `chunked` and nothing else, the only one that is understood here.
+    pub(super) fn is_chunked(&self) -> bool {
+        matches!(self.coding, Seen::Once(value) if value.eq_ignore_ascii_case(b"chunked"))
+    }
+}
+
+/// Whether CR LF stands before this name, which is a part of `bytes`.
+///
+/// httparse takes a bare line feed for a line end. The fields' own places show whether it did, without a search.
+#[inline]
+fn begins_a_line(bytes: &[u8], name: &str) -> bool {
+    let at = name.as_ptr().addr().wrapping_sub(bytes.as_ptr().addr());
+    bytes.get(at.wrapping_sub(2)..at) == Some(b"\r\n")
+}
+
+/// What a method and a field's name are made of. Source: RFC 9110, 5.6.2.
+pub(super) fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+}
+
+/// A Content-Length: 1 to 19 digits and nothing else, at most what a signed 64-bit number holds.
+pub(super) fn length(value: &[u8]) -> Option<u64> {
+    if !matches!(value.len(), 1..=19) {
+        return None;
+    }
+    let mut total = 0;
+    for byte in value {
+        if !byte.is_ascii_digit() {
+            return None;
+        }
+        total = total * 10 + u64::from(byte - b'0');
+    }
+    (total <= i64::MAX as u64).then_some(total)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers<'b>(fields: &'b [Header<'b>]) -> Headers<'b> {
+        Headers { fields, connection: true }
+    }
+
+    /// Lengths are plain decimal numbers that fit; every other spelling is refused.
+    #[test]
+    fn lengths() {
+        for (value, want) in [("0", 0), ("3", 3), ("007", 7), ("9223372036854775807", i64::MAX as u64)] {
+            assert_eq!(length(value.as_bytes()), Some(want));
+        }
+        let bad =
+            ["", "+3", "-1", " 3", "3 ", "3, 3", "3,3", "0x10", "1e3", "3.0", "٣", "9223372036854775808"];
+        for value in bad.into_iter().chain(["18446744073709551616", "00000000000000000003"]) {
+            assert_eq!(length(value.as_bytes()), None, "{value:?}");
+        }
+    }
+
+    /// Fields are found whatever their case, the first of several wins, and part of a name finds nothing.
+    #[test]
+    fn first_ignores_case() {
+        let fields = [Header { name: "X-A", value: b"1" }, Header { name: "x-a", value: b"2" }];
+        assert_eq!(headers(&fields).first("x-A"), Some(&b"1"[..]));
+        assert_eq!(headers(&fields).first("x-"), None);
+        assert_eq!(headers(&fields).iter().len(), 2);
+    }
+
+    /// A field is nominated by any element of any Connection field, and only by a whole one.
+    #[test]
+    fn nominations() {
+        let fields = [
+            Header { name: "Connection", value: b"keep-alive, X-One" },
+            Header { name: "X-Other", value: b"x-three" },
+            Header { name: "CONNECTION", value: b",,\tx-two ," },
+        ];
+        let headers = headers(&fields);
+        assert!(headers.connection_nominates("x-one") && headers.connection_nominates("X-TWO"));
+        assert!(!headers.connection_nominates("x-three") && !headers.connection_nominates("one"));
+    }
+
+    /// The connection's own fields are known by name, and no other field is taken for one.
+    #[test]
+    fn hop_by_hop() {
+        for name in
+            ["Connection", "keep-alive", "Proxy-Connection", "TE", "Trailer", "Transfer-Encoding", "upgrade"]
+        {
+            assert!(is_hop_by_hop(name), "{name}");
+        }
+        assert!(is_hop_by_hop("proxy-authenticate") && is_hop_by_hop("Proxy-Authorization"));
+        for name in ["", "t", "host", "authorization", "content-length", "x-transfer-enco", "connectio_"] {
+            assert!(!is_hop_by_hop(name), "{name}");
+        }
+    }
+
+    /// Debug output shows no value.
+    #[test]
+    fn debug_shows_no_value() {
+        let fields = [Header { name: "authorization", value: b"Bearer canary" }];
+        assert_eq!(format!("{:?}", headers(&fields)), "Headers(1)");
+    }
+}
