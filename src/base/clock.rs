@@ -37,3 +37,55 @@ pub fn unix_micros() -> u64 {
 pub fn unix_seconds() -> u64 {
     unix_micros() / 1_000_000
 }
+
+/// Appends a wall time as RFC 3339 in UTC with microseconds, e.g. `2026-11-21T14:00:00.000123Z`.
+pub fn write_utc(out: &mut Vec<u8>, unix_micros: u64) {
+    let (seconds, micros) = (unix_micros / 1_000_000, unix_micros % 1_000_000);
+    let (day, second) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(day);
+    for (value, digits, then) in [
+        (year, 4, b'-'),
+        (month, 2, b'-'),
+        (day, 2, b'T'),
+        (second / 3600, 2, b':'),
+        (second / 60 % 60, 2, b':'),
+        (second % 60, 2, b'.'),
+        (micros, 6, b'Z'),
+    ] {
+        for place in (0..digits).rev() {
+            out.push(b'0' + (value / 10u64.pow(place) % 10) as u8);
+        }
+        out.push(then);
+    }
+}
+
+/// Year, month and day of the n-th day since 1970-01-01, in the Gregorian calendar. Years begin in March here,
+/// so that the leap day is the last one.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let day = days + 719_468;
+    let (era, of_era) = (day / 146_097, day % 146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let shifted = (5 * of_year + 2) / 153;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    (era * 400 + year + u64::from(month <= 2), month, of_year - (153 * shifted + 2) / 5 + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Wall times print as people and machines read them, leap days included.
+    #[test]
+    fn utc_text() {
+        let text = |s: u64| {
+            let mut out = vec![];
+            write_utc(&mut out, s * 1_000_000 + 7);
+            String::from_utf8(out).expect("ASCII")
+        };
+        assert_eq!(text(0), "1970-01-01T00:00:00.000007Z");
+        assert_eq!(text(951_782_400), "2000-02-29T00:00:00.000007Z");
+        assert_eq!(text(1_795_271_696), "2026-11-21T14:34:56.000007Z");
+        assert_eq!(text(4_107_542_399), "2100-02-28T23:59:59.000007Z");
+    }
+}

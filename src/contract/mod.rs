@@ -6,6 +6,7 @@
 //! Invariant: nothing here is changed after it was sent, and nothing here refers to what only one thread has.
 
 pub mod endpoint;
+pub mod link;
 pub mod meters;
 pub mod names;
 pub mod record;

@@ -44,6 +44,8 @@ pub struct Record {
     /// The model as the client wrote it, cut to fit.
     pub asked: Text<96>,
     pub user_agent: Text<64>,
+    /// What went wrong, for the operator: addresses and system errors, never bytes of a message.
+    pub detail: Text<128>,
     pub client: Option<SocketAddr>,
     pub usage: Usage,
     pub request_bytes: u64,

@@ -149,12 +149,17 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// The model of this name and what a wildcard's star stood for (empty for an exact name).
-    pub fn find<'n>(&self, name: &'n str) -> Option<(&Model, &'n str)> {
-        if let Some(ix) = self.exact.get(name) {
-            return Some((&self.models[*ix as usize], ""));
+    /// Index of the model of this name, and what a wildcard's star stood for (empty for an exact name).
+    pub fn find_index<'n>(&self, name: &'n str) -> Option<(u32, &'n str)> {
+        if let Some(index) = self.exact.get(name) {
+            return Some((*index, ""));
         }
-        self.patterns.iter().find_map(|(p, ix)| p.star(name).map(|star| (&self.models[*ix as usize], star)))
+        self.patterns.iter().find_map(|(pattern, index)| pattern.star(name).map(|star| (*index, star)))
+    }
+
+    /// The model of this name; see [`Catalog::find_index`].
+    pub fn find<'n>(&self, name: &'n str) -> Option<(&Model, &'n str)> {
+        self.find_index(name).map(|(index, star)| (&self.models[index as usize], star))
     }
 }
 

@@ -39,6 +39,11 @@ pub enum HeadError {
 }
 
 impl HeadError {
+    /// What the client is told: the rule that was broken, and nothing of what it sent.
+    pub fn fault(self) -> Fault {
+        Fault::told(self.kind(), format!("The request is refused: {self}."))
+    }
+
     /// The row of the fault table.
     pub const fn kind(self) -> FaultKind {
         match self {

@@ -52,9 +52,25 @@ impl Gather {
         index
     }
 
+    /// Puts a buffer at an index that holds an empty one.
+    pub fn put(&mut self, buf: usize, bytes: Buf) {
+        debug_assert!(self.bufs[buf].is_empty());
+        self.bufs[buf] = bytes;
+    }
+
+    /// Forgets the pieces and keeps the buffers.
+    pub fn unlay(&mut self) {
+        self.pieces.clear();
+    }
+
     /// Takes a buffer back; an empty one stands in its place.
     pub fn take(&mut self, buf: usize) -> Buf {
         std::mem::take(&mut self.bufs[buf])
+    }
+
+    /// Number of held buffers.
+    pub fn count(&self) -> usize {
+        self.bufs.len()
     }
 
     /// The buffer at an index.

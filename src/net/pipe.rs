@@ -70,14 +70,29 @@ pub fn pair() -> ((PipeReader, PipeWriter), (PipeReader, PipeWriter), PipeCutter
 impl PipeReader {
     /// Appends what there is to `buf`, waiting for at least one byte; 0 is the end.
     pub fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut Buf) -> Poll<io::Result<usize>> {
+        let room = buf.room();
+        self.poll_take(cx, room, |bytes| buf.extend(bytes))
+    }
+
+    /// The same into a slice.
+    pub fn poll_read_slice(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        self.poll_take(cx, into.len(), |bytes| into[..bytes.len()].copy_from_slice(bytes))
+    }
+
+    fn poll_take(
+        &mut self,
+        cx: &mut Context<'_>,
+        room: usize,
+        take: impl FnOnce(&[u8]),
+    ) -> Poll<io::Result<usize>> {
         let channel = &self.0;
         if channel.cut.get() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
         let mut bytes = channel.bytes.borrow_mut();
-        let n = bytes.len().min(buf.room());
+        let n = bytes.len().min(room);
         if n > 0 {
-            buf.extend(&bytes[..n]);
+            take(&bytes[..n]);
             bytes.consume(n);
             Channel::wake(&channel.writer);
             return Poll::Ready(Ok(n));

@@ -39,6 +39,13 @@ pub enum Driver {
 }
 
 impl Driver {
+    /// The driver of this number, as `driver as u8` gave it.
+    pub fn from_number(number: u8) -> Option<Self> {
+        [Driver::UringDeferTaskrun, Driver::UringCoopTaskrun, Driver::UringPlain, Driver::Epoll]
+            .get(number as usize)
+            .copied()
+    }
+
     /// As metrics and `doctor` name it.
     pub const fn name(self) -> &'static str {
         match self {

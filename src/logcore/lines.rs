@@ -1,0 +1,99 @@
+//! A record as one line of JSON.
+//!
+//! Invariant: one record gives exactly one line, whatever a client put into its names.
+
+use super::names::NameCache;
+use crate::base::clock::write_utc;
+use crate::contract::record::Record;
+use std::io::Write as _;
+
+/// Appends the line of a record.
+pub fn write(out: &mut Vec<u8>, record: &Record, names: &mut NameCache) {
+    out.extend_from_slice(b"{\"time\":\"");
+    write_utc(out, record.started_unix_us);
+    out.extend_from_slice(b"\",\"id\":\"");
+    out.extend_from_slice(&record.id.text());
+    out.push(b'"');
+    number(out, "shard", u64::from(record.shard));
+    text(out, "endpoint", record.endpoint.row().path);
+    number(out, "status", u64::from(record.status));
+    if let Some(fault) = record.fault {
+        text(out, "fault", fault.row().code);
+        text(out, "blame", fault.row().blame.name());
+    }
+    for (name, id) in [
+        ("key", record.key),
+        ("group", record.group),
+        ("model", record.model),
+        ("provider", record.provider),
+    ] {
+        text(out, name, names.text(id));
+    }
+    text(out, "asked", record.asked.as_str());
+    number(out, "upstream_status", u64::from(record.upstream_status));
+    number(out, "attempts", u64::from(record.attempts));
+    out.extend_from_slice(if record.streamed { b",\"stream\":true" } else { b",\"stream\":false" });
+    if record.usage_known {
+        let usage = &record.usage;
+        number(out, "input_tokens", usage.input);
+        number(out, "cached_input_tokens", usage.cached_input);
+        number(out, "cache_write_tokens", usage.cache_write);
+        number(out, "output_tokens", usage.output);
+        number(out, "reasoning_tokens", usage.reasoning);
+    }
+    number(out, "request_bytes", record.request_bytes);
+    number(out, "response_bytes", record.response_bytes);
+    number(out, "events", u64::from(record.events));
+    number(out, "overhead_in_us", u64::from(record.overhead_in_us));
+    number(out, "overhead_out_us", u64::from(record.overhead_out_us));
+    number(out, "first_byte_us", u64::from(record.first_byte_us));
+    number(out, "total_us", record.total_us);
+    if let Some(client) = record.client {
+        out.extend_from_slice(b",\"client\":\"");
+        // Writing to a vector cannot fail.
+        drop(write!(out, "{client}"));
+        out.push(b'"');
+    }
+    text(out, "user_agent", record.user_agent.as_str());
+    if !record.detail.as_str().is_empty() {
+        text(out, "detail", record.detail.as_str());
+    }
+    out.extend_from_slice(b"}\n");
+}
+
+fn number(out: &mut Vec<u8>, name: &str, value: u64) {
+    member(out, name);
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+fn text(out: &mut Vec<u8>, name: &str, value: &str) {
+    member(out, name);
+    out.push(b'"');
+    for byte in value.bytes() {
+        match byte {
+            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
+            0..=0x1f | 0x7f => drop(write!(out, "\\u{byte:04x}")),
+            _ => out.push(byte),
+        }
+    }
+    out.push(b'"');
+}
+
+fn member(out: &mut Vec<u8>, name: &str) {
+    out.extend_from_slice(b",\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\":");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Line breaks, quotes and escape sequences stay inside their JSON string.
+    #[test]
+    fn hostile_text_stays_on_its_line() {
+        let mut out = vec![];
+        text(&mut out, "asked", "a\r\nb\u{1b}[31m\"\\é");
+        assert_eq!(out, ",\"asked\":\"a\\u000d\\u000ab\\u001b[31m\\\"\\\\é\"".as_bytes());
+    }
+}

@@ -1,0 +1,83 @@
+//! The end of every exchange: what it used, how long it took, one `Record`.
+//!
+//! Takes a `Tally` that was filled along the way; gives a `Record` on the shard's ring and the shard's histograms.
+//!
+//! Invariant: `Book::settle` is the only place that makes a `Record`, and it is called once per exchange,
+//! whatever the outcome.
+
+use crate::base::clock::Moment;
+use crate::base::fault::FaultKind;
+use crate::base::ids::NameId;
+use crate::contract::meters::Meters;
+use crate::contract::record::Record;
+use std::cell::{Cell, RefCell};
+
+/// An exchange's figures while it runs.
+pub struct Tally {
+    pub record: Record,
+    /// When the head was complete.
+    pub begun: Moment,
+    /// When the request was complete at the gateway.
+    pub complete: Moment,
+    /// When an upstream's bytes were read that are not yet handed to the client.
+    pub last_event: Moment,
+}
+
+/// Where a shard's records and histograms go.
+pub struct Book {
+    ring: RefCell<rtrb::Producer<Record>>,
+    pub meters: RefCell<Box<Meters>>,
+    pub dropped: Cell<u64>,
+}
+
+/// What becomes of a record.
+#[derive(PartialEq, Eq, Debug)]
+pub enum Written {
+    Yes,
+    /// The ring is full: try again when the log core has read on.
+    RingFull,
+}
+
+impl Book {
+    pub fn new(ring: rtrb::Producer<Record>) -> Self {
+        Self { ring: RefCell::new(ring), meters: RefCell::default(), dropped: Cell::new(0) }
+    }
+
+    /// Whether the ring has room for `n` more records.
+    pub fn has_room(&self, n: usize) -> bool {
+        self.ring.borrow().slots() >= n
+    }
+
+    /// Closes a tally: stamps the times, counts the histograms. The record is ready to be written.
+    pub fn close(&self, tally: &mut Tally) {
+        let record = &mut tally.record;
+        record.total_us = Moment::now().micros_since(tally.begun);
+        let mut meters = self.meters.borrow_mut();
+        meters.total.record(record.total_us);
+        if record.upstream_status != 0 {
+            meters.overhead.record(u64::from(record.overhead_in_us) + u64::from(record.overhead_out_us));
+            meters.first_byte.record(u64::from(record.first_byte_us));
+        }
+    }
+
+    /// Puts a closed record on the ring.
+    pub fn write(&self, record: &Record) -> Written {
+        match self.ring.borrow_mut().push(record.clone()) {
+            Ok(()) => Written::Yes,
+            Err(rtrb::PushError::Full(_)) => Written::RingFull,
+        }
+    }
+}
+
+impl Tally {
+    /// Notes the first fault; later ones are consequences.
+    pub fn fail(&mut self, kind: FaultKind) {
+        self.record.fault.get_or_insert(kind);
+    }
+
+    /// Notes where the request goes.
+    pub fn toward(&mut self, provider: NameId) {
+        self.record.provider = provider;
+        self.record.attempts += 1;
+    }
+}

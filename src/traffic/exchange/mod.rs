@@ -1,0 +1,16 @@
+//! THE PIPELINE: one request, from its head to its record.
+//!
+//! Takes a client connection with a request on it; gives an answer on that connection, and one `Record`.
+//! `serve` reads like the design: head, ask, caller, permit, targets, upstream, relay, settle.
+//!
+//! Invariant: whatever happens - refusal, failure, a client that leaves - passes through the same end of
+//! `serve`, and is settled there once.
+
+mod attempt;
+mod local;
+mod outbound;
+mod receive;
+mod relay;
+mod reply;
+pub mod serve;
+pub mod shard;

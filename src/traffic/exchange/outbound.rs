@@ -1,0 +1,79 @@
+//! A request as it goes upstream: a new head, and the client's own body bytes around the edits.
+//!
+//! Invariant: body bytes are never copied; the pieces of the gather cover head, body and edits exactly once,
+//! in order.
+
+use crate::base::buf::Buf;
+use crate::net::gather::Gather;
+use crate::traffic::dialect::Edits;
+use std::ops::Range;
+
+/// Index of the buffer that holds the head and the replacement texts; body segments stand behind it.
+pub const HEAD: usize = 0;
+
+/// Lays out a request: `head` is the complete upstream head, the gather holds the body's segments behind an
+/// empty buffer at [`HEAD`]. What was laid out before is taken apart first.
+pub fn lay_out(gather: &mut Gather, mut head: Buf, edits: &Edits) {
+    gather.unlay();
+    let head_bytes = head.len();
+    for (_, text) in edits.iter() {
+        head.extend(text);
+    }
+    gather.put(HEAD, head);
+    gather.piece(HEAD, 0..head_bytes);
+    let (mut body_at, mut text_at) = (0, head_bytes);
+    for (span, text) in edits.iter() {
+        body(gather, body_at..span.start);
+        gather.piece(HEAD, text_at..text_at + text.len());
+        text_at += text.len();
+        body_at = span.end;
+    }
+    body(gather, body_at..u64::MAX);
+}
+
+/// Adds the pieces of the body that lie in `range`, which counts from the body's first byte.
+fn body(gather: &mut Gather, range: Range<u64>) {
+    let mut start = 0u64;
+    for index in HEAD + 1..gather.count() {
+        let end = start + gather.buf(index).len() as u64;
+        let (from, until) = (range.start.max(start), range.end.min(end));
+        if from < until {
+            gather.piece(index, (from - start) as usize..(until - start) as usize);
+        }
+        start = end;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::traffic::dialect::{InjectUsage, RequestScan};
+
+    fn buf(bytes: &[u8]) -> Buf {
+        let mut buf = Buf::default();
+        buf.extend(bytes);
+        buf
+    }
+
+    /// However a body is cut into segments, what goes upstream is the same bytes.
+    #[test]
+    fn the_layout_does_not_depend_on_segments() {
+        let json = br#"{"stream":true,"model":"alias","messages":[]}"#;
+        let mut scan = RequestScan::new();
+        scan.feed(json).expect("valid");
+        let ask = scan.finish().expect("valid");
+        let edits = Edits::plan(&ask, "real-name", InjectUsage::Yes).expect("a plain name");
+        let expected = br#"HEAD{"stream_options":{"include_usage":true},"stream":true,"model":"real-name","messages":[]}"#;
+        for cut in 0..json.len() {
+            let mut gather = Gather::default();
+            for bytes in [&b""[..], &json[..cut], &json[cut..]] {
+                gather.hold(buf(bytes));
+            }
+            for _ in 0..2 {
+                drop(gather.take(HEAD));
+                lay_out(&mut gather, buf(b"HEAD"), &edits);
+                assert_eq!(gather.slices().flatten().copied().collect::<Vec<_>>(), expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,452 @@
+//! An answer on its way back: decoded, read as it passes, framed anew for the client.
+//!
+//! Takes an `Answer` whose body is still on its connection; gives client bytes, usage, and the connection back
+//! to the pool if it is clean.
+//!
+//! Invariant: what was read is handed on before more is read, so a slow client slows its upstream and memory
+//! stays bounded; a body that broke is never given a clean end.
+
+use super::reply::{Ending, Reply};
+use crate::base::buf::Buf;
+use crate::base::clock::Moment;
+use crate::base::fault::{Fault, FaultKind};
+use crate::base::limits::ERROR_BODY_BYTES;
+use crate::base::text::Text;
+use crate::contract::endpoint::StreamStyle;
+use crate::contract::snapshot::{Provider, Timeouts};
+use crate::http::chunked::{self, Decoder};
+use crate::http::response::ResponseFraming;
+use crate::net::deadline::Waiting;
+use crate::traffic::account::Tally;
+use crate::traffic::dialect::{EventFilter, HideUsage, UsageScan, refusal};
+use crate::traffic::provider::response::BodyShape;
+use crate::traffic::upstream::call::Answer;
+use crate::traffic::upstream::pool::Conn;
+use std::io;
+
+/// What holds for one answer.
+pub struct Passage<'s> {
+    pub provider: &'s Provider,
+    pub timeouts: &'s Timeouts,
+    /// When the whole exchange must be over.
+    pub latest: Moment,
+    /// Usage was asked for by the gateway alone: the client does not see it.
+    pub hide_usage: bool,
+    pub style: StreamStyle,
+}
+
+/// Relays an answer to its end.
+///
+/// # Errors
+/// What the client is to be told in place of the answer, or (when it had begun) what broke it: then the client
+/// was told inside the stream, and its connection has to be cut.
+pub async fn run(
+    passage: &Passage<'_>,
+    answer: Answer,
+    reply: &mut Reply<'_>,
+    tally: &mut Tally,
+) -> Result<(), Fault> {
+    match answer.status {
+        401..=403 => {
+            tally.record.detail = Text::cut("the provider refused the gateway's credentials");
+            Err(FaultKind::UpstreamAccount.into())
+        }
+        400.. => Failure::read(passage, answer, reply).await?.pass(passage, reply).await,
+        _ => Relay::new(passage, answer, reply).run(tally).await,
+    }
+}
+
+/// The body of an answer, as it is framed on the upstream's connection.
+struct Inbound {
+    framing: Framing,
+    /// The connection has bytes behind the body.
+    surplus: bool,
+}
+
+enum Framing {
+    Length(u64),
+    Chunked(Decoder),
+    UntilClose,
+}
+
+impl Inbound {
+    fn new(framing: ResponseFraming) -> Self {
+        let framing = match framing {
+            ResponseFraming::None => Framing::Length(0),
+            ResponseFraming::Length(n) => Framing::Length(n),
+            ResponseFraming::Chunked => Framing::Chunked(Decoder::default()),
+            ResponseFraming::UntilClose => Framing::UntilClose,
+        };
+        Self { framing, surplus: false }
+    }
+
+    /// Decodes what stands in `buf` behind `decoded`, in place; tells whether the body is complete.
+    fn decode(&mut self, buf: &mut Buf, decoded: usize) -> Result<bool, Fault> {
+        let fresh = buf.len() - decoded;
+        let (data, consumed, finished) = match &mut self.framing {
+            Framing::Length(left) => {
+                let n = (fresh as u64).min(*left);
+                *left -= n;
+                (n as usize, n as usize, *left == 0)
+            }
+            Framing::Chunked(decoder) => {
+                let step = decoder.decode(&mut buf[decoded..]).map_err(|_| FaultKind::UpstreamMalformed)?;
+                (step.data, step.consumed, step.finished)
+            }
+            Framing::UntilClose => (fresh, fresh, false),
+        };
+        self.surplus = consumed < fresh;
+        buf.truncate(decoded + data);
+        Ok(finished)
+    }
+
+    /// Whether the end of the connection is the end of the body.
+    fn ends_with_connection(&self) -> bool {
+        matches!(self.framing, Framing::UntilClose)
+    }
+}
+
+/// How the bytes are read as they pass.
+enum Reading {
+    Events(EventFilter),
+    Json(UsageScan),
+    Opaque,
+}
+
+struct Relay<'r, 'c, 'p> {
+    passage: &'r Passage<'p>,
+    reply: &'r mut Reply<'c>,
+    conn: Conn,
+    status: u16,
+    fields: Buf,
+    keep_alive: bool,
+    inbound: Inbound,
+    reading: Reading,
+    ending: Ending,
+    /// Decoded bytes that wait for the rest of their event, then bytes to be decoded.
+    buf: Buf,
+    held: usize,
+}
+
+impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
+    fn new(passage: &'r Passage<'p>, answer: Answer, reply: &'r mut Reply<'c>) -> Self {
+        let hide = if passage.hide_usage { HideUsage::Yes } else { HideUsage::No };
+        let reading = match answer.shape {
+            BodyShape::Events => Reading::Events(EventFilter::new(passage.style, hide)),
+            BodyShape::Json => Reading::Json(UsageScan::new()),
+            BodyShape::Opaque => Reading::Opaque,
+        };
+        let ending = match (answer.framing, &reading) {
+            (ResponseFraming::None, _) if matches!(answer.status, 204 | 304) => Ending::Nothing,
+            (ResponseFraming::None, _) => Ending::Length(0),
+            (ResponseFraming::Length(n), Reading::Json(_) | Reading::Opaque) => Ending::Length(n),
+            _ if reply.minor_version == 0 => Ending::Close,
+            _ => Ending::Chunked,
+        };
+        Self {
+            passage,
+            reply,
+            conn: answer.conn,
+            status: answer.status,
+            fields: answer.fields,
+            keep_alive: answer.keep_alive,
+            inbound: Inbound::new(answer.framing),
+            reading,
+            ending,
+            buf: answer.rest,
+            held: 0,
+        }
+    }
+
+    async fn run(mut self, tally: &mut Tally) -> Result<(), Fault> {
+        let result = self.pump(tally).await;
+        self.note(tally);
+        let Err(fault) = result else {
+            self.retire();
+            return Ok(());
+        };
+        if self.reply.status != 0 && !matches!(fault.kind, FaultKind::ClientGone | FaultKind::ClientStalled) {
+            self.say_broken(&fault).await;
+        }
+        Err(fault)
+    }
+
+    async fn pump(&mut self, tally: &mut Tally) -> Result<(), Fault> {
+        let mut last = false;
+        loop {
+            if !last {
+                last = self.inbound.decode(&mut self.buf, self.held)?;
+            }
+            let emit = self.read_passing(last, tally);
+            let begins = self.reply.status == 0 && (emit.bytes > 0 || last || self.begins_at_once());
+            if emit.bytes > 0 || last || begins {
+                self.send(emit.bytes, last, tally).await?;
+            }
+            if self.failed_inside() {
+                return Err(FaultKind::UpstreamStreamError.into());
+            }
+            if last {
+                return self.check_end();
+            }
+            self.buf.consume(emit.keep_from);
+            self.held = self.buf.len();
+            last = self.read_more().await? == 0;
+        }
+    }
+
+    /// Whether the head goes ahead of the body: a stream's first event may be long in coming.
+    fn begins_at_once(&self) -> bool {
+        matches!(self.reading, Reading::Events(_))
+    }
+
+    fn read_passing(&mut self, last: bool, tally: &mut Tally) -> Emit {
+        let all = self.buf.len();
+        match &mut self.reading {
+            Reading::Events(filter) => {
+                let release = filter.advance(&mut self.buf, last);
+                tally.record.events += release.events;
+                Emit { bytes: release.emit, keep_from: release.keep_from }
+            }
+            Reading::Json(scan) => {
+                scan.feed(&self.buf[self.held..]);
+                Emit { bytes: all, keep_from: all }
+            }
+            Reading::Opaque => Emit { bytes: all, keep_from: all },
+        }
+    }
+
+    /// Reads on; 0 is the end of a body that ends with its connection.
+    async fn read_more(&mut self) -> Result<usize, Fault> {
+        let mut buf = std::mem::take(&mut self.buf);
+        if buf.room() < buf.capacity() / 4 {
+            buf = self.roomier(buf);
+        }
+        self.conn.deadline.set_before(Waiting::More, self.passage.timeouts.idle_ms, self.passage.latest);
+        let (read, back) = self.conn.reader.read(buf).await;
+        self.buf = back;
+        match read {
+            Ok(n) if n > 0 => Ok(n),
+            Ok(_) if self.conn.deadline.fired().is_none() && self.inbound.ends_with_connection() => Ok(0),
+            other => Err(self.broken(&other)),
+        }
+    }
+
+    /// A bulk buffer with the same bytes, for answers that fill the small one.
+    fn roomier(&self, mut buf: Buf) -> Buf {
+        let pool = &self.reply.shard.buffers;
+        if buf.len() >= crate::base::limits::BULK_BUFFER_BYTES / 2 {
+            buf.reserve(crate::base::limits::BULK_BUFFER_BYTES);
+            return buf;
+        }
+        let mut bulk = pool.bulk();
+        bulk.extend(&buf);
+        pool.give(buf);
+        bulk
+    }
+
+    fn broken(&self, read: &io::Result<usize>) -> Fault {
+        let kind = match self.conn.deadline.fired() {
+            Some(Waiting::Total) => FaultKind::UpstreamTotal,
+            Some(_) => FaultKind::UpstreamIdle,
+            None => FaultKind::UpstreamTruncated,
+        };
+        debug_assert!(!matches!(read, Ok(n) if *n > 0));
+        kind.into()
+    }
+
+    /// Sends the first `emit` bytes of the buffer, the head before them if it is still to be sent, and the end
+    /// of the body behind them if they are the last.
+    async fn send(&mut self, emit: usize, last: bool, tally: &mut Tally) -> Result<(), Fault> {
+        let mut out = self.reply.shard.buffers.small();
+        let first = self.reply.status == 0;
+        if first {
+            self.head(out.tail(), tally);
+        }
+        let framed = self.ending == Ending::Chunked;
+        if framed && emit > 0 {
+            out.extend(chunked::size_line(emit, &mut [0; 18]));
+        }
+        let front = out.len();
+        if framed && emit > 0 {
+            out.extend(b"\r\n");
+        }
+        if framed && last && !self.failed_inside() {
+            out.extend(chunked::LAST);
+        }
+        let mut gather = self.reply.shard.buffers.gather();
+        let back = out.len();
+        let out = gather.hold(out);
+        let body = gather.hold(std::mem::take(&mut self.buf));
+        gather.piece(out, 0..front);
+        gather.piece(body, 0..emit);
+        gather.piece(out, front..back);
+        let mut gather = self.reply.write(gather).await?;
+        self.buf = gather.take(body);
+        self.reply.shard.buffers.give_gather(gather);
+        self.clock(first, emit, tally);
+        Ok(())
+    }
+
+    fn head(&mut self, out: &mut Vec<u8>, tally: &mut Tally) {
+        let back = Moment::now().micros_since(tally.last_event);
+        let overhead = u64::from(tally.record.overhead_in_us) + back;
+        self.reply.head(out, self.status, &self.fields, self.ending);
+        out.extend_from_slice(b"x-ringgate-overhead-us: ");
+        out.extend_from_slice(itoa::Buffer::new().format(overhead).as_bytes());
+        out.extend_from_slice(b"\r\n\r\n");
+    }
+
+    /// Notes the time of the way back, and the gap between events.
+    fn clock(&self, first: bool, emit: usize, tally: &mut Tally) {
+        let streams = matches!(self.reading, Reading::Events(_));
+        if !first && !(streams && emit > 0) {
+            return;
+        }
+        let now = Moment::now();
+        let since = now.micros_since(tally.last_event);
+        if first {
+            tally.record.overhead_out_us = since as u32;
+        } else {
+            self.reply.shard.book.meters.borrow_mut().gap.record(since);
+        }
+        tally.last_event = now;
+    }
+
+    fn failed_inside(&self) -> bool {
+        matches!(&self.reading, Reading::Events(filter) if filter.facts().error)
+    }
+
+    /// Whether the body that ended was whole.
+    fn check_end(&self) -> Result<(), Fault> {
+        if !self.inbound.ends_with_connection() {
+            return Ok(());
+        }
+        match &self.reading {
+            // Only the end marker tells a whole stream from a broken one.
+            Reading::Events(filter) if !filter.facts().done => Err(FaultKind::UpstreamTruncated.into()),
+            Reading::Events(_) | Reading::Json(_) | Reading::Opaque => Ok(()),
+        }
+    }
+
+    fn note(&mut self, tally: &mut Tally) {
+        let reading = std::mem::replace(&mut self.reading, Reading::Opaque);
+        let usage = match &reading {
+            Reading::Events(filter) => filter.facts().usage,
+            Reading::Json(_) | Reading::Opaque => None,
+        };
+        let usage = match reading {
+            Reading::Json(scan) => scan.finish(),
+            Reading::Events(filter) => {
+                self.reading = Reading::Events(filter);
+                usage
+            }
+            Reading::Opaque => None,
+        };
+        if let Some(usage) = usage {
+            tally.record.usage = usage;
+            tally.record.usage_known = true;
+        }
+    }
+
+    /// Tells the client inside its stream that the stream broke. The connection is cut afterwards.
+    async fn say_broken(&mut self, fault: &Fault) {
+        self.reply.keep_alive = false;
+        let Reading::Events(filter) = &self.reading else { return };
+        if filter.facts().error {
+            return;
+        }
+        let mut event = Vec::new();
+        if filter.mid_event() {
+            event.extend_from_slice(b"\n\n");
+        }
+        let id = self.reply.id.text();
+        refusal::stream_event(self.passage.style, fault, std::str::from_utf8(&id).unwrap_or_default(), &mut event);
+        let mut out = self.reply.shard.buffers.small();
+        match self.ending {
+            Ending::Chunked => {
+                out.extend(chunked::size_line(event.len(), &mut [0; 18]));
+                out.extend(&event);
+                out.extend(b"\r\n");
+            }
+            Ending::Close => out.extend(&event),
+            Ending::Nothing | Ending::Length(_) => return,
+        }
+        let mut gather = self.reply.shard.buffers.gather();
+        gather.whole(out);
+        // If the client is gone too, there is nobody left to tell.
+        drop(self.reply.write(gather).await);
+    }
+
+    /// Gives back what can be used again.
+    fn retire(self) {
+        let shard = self.reply.shard;
+        shard.buffers.give(self.buf);
+        shard.buffers.give(self.fields);
+        if self.keep_alive && !self.inbound.surplus && !self.inbound.ends_with_connection() {
+            shard.upstreams.pool.give(self.conn, shard.deadlines.coarse_now(), self.reply.limits);
+        }
+    }
+}
+
+struct Emit {
+    bytes: usize,
+    keep_from: usize,
+}
+
+/// A provider's error answer, read whole, so that it can be cleaned before it is passed on.
+struct Failure {
+    status: u16,
+    fields: Buf,
+    body: Vec<u8>,
+}
+
+impl Failure {
+    async fn read(passage: &Passage<'_>, mut answer: Answer, reply: &mut Reply<'_>) -> Result<Self, Fault> {
+        let mut inbound = Inbound::new(answer.framing);
+        let mut buf = answer.rest;
+        let mut decoded = 0;
+        while !inbound.decode(&mut buf, decoded)? {
+            decoded = buf.len();
+            if decoded > ERROR_BODY_BYTES {
+                return Err(Fault::told(FaultKind::UpstreamMalformed, "The provider's error message is too large."));
+            }
+            buf.reserve(1024);
+            answer.conn.deadline.set_before(Waiting::More, passage.timeouts.idle_ms, passage.latest);
+            let (read, back) = answer.conn.reader.read(buf).await;
+            buf = back;
+            match read {
+                Ok(n) if n > 0 => {}
+                Ok(_) if inbound.ends_with_connection() && answer.conn.deadline.fired().is_none() => break,
+                _ => return Err(FaultKind::UpstreamTruncated.into()),
+            }
+        }
+        let body = scrubbed(&buf, passage.provider);
+        let shard = reply.shard;
+        shard.buffers.give(buf);
+        if answer.keep_alive && !inbound.surplus && !inbound.ends_with_connection() {
+            shard.upstreams.pool.give(answer.conn, shard.deadlines.coarse_now(), reply.limits);
+        }
+        Ok(Self { status: answer.status, fields: answer.fields, body })
+    }
+
+    async fn pass(self, passage: &Passage<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+        let fields = scrubbed(&self.fields, passage.provider);
+        reply.whole(self.status, &fields, &self.body).await
+    }
+}
+
+/// The bytes without the provider's credential, should they repeat it.
+fn scrubbed(bytes: &[u8], provider: &Provider) -> Vec<u8> {
+    let Some(key) = provider.api_key.as_ref().filter(|key| !key.expose().is_empty()) else {
+        return bytes.to_vec();
+    };
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(at) = memchr::memmem::find(rest, key.expose()) {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(b"[redacted]");
+        rest = &rest[at + key.expose().len()..];
+    }
+    out.extend_from_slice(rest);
+    out
+}

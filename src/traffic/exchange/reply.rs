@@ -1,0 +1,115 @@
+//! What goes back to the client: heads, whole answers, refusals.
+
+use super::shard::Shard;
+use crate::base::buf::Buf;
+use crate::base::fault::{Fault, FaultKind};
+use crate::base::ids::RequestId;
+use crate::contract::snapshot::Limits;
+use crate::http::encode;
+use crate::net::deadline::{Deadline, Waiting};
+use crate::net::gather::Gather;
+use crate::net::stream::Writer;
+use crate::traffic::dialect::refusal;
+
+/// How the client learns where the answer's body ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ending {
+    Nothing,
+    Length(u64),
+    Chunked,
+    /// HTTP/1.0: by the end of the connection.
+    Close,
+}
+
+/// The answering side of one exchange.
+pub struct Reply<'c> {
+    pub writer: &'c mut Writer,
+    pub deadline: &'c Deadline,
+    pub shard: &'c Shard,
+    pub limits: &'c Limits,
+    pub id: RequestId,
+    pub minor_version: u8,
+    /// The request was HEAD: heads only.
+    pub head_only: bool,
+    /// Whether the connection may serve another request after this answer.
+    pub keep_alive: bool,
+    /// Status of the head that was sent; 0 before.
+    pub status: u16,
+    pub sent_bytes: u64,
+}
+
+impl Reply<'_> {
+    /// Writes a status line and the fields that every answer has; `fields` are complete lines.
+    pub fn head(&mut self, out: &mut Vec<u8>, status: u16, fields: &[u8], ending: Ending) {
+        self.status = status;
+        encode::status_line(out, status);
+        out.extend_from_slice(fields);
+        encode::field(out, "x-request-id", &self.id.text());
+        match ending {
+            Ending::Nothing => {}
+            Ending::Length(n) => encode::content_length(out, n),
+            Ending::Chunked => encode::field(out, "transfer-encoding", b"chunked"),
+            Ending::Close => self.keep_alive = false,
+        }
+        if !self.keep_alive {
+            encode::field(out, "connection", b"close");
+        } else if self.minor_version == 0 {
+            encode::field(out, "connection", b"keep-alive");
+        }
+    }
+
+    /// Hands bytes to the client, and waits until its socket took them.
+    ///
+    /// # Errors
+    /// `ClientGone`, or `ClientStalled` if it does not read.
+    pub async fn write(&mut self, gather: Gather) -> Result<Gather, Fault> {
+        self.deadline.set(Waiting::Write, self.limits.write_idle_ms);
+        let (result, gather) = self.writer.write(gather).await;
+        let stalled = self.deadline.fired() == Some(Waiting::Write);
+        self.deadline.clear();
+        match result {
+            Ok(()) => {
+                self.sent_bytes += gather.len() as u64;
+                Ok(gather)
+            }
+            Err(_) if stalled => Err(FaultKind::ClientStalled.into()),
+            Err(_) => Err(FaultKind::ClientGone.into()),
+        }
+    }
+
+    /// Sends one whole answer. `fields` are complete lines.
+    ///
+    /// # Errors
+    /// As [`Reply::write`].
+    pub async fn whole(&mut self, status: u16, fields: &[u8], body: &[u8]) -> Result<(), Fault> {
+        let mut out = Buf::with_capacity(body.len() + fields.len() + 256);
+        self.head(out.tail(), status, fields, Ending::Length(body.len() as u64));
+        out.extend(b"\r\n");
+        if !self.head_only {
+            out.extend(body);
+        }
+        let mut gather = self.shard.buffers.gather();
+        gather.whole(out);
+        let gather = self.write(gather).await?;
+        self.shard.buffers.give_gather(gather);
+        Ok(())
+    }
+
+    /// Tells the client what went wrong, if nothing was told yet.
+    ///
+    /// # Errors
+    /// As [`Reply::write`].
+    pub async fn refuse(&mut self, fault: &Fault, allow: Option<&str>) -> Result<(), Fault> {
+        let mut fields = b"content-type: application/json\r\n".to_vec();
+        for (name, value) in refusal::fields(fault.kind) {
+            encode::field(&mut fields, name, value.as_bytes());
+        }
+        if let Some(methods) = allow {
+            encode::field(&mut fields, "allow", methods.as_bytes());
+        }
+        let mut body = Vec::with_capacity(256);
+        let id = self.id.text();
+        refusal::body(fault, std::str::from_utf8(&id).unwrap_or_default(), &mut body);
+        self.whole(fault.kind.row().status, &fields, &body).await
+    }
+}

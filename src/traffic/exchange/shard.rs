@@ -1,0 +1,194 @@
+//! What one shard owns, and every exchange on it shares. Nothing here is seen by another thread.
+
+use crate::base::clock::{Moment, unix_micros};
+use crate::base::ids::{NameId, RequestId};
+use crate::base::text::Text;
+use crate::contract::endpoint::Endpoint;
+use crate::contract::record::{Record, Usage};
+use crate::contract::snapshot::Snapshot;
+use crate::net::deadline::Deadlines;
+use crate::net::pool::BufferPool;
+use crate::net::runtime;
+use crate::traffic::account::{Book, Tally, Written};
+use crate::traffic::upstream::call::Caller;
+use arc_swap::{ArcSwap, Cache};
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What happens when the log core cannot keep up (`audit.on_overflow`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OnOverflow {
+    /// Exchanges wait for room before they end.
+    Block,
+    /// New requests are refused while there is little room.
+    Refuse,
+    /// Records are dropped and counted.
+    CountAndDrop,
+}
+
+/// Room in the ring below which new requests are refused, with [`OnOverflow::Refuse`].
+const ROOM_MIN: usize = 256;
+
+/// One shard's state.
+pub struct Shard {
+    pub id: u16,
+    pub buffers: Rc<BufferPool>,
+    pub deadlines: Rc<Deadlines>,
+    pub upstreams: Caller,
+    pub book: Book,
+    pub on_overflow: OnOverflow,
+    pub draining: Cell<bool>,
+    /// Client connections that are open.
+    pub connections: Cell<u64>,
+    /// Exchanges in flight.
+    pub exchanges: Cell<u64>,
+    /// Bytes of request bodies held beyond the clients' own buffers.
+    pub buffered: Cell<u64>,
+    pub accepted: Cell<u64>,
+    pub connections_refused: Cell<u64>,
+    pub records_stalled: Cell<u64>,
+    mailbox: RefCell<Mailbox>,
+    process: u64,
+    sequence: Cell<u64>,
+}
+
+/// Where control leaves snapshots, and the one this shard serves by.
+struct Mailbox {
+    cache: Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>,
+    /// Counted without atomics, so that taking a snapshot touches no other core's memory.
+    current: Rc<Arc<Snapshot>>,
+}
+
+/// What a shard is made with.
+pub struct Parts {
+    pub id: u16,
+    pub snapshots: Arc<ArcSwap<Snapshot>>,
+    pub ring: rtrb::Producer<Record>,
+    pub on_overflow: OnOverflow,
+    /// The same in all shards: the first half of every request id.
+    pub process: u64,
+}
+
+impl Shard {
+    pub fn new(parts: Parts) -> Self {
+        let (buffers, deadlines) = (Rc::<BufferPool>::default(), Rc::<Deadlines>::default());
+        let current = Rc::new(parts.snapshots.load_full());
+        Self {
+            id: parts.id,
+            upstreams: Caller::new(buffers.clone(), deadlines.clone()),
+            buffers,
+            deadlines,
+            book: Book::new(parts.ring),
+            on_overflow: parts.on_overflow,
+            draining: Cell::new(false),
+            connections: Cell::new(0),
+            exchanges: Cell::new(0),
+            buffered: Cell::new(0),
+            accepted: Cell::new(0),
+            connections_refused: Cell::new(0),
+            records_stalled: Cell::new(0),
+            mailbox: RefCell::new(Mailbox { cache: Cache::new(parts.snapshots), current }),
+            process: parts.process,
+            // Shards count in ranges of their own.
+            sequence: Cell::new(u64::from(parts.id) << 48),
+        }
+    }
+
+    /// The newest snapshot. An exchange takes it once, at its start.
+    pub fn snapshot(&self) -> Rc<Arc<Snapshot>> {
+        let mut mailbox = self.mailbox.borrow_mut();
+        let Mailbox { cache, current } = &mut *mailbox;
+        let newest = cache.load();
+        if !Arc::ptr_eq(newest, current) {
+            *current = Rc::new(newest.clone());
+        }
+        current.clone()
+    }
+
+    /// A number that no other request of this process has.
+    pub fn next_id(&self) -> RequestId {
+        let sequence = self.sequence.get() + 1;
+        self.sequence.set(sequence);
+        RequestId { process: self.process, sequence }
+    }
+
+    /// Whether a new exchange would find no room for its record.
+    pub fn is_backlogged(&self) -> bool {
+        self.on_overflow == OnOverflow::Refuse && !self.book.has_room(ROOM_MIN)
+    }
+
+    /// Starts the books of an exchange.
+    pub fn begin(&self, endpoint: Endpoint, client: Option<SocketAddr>, user_agent: Text<64>) -> Tally {
+        let now = Moment::now();
+        let record = Record {
+            id: self.next_id(),
+            shard: self.id,
+            started_unix_us: unix_micros(),
+            endpoint,
+            status: 0,
+            upstream_status: 0,
+            fault: None,
+            streamed: false,
+            usage_known: false,
+            attempts: 0,
+            key: NameId::NONE,
+            group: NameId::NONE,
+            model: NameId::NONE,
+            provider: NameId::NONE,
+            asked: Text::EMPTY,
+            user_agent,
+            detail: Text::EMPTY,
+            client,
+            usage: Usage::default(),
+            request_bytes: 0,
+            response_bytes: 0,
+            overhead_in_us: 0,
+            overhead_out_us: 0,
+            first_byte_us: 0,
+            total_us: 0,
+            events: 0,
+        };
+        Tally { record, begun: now, complete: now, last_event: now }
+    }
+
+    /// Ends the books: exactly one record, by the overflow policy.
+    pub async fn close(&self, tally: &mut Tally) {
+        self.book.close(tally);
+        let mut stalled = false;
+        while self.book.write(&tally.record) == Written::RingFull {
+            if self.on_overflow != OnOverflow::Block {
+                self.book.dropped.set(self.book.dropped.get() + 1);
+                return;
+            }
+            if !stalled {
+                self.records_stalled.set(self.records_stalled.get() + 1);
+                stalled = true;
+            }
+            runtime::sleep(Duration::from_millis(1)).await;
+        }
+    }
+}
+
+/// Counts one more for as long as it lives.
+pub struct Counted<'c>(&'c Cell<u64>, u64);
+
+impl<'c> Counted<'c> {
+    pub fn new(cell: &'c Cell<u64>, n: u64) -> Self {
+        cell.set(cell.get() + n);
+        Self(cell, n)
+    }
+
+    pub fn add(&mut self, n: u64) {
+        self.0.set(self.0.get() + n);
+        self.1 += n;
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - self.1);
+    }
+}

@@ -1,0 +1,51 @@
+//! The head of an upstream request, written afresh.
+
+use crate::contract::endpoint::Endpoint;
+use crate::contract::snapshot::Provider;
+use crate::http::encode;
+
+/// Whether a client's header field goes to the provider as it is: what a body means, what dialect version it
+/// speaks, and nothing about who sent it.
+pub fn passes(name: &str) -> bool {
+    const ALLOWED: [&str; 10] = [
+        "accept",
+        "user-agent",
+        "openai-beta",
+        "content-type",
+        "anthropic-beta",
+        "openai-version",
+        "idempotency-key",
+        "content-language",
+        "anthropic-version",
+        "x-client-request-id",
+    ];
+    ALLOWED.iter().any(|allowed| allowed.len() == name.len() && allowed.eq_ignore_ascii_case(name))
+}
+
+/// Writes the head of a request with a body of `body_bytes`. `forwarded` are complete field lines.
+pub fn head(
+    out: &mut Vec<u8>,
+    provider: &Provider,
+    endpoint: Endpoint,
+    query: &[u8],
+    forwarded: &[u8],
+    body_bytes: u64,
+) {
+    out.extend_from_slice(b"POST ");
+    out.extend_from_slice(provider.base_path.as_bytes());
+    out.extend_from_slice(endpoint.row().upstream_path.as_bytes());
+    if !query.is_empty() {
+        out.push(b'?');
+        out.extend_from_slice(query);
+    }
+    out.extend_from_slice(b" HTTP/1.1\r\nhost: ");
+    out.extend_from_slice(provider.host_header.as_bytes());
+    // A compressed answer could not be metered as it passes.
+    out.extend_from_slice(b"\r\naccept-encoding: identity\r\n");
+    if let Some((name, value)) = &provider.credential {
+        encode::field(out, name, value.expose());
+    }
+    out.extend_from_slice(forwarded);
+    encode::content_length(out, body_bytes);
+    out.extend_from_slice(b"\r\n");
+}

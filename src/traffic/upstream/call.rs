@@ -1,0 +1,287 @@
+//! One request to one target.
+
+use super::pool::{Conn, Pool};
+use crate::base::buf::Buf;
+use crate::base::clock::Moment;
+use crate::base::fault::{Fault, FaultKind};
+use crate::base::limits::{HEAD_BYTES, INTERIM_HEADS};
+use crate::contract::snapshot::{Addresses, Limits, Origin, Timeouts};
+use crate::http::response::{self, Asked, ResponseFraming};
+use crate::http::{HeadScan, Slots};
+use crate::net::connect::{ConnectError, connect};
+use crate::net::deadline::{Deadlines, Waiting};
+use crate::net::gather::Gather;
+use crate::net::pool::BufferPool;
+use crate::traffic::provider::response::{BodyShape, carry};
+use std::cell::Cell;
+use std::fmt::Write as _;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// What a shard needs to call upstreams.
+pub struct Caller {
+    pub pool: Pool,
+    pub buffers: Rc<BufferPool>,
+    pub deadlines: Rc<Deadlines>,
+    pub connects: Cell<u64>,
+    pub stale_retries: Cell<u64>,
+}
+
+/// When things happened during a call; stays readable when the call is abandoned.
+#[derive(Default)]
+pub struct Timings {
+    /// The request was handed to the socket.
+    pub sent: Cell<Moment>,
+    /// The first byte of the answer was read.
+    pub first_byte: Cell<Moment>,
+}
+
+/// A failed call: the fault for the client, the evidence for the operator.
+#[derive(Debug)]
+pub struct CallError {
+    pub fault: Fault,
+    pub detail: String,
+    /// Whether the provider certainly did nothing with the request, so that another target may get it.
+    pub untouched: bool,
+}
+
+/// The head of an answer; its body is still to be read from the connection.
+pub struct Answer {
+    pub conn: Conn,
+    /// Bytes read behind the head.
+    pub rest: Buf,
+    pub status: u16,
+    pub framing: ResponseFraming,
+    pub keep_alive: bool,
+    pub shape: BodyShape,
+    /// Field lines for the client.
+    pub fields: Buf,
+}
+
+impl Caller {
+    pub fn new(buffers: Rc<BufferPool>, deadlines: Rc<Deadlines>) -> Self {
+        Self { pool: Pool::default(), buffers, deadlines, connects: Cell::new(0), stale_retries: Cell::new(0) }
+    }
+
+    /// Sends `request` to `origin` and reads the head of the answer. `latest` bounds the whole exchange.
+    ///
+    /// # Errors
+    /// Each way to fail has its own [`FaultKind`].
+    pub async fn call(
+        &self,
+        origin: &Origin,
+        request: &mut Gather,
+        timeouts: &Timeouts,
+        latest: Moment,
+        limits: &Limits,
+        timings: &Timings,
+    ) -> Result<Answer, CallError> {
+        if let Some(conn) = self.pool.take(origin, self.deadlines.coarse_now(), limits) {
+            match self.exchange(conn, request, timeouts, latest, timings).await {
+                Err(Unanswered::Stale) => self.stale_retries.set(self.stale_retries.get() + 1),
+                other => return other.map_err(Unanswered::into_error),
+            }
+        }
+        let conn = self.connect(origin, timeouts).await?;
+        self.exchange(conn, request, timeouts, latest, timings).await.map_err(Unanswered::into_error)
+    }
+
+    async fn connect(&self, origin: &Origin, timeouts: &Timeouts) -> Result<Conn, CallError> {
+        let fail = |kind: FaultKind, detail: String| {
+            origin.wants_resolving.store(true, Ordering::Relaxed);
+            CallError { fault: kind.into(), detail, untouched: true }
+        };
+        let addresses = match &**origin.addresses.load() {
+            Addresses::Known(addresses) if !addresses.is_empty() => addresses.clone(),
+            Addresses::Failed(reason) => {
+                return Err(fail(FaultKind::UpstreamDns, format!("{}: {reason}", origin.host)));
+            }
+            Addresses::Known(_) | Addresses::Unknown => {
+                return Err(fail(FaultKind::UpstreamDns, format!("{}: not resolved yet", origin.host)));
+            }
+        };
+        self.connects.set(self.connects.get() + 1);
+        let limit = match timeouts.connect_ms {
+            0 => Duration::from_secs(3600),
+            ms => Duration::from_millis(ms),
+        };
+        match connect(&addresses, origin.tls.as_ref(), limit).await {
+            Ok(connected) => Ok(Conn::new(connected, origin, &self.deadlines)),
+            Err(error) => {
+                let mut detail = format!("{}:{} {addresses:?}: ", origin.host, origin.port);
+                let (kind, reason) = match error {
+                    ConnectError::Refused(e) => (FaultKind::UpstreamConnect, e.to_string()),
+                    ConnectError::Timeout => (FaultKind::UpstreamConnectTime, format!("{limit:?} passed")),
+                    ConnectError::Tls(e) => (FaultKind::UpstreamTls, e.to_string()),
+                };
+                detail.push_str(&reason);
+                Err(fail(kind, detail))
+            }
+        }
+    }
+
+    /// Writes the request and reads until the head of the answer is complete.
+    async fn exchange(
+        &self,
+        mut conn: Conn,
+        request: &mut Gather,
+        timeouts: &Timeouts,
+        latest: Moment,
+        timings: &Timings,
+    ) -> Result<Answer, Unanswered> {
+        conn.deadline.set_before(Waiting::FirstByte, timeouts.first_byte_ms, latest);
+        let sending = Sending { request, sent: &timings.sent };
+        let (read, mut rest) = send_and_receive(&mut conn, sending, self.buffers.small()).await;
+        timings.first_byte.set(Moment::now());
+        if !matches!(read, Ok(n) if n > 0) {
+            self.buffers.give(rest);
+            return Err(no_answer(&conn, read));
+        }
+        let mut scan = HeadScan::default();
+        let mut fields = self.buffers.small();
+        let mut interim = 0;
+        loop {
+            match next_head(&rest, &mut scan, &mut fields) {
+                Head::Final { length, status, framing, keep_alive, shape } => {
+                    rest.consume(length);
+                    return Ok(Answer { conn, rest, status, framing, keep_alive, shape, fields });
+                }
+                Head::Interim { length } if interim < INTERIM_HEADS => {
+                    rest.consume(length);
+                    scan = HeadScan::default();
+                    interim += 1;
+                    continue;
+                }
+                Head::Interim { .. } => return Err(malformed("too many interim answers")),
+                Head::Wrong(reason) => return Err(malformed(&reason)),
+                Head::Partial => {}
+            }
+            rest.reserve(1);
+            let (read, back) = conn.reader.read(rest).await;
+            rest = back;
+            match read {
+                Ok(n) if n > 0 => {}
+                _ if conn.deadline.fired().is_some() => return Err(no_answer(&conn, read)),
+                _ => return Err(malformed("the connection ended inside the answer's head")),
+            }
+        }
+    }
+}
+
+/// Why a connection gave no head.
+enum Unanswered {
+    /// It had been idle and gave nothing at all: its peer had closed it.
+    Stale,
+    Failed(CallError),
+}
+
+impl Unanswered {
+    fn into_error(self) -> CallError {
+        match self {
+            Unanswered::Failed(error) => error,
+            Unanswered::Stale => CallError {
+                fault: FaultKind::UpstreamReset.into(),
+                detail: "an idle connection was closed".into(),
+                untouched: false,
+            },
+        }
+    }
+}
+
+fn malformed(reason: &str) -> Unanswered {
+    Unanswered::Failed(CallError {
+        fault: FaultKind::UpstreamMalformed.into(),
+        detail: reason.into(),
+        untouched: false,
+    })
+}
+
+fn no_answer(conn: &Conn, read: io::Result<usize>) -> Unanswered {
+    let kind = match conn.deadline.fired() {
+        Some(Waiting::Total) => FaultKind::UpstreamTotal,
+        Some(_) => FaultKind::UpstreamFirstByte,
+        None if conn.reused => return Unanswered::Stale,
+        None => FaultKind::UpstreamReset,
+    };
+    let mut detail = String::new();
+    // Writing to a String cannot fail.
+    drop(match read {
+        Ok(_) => write!(detail, "closed without an answer"),
+        Err(error) => write!(detail, "{error}"),
+    });
+    Unanswered::Failed(CallError { fault: kind.into(), detail, untouched: false })
+}
+
+/// A request on its way: goes back where it came from once it is written.
+struct Sending<'r> {
+    request: &'r mut Gather,
+    sent: &'r Cell<Moment>,
+}
+
+/// Writes the request and reads the first bytes of the answer, at the same time: a provider may answer before
+/// it has read everything, and then stop reading.
+async fn send_and_receive(
+    conn: &mut Conn,
+    sending: Sending<'_>,
+    buf: Buf,
+) -> (io::Result<usize>, Buf) {
+    let Conn { reader, writer, .. } = conn;
+    let mut read = pin!(reader.read(buf));
+    let mut write = pin!(writer.write(std::mem::take(sending.request)));
+    let mut early = None;
+    poll_fn(|cx: &mut Context<'_>| {
+        if let Poll::Ready((_, request)) = write.as_mut().poll(cx) {
+            sending.sent.set(Moment::now());
+            *sending.request = request;
+            return Poll::Ready(());
+        }
+        if early.is_none()
+            && let Poll::Ready(done) = read.as_mut().poll(cx)
+        {
+            let answered = matches!(done.0, Ok(n) if n > 0);
+            early = Some(done);
+            if answered {
+                return Poll::Ready(());
+            }
+        }
+        // Without an answer the connection is broken: the write ends soon, and gives the request back.
+        Poll::Pending
+    })
+    .await;
+    match early {
+        Some(done) => done,
+        // A failed write does not matter: the answer may have come before, and if it did not the read fails too.
+        None => read.await,
+    }
+}
+
+enum Head {
+    Partial,
+    Interim { length: usize },
+    Final { length: usize, status: u16, framing: ResponseFraming, keep_alive: bool, shape: BodyShape },
+    Wrong(Box<str>),
+}
+
+fn next_head(bytes: &[u8], scan: &mut HeadScan, fields: &mut Buf) -> Head {
+    if !response::looks_like_response(bytes) {
+        return Head::Wrong("not an HTTP/1 answer".into());
+    }
+    let Some(length) = scan.end(bytes) else {
+        return if bytes.len() > HEAD_BYTES { Head::Wrong("the answer's head is too large".into()) } else { Head::Partial };
+    };
+    let mut slots = Slots::new();
+    match response::parse(&bytes[..length], &mut slots, Asked::Body) {
+        Ok(head) if (100..200).contains(&head.status) => Head::Interim { length },
+        Ok(head) => {
+            let shape = carry(&head.headers, fields.tail());
+            let (status, framing, keep_alive) = (head.status, head.framing, head.keep_alive);
+            Head::Final { length, status, framing, keep_alive, shape }
+        }
+        Err(error) => Head::Wrong(error.to_string().into()),
+    }
+}

@@ -1,0 +1,104 @@
+//! Connections to upstreams that wait for their next request, per origin, last in first out.
+//!
+//! Invariant: an idle connection on which anything arrived is never used again: whatever it was, it is not the
+//! answer to a request that was not sent yet.
+
+use crate::base::clock::Moment;
+use crate::contract::snapshot::{Limits, Origin};
+use crate::net::connect::Connected;
+use crate::net::deadline::{Deadline, Deadlines};
+use crate::net::stream::{Reader, Writer, is_quiet};
+use std::cell::{Cell, RefCell};
+use std::os::fd::RawFd;
+use std::rc::Rc;
+
+/// A connection that rested longer than this is looked at before it is used: one system call, where time is
+/// not short anyway. On one that rested less, the peer has had no time to say anything unasked.
+const LOOK_AFTER_US: u64 = 1_000;
+
+/// A connection to an upstream. Its deadline goes before its socket does.
+pub struct Conn {
+    pub deadline: Deadline,
+    pub reader: Reader,
+    pub writer: Writer,
+    /// Whether it served a request before.
+    pub reused: bool,
+    origin: u32,
+    fd: RawFd,
+    idle_since: Moment,
+}
+
+impl Conn {
+    pub fn new(connected: Connected, origin: &Origin, deadlines: &Rc<Deadlines>) -> Self {
+        Self {
+            deadline: deadlines.register(connected.stream.cutter),
+            reader: connected.stream.reader,
+            writer: connected.stream.writer,
+            reused: false,
+            origin: origin.id,
+            fd: connected.fd,
+            idle_since: Moment::default(),
+        }
+    }
+}
+
+/// One shard's idle connections.
+#[derive(Default)]
+pub struct Pool {
+    idle: RefCell<Vec<Vec<Conn>>>,
+    count: Cell<usize>,
+}
+
+impl Pool {
+    /// The connection to this origin that was used last, if there is one that can be used.
+    pub fn take(&self, origin: &Origin, now: Moment, limits: &Limits) -> Option<Conn> {
+        let mut idle = self.idle.borrow_mut();
+        let waiting = idle.get_mut(origin.id as usize)?;
+        while let Some(mut conn) = waiting.pop() {
+            self.count.set(self.count.get() - 1);
+            let rested = now.micros_since(conn.idle_since);
+            if usable(&conn, rested, limits) {
+                conn.reused = true;
+                return Some(conn);
+            }
+        }
+        None
+    }
+
+    /// Keeps a connection for the next request.
+    pub fn give(&self, mut conn: Conn, now: Moment, limits: &Limits) {
+        conn.deadline.clear();
+        conn.idle_since = now;
+        let mut idle = self.idle.borrow_mut();
+        let index = conn.origin as usize;
+        if idle.len() <= index {
+            idle.resize_with(index + 1, Vec::new);
+        }
+        if idle[index].len() < limits.upstream_idle_connections {
+            idle[index].push(conn);
+            self.count.set(self.count.get() + 1);
+        }
+    }
+
+    /// Closes connections that rested too long or were closed by their peer. Called about once a second.
+    pub fn sweep(&self, now: Moment, limits: &Limits) {
+        for waiting in self.idle.borrow_mut().iter_mut() {
+            waiting.retain(|conn| usable(conn, now.micros_since(conn.idle_since).max(LOOK_AFTER_US), limits));
+        }
+        self.count.set(self.idle.borrow().iter().map(Vec::len).sum());
+    }
+
+    /// Idle connections of all origins.
+    pub fn len(&self) -> usize {
+        self.count.get()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+fn usable(conn: &Conn, rested_us: u64, limits: &Limits) -> bool {
+    let expired = limits.upstream_idle_ms != 0 && rested_us > limits.upstream_idle_ms * 1000;
+    !expired && (rested_us < LOOK_AFTER_US || is_quiet(conn.fd))
+}

@@ -1,0 +1,128 @@
+//! A client's connection, from its first byte to its end.
+
+use super::h2;
+use crate::base::buf::Buf;
+use crate::contract::snapshot::Limits;
+use crate::http::{Preface, h2_preface};
+use crate::net::deadline::Waiting;
+use crate::net::listen::Accepted;
+use crate::net::runtime;
+use crate::net::stream::{Protocol, Stream};
+use crate::traffic::exchange::receive::Client;
+use crate::traffic::exchange::serve::{Next, serve as serve_request};
+use crate::traffic::exchange::shard::{Counted, Shard};
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Bytes that a lingering connection may still send, and how long it may take, before it is closed anyway.
+const LINGER_BYTES: usize = 1024 * 1024;
+const LINGER: Duration = Duration::from_millis(1500);
+
+/// Serves a connection that listener `index` accepted.
+pub async fn serve(shard: Rc<Shard>, accepted: Accepted, index: usize) {
+    let _open = Counted::new(&shard.connections, 1);
+    let snapshot = shard.snapshot();
+    let limits = snapshot.limits.clone();
+    if shard.connections.get() > limits.connections {
+        shard.connections_refused.set(shard.connections_refused.get() + 1);
+        return;
+    }
+    let tls = snapshot.listeners.get(index).and_then(|l| l.tls.clone());
+    drop(snapshot);
+    let peer = accepted.peer;
+    let stream = match tls {
+        None => accepted.plain(),
+        Some(config) => {
+            let handshake = accepted.secure(config);
+            match runtime::within(Duration::from_millis(limits.head_ms.max(1)), handshake).await {
+                Some(Ok(stream)) => stream,
+                Some(Err(_)) | None => {
+                    shard.connections_refused.set(shard.connections_refused.get() + 1);
+                    return;
+                }
+            }
+        }
+    };
+    let protocol = stream.protocol;
+    let mut client = client(&shard, stream, Some(peer));
+    let preface = match protocol {
+        Protocol::Http2 => Preface::Yes,
+        Protocol::Http1 => Preface::No,
+        Protocol::Unknown => first_words(&shard, &mut client, &limits).await,
+    };
+    match preface {
+        Preface::Yes => h2::serve(shard.clone(), client, &limits).await,
+        Preface::No | Preface::Maybe => requests(&shard, client).await,
+    }
+}
+
+/// Gives a stream its deadline.
+pub fn client(shard: &Shard, stream: Stream, peer: Option<SocketAddr>) -> Client {
+    Client {
+        deadline: shard.deadlines.register(stream.cutter),
+        reader: stream.reader,
+        writer: stream.writer,
+        inbox: Buf::default(),
+        peer,
+    }
+}
+
+/// Reads until it is clear which version of HTTP is spoken. `Maybe`: the connection ended before.
+async fn first_words(shard: &Shard, client: &mut Client, limits: &Limits) -> Preface {
+    client.deadline.set(Waiting::KeepAlive, limits.keep_alive_ms);
+    client.inbox = shard.buffers.small();
+    loop {
+        let (read, inbox) = client.reader.read(std::mem::take(&mut client.inbox)).await;
+        client.inbox = inbox;
+        if !matches!(read, Ok(n) if n > 0) {
+            return Preface::Maybe;
+        }
+        match h2_preface(&client.inbox) {
+            Preface::Maybe => client.deadline.set(Waiting::Head, limits.head_ms),
+            known => {
+                client.deadline.clear();
+                return known;
+            }
+        }
+    }
+}
+
+/// Serves HTTP/1.1 requests until the connection ends.
+pub async fn requests(shard: &Shard, mut client: Client) {
+    loop {
+        match serve_request(shard, &mut client).await {
+            Next::KeepAlive if client.inbox.is_empty() => {
+                client.deadline.set(Waiting::KeepAlive, shard.snapshot().limits.keep_alive_ms);
+            }
+            Next::KeepAlive => {}
+            Next::Close => break,
+            Next::Linger => {
+                linger(&mut client).await;
+                break;
+            }
+        }
+    }
+    shard.buffers.give(client.inbox);
+}
+
+/// Says that nothing more will come, and reads on a little: closing at once would reset the connection, and
+/// the client could lose the answer that it has not read yet.
+async fn linger(client: &mut Client) {
+    client.writer.finish().await;
+    let drained = async {
+        let mut seen = 0;
+        let mut buf = std::mem::take(&mut client.inbox);
+        while seen < LINGER_BYTES {
+            buf.clear();
+            buf.reserve(1024);
+            let (read, back) = client.reader.read(buf).await;
+            buf = back;
+            match read {
+                Ok(n) if n > 0 => seen += n,
+                _ => break,
+            }
+        }
+    };
+    runtime::within(LINGER, drained).await;
+}

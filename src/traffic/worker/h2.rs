@@ -1,0 +1,369 @@
+//! HTTP/2: each stream becomes an in-memory HTTP/1.1 connection, so that everything behind it exists once.
+//!
+//! Takes a connection on which HTTP/2 was agreed; gives streams to `connection::requests`. Framing, flow control
+//! and the limits on resets, header floods and frames are the `h2` crate's.
+//!
+//! Invariant: a stream's body is complete at the client exactly if the exchange behind it ended cleanly; in
+//! every other case the stream is reset.
+
+use super::connection;
+use crate::base::buf::Buf;
+use crate::base::limits::{BULK_BUFFER_BYTES, CLIENT_BUFFER_BYTES};
+use crate::contract::snapshot::Limits;
+use crate::http::chunked::{self, Decoder};
+use crate::http::response::{self, Asked, ResponseFraming};
+use crate::http::{HeadScan, Slots, is_hop_by_hop};
+use crate::net::deadline::{Cutter, Deadline, Waiting};
+use crate::net::gather::Gather;
+use crate::net::pipe::{self, PipeReader, PipeWriter};
+use crate::net::runtime;
+use crate::net::stream::{Protocol, Reader, Stream, Writer};
+use crate::traffic::exchange::receive::Client;
+use crate::traffic::exchange::shard::{Counted, Shard};
+use bytes::Bytes;
+use h2::server::{Builder, SendResponse};
+use h2::{Reason, RecvStream, SendStream};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Bytes of one stream, and of one connection, that a client may send before they are read.
+const STREAM_WINDOW: u32 = 256 * 1024;
+const CONNECTION_WINDOW: u32 = 1024 * 1024;
+/// Streams that a client reset and that are still held, before the connection is ended (CVE-2023-44487).
+const RESETS_PENDING: usize = 20;
+/// How often an idle connection is looked at.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// Serves HTTP/2 until the connection ends. What stands in the client's inbox was read from it already.
+pub async fn serve(shard: Rc<Shard>, client: Client, limits: &Limits) {
+    let Client { deadline, reader, writer, inbox, peer } = client;
+    let (near, far, cutter) = pipe::pair();
+    let (mut inward, outward) = (far.1, far.0);
+    if inward.write_all(&inbox).await.is_err() {
+        return;
+    }
+    runtime::spawn(pump_in(reader, inward));
+    runtime::spawn(pump_out(outward, writer));
+    let io = PipeIo { reader: near.0, writer: near.1 };
+    let mut builder = Builder::new();
+    builder
+        .max_concurrent_streams(limits.h2_streams)
+        .max_header_list_size(limits.head_bytes as u32)
+        .max_concurrent_reset_streams(RESETS_PENDING)
+        .max_pending_accept_reset_streams(RESETS_PENDING)
+        .initial_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW);
+    deadline.set(Waiting::Handshake, limits.head_ms);
+    let connection = builder.handshake(io).await;
+    deadline.clear();
+    if let Ok(connection) = connection {
+        streams(&shard, connection, &deadline, limits, peer).await;
+    }
+    cutter.cut();
+    deadline.cut();
+}
+
+/// Accepts streams until the connection ends, is idle too long, or the shard drains.
+async fn streams(
+    shard: &Rc<Shard>,
+    mut connection: h2::server::Connection<PipeIo, Bytes>,
+    deadline: &Deadline,
+    limits: &Limits,
+    peer: Option<SocketAddr>,
+) {
+    let open = Rc::new(std::cell::Cell::new(0));
+    let mut idle_since = shard.deadlines.coarse_now();
+    let mut ending = false;
+    loop {
+        let accepted = runtime::within(LOOK, poll_fn(|cx| connection.poll_accept(cx))).await;
+        match accepted {
+            Some(Some(Ok((request, respond)))) => {
+                let (shard, open) = (shard.clone(), open.clone());
+                runtime::spawn(async move {
+                    let _open = Counted::new(&open, 1);
+                    stream(shard, request, respond, peer).await;
+                });
+                continue;
+            }
+            Some(Some(Err(_)) | None) => return,
+            None => {}
+        }
+        let now = shard.deadlines.coarse_now();
+        if open.get() > 0 {
+            idle_since = now;
+        }
+        let idle = limits.keep_alive_ms != 0 && now.micros_since(idle_since) > limits.keep_alive_ms * 1000;
+        if !ending && (idle || shard.draining.get()) {
+            ending = true;
+            connection.graceful_shutdown();
+            deadline.set(Waiting::KeepAlive, limits.head_ms);
+        }
+    }
+}
+
+/// One stream: a request in, an answer out.
+async fn stream(
+    shard: Rc<Shard>,
+    request: ::http::Request<RecvStream>,
+    mut respond: SendResponse<Bytes>,
+    peer: Option<SocketAddr>,
+) {
+    let (near, far, cutter) = pipe::pair();
+    let inner = Stream {
+        reader: Reader::Pipe(far.0),
+        writer: Writer::Pipe(far.1),
+        cutter: Cutter::Pipe(cutter),
+        protocol: Protocol::Http1,
+    };
+    let client = connection::client(&shard, inner, peer);
+    let worker = shard.clone();
+    runtime::spawn(async move { connection::requests(&worker, client).await });
+    let (mut reader, mut writer) = near;
+    let (parts, body) = request.into_parts();
+    let Some(head) = head_text(&parts, body.is_end_stream()) else {
+        respond.send_reset(Reason::PROTOCOL_ERROR);
+        return;
+    };
+    let chunked = !body.is_end_stream() && !parts.headers.contains_key("content-length");
+    let mut upload = pin!(upload(head, body, &mut writer, chunked));
+    let mut uploaded = false;
+    let mut download = pin!(download(&mut reader, respond));
+    poll_fn(|cx| {
+        if !uploaded && upload.as_mut().poll(cx).is_ready() {
+            uploaded = true;
+        }
+        download.as_mut().poll(cx)
+    })
+    .await;
+}
+
+/// The request's head as HTTP/1.1 text. `None` if it cannot be one.
+fn head_text(parts: &::http::request::Parts, bodiless: bool) -> Option<Vec<u8>> {
+    let target = parts.uri.path_and_query()?.as_str();
+    let authority = parts.uri.authority().map(|a| a.as_str().as_bytes());
+    let host = authority.or_else(|| parts.headers.get("host").map(::http::HeaderValue::as_bytes))?;
+    let mut out = Vec::with_capacity(CLIENT_BUFFER_BYTES / 4);
+    for piece in [parts.method.as_str().as_bytes(), b" ", target.as_bytes(), b" HTTP/1.1\r\nhost: ", host, b"\r\n"] {
+        out.extend_from_slice(piece);
+    }
+    let lengthy = parts.headers.contains_key("content-length");
+    for (name, value) in &parts.headers {
+        if !is_hop_by_hop(name.as_str()) && name != "host" {
+            crate::http::encode::field(&mut out, name.as_str(), value.as_bytes());
+        }
+    }
+    if !bodiless && !lengthy {
+        crate::http::encode::field(&mut out, "transfer-encoding", b"chunked");
+    }
+    out.extend_from_slice(b"\r\n");
+    Some(out)
+}
+
+/// Writes head and body into the pipe. If the client breaks the body off, the pipe is left unended inside it,
+/// which the exchange sees as a client that left.
+async fn upload(head: Vec<u8>, mut body: RecvStream, writer: &mut PipeWriter, chunked: bool) -> io::Result<()> {
+    writer.write_all(&head).await?;
+    loop {
+        let Some(data) = poll_fn(|cx| body.poll_data(cx)).await else { break };
+        let Ok(data) = data else {
+            writer.end();
+            return Ok(());
+        };
+        if chunked && !data.is_empty() {
+            writer.write_all(chunked::size_line(data.len(), &mut [0; 18])).await?;
+        }
+        writer.write_all(&data).await?;
+        if chunked && !data.is_empty() {
+            writer.write_all(b"\r\n").await?;
+        }
+        // The window grows again only as the exchange takes the bytes: a slow upstream slows the client.
+        drop(body.flow_control().release_capacity(data.len()));
+    }
+    if chunked {
+        writer.write_all(chunked::LAST).await?;
+    }
+    Ok(())
+}
+
+/// Reads the answer out of the pipe and sends it; resets the stream if it broke.
+async fn download(reader: &mut PipeReader, mut respond: SendResponse<Bytes>) {
+    let mut buf = Buf::with_capacity(CLIENT_BUFFER_BYTES);
+    let (response, framing) = loop {
+        match next_head(reader, &mut buf, &mut respond).await {
+            Some((response, _)) if response.status().is_informational() => {
+                // `100 Continue`: the body is on its way already.
+            }
+            Some(answer) => break answer,
+            None => return respond.send_reset(Reason::INTERNAL_ERROR),
+        }
+    };
+    let ends = matches!(framing, ResponseFraming::None | ResponseFraming::Length(0));
+    let Ok(mut send) = respond.send_response(response, ends) else { return };
+    if !ends && send_body(reader, buf, framing, &mut send).await.is_none() {
+        send.send_reset(Reason::INTERNAL_ERROR);
+    }
+}
+
+async fn next_head(
+    reader: &mut PipeReader,
+    buf: &mut Buf,
+    respond: &mut SendResponse<Bytes>,
+) -> Option<(::http::Response<()>, ResponseFraming)> {
+    let mut scan = HeadScan::default();
+    loop {
+        if let Some(end) = scan.end(buf) {
+            let mut slots = Slots::new();
+            let head = response::parse(&buf[..end], &mut slots, Asked::Body).ok()?;
+            let framing = head.framing;
+            let mut answer = ::http::Response::builder().status(head.status);
+            for (name, value) in head.headers.iter().filter(|(name, _)| !is_hop_by_hop(name)) {
+                answer = answer.header(name, value);
+            }
+            buf.consume(end);
+            return Some((answer.body(()).ok()?, framing));
+        }
+        buf.reserve(CLIENT_BUFFER_BYTES);
+        let n = poll_fn(|cx| {
+            if respond.poll_reset(cx).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            }
+            reader.poll_read(cx, buf)
+        });
+        if n.await.ok()? == 0 {
+            return None;
+        }
+    }
+}
+
+/// Sends a body to its end. `None`: it broke, or the client reset the stream.
+async fn send_body(
+    reader: &mut PipeReader,
+    mut buf: Buf,
+    framing: ResponseFraming,
+    send: &mut SendStream<Bytes>,
+) -> Option<()> {
+    let mut decoder = Decoder::default();
+    let mut left = match framing {
+        ResponseFraming::Length(n) => n,
+        _ => u64::MAX,
+    };
+    loop {
+        let (data, finished) = match framing {
+            ResponseFraming::Chunked => {
+                let step = decoder.decode(&mut buf).ok()?;
+                (step.data, step.finished)
+            }
+            _ => {
+                left = left.checked_sub(buf.len() as u64)?;
+                (buf.len(), left == 0)
+            }
+        };
+        if data > 0 || finished {
+            give(send, Bytes::copy_from_slice(&buf[..data]), finished).await?;
+        }
+        if finished {
+            return Some(());
+        }
+        buf.clear();
+        buf.reserve(BULK_BUFFER_BYTES / 4);
+        let n = poll_fn(|cx| {
+            if send.poll_reset(cx).is_ready() {
+                return Poll::Ready(Ok(0));
+            }
+            reader.poll_read(cx, &mut buf)
+        });
+        if n.await.ok()? == 0 {
+            return None;
+        }
+    }
+}
+
+/// Sends bytes as the client's window allows.
+async fn give(send: &mut SendStream<Bytes>, mut bytes: Bytes, last: bool) -> Option<()> {
+    while !bytes.is_empty() {
+        send.reserve_capacity(bytes.len());
+        let room = poll_fn(|cx| {
+            if send.poll_reset(cx).is_ready() {
+                return Poll::Ready(None);
+            }
+            send.poll_capacity(cx).map(|room| room.and_then(Result::ok))
+        })
+        .await?;
+        let piece = bytes.split_to(room.min(bytes.len()));
+        let ends = last && bytes.is_empty();
+        send.send_data(piece, ends).ok()?;
+        if ends {
+            return Some(());
+        }
+    }
+    if last {
+        send.send_data(Bytes::new(), true).ok()?;
+    }
+    Some(())
+}
+
+async fn pump_in(mut reader: Reader, mut pipe: PipeWriter) {
+    let mut buf = Buf::with_capacity(CLIENT_BUFFER_BYTES);
+    loop {
+        let (read, back) = reader.read(buf).await;
+        buf = back;
+        if !matches!(read, Ok(n) if n > 0) || pipe.write_all(&buf).await.is_err() {
+            return;
+        }
+        buf.clear();
+    }
+}
+
+async fn pump_out(mut pipe: PipeReader, mut writer: Writer) {
+    let mut buf = Buf::with_capacity(BULK_BUFFER_BYTES);
+    let mut gather = Gather::default();
+    loop {
+        let (read, back) = pipe.read(buf).await;
+        if !matches!(read, Ok(n) if n > 0) {
+            writer.finish().await;
+            return;
+        }
+        let index = gather.whole(back);
+        let (written, mut back) = writer.write(gather).await;
+        if written.is_err() {
+            return;
+        }
+        buf = back.take(index);
+        buf.clear();
+        drop(back.drain());
+        gather = back;
+    }
+}
+
+/// A pipe as the `h2` crate wants its I/O.
+struct PipeIo {
+    reader: PipeReader,
+    writer: PipeWriter,
+}
+
+impl AsyncRead for PipeIo {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.reader.poll_read_slice(cx, into.initialize_unfilled()).map_ok(|n| into.advance(n))
+    }
+}
+
+impl AsyncWrite for PipeIo {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, from: &[u8]) -> Poll<io::Result<usize>> {
+        self.writer.poll_write(cx, from)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.writer.end();
+        Poll::Ready(Ok(()))
+    }
+}
