@@ -1,0 +1,142 @@
+//! The `providers` section: names to places that serve models.
+//!
+//! Invariant: the providers of a snapshot stand in the order of the text, so that targets find them by index.
+
+use crate::base::secret::Secret;
+use crate::contract::names::Names;
+use crate::contract::snapshot::{Format, Origin, Provider};
+use crate::control::config::checked::Cursor;
+use crate::control::config::complaint::Findings;
+use crate::control::config::origins::{Origins, Peer, Reachable};
+use crate::control::config::upstream_tls::{Blamed, TlsGround, UpstreamTls};
+use crate::control::config::url::{self, BaseUrl};
+use crate::control::reach::Reach;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// The `base_url` that means the mock provider inside this process.
+const EMBEDDED_MOCK: &str = "mock";
+/// Headers that the gateway writes itself: a credential cannot travel in them.
+const OWN_HEADERS: &[&str] = &[
+    "host",
+    "connection",
+    "content-length",
+    "content-type",
+    "content-encoding",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "keep-alive",
+    "accept",
+    "accept-encoding",
+    "user-agent",
+];
+const TLS_KEYS: [&str; 4] = ["ca", "client_cert", "client_key", "server_name"];
+
+/// Providers and their origins; shorter than the section after a complaint.
+#[derive(Default)]
+pub struct Providers {
+    pub list: Vec<Provider>,
+    pub origins: Vec<Reachable>,
+}
+
+pub fn compile(section: &Cursor<'_>, names: &Names, origins: &mut Origins, findings: &mut Findings) -> Providers {
+    let mut providers = Providers::default();
+    for (name, cursor) in section.named() {
+        let credential = credential(&cursor, findings);
+        check_format(&cursor, findings);
+        let Some((origin, url, reach)) = place(&cursor, origins, findings) else { continue };
+        if !providers.origins.iter().any(|known| known.origin.id == origin.id) {
+            providers.origins.push(Reachable { origin: origin.clone(), reach });
+        }
+        providers.list.push(Provider {
+            name: names.intern(name),
+            format: Format::OpenAi,
+            origin,
+            base_path: url.path,
+            host_header: url.host_header,
+            credential,
+            api_key: cursor.secret("api_key").cloned(),
+            takes_stream_usage: cursor.flag("stream_usage").unwrap_or(true),
+        });
+    }
+    providers
+}
+
+fn check_format(provider: &Cursor<'_>, findings: &mut Findings) {
+    let unserved = provider.text("format").filter(|format| *format != "openai");
+    if let Some(format) = unserved {
+        provider.complain_at("format", findings, format!("format `{format}` is not served by this version"));
+    }
+}
+
+/// The provider's origin, and the URL that leads there. `None` after a complaint.
+fn place(
+    provider: &Cursor<'_>,
+    origins: &mut Origins,
+    findings: &mut Findings,
+) -> Option<(Arc<Origin>, BaseUrl, Reach)> {
+    let anywhere = provider.flag("allow_link_local") == Some(true);
+    let reach = if anywhere { Reach::Anywhere } else { Reach::Guarded };
+    let found = base_url(provider.text("base_url")?, origins)
+        .and_then(|url| guarded(url, reach))
+        .map_err(|message| ("base_url", message))
+        .and_then(|url| origin(provider, &url, reach, origins).map(|origin| (origin, url, reach)));
+    found.map_err(|(name, message)| provider.complain_at(name, findings, message)).ok()
+}
+
+fn base_url(text: &str, origins: &Origins) -> Result<BaseUrl, String> {
+    if text != EMBEDDED_MOCK {
+        return url::parse(text);
+    }
+    let address = origins.embedded_mock.ok_or("is `mock`, but no mock provider runs in this process")?;
+    url::parse(&format!("http://{address}/v1"))
+}
+
+/// Refuses an address literal that the provider may not have.
+fn guarded(url: BaseUrl, reach: Reach) -> Result<BaseUrl, String> {
+    let literal: Option<IpAddr> = url.host.parse().ok();
+    match literal.and_then(|ip| reach.refusal(ip)) {
+        Some(reason) => Err(format!("leads to {reason}; if that is meant, set allow_link_local: true")),
+        None => Ok(url),
+    }
+}
+
+fn origin(provider: &Cursor<'_>, url: &BaseUrl, reach: Reach, origins: &mut Origins) -> Result<Arc<Origin>, Blamed> {
+    let peer = |tls| Peer { host: url.host.clone(), port: url.port, reach, tls };
+    if url.https {
+        let tls = UpstreamTls::read(provider, &url.host)?;
+        let ground = TlsGround::of(origins);
+        return origins.origin(peer(Some(tls.digest())), || tls.compile(&ground).map(Some));
+    }
+    match TLS_KEYS.into_iter().find(|name| provider.has(name)) {
+        Some(name) => Err((name, "is of no use: base_url is not https://".into())),
+        None => origins.origin(peer(None), || Ok(None)),
+    }
+}
+
+/// Name and value of the header that carries the key.
+fn credential(provider: &Cursor<'_>, findings: &mut Findings) -> Option<(Box<str>, Secret)> {
+    let header = provider.text("header").unwrap_or("authorization").to_ascii_lowercase();
+    if let Some(message) = header_fault(&header) {
+        provider.complain_at("header", findings, message);
+    }
+    let key = provider.secret("api_key")?;
+    if !key.expose().iter().all(u8::is_ascii_graphic) {
+        provider.complain_at("api_key", findings, "has characters that a header cannot carry (spaces, line ends)");
+    }
+    let prefix: &[u8] = if header == "authorization" { b"Bearer " } else { b"" };
+    Some((header.into(), Secret::new([prefix, key.expose()].concat())))
+}
+
+fn header_fault(name: &str) -> Option<&'static str> {
+    // Source: RFC 9110 section 5.6.2, `token`.
+    let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
+    match name {
+        _ if !name.bytes().all(token) => Some("is not the name of a header"),
+        _ if OWN_HEADERS.contains(&name) => Some("is a header that the gateway writes itself"),
+        _ => None,
+    }
+}
