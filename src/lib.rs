@@ -5,6 +5,7 @@
 //! wires them. ARCHITECTURE.md is the map.
 
 pub mod base;
+pub mod boot;
 pub mod contract;
 pub mod control;
 pub mod http;

@@ -224,9 +224,9 @@ impl Metrics {
             );
             let model = label(names.text(key.model));
             // Writing to a String cannot fail.
-            drop(write!(labels, ",gen_ai_request_model=\"{model}\""));
+            _ = write!(labels, ",gen_ai_request_model=\"{model}\"");
             if let Some(kind) = FaultKind::from_number(key.fault) {
-                drop(write!(labels, ",error_type=\"{}\"", kind.row().code));
+                _ = write!(labels, ",error_type=\"{}\"", kind.row().code);
             }
             labelled.push((labels, operation));
         }

@@ -7,6 +7,7 @@
 //! `serve`, and is settled there once.
 
 mod attempt;
+pub mod client;
 mod local;
 mod outbound;
 mod receive;

@@ -3,6 +3,7 @@
 //! Invariant: a caller is known before the first byte of a body is asked for or read beyond what came with the
 //! head; a body never takes more memory than the limits allow.
 
+use super::client::Client;
 use super::local;
 use super::shard::{Counted, Shard};
 use crate::base::buf::Buf;
@@ -16,27 +17,15 @@ use crate::http::chunked::Decoder;
 use crate::http::encode;
 use crate::http::request::{self, Framing, HeadLimits, RequestHead};
 use crate::http::{HeadScan, Slots};
-use crate::net::deadline::{Deadline, Waiting};
+use crate::net::deadline::Waiting;
 use crate::net::gather::Gather;
-use crate::net::stream::{Reader, Writer};
+use crate::net::stream::Writer;
 use crate::traffic::account::Tally;
 use crate::traffic::auth::{self, Caller};
 use crate::traffic::dialect::{Ask, BodyType, MultipartScan, RequestScan, ScanError, content_type_kind, paths};
 use crate::traffic::policy::{self, Permit};
 use crate::traffic::provider;
 use crate::traffic::route::{self, Targets};
-use std::net::SocketAddr;
-
-/// A client's connection.
-pub struct Client {
-    /// First, so that it goes before the socket does.
-    pub deadline: Deadline,
-    pub reader: Reader,
-    pub writer: Writer,
-    /// Bytes that were read and belong to no request yet.
-    pub inbox: Buf,
-    pub peer: Option<SocketAddr>,
-}
 
 /// What a head says, without the bytes it came in.
 pub struct Intake {

@@ -1,7 +1,8 @@
 //! One request on a client's connection.
 
 use super::attempt;
-use super::receive::{self, Client, Intake, Planned, Refusal};
+use super::client::Client;
+use super::receive::{self, Intake, Planned, Refusal};
 use super::reply::Reply;
 use super::shard::{Counted, Shard};
 use crate::base::buf::Buf;

@@ -7,11 +7,10 @@ use crate::http::{Preface, h2_preface};
 use crate::net::deadline::Waiting;
 use crate::net::listen::Accepted;
 use crate::net::runtime;
-use crate::net::stream::{Protocol, Stream};
-use crate::traffic::exchange::receive::Client;
+use crate::net::stream::Protocol;
+use crate::traffic::exchange::client::Client;
 use crate::traffic::exchange::serve::{Next, serve as serve_request};
 use crate::traffic::exchange::shard::{Counted, Shard};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -45,7 +44,7 @@ pub async fn serve(shard: Rc<Shard>, accepted: Accepted, index: usize) {
         }
     };
     let protocol = stream.protocol;
-    let mut client = client(&shard, stream, Some(peer));
+    let mut client = Client::new(&shard, stream, Some(peer));
     let preface = match protocol {
         Protocol::Http2 => Preface::Yes,
         Protocol::Http1 => Preface::No,
@@ -54,17 +53,6 @@ pub async fn serve(shard: Rc<Shard>, accepted: Accepted, index: usize) {
     match preface {
         Preface::Yes => h2::serve(shard.clone(), client, &limits).await,
         Preface::No | Preface::Maybe => requests(&shard, client).await,
-    }
-}
-
-/// Gives a stream its deadline.
-pub fn client(shard: &Shard, stream: Stream, peer: Option<SocketAddr>) -> Client {
-    Client {
-        deadline: shard.deadlines.register(stream.cutter),
-        reader: stream.reader,
-        writer: stream.writer,
-        inbox: Buf::default(),
-        peer,
     }
 }
 

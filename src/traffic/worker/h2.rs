@@ -18,7 +18,7 @@ use crate::net::gather::Gather;
 use crate::net::pipe::{self, PipeReader, PipeWriter};
 use crate::net::runtime;
 use crate::net::stream::{Protocol, Reader, Stream, Writer};
-use crate::traffic::exchange::receive::Client;
+use crate::traffic::exchange::client::Client;
 use crate::traffic::exchange::shard::{Counted, Shard};
 use bytes::Bytes;
 use h2::server::{Builder, SendResponse};
@@ -121,7 +121,7 @@ async fn stream(
         cutter: Cutter::Pipe(cutter),
         protocol: Protocol::Http1,
     };
-    let client = connection::client(&shard, inner, peer);
+    let client = Client::new(&shard, inner, peer);
     let worker = shard.clone();
     runtime::spawn(async move { connection::requests(&worker, client).await });
     let (mut reader, mut writer) = near;

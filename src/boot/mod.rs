@@ -1,0 +1,3 @@
+//! The only room that knows every other: it makes the planes and wires them.
+
+pub mod planes;

@@ -1,0 +1,165 @@
+//! The threads of the process: shards, pinned one to a core, and the log core.
+//!
+//! Invariant: the rings between two threads are made here and nowhere else; each end moves to its thread and
+//! stays there.
+
+use crate::base::limits::RECORD_RING_SLOTS;
+use crate::contract::link::{Link, Order, State};
+use crate::contract::meters::Meters;
+use crate::contract::names::Names;
+use crate::contract::snapshot::Snapshot;
+use crate::logcore::{AccessLog, Command, LogCore, Source};
+use crate::net::runtime::{self, Driver, Wanted};
+use crate::traffic::exchange::shard::{OnOverflow, Parts, Shard};
+use crate::traffic::worker::{self, MetersPort, Orders};
+use anyhow::{Context, Result};
+use arc_swap::ArcSwap;
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+
+/// Sets of histograms that travel between a shard and the log core.
+const METER_SETS: usize = 2;
+
+/// What the planes are started with.
+pub struct Plan {
+    pub shards: usize,
+    pub io: Wanted,
+    pub on_overflow: OnOverflow,
+    pub access_log: AccessLog,
+    pub snapshots: Arc<ArcSwap<Snapshot>>,
+    pub names: Arc<Names>,
+    /// For each shard the sockets it accepts on, with the number of their listener.
+    pub sockets: Vec<Vec<(usize, TcpListener)>>,
+}
+
+/// The running threads.
+pub struct Planes {
+    pub links: Vec<Arc<Link>>,
+    pub log: Sender<Command>,
+    shards: Vec<JoinHandle<()>>,
+    log_core: JoinHandle<()>,
+}
+
+/// One shard's ends of its rings.
+struct ShardEnds {
+    ring: rtrb::Producer<crate::contract::record::Record>,
+    meters: MetersPort,
+}
+
+fn rings(link: Arc<Link>) -> (ShardEnds, Source) {
+    let (ring, records) = rtrb::RingBuffer::new(RECORD_RING_SLOTS);
+    let (up, meters) = rtrb::RingBuffer::new(METER_SETS);
+    let (mut meters_back, back) = rtrb::RingBuffer::new(METER_SETS);
+    for _ in 1..METER_SETS {
+        // The ring is new and has room for every set.
+        drop(meters_back.push(Box::<Meters>::default()));
+    }
+    let ends = ShardEnds { ring, meters: MetersPort { up, back } };
+    (ends, Source { records, meters, meters_back, link })
+}
+
+/// Starts the log core, then the shards.
+///
+/// # Errors
+/// The access log cannot be opened, the wanted I/O driver is not allowed, or the system gives no threads.
+pub fn start(plan: Plan) -> Result<Planes> {
+    let driver = runtime::probe(plan.io).context(
+        "io_uring is wanted (`io: uring`) but the kernel refuses it; `ringgate doctor` tells more, `io: auto` falls back to epoll",
+    )?;
+    let links: Vec<Arc<Link>> = (0..plan.shards).map(|_| Arc::default()).collect();
+    let (ends, sources): (Vec<_>, Vec<_>) = links.iter().map(|link| rings(link.clone())).unzip();
+    let (log, commands) = channel();
+    let log_core = LogCore::new(sources, commands, plan.names, &plan.access_log).context("the access log")?;
+    let cpus = runtime::allowed_cpus();
+    let log_cpu = (cpus.len() > plan.shards).then(|| cpus[plan.shards]);
+    let log_core = std::thread::Builder::new().name("logcore".into()).spawn(move || {
+        pin(log_cpu);
+        log_core.run();
+    })?;
+    let process = random()?;
+    let mut shards = vec![];
+    for (index, ((ends, sockets), link)) in ends.into_iter().zip(plan.sockets).zip(&links).enumerate() {
+        let parts = Parts {
+            id: index as u16,
+            snapshots: plan.snapshots.clone(),
+            ring: ends.ring,
+            on_overflow: plan.on_overflow,
+            process,
+        };
+        let orders = Orders { link: link.clone(), listeners: sockets, meters: ends.meters };
+        let cpu = (cpus.len() >= plan.shards).then(|| cpus[index]);
+        let io = if driver == Driver::Epoll { Wanted::Epoll } else { plan.io };
+        let thread = std::thread::Builder::new().name(format!("shard-{index}"));
+        shards.push(thread.spawn(move || run_shard(cpu, io, parts, orders))?);
+    }
+    Ok(Planes { links, log, shards, log_core })
+}
+
+fn run_shard(cpu: Option<usize>, io: Wanted, parts: Parts, orders: Orders) {
+    pin(cpu);
+    let link = orders.link.clone();
+    let number = parts.id;
+    // The flag says that the shard is gone, however its thread ends.
+    let _ended = FailUnlessEnded(link);
+    let result = runtime::block_on(io, |driver| worker::run(Rc::new(Shard::new(parts)), driver, orders));
+    if let Err(error) | Ok(Err(error)) = result {
+        eprintln!("ringgate: shard {number} failed: {error}");
+    }
+}
+
+/// Marks a shard as failed if its thread ends without having ended its work.
+struct FailUnlessEnded(Arc<Link>);
+
+impl Drop for FailUnlessEnded {
+    fn drop(&mut self) {
+        if self.0.state() != State::Ended {
+            self.0.set_state(State::Failed);
+        }
+    }
+}
+
+fn pin(cpu: Option<usize>) {
+    if let Some(cpu) = cpu
+        && let Err(error) = runtime::pin_to_cpu(cpu)
+    {
+        eprintln!("ringgate: a thread could not be pinned to processor {cpu}: {error}");
+    }
+}
+
+fn random() -> Result<u64> {
+    let mut bytes = [0; 8];
+    ring::rand::SecureRandom::fill(&ring::rand::SystemRandom::new(), &mut bytes)
+        .map_err(|_| anyhow::anyhow!("the system gives no random numbers"))?;
+    Ok(u64::from_ne_bytes(bytes))
+}
+
+impl Planes {
+    /// Gives all shards an order.
+    pub fn order(&self, order: Order) {
+        for link in &self.links {
+            link.give(order);
+        }
+    }
+
+    /// Whether every shard has come at least this far.
+    pub fn all(&self, state: State) -> bool {
+        self.links.iter().all(|link| link.state() >= state)
+    }
+
+    /// Whether a shard died.
+    pub fn failed(&self) -> bool {
+        self.links.iter().any(|link| link.state() == State::Failed)
+    }
+
+    /// Waits for the shards, which were ordered to end, then has the log core write what is left.
+    pub fn join(self) {
+        for shard in self.shards {
+            drop(shard.join());
+        }
+        drop(self.log.send(Command::End));
+        drop(self.log_core.join());
+    }
+}
