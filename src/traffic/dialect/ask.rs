@@ -1,0 +1,100 @@
+//! What a request asks for, and why a body does not say.
+
+use super::json::JsonFault;
+use crate::base::fault::{Fault, FaultKind};
+use crate::base::limits::MODEL_NAME_BYTES;
+use crate::base::text::Text;
+use std::ops::Range;
+
+/// The members of a request that decide about it, and where they stand in the body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// The model's name, unescaped.
+    pub model: Text<MODEL_NAME_BYTES>,
+    /// The bytes that name it: a JSON string with its quotes, or the bare value of a form field.
+    pub model_span: Range<u64>,
+    pub form: BodyForm,
+    pub stream: bool,
+    pub stream_usage: StreamUsage,
+    /// The largest of `max_tokens`, `max_completion_tokens` and `max_output_tokens`.
+    pub max_tokens: Option<u64>,
+}
+
+/// How names are written in a body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum BodyForm {
+    Json,
+    Multipart,
+}
+
+/// What has to be put into the body so that the provider reports usage in a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StreamUsage {
+    /// Nothing: the client asks for it.
+    Asked,
+    /// There is no `stream_options`: one goes to `at`, just after the root's `{`.
+    Insert { at: u64 },
+    /// `stream_options` is null, or its `include_usage` is false or null: `text` takes the place of that value.
+    Replace { span: Range<u64>, text: &'static str },
+    /// `include_usage` goes to `at`, just after the `{` of `stream_options`.
+    InsertInto { at: u64, empty: bool },
+    /// A wrong type, or a form: it is left alone, and the provider says what it thinks of it.
+    Untouchable,
+}
+
+/// Why a body does not tell what it asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ScanError {
+    Json(JsonFault),
+    /// Offset and what was wrong there.
+    Multipart(u64, &'static str),
+    MissingModel,
+    /// Not a string, empty, too long, or not text.
+    InvalidModel,
+    /// This field occurs twice.
+    Duplicate(&'static str),
+    /// This field has the wrong type.
+    InvalidField(&'static str),
+}
+
+impl ScanError {
+    pub const fn kind(&self) -> FaultKind {
+        match self {
+            ScanError::Json(_) => FaultKind::InvalidJson,
+            ScanError::Multipart(..) => FaultKind::InvalidMultipart,
+            ScanError::MissingModel => FaultKind::MissingModel,
+            ScanError::InvalidModel => FaultKind::InvalidModel,
+            ScanError::Duplicate(_) => FaultKind::DuplicateField,
+            ScanError::InvalidField(_) => FaultKind::InvalidField,
+        }
+    }
+
+    /// As the client is told. Nothing of the body is in it.
+    pub fn fault(&self) -> Fault {
+        let kind = self.kind();
+        match self {
+            ScanError::Json(fault) => Fault::told(kind, fault.message()),
+            ScanError::Multipart(at, what) => {
+                Fault::told(kind, format!("invalid multipart form at byte {at}: {what}"))
+            }
+            ScanError::MissingModel | ScanError::InvalidModel => Fault::new(kind),
+            ScanError::Duplicate(field) => Fault::told(kind, format!("the field `{field}` occurs twice")),
+            ScanError::InvalidField(field) => {
+                Fault::told(kind, format!("the field `{field}` must be true or false"))
+            }
+        }
+    }
+}
+
+impl From<ScanError> for Fault {
+    fn from(error: ScanError) -> Self {
+        error.fault()
+    }
+}
+
+/// The model's name, if `text` can be one.
+pub(super) fn model_name(text: &[u8]) -> Option<Text<MODEL_NAME_BYTES>> {
+    let name = std::str::from_utf8(text).ok()?;
+    let fits = !name.is_empty() && name.len() <= MODEL_NAME_BYTES && !name.chars().any(char::is_control);
+    fits.then(|| Text::cut(name))
+}

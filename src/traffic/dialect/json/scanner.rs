@@ -1,0 +1,418 @@
+//! The state machine: structure, nesting, and which values a sink has asked for.
+
+use super::capture::Capture;
+use super::number::{Place, Step};
+use super::{Expected, JsonFault, ROOT, Sink, Value, Want};
+use crate::base::limits::{JSON_DEPTH, MODEL_NAME_BYTES};
+
+/// Values that are open and wanted at once: the root, and a few levels below it.
+const FRAMES: usize = 6;
+
+const BOM: [u8; 3] = *b"\xEF\xBB\xBF";
+
+/// What the next byte belongs to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum State {
+    /// Before the root; so many bytes of a byte order mark were seen.
+    Start(u8),
+    Value,
+    /// After `[`: a value or `]`.
+    Element,
+    /// After `{`: a key or `}`.
+    Member,
+    Key,
+    Colon,
+    /// After a value inside a container.
+    After,
+    /// After the root.
+    Done,
+    Text,
+    Escape,
+    /// So many digits of a `\u` escape were seen.
+    Hex(u8),
+    Word(Word, u8),
+    Number(Place),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Word {
+    True,
+    False,
+    Null,
+}
+
+impl Word {
+    const fn text(self) -> &'static [u8] {
+        match self {
+            Word::True => b"true",
+            Word::False => b"false",
+            Word::Null => b"null",
+        }
+    }
+
+    const fn value(self) -> Value<'static> {
+        match self {
+            Word::True => Value::Bool(true),
+            Word::False => Value::Bool(false),
+            Word::Null => Value::Null,
+        }
+    }
+}
+
+/// A container whose end, or whose members, are wanted.
+#[derive(Clone, Copy)]
+struct Frame {
+    tag: u8,
+    members: bool,
+    depth: u8,
+    start: u64,
+}
+
+/// Progress through one text. Well under a kilobyte, no heap.
+pub struct Scanner {
+    pub(super) state: State,
+    /// Offset of the first byte of the piece at hand.
+    pub(super) base: u64,
+    /// Offset at which the token at hand began.
+    pub(super) token: u64,
+    pub(super) in_key: bool,
+    /// What is wanted of the value that comes next or is at hand.
+    want: Want,
+    depth: usize,
+    /// One bit per open container, the innermost lowest: 1 is an object.
+    containers: u128,
+    /// The innermost open container is watched.
+    watched: bool,
+    frames: [Frame; FRAMES],
+    top: usize,
+    separator: u64,
+    first: bool,
+    pub(super) hex: u16,
+    pub(super) text: Capture<{ Scanner::TEXT_BYTES }>,
+}
+
+const _: () = assert!(JSON_DEPTH <= u128::BITS as usize);
+const _: () = assert!(JSON_DEPTH <= u8::MAX as usize);
+
+/// Where to go on in the piece.
+type Next = Result<usize, JsonFault>;
+
+impl Scanner {
+    /// Longest text that a sink sees whole, in bytes.
+    pub const TEXT_BYTES: usize = MODEL_NAME_BYTES;
+    /// Longest member name that a sink sees, in bytes.
+    pub const NAME_BYTES: usize = 32;
+
+    pub const fn new() -> Self {
+        Self {
+            state: State::Start(0),
+            base: 0,
+            token: 0,
+            in_key: false,
+            want: Want::Members(ROOT),
+            depth: 0,
+            containers: 0,
+            watched: false,
+            frames: [Frame { tag: ROOT, members: false, depth: 0, start: 0 }; FRAMES],
+            top: 0,
+            separator: 0,
+            first: false,
+            hex: 0,
+            text: Capture::new(),
+        }
+    }
+
+    /// Takes the next piece.
+    pub fn feed<S: Sink>(&mut self, bytes: &[u8], sink: &mut S) -> Result<(), JsonFault> {
+        let mut at = 0;
+        while at < bytes.len() {
+            at = match self.state {
+                State::Text => self.string(bytes, at, sink)?,
+                State::Escape => self.escape(bytes, at)?,
+                State::Hex(seen) => self.hex_digit(bytes, at, seen)?,
+                State::Word(word, seen) => self.word(bytes, at, word, seen, sink)?,
+                State::Number(place) => self.number(bytes, at, place, sink)?,
+                State::Start(seen) => self.start(bytes, at, seen)?,
+                State::Value
+                | State::Element
+                | State::Member
+                | State::Key
+                | State::Colon
+                | State::After
+                | State::Done => self.structure(bytes, at, sink)?,
+            };
+        }
+        self.base += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Takes the next piece, whose first byte stands at `offset`: for texts that lie in parts of a larger one.
+    pub fn feed_at<S: Sink>(&mut self, offset: u64, bytes: &[u8], sink: &mut S) -> Result<(), JsonFault> {
+        self.base = offset;
+        self.feed(bytes, sink)
+    }
+
+    /// The text is over.
+    pub fn finish(&self) -> Result<(), JsonFault> {
+        match self.state {
+            State::Done => Ok(()),
+            State::Start(_) => Err(JsonFault { at: self.base, expected: Expected::Object }),
+            _ => Err(JsonFault { at: self.base, expected: Expected::More }),
+        }
+    }
+
+    /// Nothing of the text has come yet.
+    pub fn is_at_start(&self) -> bool {
+        self.state == State::Start(0)
+    }
+
+    pub(super) fn fault<T>(&self, at: usize, expected: Expected) -> Result<T, JsonFault> {
+        Err(JsonFault { at: self.base + at as u64, expected })
+    }
+
+    fn start(&mut self, bytes: &[u8], at: usize, seen: u8) -> Next {
+        let offset = self.base + at as u64;
+        match BOM.get(usize::from(seen)) {
+            Some(mark) if bytes[at] == *mark && (seen > 0 || offset == 0) => {
+                self.state = State::Start(seen + 1);
+                Ok(at + 1)
+            }
+            _ if matches!(seen, 1 | 2) => self.fault(at, Expected::Object),
+            _ if is_space(bytes[at]) => {
+                self.state = State::Start(BOM.len() as u8);
+                Ok(at + 1)
+            }
+            _ if bytes[at] == b'{' => self.open(at, true),
+            _ => self.fault(at, Expected::Object),
+        }
+    }
+
+    /// Whitespace, punctuation and the first bytes of tokens.
+    #[inline]
+    fn structure<S: Sink>(&mut self, bytes: &[u8], at: usize, sink: &mut S) -> Next {
+        let at = skip_space(bytes, at);
+        let Some(byte) = bytes.get(at) else { return Ok(at) };
+        match (self.state, byte) {
+            (State::After, b',') => {
+                self.separator = self.base + at as u64;
+                self.first = false;
+                self.state = if self.in_object() { State::Key } else { State::Value };
+                Ok(at + 1)
+            }
+            (State::Key | State::Member, b'"') => self.key(bytes, at, sink),
+            (State::Colon, b':') => {
+                self.state = State::Value;
+                Ok(at + 1)
+            }
+            (State::Value | State::Element, _) => self.value(bytes, at, sink),
+            (State::After | State::Member, b'}') if self.in_object() => Ok(self.close(at, sink)),
+            (State::After, b']') if !self.in_object() => Ok(self.close(at, sink)),
+            _ => self.misplaced(at),
+        }
+    }
+
+    #[cold]
+    fn misplaced(&self, at: usize) -> Next {
+        let expected = match self.state {
+            State::Member => Expected::KeyOrEnd,
+            State::Key => Expected::Key,
+            State::Colon => Expected::Colon,
+            State::After if self.in_object() => Expected::CommaOrBrace,
+            State::After => Expected::CommaOrBracket,
+            State::Done => Expected::Nothing,
+            _ => Expected::Value,
+        };
+        self.fault(at, expected)
+    }
+
+    #[inline]
+    fn key<S: Sink>(&mut self, bytes: &[u8], at: usize, sink: &mut S) -> Next {
+        self.in_key = true;
+        self.begin_string(bytes, at, sink)
+    }
+
+    #[inline]
+    fn value<S: Sink>(&mut self, bytes: &[u8], at: usize, sink: &mut S) -> Next {
+        match bytes[at] {
+            b'"' => {
+                self.in_key = false;
+                self.begin_string(bytes, at, sink)
+            }
+            b'{' => self.open(at, true),
+            b'[' => self.open(at, false),
+            b']' if self.state == State::Element => Ok(self.close(at, sink)),
+            b't' => self.begin_word(bytes, at, Word::True, sink),
+            b'f' => self.begin_word(bytes, at, Word::False, sink),
+            b'n' => self.begin_word(bytes, at, Word::Null, sink),
+            byte => match Place::begin(byte) {
+                Some(place) => {
+                    self.token = self.base + at as u64;
+                    self.text.clear();
+                    self.number_from(bytes, at, at + 1, place, sink)
+                }
+                None => self.fault(at, Expected::Value),
+            },
+        }
+    }
+
+    fn in_object(&self) -> bool {
+        self.containers & 1 == 1
+    }
+
+    fn open(&mut self, at: usize, object: bool) -> Next {
+        if self.depth == JSON_DEPTH {
+            return self.fault(at, Expected::Shallower);
+        }
+        self.depth += 1;
+        self.containers = self.containers << 1 | u128::from(object);
+        let start = self.base + at as u64;
+        self.watched = false;
+        match std::mem::replace(&mut self.want, Want::Skip) {
+            Want::Skip => {}
+            Want::Value(tag) => self.push_frame(tag, false, start),
+            Want::Members(tag) => self.push_frame(tag, object, start),
+        }
+        self.separator = start;
+        self.first = true;
+        self.state = if object { State::Member } else { State::Element };
+        Ok(at + 1)
+    }
+
+    /// A frame that has no place is not watched; no sink looks that deep.
+    fn push_frame(&mut self, tag: u8, members: bool, start: u64) {
+        debug_assert!(self.top < FRAMES, "a sink watches too deep");
+        if let Some(frame) = self.frames.get_mut(self.top) {
+            *frame = Frame { tag, members, depth: self.depth as u8, start };
+            self.top += 1;
+            self.watched = members;
+        }
+    }
+
+    fn close<S: Sink>(&mut self, at: usize, sink: &mut S) -> usize {
+        let (object, empty) = (self.in_object(), matches!(self.state, State::Member | State::Element));
+        if self.top > 0 && usize::from(self.frames[self.top - 1].depth) == self.depth {
+            self.top -= 1;
+            let frame = self.frames[self.top];
+            let value = if object { Value::Object { empty } } else { Value::Array { empty } };
+            sink.value(frame.tag, value, frame.start..self.base + at as u64 + 1);
+        }
+        self.containers >>= 1;
+        self.depth -= 1;
+        self.state = if self.depth == 0 { State::Done } else { State::After };
+        let frame = self.top.checked_sub(1).map(|top| self.frames[top]);
+        self.watched = frame.is_some_and(|f| f.members && usize::from(f.depth) == self.depth);
+        at + 1
+    }
+
+    #[inline]
+    fn begin_word<S: Sink>(&mut self, bytes: &[u8], at: usize, word: Word, sink: &mut S) -> Next {
+        self.token = self.base + at as u64;
+        if bytes[at..].starts_with(word.text()) {
+            let end = at + word.text().len();
+            self.give(word.value(), end, sink);
+            return Ok(end);
+        }
+        self.state = State::Word(word, 1);
+        Ok(at + 1)
+    }
+
+    fn word<S: Sink>(&mut self, bytes: &[u8], at: usize, word: Word, seen: u8, sink: &mut S) -> Next {
+        let text = word.text();
+        if bytes[at] != text[usize::from(seen)] {
+            return self.fault(at, Expected::Word);
+        }
+        self.state = State::Word(word, seen + 1);
+        if usize::from(seen) + 1 == text.len() {
+            self.give(word.value(), at + 1, sink);
+        }
+        Ok(at + 1)
+    }
+
+    fn number<S: Sink>(&mut self, bytes: &[u8], at: usize, place: Place, sink: &mut S) -> Next {
+        self.number_from(bytes, at, at, place, sink)
+    }
+
+    /// Goes through the digits from `at`; the part of the number in this piece begins at `from`.
+    #[inline]
+    fn number_from<S: Sink>(
+        &mut self,
+        bytes: &[u8],
+        from: usize,
+        mut at: usize,
+        mut place: Place,
+        sink: &mut S,
+    ) -> Next {
+        while let Some(byte) = bytes.get(at) {
+            match place.step(*byte) {
+                Step::On(next) => place = next,
+                Step::Broken => return self.fault(at, Expected::Digit),
+                Step::End => {
+                    self.end_number(&bytes[from..at], at, sink);
+                    return Ok(at);
+                }
+            }
+            at += 1;
+        }
+        if self.want != Want::Skip {
+            self.text.push(&bytes[from..]);
+        }
+        self.state = State::Number(place);
+        Ok(at)
+    }
+
+    #[inline]
+    fn end_number<S: Sink>(&mut self, part: &[u8], end: usize, sink: &mut S) {
+        if self.want == Want::Skip {
+            self.state = State::After;
+            return;
+        }
+        if self.text.is_empty() {
+            self.give(Value::Number(part), end, sink);
+            return;
+        }
+        self.text.push(part);
+        let text = std::mem::replace(&mut self.text, Capture::new());
+        self.give(Value::Number(text.text()), end, sink);
+    }
+
+    /// A value that is no container is complete before `end`.
+    #[inline]
+    pub(super) fn give<S: Sink>(&mut self, value: Value<'_>, end: usize, sink: &mut S) {
+        self.state = State::After;
+        match std::mem::replace(&mut self.want, Want::Skip) {
+            Want::Skip => {}
+            Want::Value(tag) | Want::Members(tag) => sink.value(tag, value, self.token..self.base + end as u64),
+        }
+    }
+
+    /// A member's name is complete.
+    #[inline]
+    pub(super) fn give_key<S: Sink>(&mut self, name: &[u8], sink: &mut S) {
+        self.state = State::Colon;
+        if !self.watched || self.top == 0 {
+            return;
+        }
+        let name = if name.len() <= Self::NAME_BYTES { name } else { &[] };
+        let path = self.frames[self.top - 1].tag;
+        let key = super::Key { path, name, at: self.token, separator: self.separator, first: self.first };
+        self.want = sink.key(&key);
+    }
+
+    /// The token at hand has a text that somebody wants.
+    #[inline]
+    pub(super) fn is_wanted(&self) -> bool {
+        if self.in_key { self.watched } else { self.want != Want::Skip }
+    }
+}
+
+const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
+}
+
+#[inline]
+fn skip_space(bytes: &[u8], mut at: usize) -> usize {
+    while at < bytes.len() && is_space(bytes[at]) {
+        at += 1;
+    }
+    at
+}

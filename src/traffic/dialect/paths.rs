@@ -1,0 +1,165 @@
+//! Which endpoint a path is.
+//!
+//! Takes a method and a path as they stand in the request's head, without the query; gives an endpoint.
+//!
+//! Invariant: nothing is normalised. A path is byte for byte one of the table's, or it does not exist here.
+
+use crate::base::fault::FaultKind;
+use crate::base::limits::MODEL_NAME_BYTES;
+use crate::base::text::Text;
+use crate::contract::endpoint::Endpoint;
+
+/// Where a request goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Match<'a> {
+    pub endpoint: Endpoint,
+    /// The rest of `/v1/models/{id}`, as written.
+    pub model_id: Option<&'a str>,
+}
+
+/// Why a request goes nowhere.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PathFault {
+    Unknown,
+    MethodNotAllowed {
+        /// Value of the `allow` field.
+        allow: &'static str,
+    },
+}
+
+impl PathFault {
+    pub const fn kind(self) -> FaultKind {
+        match self {
+            PathFault::Unknown => FaultKind::UnknownPath,
+            PathFault::MethodNotAllowed { .. } => FaultKind::MethodNotAllowed,
+        }
+    }
+}
+
+/// The endpoint of a path, if it takes the method. `HEAD` goes where `GET` does.
+pub fn find<'a>(method: &str, path: &'a str) -> Result<Match<'a>, PathFault> {
+    let (endpoint, model_id) = endpoint(path).ok_or(PathFault::Unknown)?;
+    let allow = match endpoint.row().method {
+        "GET" => "GET, HEAD",
+        other => other,
+    };
+    let takes = method == endpoint.row().method || (method == "HEAD" && allow == "GET, HEAD");
+    if takes { Ok(Match { endpoint, model_id }) } else { Err(PathFault::MethodNotAllowed { allow }) }
+}
+
+fn endpoint(path: &str) -> Option<(Endpoint, Option<&str>)> {
+    let endpoint = match path {
+        "/v1/chat/completions" => Endpoint::ChatCompletions,
+        "/v1/completions" => Endpoint::Completions,
+        "/v1/embeddings" => Endpoint::Embeddings,
+        "/v1/responses" => Endpoint::Responses,
+        "/v1/rerank" => Endpoint::Rerank,
+        "/v1/moderations" => Endpoint::Moderations,
+        "/v1/images/generations" => Endpoint::ImageGenerations,
+        "/v1/images/edits" => Endpoint::ImageEdits,
+        "/v1/images/variations" => Endpoint::ImageVariations,
+        "/v1/audio/speech" => Endpoint::AudioSpeech,
+        "/v1/audio/transcriptions" => Endpoint::AudioTranscriptions,
+        "/v1/audio/translations" => Endpoint::AudioTranslations,
+        "/v1/models" => Endpoint::Models,
+        _ => {
+            let id = path.strip_prefix("/v1/models/").filter(|id| !id.is_empty() && !id.contains(['?', '#']))?;
+            return Some((Endpoint::Model, Some(id)));
+        }
+    };
+    Some((endpoint, None))
+}
+
+/// The model that the rest of `/v1/models/{id}` names: percent-decoded once, since names hold slashes and colons.
+/// `None` if that is no name: a broken escape, not UTF-8, too long, or with control characters.
+pub fn decode_model_id(raw: &str) -> Option<Text<MODEL_NAME_BYTES>> {
+    let mut name = [0; MODEL_NAME_BYTES];
+    let (mut len, mut rest) = (0, raw.as_bytes());
+    while let Some((first, tail)) = rest.split_first() {
+        let (byte, tail) = if *first == b'%' { unescape(tail)? } else { (*first, tail) };
+        *name.get_mut(len)? = byte;
+        len += 1;
+        rest = tail;
+    }
+    super::ask::model_name(&name[..len])
+}
+
+fn unescape(after: &[u8]) -> Option<(u8, &[u8])> {
+    let (digits, rest) = after.split_first_chunk::<2>()?;
+    let [high, low] = digits.map(|digit| char::from(digit).to_digit(16));
+    Some(((high? << 4 | low?) as u8, rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The match and the contract's table name the same paths, each with its own method and no other.
+    #[test]
+    fn every_row_is_found_by_its_own_path() {
+        for wanted in Endpoint::ALL {
+            let row = wanted.row();
+            let path = row.path.replace("{id}", "a");
+            let other = if row.method == "GET" { "POST" } else { "GET" };
+            match wanted {
+                Endpoint::Unknown => assert_eq!(find("GET", &path), Err(PathFault::Unknown)),
+                _ => {
+                    assert_eq!(find(row.method, &path).map(|m| m.endpoint), Ok(wanted));
+                    let allow = if row.method == "GET" { "GET, HEAD" } else { "POST" };
+                    assert_eq!(find(other, &path), Err(PathFault::MethodNotAllowed { allow }));
+                    assert_eq!(find("HEAD", &path).is_ok(), row.method == "GET");
+                    assert!(find(&row.method.to_lowercase(), &path).is_err());
+                }
+            }
+        }
+    }
+
+    /// No other spelling of a path leads anywhere.
+    #[test]
+    fn paths_are_not_normalised() {
+        for path in [
+            "",
+            "/",
+            "*",
+            "/v1",
+            "//v1/chat/completions",
+            "/v1//chat/completions",
+            "/v1/chat/completions/",
+            "/v1/chat/./completions",
+            "/v1/x/../chat/completions",
+            "/v1/chat%2fcompletions",
+            "/v1/chat/completions;x",
+            "/v1/chat/completions?x",
+            "/v1/chat/completions ",
+            "/V1/chat/completions",
+            "/v1/chat/completions\0",
+            "/v1/models/",
+            "/v1/models/a?b",
+            "http://host/v1/models",
+        ] {
+            assert_eq!(find("POST", path), Err(PathFault::Unknown), "{path}");
+            assert_eq!(find("GET", path), Err(PathFault::Unknown), "{path}");
+        }
+    }
+
+    /// Names are decoded once, and what is no name is none.
+    #[test]
+    fn model_ids_are_decoded_once() {
+        let decoded = |raw| decode_model_id(raw).map(|t| t.as_str().to_owned());
+        for (raw, name) in [
+            ("gpt-5", "gpt-5"),
+            ("openai/gpt-5", "openai/gpt-5"),
+            ("openai%2Fgpt-5%3anano", "openai/gpt-5:nano"),
+            ("%252F", "%2F"),
+            ("%E2%82%AC", "€"),
+            ("a+b", "a+b"),
+        ] {
+            assert_eq!(decoded(raw).as_deref(), Some(name));
+        }
+        let (fits, too_long) = ("%61".repeat(MODEL_NAME_BYTES), "a".repeat(MODEL_NAME_BYTES + 1));
+        assert_eq!(decoded(&fits), Some("a".repeat(MODEL_NAME_BYTES)));
+        for raw in ["", "%", "%2", "%zz", "a%", "%+1", "%ff", "%00", "a%0Ab", "a%7F", &too_long] {
+            assert_eq!(decoded(raw), None, "{raw}");
+        }
+    }
+}

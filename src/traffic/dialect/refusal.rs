@@ -1,0 +1,148 @@
+//! The one place that turns a fault into what a client reads.
+//!
+//! Takes a [`Fault`] and the request's id; gives a body, a stream event, and header fields.
+//!
+//! Invariant: a refusal says who refused, and is the same for the same kind of fault wherever it arose.
+//! Source: OpenAI's error object, and what its official clients test for in an answer and in a stream.
+
+use super::json;
+use crate::base::fault::{Blame, Fault, FaultKind};
+use crate::contract::endpoint::StreamStyle;
+
+/// Writes the body of a refusal: one JSON object.
+pub fn body(fault: &Fault, request_id: &str, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"{\"error\":");
+    error(fault, request_id, out);
+    out.push(b'}');
+}
+
+/// Writes a refusal as the last event of a stream that has begun.
+pub fn stream_event(style: StreamStyle, fault: &Fault, request_id: &str, out: &mut Vec<u8>) {
+    match style {
+        StreamStyle::OpenAiChunks => {
+            out.extend_from_slice(b"data: ");
+            body(fault, request_id, out);
+        }
+        StreamStyle::OpenAiEvents => {
+            // The members of the documented event, and `error`: without it the official client does not raise.
+            out.extend_from_slice(b"event: error\ndata: {\"type\":\"error\"");
+            member("code", Some(fault.kind.row().code), out);
+            member("message", Some(fault.message()), out);
+            member("param", param(fault.kind), out);
+            out.extend_from_slice(b",\"sequence_number\":0,\"error\":");
+            error(fault, request_id, out);
+            out.push(b'}');
+        }
+    }
+    out.extend_from_slice(b"\n\n");
+}
+
+/// Header fields that go with a refusal, beside its content type and length.
+pub fn fields(kind: FaultKind) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let row = kind.row();
+    let client = row.blame == Blame::Client;
+    // The same request would be refused again; waiting helps only where time was the matter.
+    let hopeless = client && (400..500).contains(&row.status) && !matches!(row.status, 408 | 429);
+    [
+        (row.status == 401).then_some(("www-authenticate", "Bearer")),
+        (row.status == 503).then_some(("retry-after", "1")),
+        hopeless.then_some(("x-should-retry", "false")),
+    ]
+    .into_iter()
+    .flatten()
+}
+
+fn error(fault: &Fault, request_id: &str, out: &mut Vec<u8>) {
+    let row = fault.kind.row();
+    out.extend_from_slice(b"{\"message\":");
+    string(fault.message(), out);
+    member("type", Some(row.openai_type), out);
+    member("param", param(fault.kind), out);
+    member("code", Some(row.code), out);
+    out.extend_from_slice(b",\"ringgate\":{\"blame\":");
+    string(row.blame.name(), out);
+    member("request_id", Some(request_id), out);
+    out.extend_from_slice(b"}}");
+}
+
+/// The request's member that is at fault, if one is.
+const fn param(kind: FaultKind) -> Option<&'static str> {
+    use FaultKind as F;
+    match kind {
+        F::MissingModel | F::InvalidModel | F::ModelNotFound | F::ModelNotGranted => Some("model"),
+        _ => None,
+    }
+}
+
+fn member(name: &str, value: Option<&str>, out: &mut Vec<u8>) {
+    out.push(b',');
+    string(name, out);
+    out.push(b':');
+    match value {
+        Some(value) => string(value, out),
+        None => out.extend_from_slice(b"null"),
+    }
+}
+
+fn string(text: &str, out: &mut Vec<u8>) {
+    out.push(b'"');
+    json::escape(text, |piece| out.extend_from_slice(piece));
+    out.push(b'"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/traffic/dialect/golden/refusals.txt");
+
+    fn render(fault: &Fault) -> (String, String, String) {
+        let [mut plain, mut chunk, mut event] = [Vec::new(), Vec::new(), Vec::new()];
+        body(fault, "req_1", &mut plain);
+        stream_event(StreamStyle::OpenAiChunks, fault, "req_1", &mut chunk);
+        stream_event(StreamStyle::OpenAiEvents, fault, "req_1", &mut event);
+        [plain, chunk, event].map(|bytes| String::from_utf8(bytes).unwrap()).into()
+    }
+
+    /// Every fault's status, fields, body and events are the ones on file. `UPDATE_GOLDEN=1` rewrites the file.
+    #[test]
+    fn refusals_are_the_ones_on_file() {
+        let mut all = String::new();
+        for kind in FaultKind::ALL {
+            let (plain, chunk, event) = render(&Fault::new(*kind));
+            let fields: Vec<_> = fields(*kind).map(|(name, value)| format!("{name}: {value}")).collect();
+            all += &format!("{kind:?} {} [{}]\n{plain}\n", kind.row().status, fields.join(", "));
+            all += &format!("{chunk}{event}");
+        }
+        if std::env::var_os("UPDATE_GOLDEN").is_some() {
+            std::fs::write(GOLDEN, &all).unwrap();
+        }
+        assert!(all == std::fs::read_to_string(GOLDEN).unwrap(), "refusals differ from {GOLDEN}");
+    }
+
+    /// Whatever a message holds, the body is one JSON object and an event is one line of data.
+    #[test]
+    fn messages_cannot_break_out() {
+        let nasty: String = (0..=0x7Fu8).map(char::from).chain("\n\ndata: x\u{2028}\u{85}€".chars()).collect();
+        let (plain, chunk, event) = render(&Fault::told(FaultKind::Internal, nasty.clone()));
+        let value: Value = serde_json::from_str(&plain).unwrap();
+        assert_eq!(value["error"]["message"], nasty);
+        assert_eq!(value["error"]["ringgate"]["blame"], "gateway");
+        assert_eq!(chunk, format!("data: {plain}\n\n"));
+        let data = event.strip_prefix("event: error\ndata: ").unwrap().strip_suffix("\n\n").unwrap();
+        assert!(!data.contains('\n'));
+        let value: Value = serde_json::from_str(data).unwrap();
+        assert_eq!((&value["message"], &value["error"]["message"]), (&nasty.clone().into(), &nasty.into()));
+    }
+
+    /// Waiting is offered only where it helps: no refusal both hints at a time to retry and forbids it.
+    #[test]
+    fn retry_hints_do_not_contradict() {
+        for kind in FaultKind::ALL {
+            let names: Vec<_> = fields(*kind).map(|(name, _)| name).collect();
+            assert!(!(names.contains(&"retry-after") && names.contains(&"x-should-retry")), "{kind:?}");
+            assert_eq!(names.contains(&"www-authenticate"), kind.row().status == 401);
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What a JSON request asks for, found while its body arrives.
+//!
+//! The whole body is read, even when all was found: providers take the last of two members with one name, so a
+//! second `model` after the first would be a way around the access check.
+
+use super::ask::{Ask, BodyForm, ScanError, StreamUsage, model_name};
+use super::json::{Key, ROOT, Scanner, Sink, Value, Want, whole_number};
+use crate::base::limits::MODEL_NAME_BYTES;
+use crate::base::text::Text;
+use std::ops::Range;
+
+const MODEL: u8 = 1;
+const STREAM: u8 = 2;
+const STREAM_OPTIONS: u8 = 3;
+const INCLUDE_USAGE: u8 = 4;
+const MAX_TOKENS: u8 = 5;
+const MAX_COMPLETION_TOKENS: u8 = 6;
+const MAX_OUTPUT_TOKENS: u8 = 7;
+
+const SPLICED_OPTIONS: &str = "{\"include_usage\":true}";
+
+/// Reads a request's body piece by piece.
+pub struct RequestScan {
+    scanner: Scanner,
+    found: Found,
+}
+
+impl RequestScan {
+    pub const fn new() -> Self {
+        Self { scanner: Scanner::new(), found: Found::new() }
+    }
+
+    /// Takes the next piece of the body.
+    ///
+    /// # Errors
+    /// The body is not a JSON object. Whatever else is wrong is told by [`RequestScan::finish`].
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), ScanError> {
+        self.scanner.feed(bytes, &mut self.found).map_err(ScanError::Json)
+    }
+
+    /// The body is over.
+    pub fn finish(self) -> Result<Ask, ScanError> {
+        self.scanner.finish().map_err(ScanError::Json)?;
+        self.found.ask()
+    }
+}
+
+impl Default for RequestScan {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+struct Found {
+    /// One bit per tag.
+    seen: u8,
+    /// `Model`, say: some JSON libraries take it for `model`.
+    model_in_other_case: bool,
+    /// The first thing that was wrong.
+    error: Option<ScanError>,
+    model: Text<MODEL_NAME_BYTES>,
+    model_span: Range<u64>,
+    stream: bool,
+    /// Where `stream_options` stands, and what it is.
+    options: Option<(Range<u64>, Options)>,
+    include_usage: Option<(Range<u64>, Flag)>,
+    max_tokens: Option<u64>,
+    root: u64,
+}
+
+#[derive(Clone, Copy)]
+enum Options {
+    Null,
+    Object { empty: bool },
+    Wrong,
+}
+
+#[derive(Clone, Copy)]
+enum Flag {
+    On,
+    Off,
+    Wrong,
+}
+
+impl Flag {
+    const fn of(value: &Value<'_>) -> Self {
+        match value {
+            Value::Bool(true) => Flag::On,
+            Value::Bool(false) | Value::Null => Flag::Off,
+            Value::Number(_) | Value::Text { .. } | Value::Array { .. } | Value::Object { .. } => Flag::Wrong,
+        }
+    }
+}
+
+impl Found {
+    const fn new() -> Self {
+        Self {
+            seen: 0,
+            model_in_other_case: false,
+            error: None,
+            model: Text::EMPTY,
+            model_span: 0..0,
+            stream: false,
+            options: None,
+            include_usage: None,
+            max_tokens: None,
+            root: 0,
+        }
+    }
+
+    fn fail(&mut self, error: ScanError) {
+        self.error.get_or_insert(error);
+    }
+
+    /// Wants a member the first time; a second time is an error.
+    fn once(&mut self, tag: u8, name: &'static str) -> Want {
+        if self.seen & 1 << tag != 0 {
+            self.fail(ScanError::Duplicate(name));
+            return Want::Skip;
+        }
+        self.seen |= 1 << tag;
+        if tag == STREAM_OPTIONS { Want::Members(tag) } else { Want::Value(tag) }
+    }
+
+    fn model(&mut self, value: &Value<'_>, span: Range<u64>) {
+        let name = match value {
+            Value::Text { text, sound: true } => model_name(text),
+            _ => None,
+        };
+        match name {
+            Some(name) => self.model = name,
+            None => self.fail(ScanError::InvalidModel),
+        }
+        self.model_span = span;
+    }
+
+    fn ask(self) -> Result<Ask, ScanError> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        if self.seen & 1 << MODEL == 0 {
+            return Err(ScanError::MissingModel);
+        }
+        if self.model_in_other_case {
+            return Err(ScanError::Duplicate("model"));
+        }
+        let stream_usage = self.stream_usage();
+        Ok(Ask {
+            model: self.model,
+            model_span: self.model_span,
+            form: BodyForm::Json,
+            stream: self.stream,
+            stream_usage,
+            max_tokens: self.max_tokens,
+        })
+    }
+
+    fn stream_usage(&self) -> StreamUsage {
+        match (&self.options, &self.include_usage) {
+            (None, _) => StreamUsage::Insert { at: self.root + 1 },
+            (Some((span, Options::Null)), _) => {
+                StreamUsage::Replace { span: span.clone(), text: SPLICED_OPTIONS }
+            }
+            (Some((_, Options::Wrong)), _) | (_, Some((_, Flag::Wrong))) => StreamUsage::Untouchable,
+            (_, Some((_, Flag::On))) => StreamUsage::Asked,
+            (_, Some((span, Flag::Off))) => StreamUsage::Replace { span: span.clone(), text: "true" },
+            (Some((span, Options::Object { empty })), None) => {
+                StreamUsage::InsertInto { at: span.start + 1, empty: *empty }
+            }
+        }
+    }
+}
+
+impl Sink for Found {
+    #[inline]
+    fn key(&mut self, key: &Key<'_>) -> Want {
+        match (key.path, key.name) {
+            (ROOT, b"model") => self.once(MODEL, "model"),
+            (ROOT, b"stream") => self.once(STREAM, "stream"),
+            (ROOT, b"stream_options") => self.once(STREAM_OPTIONS, "stream_options"),
+            (STREAM_OPTIONS, b"include_usage") => self.once(INCLUDE_USAGE, "include_usage"),
+            (ROOT, b"max_tokens") => self.once(MAX_TOKENS, "max_tokens"),
+            (ROOT, b"max_completion_tokens") => self.once(MAX_COMPLETION_TOKENS, "max_completion_tokens"),
+            (ROOT, b"max_output_tokens") => self.once(MAX_OUTPUT_TOKENS, "max_output_tokens"),
+            (ROOT, name) if name.eq_ignore_ascii_case(b"model") => {
+                self.model_in_other_case = true;
+                Want::Skip
+            }
+            _ => Want::Skip,
+        }
+    }
+
+    fn value(&mut self, tag: u8, value: Value<'_>, span: Range<u64>) {
+        match tag {
+            ROOT => self.root = span.start,
+            MODEL => self.model(&value, span),
+            STREAM => match Flag::of(&value) {
+                Flag::On => self.stream = true,
+                Flag::Off => {}
+                Flag::Wrong => self.fail(ScanError::InvalidField("stream")),
+            },
+            STREAM_OPTIONS => {
+                let options = match value {
+                    Value::Null => Options::Null,
+                    Value::Object { empty } => Options::Object { empty },
+                    _ => Options::Wrong,
+                };
+                self.options = Some((span, options));
+            }
+            INCLUDE_USAGE => self.include_usage = Some((span, Flag::of(&value))),
+            _ => {
+                if let Value::Number(text) = value {
+                    self.max_tokens = self.max_tokens.max(whole_number(text));
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

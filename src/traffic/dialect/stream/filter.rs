@@ -1,0 +1,239 @@
+//! What leaves of a stream, and when.
+
+use super::inspect::{DONE, Inspection};
+use super::line::Name;
+use super::unit::{Kind, Splitter, Unit};
+use super::{HideUsage, Release, StreamFacts};
+use crate::base::limits::EVENT_HOLD_BYTES;
+use crate::contract::endpoint::StreamStyle;
+use memchr::memmem::Finder;
+use std::ops::Range;
+use std::sync::LazyLock;
+
+static USAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"usage\""));
+static ERROR: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"error\""));
+
+/// Lets whole events pass and notes what they say. Under two kilobytes, no heap.
+pub struct EventFilter {
+    style: StreamStyle,
+    hide: HideUsage,
+    facts: StreamFacts,
+    splitter: Splitter,
+    /// An event that is too large to be held, and of which a part has left.
+    passing: Option<Inspection>,
+    /// Nothing leaves any more.
+    over: bool,
+    /// The last unit left, and an LF that still belongs to it leaves too.
+    kept: bool,
+}
+
+/// What becomes of a unit.
+enum Verdict {
+    Keep,
+    Drop,
+    /// It leaves without these of its bytes.
+    Cut(Range<usize>),
+}
+
+/// What leaves in one call: gathered at the front of the buffer.
+#[derive(Default)]
+struct Leaving {
+    bytes: usize,
+    events: u32,
+}
+
+impl Leaving {
+    #[inline]
+    fn take(&mut self, bytes: &mut [u8], span: Range<usize>) {
+        let len = span.len();
+        if span.start != self.bytes {
+            bytes.copy_within(span, self.bytes);
+        }
+        self.bytes += len;
+    }
+}
+
+impl EventFilter {
+    pub fn new(style: StreamStyle, hide: HideUsage) -> Self {
+        Self {
+            style,
+            hide,
+            facts: StreamFacts::default(),
+            splitter: Splitter::default(),
+            passing: None,
+            over: false,
+            kept: true,
+        }
+    }
+
+    /// Takes the bytes that the last call kept, and new ones after them. `last` says that no more will come.
+    pub fn advance(&mut self, bytes: &mut [u8], last: bool) -> Release {
+        let mut leaving = Leaving::default();
+        if self.splitter.take_lf(bytes) && self.kept {
+            leaving.take(bytes, 0..1);
+        }
+        while !self.over && self.advance_once(bytes, &mut leaving) {}
+        if last && !self.over {
+            self.end(bytes, &mut leaving);
+        }
+        let keep_from = if self.over { bytes.len() } else { self.splitter.start() };
+        if self.over {
+            let after_cr = self.splitter.after_cr() && !last;
+            self.splitter.restart(keep_from, after_cr);
+        }
+        self.splitter.shift(keep_from);
+        self.facts.events += leaving.events;
+        Release { emit: leaving.bytes, keep_from, events: leaving.events }
+    }
+
+    pub fn facts(&self) -> &StreamFacts {
+        &self.facts
+    }
+
+    /// Part of an event has left and its end has not: whatever is sent next must begin with a blank line.
+    pub fn mid_event(&self) -> bool {
+        self.passing.is_some()
+    }
+
+    /// One unit, or one piece of a large event. Says whether there may be another.
+    #[inline]
+    fn advance_once(&mut self, bytes: &mut [u8], leaving: &mut Leaving) -> bool {
+        if self.passing.is_some() {
+            return self.pass(bytes, leaving);
+        }
+        let start = self.splitter.start();
+        if let Some(unit) = self.splitter.next(bytes) {
+            self.settle(bytes, start, &unit, leaving);
+            return true;
+        }
+        let too_large = bytes.len() - start > EVENT_HOLD_BYTES;
+        if too_large {
+            self.passing = Some(Inspection::new());
+        }
+        too_large
+    }
+
+    fn settle(&mut self, bytes: &mut [u8], start: usize, unit: &Unit, leaving: &mut Leaving) {
+        let verdict = match unit.kind {
+            Kind::Filler => Verdict::Keep,
+            Kind::Event { data } => self.judge(&bytes[start..unit.end], data, unit),
+        };
+        self.kept = !matches!(verdict, Verdict::Drop);
+        leaving.events += u32::from(self.kept && unit.kind != Kind::Filler);
+        match verdict {
+            Verdict::Keep => leaving.take(bytes, start..unit.end),
+            Verdict::Drop => {}
+            Verdict::Cut(span) => {
+                leaving.take(bytes, start..start + span.start);
+                leaving.take(bytes, start + span.end..unit.end);
+            }
+        }
+    }
+
+    #[inline]
+    fn judge(&mut self, event: &[u8], data: usize, unit: &Unit) -> Verdict {
+        if event[data..].starts_with(DONE) {
+            self.facts.done = true;
+            self.over = true;
+            return Verdict::Keep;
+        }
+        if !self.must_look(event, unit.name) {
+            self.note_name(unit.name);
+            return Verdict::Keep;
+        }
+        let mut inspection = Inspection::new();
+        inspection.feed(event);
+        self.note(&inspection, unit.name);
+        // An event that would have passed in pieces stays as it is even if it came in one.
+        let hide = self.hide == HideUsage::Yes && self.style == StreamStyle::OpenAiChunks;
+        if !hide || self.over || unit.size > EVENT_HOLD_BYTES || !inspection.is_complete() {
+            return Verdict::Keep;
+        }
+        match inspection.seen.report {
+            None => Verdict::Keep,
+            Some(report) if report.is_object && inspection.seen.no_choices => Verdict::Drop,
+            Some(report) => Verdict::Cut(report.span),
+        }
+    }
+
+    /// Most events say nothing that matters, which two searches show.
+    #[inline]
+    fn must_look(&self, event: &[u8], name: Name) -> bool {
+        let untyped = self.style == StreamStyle::OpenAiEvents && name == Name::None;
+        untyped || USAGE.find(event).is_some() || ERROR.find(event).is_some()
+    }
+
+    fn note(&mut self, inspection: &Inspection, name: Name) {
+        self.note_usage(inspection);
+        if self.style == StreamStyle::OpenAiEvents {
+            self.note_name(inspection.seen.name);
+        }
+        self.note_name(name);
+        if inspection.seen.error {
+            self.fail();
+        }
+    }
+
+    fn note_usage(&mut self, inspection: &Inspection) {
+        if let Some(usage) = inspection.seen.tally.usage {
+            self.facts.usage = Some(usage);
+        }
+    }
+
+    fn note_name(&mut self, name: Name) {
+        if name.is_error() {
+            self.fail();
+        }
+        self.facts.done |= name.is_end() && self.style == StreamStyle::OpenAiEvents;
+    }
+
+    fn fail(&mut self) {
+        self.facts.error = true;
+        self.over = true;
+    }
+
+    /// The next piece of an event that is too large to be held.
+    fn pass(&mut self, bytes: &mut [u8], leaving: &mut Leaving) -> bool {
+        let Some(mut inspection) = self.passing.take() else { return false };
+        let start = self.splitter.start();
+        let Some(len) = inspection.feed(&bytes[start..]) else {
+            leaving.take(bytes, start..bytes.len());
+            self.splitter.restart(bytes.len(), false);
+            self.passing = Some(inspection);
+            return false;
+        };
+        leaving.take(bytes, start..start + len);
+        self.splitter.restart(start + len, inspection.after_cr());
+        self.kept = true;
+        if inspection.has_data {
+            leaving.events += 1;
+            self.note(&inspection, inspection.name);
+            self.facts.done |= inspection.is_done();
+            self.over |= inspection.is_done();
+        }
+        true
+    }
+
+    /// The stream is over. An unfinished event is no event, except that some servers do not finish `[DONE]`.
+    fn end(&mut self, bytes: &mut [u8], leaving: &mut Leaving) {
+        self.over = true;
+        if let Some(inspection) = self.passing.take() {
+            self.note_usage(&inspection);
+            self.passing = Some(inspection);
+            return;
+        }
+        let start = self.splitter.start();
+        let Kind::Event { data } = self.splitter.rest(bytes).kind else { return };
+        if bytes[start + data..].starts_with(DONE) {
+            self.facts.done = true;
+            leaving.events += 1;
+            leaving.take(bytes, start..bytes.len());
+        } else if USAGE.find(&bytes[start..]).is_some() {
+            let mut inspection = Inspection::new();
+            inspection.feed(&bytes[start..]);
+            if inspection.is_complete() {
+                self.note_usage(&inspection);
+            }
+        }
+    }
+}

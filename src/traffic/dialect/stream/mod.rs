@@ -1,0 +1,50 @@
+//! Streams of events (`text/event-stream`) as they pass: whole events leave, usage and errors are noted.
+//!
+//! Takes the bytes of a stream in place, in any pieces; gives how many of them may leave.
+//!
+//! Invariant: bytes are never changed, except that a usage report which the client did not ask for is taken out.
+//! Each byte is searched a fixed number of times, and nothing is kept but the unfinished event in the caller's
+//! buffer. Nothing leaves after an error event or after `[DONE]`.
+//! Source: WHATWG HTML, section 9.2 (server-sent events).
+
+mod filter;
+mod inspect;
+mod line;
+mod unit;
+#[cfg(test)]
+mod tests;
+
+pub use filter::EventFilter;
+
+use crate::contract::record::Usage;
+
+/// Whether usage is taken out of the stream, because the gateway asked for it and the client did not.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HideUsage {
+    Yes,
+    No,
+}
+
+/// What one call of [`EventFilter::advance`] allows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Release {
+    /// `bytes[..emit]` leave now.
+    pub emit: usize,
+    /// `bytes[keep_from..]` come first in the next call.
+    pub keep_from: usize,
+    /// Events with data that leave whole, or whose end leaves.
+    pub events: u32,
+}
+
+/// What is known of a stream so far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct StreamFacts {
+    /// The last usage that was reported.
+    pub usage: Option<Usage>,
+    /// The event that ends such a stream was seen.
+    pub done: bool,
+    /// An event told of an error.
+    pub error: bool,
+    /// Events with data that were released.
+    pub events: u32,
+}

@@ -1,0 +1,166 @@
+//! The tokens that an answer reports.
+
+use super::json::{Key, ROOT, Scanner, Sink, Value, Want, whole_number};
+use crate::contract::record::Usage;
+use std::ops::Range;
+
+/// First tag of the members of a usage object; a sink that holds a [`Tally`] keeps its own tags below.
+pub(super) const TAGS: u8 = 32;
+pub(super) const USAGE: u8 = TAGS;
+const INPUT_DETAILS: u8 = TAGS + 1;
+const OUTPUT_DETAILS: u8 = TAGS + 2;
+const INPUT: u8 = TAGS + 3;
+const OUTPUT: u8 = TAGS + 4;
+const CACHED: u8 = TAGS + 5;
+const CACHE_WRITE: u8 = TAGS + 6;
+const REASONING: u8 = TAGS + 7;
+
+/// Counts from a usage object whose value was asked for with `Want::Members(USAGE)`.
+#[derive(Default)]
+pub(super) struct Tally {
+    counts: Usage,
+    counted: bool,
+    /// The last complete usage object that had a count.
+    pub usage: Option<Usage>,
+}
+
+impl Tally {
+    /// What is wanted of a member of the usage object.
+    pub fn key(&mut self, key: &Key<'_>) -> Want {
+        match (key.path, key.name) {
+            (USAGE, b"prompt_tokens" | b"input_tokens") => Want::Value(INPUT),
+            (USAGE, b"completion_tokens" | b"output_tokens") => Want::Value(OUTPUT),
+            (USAGE, b"prompt_tokens_details" | b"input_tokens_details") => Want::Members(INPUT_DETAILS),
+            (USAGE, b"completion_tokens_details" | b"output_tokens_details") => Want::Members(OUTPUT_DETAILS),
+            (INPUT_DETAILS, b"cached_tokens") => Want::Value(CACHED),
+            (INPUT_DETAILS, b"cache_write_tokens") => Want::Value(CACHE_WRITE),
+            (OUTPUT_DETAILS, b"reasoning_tokens") => Want::Value(REASONING),
+            _ => Want::Skip,
+        }
+    }
+
+    /// One of the values that [`Tally::key`] wanted, or the usage object's end.
+    pub fn value(&mut self, tag: u8, value: Value<'_>) {
+        let place = match tag {
+            INPUT => &mut self.counts.input,
+            OUTPUT => &mut self.counts.output,
+            CACHED => &mut self.counts.cached_input,
+            CACHE_WRITE => &mut self.counts.cache_write,
+            REASONING => &mut self.counts.reasoning,
+            USAGE => {
+                self.end();
+                return;
+            }
+            _ => return,
+        };
+        if let Value::Number(text) = value
+            && let Some(count) = whole_number(text)
+        {
+            *place = count;
+            self.counted |= matches!(tag, INPUT | OUTPUT);
+        }
+    }
+
+    fn end(&mut self) {
+        let counts = std::mem::take(&mut self.counts);
+        if std::mem::take(&mut self.counted) {
+            self.usage = Some(counts);
+        }
+    }
+}
+
+/// Reads a JSON answer as it passes, for the `usage` of its root.
+pub struct UsageScan {
+    scanner: Scanner,
+    tally: Tally,
+    broken: bool,
+}
+
+impl UsageScan {
+    pub fn new() -> Self {
+        Self { scanner: Scanner::new(), tally: Tally::default(), broken: false }
+    }
+
+    /// Takes the next piece. What is not JSON ends the scan and changes nothing else.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        if !self.broken {
+            self.broken = self.scanner.feed(bytes, &mut self.tally).is_err();
+        }
+    }
+
+    /// The usage, if a whole usage object with a count in it has passed.
+    pub fn finish(self) -> Option<Usage> {
+        self.tally.usage
+    }
+}
+
+impl Default for UsageScan {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Sink for Tally {
+    fn key(&mut self, key: &Key<'_>) -> Want {
+        match (key.path, key.name) {
+            (ROOT, b"usage") => Want::Members(USAGE),
+            (ROOT, _) => Want::Skip,
+            _ => Tally::key(self, key),
+        }
+    }
+
+    fn value(&mut self, tag: u8, value: Value<'_>, _: Range<u64>) {
+        Tally::value(self, tag, value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn usage(body: &str, piece: usize) -> Option<Usage> {
+        let mut scan = UsageScan::new();
+        body.as_bytes().chunks(piece).for_each(|bytes| scan.feed(bytes));
+        scan.finish()
+    }
+
+    const FULL: Usage = Usage { input: 1500, cached_input: 1024, cache_write: 256, output: 90, reasoning: 40 };
+
+    /// Both families of names are read, in any pieces, from a real answer and from odd numbers.
+    #[test]
+    fn usage_is_read() {
+        let chat = include_str!("golden/chat-response.json");
+        let responses = r#"{"output":[{"usage":{"input_tokens":9}}],"usage":{"input_tokens":1.5e3,
+            "input_tokens_details":{"cached_tokens":1024,"cache_write_tokens":256.0,"x":{"cached_tokens":7}},
+            "output_tokens":90,"output_tokens_details":{"reasoning_tokens":40},"total_tokens":1590}}"#;
+        for piece in 1..40 {
+            assert_eq!(usage(chat, piece), Some(FULL));
+            assert_eq!(usage(responses, piece), Some(FULL));
+        }
+    }
+
+    /// No usage comes out of what reports none, and a broken end does not take a whole report back.
+    #[test]
+    fn absent_and_broken_usage() {
+        for body in [
+            "",
+            "[]",
+            "{}",
+            r#"{"usage":null}"#,
+            r#"{"usage":{}}"#,
+            r#"{"usage":[{"input_tokens":1}]}"#,
+            r#"{"usage":{"type":"duration","seconds":3}}"#,
+            r#"{"usage":{"input_tokens":"7"}}"#,
+            r#"{"usage":{"input_tokens":-7}}"#,
+            r#"{"usage":{"input_tokens":7"#,
+            r#"{"data":{"usage":{"input_tokens":7}}}"#,
+            r#"{"data":x,"usage":{"input_tokens":7}}"#,
+        ] {
+            assert_eq!(usage(body, 3), None, "{body}");
+        }
+        let broken = r#"{"usage":{"prompt_tokens":7}, oops"#;
+        assert_eq!(usage(broken, 64), Some(Usage { input: 7, ..Usage::default() }));
+        let huge = r#"{"usage":{"prompt_tokens":99999999999999999999999}}"#;
+        assert_eq!(usage(huge, 5).map(|u| u.input), Some(u64::MAX));
+    }
+}
