@@ -312,7 +312,7 @@ fn head(out: &mut String, name: &str, kind: &str, help: &str) {
 
 fn line(out: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
-    drop(writeln!(out, "{text}"));
+    _ = writeln!(out, "{text}");
 }
 
 /// A label value, escaped as the format wants it.

@@ -14,7 +14,6 @@ use crate::net::gather::Gather;
 use crate::net::pool::BufferPool;
 use crate::traffic::provider::response::{BodyShape, carry};
 use std::cell::Cell;
-use std::fmt::Write as _;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::pin;
@@ -208,12 +207,10 @@ fn no_answer(conn: &Conn, read: io::Result<usize>) -> Unanswered {
         None if conn.reused => return Unanswered::Stale,
         None => FaultKind::UpstreamReset,
     };
-    let mut detail = String::new();
-    // Writing to a String cannot fail.
-    drop(match read {
-        Ok(_) => write!(detail, "closed without an answer"),
-        Err(error) => write!(detail, "{error}"),
-    });
+    let detail = match read {
+        Ok(_) => "closed without an answer".into(),
+        Err(error) => error.to_string(),
+    };
     Unanswered::Failed(CallError { fault: kind.into(), detail, untouched: false })
 }
 

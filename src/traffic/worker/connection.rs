@@ -1,7 +1,6 @@
 //! A client's connection, from its first byte to its end.
 
 use super::h2;
-use crate::base::buf::Buf;
 use crate::contract::snapshot::Limits;
 use crate::http::{Preface, h2_preface};
 use crate::net::deadline::Waiting;

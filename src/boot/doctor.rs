@@ -1,0 +1,67 @@
+//! `ringgate doctor`: what this machine gives a gateway, and what to change.
+
+use crate::net::runtime::{self, Driver, Wanted};
+use std::fmt::Write as _;
+use std::fs;
+
+/// A report for people. Lines that begin with `!` need attention.
+pub fn report() -> String {
+    let mut out = String::new();
+    let mut line = |text: std::fmt::Arguments<'_>| {
+        // Writing to a String cannot fail.
+        _ = writeln!(out, "{text}");
+    };
+    line(format_args!("  ringgate {}", env!("CARGO_PKG_VERSION")));
+    line(format_args!("  kernel                {}", read("/proc/sys/kernel/osrelease")));
+    line(format_args!("  processors            {:?}", runtime::allowed_cpus()));
+    match runtime::probe(Wanted::Uring) {
+        Ok(Driver::UringDeferTaskrun) => {
+            line(format_args!("  I/O driver            {}", Driver::UringDeferTaskrun.name()));
+        }
+        Ok(driver) => line(format_args!(
+            "! I/O driver            {}: Linux 6.1 and later serve a request with about 15 % less CPU",
+            driver.name()
+        )),
+        Err(error) => {
+            line(format_args!("! I/O driver            epoll: the kernel refuses io_uring ({error})"));
+            line(format_args!("{}", why_refused(&error)));
+        }
+    }
+    let disabled = read("/proc/sys/kernel/io_uring_disabled");
+    line(format_args!("  io_uring_disabled     {disabled}"));
+    let (soft, hard) = descriptors();
+    let sign = if soft < 65_536 { '!' } else { ' ' };
+    line(format_args!("{sign} open files            {soft} (raised to {hard} when serving)"));
+    line(format_args!("  somaxconn             {}", read("/proc/sys/net/core/somaxconn")));
+    line(format_args!("  iowait                io_uring waits show as iowait in top: it is idle time, do not scale on it"));
+    out
+}
+
+fn why_refused(error: &std::io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::EPERM) => {
+            "                        containers deny it by default: allow the io_uring_* calls in the seccomp profile, or set kernel.io_uring_disabled=0"
+        }
+        Some(libc::ENOSYS) => "                        this kernel has none: Linux 5.19 or later is needed, 6.1 is best",
+        Some(libc::ENOMEM) => "                        the memlock limit is too small: ulimit -l",
+        _ => "                        epoll serves the same, with about 15 % more CPU per request",
+    }
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path).map_or_else(|_| "unknown".into(), |text| text.trim().into())
+}
+
+/// Soft and hard limit of open files.
+pub fn descriptors() -> (u64, u64) {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    (limit.current.unwrap_or(u64::MAX), limit.maximum.unwrap_or(u64::MAX))
+}
+
+/// Raises the soft limit of open files to the hard one: every connection takes a descriptor.
+pub fn raise_descriptors() {
+    let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current = limit.maximum;
+    // Where it is not allowed, the limit stays as it was, and `doctor` shows it.
+    _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, limit);
+}

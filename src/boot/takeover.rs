@@ -1,0 +1,173 @@
+//! Handing the listening sockets to a successor, so that a new binary serves the same ports without one refused
+//! connection.
+//!
+//! The running process offers its sockets on an abstract Unix socket named after its user and first address. The
+//! successor (`serve --take-over`) gets the very same sockets, starts to accept on them, says so, and the old
+//! process drains.
+//!
+//! Invariant: sockets go to processes of the same user only; until a successor has said that it serves, the old
+//! process goes on as if nothing had happened.
+
+use anyhow::{Context, Result, bail};
+use rustix::net::{
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    recvmsg, sendmsg, sockopt,
+};
+use std::io::{IoSlice, IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr as UnixAddress, UnixListener, UnixStream};
+use std::time::Duration;
+
+/// Descriptors in one message; the kernel's own limit is 253.
+const FDS_MAX: usize = 64;
+const READY: &[u8] = b"ready\n";
+/// How long a predecessor may take to hand over, and a successor to start.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn address(first: SocketAddr) -> Result<UnixAddress> {
+    let user = rustix::process::getuid().as_raw();
+    Ok(UnixAddress::from_abstract_name(format!("ringgate/{user}/{first}"))?)
+}
+
+/// Sockets that a predecessor handed over, and the line on which it waits.
+pub struct Inherited {
+    pub sockets: Vec<TcpListener>,
+    line: UnixStream,
+}
+
+impl Inherited {
+    /// Asks the process that listens on `first` for its sockets.
+    ///
+    /// # Errors
+    /// Nobody offers them, or the offer was broken off.
+    pub fn ask(first: SocketAddr) -> Result<Self> {
+        let line = UnixStream::connect_addr(&address(first)?)
+            .with_context(|| format!("no running ringgate of this user offers the sockets of {first}"))?;
+        line.set_read_timeout(Some(PATIENCE))?;
+        let mut sockets = vec![];
+        loop {
+            let (more, fds) = receive(&line)?;
+            sockets.extend(fds.into_iter().map(TcpListener::from));
+            if !more {
+                return Ok(Self { sockets, line });
+            }
+        }
+    }
+
+    /// Takes out the sockets that listen on `address`.
+    pub fn take(&mut self, address: SocketAddr) -> Vec<TcpListener> {
+        let (found, rest) =
+            self.sockets.drain(..).partition(|socket| socket.local_addr().is_ok_and(|at| at == address));
+        self.sockets = rest;
+        found
+    }
+
+    /// Tells the predecessor that its sockets are served here now.
+    ///
+    /// # Errors
+    /// It is gone already.
+    pub fn ready(mut self) -> Result<()> {
+        Ok(self.line.write_all(READY)?)
+    }
+}
+
+fn receive(line: &UnixStream) -> Result<(bool, Vec<OwnedFd>)> {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS_MAX))];
+    let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+    let mut byte = [0];
+    let got = recvmsg(line, &mut [IoSliceMut::new(&mut byte)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+    if got.bytes != 1 {
+        bail!("the running process broke the hand-over off");
+    }
+    let mut fds = vec![];
+    for message in ancillary.drain() {
+        if let RecvAncillaryMessage::ScmRights(rights) = message {
+            fds.extend(rights);
+        }
+    }
+    Ok((byte[0] == b'+', fds))
+}
+
+/// Offers sockets until a successor has taken over; then calls `taken`, once. Runs on a thread of its own.
+///
+/// # Errors
+/// The thread cannot be started.
+pub fn offer(first: SocketAddr, sockets: Vec<TcpListener>, taken: impl FnOnce() + Send + 'static) -> Result<()> {
+    let address = address(first)?;
+    std::thread::Builder::new().name("takeover".into()).spawn(move || {
+        // The predecessor holds the name until it has drained.
+        let listener = loop {
+            match UnixListener::bind_addr(&address) {
+                Ok(listener) => break listener,
+                Err(_) => std::thread::sleep(Duration::from_millis(200)),
+            }
+        };
+        for line in listener.incoming().flatten() {
+            if hand_over(line, &sockets).is_ok() {
+                drop(listener);
+                taken();
+                return;
+            }
+        }
+    })?;
+    Ok(())
+}
+
+fn hand_over(mut line: UnixStream, sockets: &[TcpListener]) -> Result<()> {
+    let peer = sockopt::socket_peercred(&line)?;
+    if peer.uid != rustix::process::getuid() {
+        bail!("another user asks");
+    }
+    let groups: Vec<_> = sockets.chunks(FDS_MAX).collect();
+    for (index, group) in groups.iter().enumerate() {
+        let fds: Vec<_> = group.iter().map(AsFd::as_fd).collect();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS_MAX))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if !ancillary.push(SendAncillaryMessage::ScmRights(&fds)) {
+            bail!("too many descriptors for one message");
+        }
+        let more = if index + 1 < groups.len() { b"+" } else { b"." };
+        sendmsg(&line, &[IoSlice::new(more)], &mut ancillary, SendFlags::empty())?;
+    }
+    line.set_read_timeout(Some(PATIENCE))?;
+    let mut answer = [0; READY.len()];
+    line.read_exact(&mut answer)?;
+    if answer == READY { Ok(()) } else { bail!("the successor did not start") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpStream;
+    use std::sync::mpsc::channel;
+
+    /// A successor gets working sockets, and the predecessor is told only when the successor is ready; one that
+    /// dies before does not count.
+    #[test]
+    fn sockets_change_hands() {
+        let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let first = socket.local_addr().expect("bound");
+        let (taken, told) = channel();
+        offer(first, vec![socket], move || taken.send(()).expect("the test waits")).expect("a thread");
+        let ask = || loop {
+            // The offer's thread may not have come to its socket yet.
+            match Inherited::ask(first) {
+                Ok(inherited) => break inherited,
+                Err(_) => std::thread::yield_now(),
+            }
+        };
+        drop(ask());
+        let mut inherited = ask();
+        assert!(told.try_recv().is_err());
+        let sockets = inherited.take(first);
+        assert_eq!(sockets.len(), 1);
+        inherited.ready().expect("the offer waits");
+        told.recv().expect("taken over");
+        let client = TcpStream::connect(first).expect("still listening");
+        let (_, peer) = sockets[0].accept().expect("a connection waits");
+        assert_eq!(peer, client.local_addr().expect("connected"));
+    }
+}
