@@ -131,10 +131,9 @@ fn translate(error: httparse::Error, bytes: &[u8], most: usize) -> HeadError {
         httparse::Error::HeaderName => HeadError::FieldName,
         httparse::Error::HeaderValue => HeadError::FieldValue,
         httparse::Error::NewLine => HeadError::LineEnd,
-        httparse::Error::Status | httparse::Error::Token => HeadError::RequestLine,
         httparse::Error::TooManyHeaders => HeadError::TooManyFields { limit: most },
         httparse::Error::Version if names_a_version(bytes) => HeadError::Version,
-        httparse::Error::Version => HeadError::RequestLine,
+        httparse::Error::Version | httparse::Error::Status | httparse::Error::Token => HeadError::RequestLine,
     }
 }
 
