@@ -67,15 +67,16 @@ pub fn parse<'s, 'b: 's>(
     let parsed =
         httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut raw, bytes, &mut slots.0);
     let used = parsed.map_err(|error| translate(error, most))?;
-    let (Some(status), Some(minor_version)) = (raw.code, raw.version) else {
+    let (httparse::Status::Complete(used), Some(status), Some(minor_version)) = (used, raw.code, raw.version)
+    else {
         return Err(ResponseError::Unfinished);
     };
-    if used != httparse::Status::Complete(bytes.len()) {
-        return Err(ResponseError::Unfinished);
-    }
     // Every other line end has a field behind it, whose place tells; see `Facts::gather`.
-    if !bytes.ends_with(b"\r\n\r\n") {
+    if !bytes[..used].ends_with(b"\r\n\r\n") {
         return Err(ResponseError::LineEnd);
+    }
+    if used != bytes.len() {
+        return Err(ResponseError::Unfinished);
     }
     check_status(status)?;
     let facts = Facts::gather(bytes, raw.headers).ok_or(ResponseError::LineEnd)?;

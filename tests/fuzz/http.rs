@@ -94,7 +94,7 @@ fn scan(data: &[u8]) -> usize {
     let mut scan = HeadScan::default();
     let grown = (0..=data.len()).find_map(|n| scan.end(&data[..n]));
     assert_eq!(grown, whole);
-    assert!(whole.is_none_or(|end| data[..end].ends_with(b"\n")));
+    assert!(whole.is_none_or(|end| data[..end].ends_with(b"\r\n\r\n")));
     whole.unwrap_or(data.len())
 }
 
