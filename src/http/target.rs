@@ -15,9 +15,7 @@ impl<'b> Target<'b> {
     ///
     /// Source: RFC 9112, 3.2. The forms of CONNECT and of `OPTIONS *` have no meaning at a gateway.
     pub(super) fn parse(text: &'b str) -> Option<Self> {
-        // Without a way out in the loop, it compiles to vectors.
-        let visible = text.bytes().fold(true, |all, byte| all & byte.is_ascii_graphic() & (byte != b'#'));
-        if !visible {
+        if !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
             return None;
         }
         let (path, query) = match memchr::memchr(b'?', text.as_bytes()) {

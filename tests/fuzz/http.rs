@@ -3,6 +3,7 @@
 //! They judge the parsers by means that do not use them: a second reading of the accepted bytes, line by line,
 //! that knows nothing but CR LF, and what the writers make of the parts.
 
+use ringgate::base::limits::{CHUNK_EXTENSION_BYTES, TRAILER_BYTES};
 use ringgate::http::chunked::{ChunkError, Decoder, LAST, size_line};
 use ringgate::http::request::{self, Framing, HeadLimits, RequestHead};
 use ringgate::http::response::{self, Asked, ResponseFraming, ResponseHead};
@@ -51,7 +52,7 @@ pub fn response(data: &[u8]) {
         assert!(codings <= 1 && (lengths == 0 || codings == 0));
         match head.framing {
             ResponseFraming::None => {
-                assert!(asked == Asked::Head || matches!(head.status, 100..=199 | 204 | 304))
+                assert!(asked == Asked::Head || matches!(head.status, 100..=199 | 204 | 304));
             }
             ResponseFraming::Length(_) => assert!(lengths >= 1),
             ResponseFraming::Chunked => assert_eq!((codings, head.minor_version), (1, 1)),
@@ -63,15 +64,18 @@ pub fn response(data: &[u8]) {
     }
 }
 
-/// A chunked body has one verdict and one payload over any split, and its payload survives being coded afresh.
+/// A chunked body has one verdict and one payload over any split, those of a second reading too, and its payload
+/// survives being coded afresh.
 pub fn chunked(data: &[u8]) {
+    let data = &data[..data.len().min(TRAILER_BYTES / 2)];
     let whole = decode(data, data.len().max(1));
     for step in [1, 2, 3, 17] {
         assert_eq!(decode(data, step), whole, "in steps of {step}");
     }
+    let finished = whole.as_ref().ok().filter(|(_, _, finished)| *finished);
+    assert_eq!(finished.map(|(payload, consumed, _)| (payload.clone(), *consumed)), read_whole_body(data));
     let Ok((payload, consumed, finished)) = whole else { return };
     assert!(finished || consumed == data.len());
-    assert!(!finished || data[..consumed].ends_with(b"\r\n"));
     let step = usize::from(data.first().copied().unwrap_or(0)) + 1;
     let mut body = Vec::new();
     for piece in payload.chunks(step) {
@@ -81,6 +85,48 @@ pub fn chunked(data: &[u8]) {
     }
     body.extend_from_slice(LAST);
     assert_eq!(decode(&body, 5), Ok((payload, body.len(), true)));
+}
+
+/// Payload and length of the chunked body at the front of `data`, if it is whole and valid: line by line, with no
+/// state between.
+fn read_whole_body(data: &[u8]) -> Option<(Vec<u8>, usize)> {
+    let (mut payload, mut rest) = (Vec::new(), data);
+    loop {
+        let line = line(&mut rest)?;
+        let (size, extension) = line.split_at(line.find(';').unwrap_or(line.len()));
+        let is_size = matches!(size.len(), 1..=16) && size.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !is_size || extension.len() > 1 + CHUNK_EXTENSION_BYTES {
+            return None;
+        }
+        let size = usize::from_str_radix(size, 16).ok()?;
+        if size == 0 {
+            break;
+        }
+        payload.extend_from_slice(rest.get(..size)?);
+        rest = rest[size..].strip_prefix(b"\r\n")?;
+    }
+    let trailer_bytes = rest.len();
+    loop {
+        let line = line(&mut rest)?;
+        if line.is_empty() {
+            break;
+        }
+        let (name, _) = line.split_once(':')?;
+        let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+        if name.is_empty() || !name.chars().all(token) {
+            return None;
+        }
+    }
+    assert!(trailer_bytes - rest.len() < TRAILER_BYTES, "inputs are shorter");
+    Some((payload, data.len() - rest.len()))
+}
+
+/// Takes a line that ends in CR LF and has no other control byte than tab, each byte as a character.
+fn line(rest: &mut &[u8]) -> Option<String> {
+    let end = rest.windows(2).position(|pair| pair == b"\r\n")?;
+    let line: String = rest[..end].iter().copied().map(char::from).collect();
+    *rest = &rest[end + 2..];
+    (!line.contains(|c: char| c < ' ' && c != '\t' || c == '\x7f')).then_some(line)
 }
 
 /// The part of `data` that a head may have and still have when the writers were at it.
