@@ -152,13 +152,13 @@ impl<'b> Facts<'b> {
     /// By length first: an ordinary field costs one comparison of numbers.
     #[inline]
     fn note(&mut self, field: &Header<'b>) {
-        let is = |known: &str| field.name.eq_ignore_ascii_case(known);
-        match field.name.len() {
-            4 if is("host") => self.host.note(field.value),
-            6 if is("expect") => self.expect.note(field.value),
-            10 if is("connection") => self.note_connection(field.value),
-            14 if is("content-length") => self.length.note(field.value),
-            17 if is("transfer-encoding") => self.coding.note(field.value),
+        let name = field.name.as_bytes();
+        match name.len() {
+            4 if is(name, b"host") => self.host.note(field.value),
+            6 if is(name, b"expect") => self.expect.note(field.value),
+            10 if is(name, b"connection") => self.note_connection(field.value),
+            14 if is(name, b"content-length") => self.length.note(field.value),
+            17 if is(name, b"transfer-encoding") => self.coding.note(field.value),
             _ => {}
         }
     }
@@ -180,6 +180,13 @@ impl<'b> Facts<'b> {
     pub(super) fn is_chunked(&self) -> bool {
         matches!(self.coding, Seen::Once(value) if value.eq_ignore_ascii_case(b"chunked"))
     }
+}
+
+/// Whether this is the name `known`, which is in lower case. The size being known, it takes no loop.
+#[inline]
+fn is<const N: usize>(name: &[u8], known: &[u8; N]) -> bool {
+    name.first_chunk()
+        .is_some_and(|name| name.len() == N && name.map(|byte| byte.to_ascii_lowercase()) == *known)
 }
 
 /// Whether CR LF stands before this name, which is a part of `bytes`.
@@ -208,7 +215,7 @@ pub(super) fn length(value: &[u8]) -> Option<u64> {
         }
         total = total * 10 + u64::from(byte - b'0');
     }
-    (total <= i64::MAX as u64).then_some(total)
+    i64::try_from(total).is_ok().then_some(total)
 }
 
 #[cfg(test)]

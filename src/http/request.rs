@@ -77,15 +77,17 @@ pub fn parse<'s, 'b: 's>(
     let mut raw = httparse::Request::new(&mut []);
     let parsed = raw.parse_with_uninit_headers(bytes, &mut slots.0[..most]);
     let used = parsed.map_err(|error| translate(error, bytes, most))?;
-    let (Some(method), Some(target), Some(minor_version)) = (raw.method, raw.path, raw.version) else {
+    let (httparse::Status::Complete(used), Some(method), Some(target), Some(minor_version)) =
+        (used, raw.method, raw.path, raw.version)
+    else {
         return Err(HeadError::Unfinished);
     };
-    if used != httparse::Status::Complete(bytes.len()) {
-        return Err(HeadError::Unfinished);
-    }
     // Every other line end has a field behind it, whose place tells; see `Facts::gather`.
-    if !bytes.ends_with(b"\r\n\r\n") {
+    if !bytes[..used].ends_with(b"\r\n\r\n") {
         return Err(HeadError::LineEnd);
+    }
+    if used != bytes.len() {
+        return Err(HeadError::Unfinished);
     }
     if target.len() > limits.target_bytes {
         return Err(HeadError::TargetTooLong { limit: limits.target_bytes });
@@ -109,7 +111,7 @@ pub fn parse<'s, 'b: 's>(
 /// Whether what has arrived of a head may still become a good one, so that garbage and floods are answered at once.
 ///
 /// # Errors
-/// A first word that is no method, or more bytes than a head may have.
+/// A first word that is no method, a bare line feed where it is plain to see, or more bytes than a head may have.
 pub fn plausible(bytes: &[u8], limits: &HeadLimits) -> Result<(), HeadError> {
     let start = &bytes[..bytes.len().min(METHOD_BYTES + 1)];
     let method = memchr::memchr(b' ', start).map_or(start, |space| &start[..space]);
@@ -117,13 +119,16 @@ pub fn plausible(bytes: &[u8], limits: &HeadLimits) -> Result<(), HeadError> {
     if empty || method.len() > METHOD_BYTES || !method.iter().all(|byte| is_token_byte(*byte)) {
         return Err(HeadError::RequestLine);
     }
-    if bytes.len() <= limits.head_bytes {
-        Ok(())
-    } else if memchr::memchr(b'\n', &bytes[..limits.head_bytes]).is_none() {
-        Err(HeadError::TargetTooLong { limit: limits.target_bytes })
-    } else {
-        Err(HeadError::TooLarge { limit: limits.head_bytes })
+    let first_feed = memchr::memchr(b'\n', bytes);
+    if bytes.len() > limits.head_bytes {
+        return Err(match first_feed {
+            Some(at) if at < limits.head_bytes => HeadError::TooLarge { limit: limits.head_bytes },
+            Some(_) | None => HeadError::TargetTooLong { limit: limits.target_bytes },
+        });
     }
+    // A head of bare line feeds never gets the end that is waited for.
+    let bare = first_feed.is_some_and(|at| !bytes[..at].ends_with(b"\r")) || bytes.ends_with(b"\n\n");
+    if bare { Err(HeadError::LineEnd) } else { Ok(()) }
 }
 
 fn translate(error: httparse::Error, bytes: &[u8], most: usize) -> HeadError {
@@ -131,10 +136,9 @@ fn translate(error: httparse::Error, bytes: &[u8], most: usize) -> HeadError {
         httparse::Error::HeaderName => HeadError::FieldName,
         httparse::Error::HeaderValue => HeadError::FieldValue,
         httparse::Error::NewLine => HeadError::LineEnd,
-        httparse::Error::Status | httparse::Error::Token => HeadError::RequestLine,
         httparse::Error::TooManyHeaders => HeadError::TooManyFields { limit: most },
         httparse::Error::Version if names_a_version(bytes) => HeadError::Version,
-        httparse::Error::Version => HeadError::RequestLine,
+        httparse::Error::Version | httparse::Error::Status | httparse::Error::Token => HeadError::RequestLine,
     }
 }
 

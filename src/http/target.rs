@@ -18,8 +18,8 @@ impl<'b> Target<'b> {
         if !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#') {
             return None;
         }
-        let (path, query) = match text.split_once('?') {
-            Some((path, query)) => (path, Some(query)),
+        let (path, query) = match memchr::memchr(b'?', text.as_bytes()) {
+            Some(mark) => (&text[..mark], Some(&text[mark + 1..])),
             None => (text, None),
         };
         let path = if path.starts_with('/') { path } else { path_of_absolute(path)? };

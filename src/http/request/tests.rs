@@ -274,6 +274,9 @@ fn plausible_beginnings() {
     for bad in [" ", "\r\n", "\u{16}\u{3}\u{1}", "{\"a\":1}", "GET\t/", "GET\r\n", "\0", long.as_str()] {
         assert_eq!(plausible(bad.as_bytes(), &LIMITS), Err(E::RequestLine), "{bad:?}");
     }
+    for bare in ["GET / HTTP/1.1\nHost", "GET / HTTP/1.1\r\nHost: a\n\n"] {
+        assert_eq!(plausible(bare.as_bytes(), &LIMITS), Err(E::LineEnd), "{bare:?}");
+    }
     let flood = "GET /".to_owned() + &"x".repeat(LIMITS.head_bytes);
     assert_eq!(plausible(flood.as_bytes(), &LIMITS), Err(E::TargetTooLong { limit: 200 }));
     let flood = "GET / HTTP/1.1\r\nX: ".to_owned() + &"x".repeat(LIMITS.head_bytes);
