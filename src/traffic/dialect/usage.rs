@@ -129,7 +129,7 @@ mod tests {
     /// Both families of names are read, in any pieces, from a real answer and from odd numbers.
     #[test]
     fn usage_is_read() {
-        let chat = include_str!("golden/chat-response.json");
+        let chat = include_str!("../../../tests/fuzz/corpus/json/chat-response.json");
         let responses = r#"{"output":[{"usage":{"input_tokens":9}}],"usage":{"input_tokens":1.5e3,
             "input_tokens_details":{"cached_tokens":1024,"cache_write_tokens":256.0,"x":{"cached_tokens":7}},
             "output_tokens":90,"output_tokens_details":{"reasoning_tokens":40},"total_tokens":1590}}"#;

@@ -58,7 +58,7 @@ pub fn next_param(list: &[u8]) -> Param<'_> {
 }
 
 fn token(text: &[u8]) -> Option<(Value, &[u8])> {
-    let end = text.iter().position(|b| !is_token_byte(*b)).unwrap_or(text.len());
+    let end = text.iter().position(|b| !is_token_byte(*b) && *b != b'=').unwrap_or(text.len());
     let mut value = Value::new();
     text[..end].iter().for_each(|b| value.push(*b));
     (end > 0).then(|| (value, &text[end..]))
@@ -82,7 +82,7 @@ fn quoted(text: &[u8]) -> Option<(Value, &[u8])> {
     }
 }
 
-/// Token bytes of RFC 9110, and those that unquoted boundaries hold in practice (`/`, `:`, `=`, `?` …).
+/// Token bytes of RFC 9110, and those that unquoted boundaries hold in practice (`/`, `:`, `?` …).
 const fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b'"' | b';' | b'\\' | b',' | b'=')
 }

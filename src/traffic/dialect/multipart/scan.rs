@@ -46,6 +46,8 @@ pub struct MultipartScan {
     borrowed: bool,
     /// The headers of the part at hand. Allocated once per form: uploads are not frequent.
     head: Vec<u8>,
+    /// Where they begin.
+    head_at: u64,
     part: Part,
     /// Where the value at hand begins.
     value_at: u64,
@@ -97,6 +99,7 @@ impl MultipartScan {
             matched: 2,
             borrowed: false,
             head: Vec::new(),
+            head_at: 0,
             part: Part::Other,
             value_at: 0,
             value_end: 0,
@@ -152,6 +155,11 @@ impl MultipartScan {
 
     fn broken<T>(&self, what: &'static str) -> Result<T, ScanError> {
         Err(ScanError::Multipart(self.offset, what))
+    }
+
+    /// The headers of the part at hand are broken before their byte `at`.
+    fn broken_head<T>(&self, at: usize, what: &'static str) -> Result<T, ScanError> {
+        Err(ScanError::Multipart(self.head_at + at as u64, what))
     }
 
     fn delimiter(&self) -> &[u8] {
@@ -217,6 +225,7 @@ impl MultipartScan {
             (State::DelimiterCr, b'\n') => {
                 self.end_part()?;
                 self.head.clear();
+                self.head_at = self.offset + 1;
                 State::Head
             }
             (State::Closed, b' ' | b'\t') => State::Closed,
@@ -235,29 +244,31 @@ impl MultipartScan {
     fn head(&mut self, bytes: &[u8], at: usize) -> Next {
         let end = memchr::memchr(b'\n', &bytes[at..]).map_or(bytes.len(), |run| at + run + 1);
         if self.head.len() + (end - at) > PART_HEAD_BYTES {
-            return self.broken("a part's headers are too large");
+            return self.broken_head(PART_HEAD_BYTES, "a part's headers are too large");
         }
         self.head.extend_from_slice(&bytes[at..end]);
         if self.head.ends_with(b"\n") {
-            self.end_head_line(end - at)?;
+            self.end_head_line()?;
         }
         Ok(end)
     }
 
-    /// A line of a part's headers is whole; `taken` bytes of it are not counted in the offset yet.
-    fn end_head_line(&mut self, taken: usize) -> Result<(), ScanError> {
+    /// A line of a part's headers is whole.
+    fn end_head_line(&mut self) -> Result<(), ScanError> {
         let before = &self.head[..self.head.len() - 1];
         let start = memchr::memrchr(b'\n', before).map_or(0, |at| at + 1);
         let line = before[start..].strip_suffix(b"\r").filter(|line| !line.contains(&b'\r'));
-        let Some(line) = line else { return self.broken("a part's header does not end with CRLF") };
+        let Some(line) = line else {
+            return self.broken_head(start, "a part's header does not end with CRLF");
+        };
         if !line.is_empty() {
             return Ok(());
         }
         self.part = match disposition::part(&self.head[..start]) {
             Ok(part) => part,
-            Err(what) => return self.broken(what),
+            Err(what) => return self.broken_head(0, what),
         };
-        self.value_at = self.offset + taken as u64;
+        self.value_at = self.head_at + self.head.len() as u64;
         self.value.len = 0;
         // Some parsers see a boundary here already. It is looked for, and refused where the part ends.
         (self.matched, self.borrowed) = (2, true);

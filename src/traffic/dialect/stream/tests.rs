@@ -1,0 +1,280 @@
+use super::*;
+use crate::base::limits::EVENT_HOLD_BYTES;
+use crate::contract::endpoint::StreamStyle;
+use proptest::prelude::*;
+
+const CHAT: StreamStyle = StreamStyle::OpenAiChunks;
+const NAMED: StreamStyle = StreamStyle::OpenAiEvents;
+
+const TOOLS: &str = include_str!("../../../../tests/fuzz/corpus/sse/chat-tools.sse");
+const BROKEN: &str = include_str!("../../../../tests/fuzz/corpus/sse/chat-error.sse");
+const BESIDE: &str = include_str!("../../../../tests/fuzz/corpus/sse/error-beside-choices.sse");
+const RESPONSES: &str = include_str!("../../../../tests/fuzz/corpus/sse/responses.sse");
+
+/// What comes out of a stream that arrives in these pieces.
+#[derive(Debug, PartialEq, Eq)]
+struct Passed {
+    text: String,
+    facts: StreamFacts,
+    mid_event: bool,
+}
+
+fn pass(style: StreamStyle, hide: HideUsage, pieces: &[&[u8]]) -> Passed {
+    let mut filter = EventFilter::new(style, hide);
+    let (mut held, mut out, mut events): (Vec<u8>, Vec<u8>, u32) = Default::default();
+    for (i, piece) in pieces.iter().chain([&&b""[..]]).enumerate() {
+        held.extend_from_slice(piece);
+        let release = filter.advance(&mut held, i == pieces.len());
+        assert!(release.emit <= release.keep_from && release.keep_from <= held.len());
+        assert!(held.len() - release.keep_from <= EVENT_HOLD_BYTES);
+        out.extend_from_slice(&held[..release.emit]);
+        held.drain(..release.keep_from);
+        events += release.events;
+    }
+    assert!(held.is_empty() && filter.facts().events == events);
+    Passed { text: String::from_utf8(out).unwrap(), facts: *filter.facts(), mid_event: filter.mid_event() }
+}
+
+/// Also checks that every cut gives the same.
+fn pass_cut(style: StreamStyle, hide: HideUsage, text: &str) -> Passed {
+    let bytes = text.as_bytes();
+    let whole = pass(style, hide, &[bytes]);
+    assert_eq!(pass(style, hide, &bytes.chunks(1).collect::<Vec<_>>()), whole);
+    for at in 0..=bytes.len() {
+        assert_eq!(pass(style, hide, &[&bytes[..at], &bytes[at..]]), whole, "cut at {at}");
+    }
+    whole
+}
+
+/// A stream that nobody hides anything in leaves as it came, and its usage is known.
+#[test]
+fn streams_pass_untouched() {
+    let chat = pass_cut(CHAT, HideUsage::No, TOOLS);
+    assert_eq!(chat.text, TOOLS);
+    let usage = Usage { input: 55, output: 41, ..Usage::default() };
+    assert_eq!(chat.facts, StreamFacts { usage: Some(usage), done: true, error: false, events: 11 });
+    let named = pass_cut(NAMED, HideUsage::Yes, RESPONSES);
+    assert_eq!(named.text, RESPONSES);
+    let usage = Usage { input: 80, output: 30, reasoning: 12, ..Usage::default() };
+    assert_eq!(named.facts, StreamFacts { usage: Some(usage), done: true, error: false, events: 14 });
+}
+
+/// Hidden usage leaves no trace: no empty chunk and no `usage` member. All else is byte for byte the same.
+#[test]
+fn usage_is_hidden() {
+    let hidden = pass_cut(CHAT, HideUsage::Yes, TOOLS);
+    let last = TOOLS.find("data: {\"id\":\"chatcmpl-fx2\",\"object\":\"chat.completion.chunk\",\"created\":1795256401,\"model\":\"gpt-6-sol-2026-09-22\",\"choices\":[],");
+    let expected = TOOLS[..last.unwrap()].replace(",\"usage\":null", "") + "data: [DONE]\n\n";
+    assert_eq!(hidden.text, expected);
+    assert_eq!(hidden.facts.usage.map(|u| (u.input, u.output)), Some((55, 41)));
+    assert_eq!(hidden.facts.events, 10);
+}
+
+/// The usage member is cut with one comma wherever it stands; what only looks like one stays.
+#[test]
+fn cuts() {
+    for (event, left) in [
+        (r#"data: {"usage":null}"#, Some("data: {}")),
+        (r#"data: {"usage":null,"a":1}"#, Some(r#"data: {"a":1}"#)),
+        (r#"data: { "usage" : null , "a":1}"#, Some(r#"data: {  "a":1}"#)),
+        (r#"data:{"a":1 , "usage" : null }"#, Some(r#"data:{"a":1  }"#)),
+        (r#"data: {"a":1,"usage":null,"b":2}"#, Some(r#"data: {"a":1,"b":2}"#)),
+        (r#"data: {"choices":[{}],"usage":{"prompt_tokens":1}}"#, Some(r#"data: {"choices":[{}]}"#)),
+        (r#"data: {"choices":[],"usage":null}"#, Some(r#"data: {"choices":[]}"#)),
+        (r#"data: {"choices":[],"usage":{}}"#, None),
+        (r#"data: {"usage":{"prompt_tokens":1},"choices":[ ]}"#, None),
+        ("id: 1\ndata: {\"choices\":[],\ndata: \"usage\":{}}", None),
+        ("data: {\"choices\":[{}],\ndata: \"usage\":null}", Some("data: {\"choices\":[{}]}")),
+        ("data: {\"usage\":\ndata: null,\ndata: \"a\":1}", Some("data: {\ndata: \"a\":1}")),
+        ("data: {\"a\":1,\"usage\":null}\nid: 7", Some("data: {\"a\":1}\nid: 7")),
+        (r#"data: {"a":{"usage":null}}"#, Some(r#"data: {"a":{"usage":null}}"#)),
+        (r#"data: {"a":"\"usage\":null"}"#, Some(r#"data: {"a":"\"usage\":null"}"#)),
+        (r#"data: {"a":"usage"}"#, Some(r#"data: {"a":"usage"}"#)),
+        (r#"data: {"usage":7}"#, Some(r#"data: {"usage":7}"#)),
+        (r#"data: {"usage":null"#, Some(r#"data: {"usage":null"#)),
+        (r#"data: {"usage":null}}"#, Some(r#"data: {"usage":null}}"#)),
+        (r#"data: ["usage"]"#, Some(r#"data: ["usage"]"#)),
+        (r#": "usage":null"#, Some(r#": "usage":null"#)),
+        (r#"x: {"usage":null}"#, Some(r#"x: {"usage":null}"#)),
+    ] {
+        for end in ["\n", "\r\n", "\r"] {
+            let ended = |text: &str| (text.to_owned() + "\n\n").replace('\n', end);
+            let text = ended(event) + &ended("data: x");
+            let expected = left.map(ended).unwrap_or_default() + &ended("data: x");
+            assert_eq!(pass_cut(CHAT, HideUsage::Yes, &text).text, expected, "{event}");
+            assert_eq!(pass_cut(CHAT, HideUsage::No, &text).text, text);
+        }
+    }
+}
+
+/// Every mix of line ends is understood, comments and odd fields pass, and an unfinished event does not.
+#[test]
+fn framing() {
+    for (text, left, events) in [
+        ("data: a\n\ndata: b\r\n\r\ndata: c\r\rdata: d\n\r\ndata: e\r\n\n", None, 5),
+        (": keep-alive\n\n: again\n\ndata: a\n\n", None, 1),
+        ("\n\n\r\n\r\rdata: a\n\n\n\n", None, 1),
+        ("data\n\ndata:\n\ndata:  x\n\n", None, 3),
+        ("event: x\n\nid: 1\nretry: 5\n\nfoo\n\n: c\n", None, 0),
+        ("\u{feff}data: a\n\n", None, 1),
+        (": c\ndata: a\n: d\ndata: b\n\n", None, 1),
+        ("data: a\n\ndata: b\n", Some("data: a\n\n"), 1),
+        ("data: a\n\ndata: b", Some("data: a\n\n"), 1),
+        (": c\ndata: b", Some(": c\n"), 0),
+        ("", Some(""), 0),
+    ] {
+        let passed = pass_cut(CHAT, HideUsage::Yes, text);
+        assert_eq!((passed.text.as_str(), passed.facts.events), (left.unwrap_or(text), events), "{text:?}");
+        assert!(!passed.facts.done && !passed.facts.error && !passed.mid_event);
+    }
+}
+
+/// Nothing leaves after the end mark, which counts even where a server leaves out its blank line.
+#[test]
+fn the_end_mark_ends() {
+    for (text, left) in [
+        ("data: [DONE]\n\ndata: x\n\n", "data: [DONE]\n\n"),
+        ("data:[DONE]\r\n\r\n\r\n", "data:[DONE]\r\n\r\n"),
+        ("data: [DONE]\r\rdata: x\r\r", "data: [DONE]\r\r"),
+        ("\u{feff}data: [DONE]\n\n\n", "\u{feff}data: [DONE]\n\n"),
+        ("data: a\n\ndata: [DONE]\n", "data: a\n\ndata: [DONE]\n"),
+        ("data: a\n\ndata: [DONE]", "data: a\n\ndata: [DONE]"),
+    ] {
+        let passed = pass_cut(CHAT, HideUsage::Yes, text);
+        assert_eq!((passed.text.as_str(), passed.facts.done), (left, true), "{text:?}");
+    }
+    for text in ["data: \"[DONE]\"\n\n", "data: [DON\n\n", "data:\ndata: [DONE]\n\n", ": [DONE]\n\n"] {
+        let passed = pass_cut(CHAT, HideUsage::Yes, text);
+        assert_eq!((passed.text.as_str(), passed.facts.done), (text, false), "{text:?}");
+    }
+}
+
+/// An error event leaves, is noted, and nothing follows it.
+#[test]
+fn errors_end_streams() {
+    let end = BROKEN.find("data: {\"error\"").unwrap();
+    let last = BROKEN[end..].find("\n\n").unwrap() + end + 2;
+    let passed = pass_cut(CHAT, HideUsage::No, &(BROKEN.to_owned() + "data: [DONE]\n\n"));
+    assert_eq!((passed.text.as_str(), passed.facts.error, passed.facts.done), (&BROKEN[..last], true, false));
+    assert!(pass_cut(CHAT, HideUsage::Yes, BESIDE).facts.error);
+    for (style, event) in [
+        (CHAT, "data: {\"error\":\"x\"}\n\n"),
+        (CHAT, "data: {\"error\":{\"code\":1},\"usage\":null}\n\n"),
+        (CHAT, "event: error\ndata: overloaded\n\n"),
+        (NAMED, "event: error\ndata: {\"type\":\"error\",\"code\":null}\n\n"),
+        (NAMED, "data: {\"type\":\"error\",\"code\":null}\n\n"),
+        (NAMED, "event: response.failed\ndata: {\"response\":{\"usage\":{\"output_tokens\":2}}}\n\n"),
+    ] {
+        let passed = pass_cut(style, HideUsage::Yes, &format!("{event}data: [DONE]\n\n"));
+        assert_eq!((passed.text.as_str(), passed.facts.error), (event, true));
+        assert_eq!(passed.facts.usage.is_some(), event.contains("tokens"));
+    }
+    for event in [
+        "data: {\"error\":null}\n\n",
+        "data: {\"error\":false,\"a\":{\"error\":1}}\n\n",
+        "data: {\"error\":{}}\n\n",
+        "data: {\"error\":\"\"}\n\n",
+        "data: {\"a\":\"error\",\"b\":[{\"error\":1}]}\n\n",
+        "event: error\n\n",
+        "event: errors\ndata: x\n\n",
+    ] {
+        assert!(!pass_cut(CHAT, HideUsage::Yes, event).facts.error, "{event}");
+    }
+}
+
+/// The last event of a stream with named events is known by its name or its type, and its usage is found.
+#[test]
+fn named_ends() {
+    for event in [
+        "event: response.completed\ndata: {\"response\":{\"usage\":{\"input_tokens\":5}}}\n\n",
+        "data: {\"type\":\"response.incomplete\",\"response\":{\"usage\":{\"input_tokens\":5}}}\n\n",
+        "event: image_generation.completed\ndata: {\"b64_json\":\"x\",\"usage\":{\"input_tokens\":5}}\n\n",
+        "data: {\"type\":\"transcript.text.done\",\"usage\":{\"input_tokens\":5,\"type\":\"tokens\"}}\n\n",
+        "event: speech.audio.done\r\ndata: {\"usage\":{\"input_tokens\":5}}\r\n\r\n",
+    ] {
+        let passed = pass_cut(NAMED, HideUsage::Yes, event);
+        assert_eq!((passed.text.as_str(), passed.facts.done), (event, true));
+        assert_eq!(passed.facts.usage.map(|u| u.input), Some(5), "{event}");
+    }
+    let other = "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"usage\":null}}\n\n";
+    assert_eq!(pass_cut(NAMED, HideUsage::Yes, other).facts, StreamFacts { events: 1, ..StreamFacts::default() });
+}
+
+/// An event too large to be held passes in pieces, its usage is still found, and a break inside it is known.
+#[test]
+fn large_events_pass_in_pieces() {
+    let filling = "x".repeat(EVENT_HOLD_BYTES);
+    let event = format!("id: 1\ndata: {{\"a\":\"{filling}\",\ndata:\"usage\":{{\"prompt_tokens\":3}}}}\r\n\r\n");
+    let text = format!("data: a\n\n{event}data: {{\"b\":1,\"usage\":null}}\n\ndata: [DONE]\n\n");
+    let expected = format!("data: a\n\n{event}data: {{\"b\":1}}\n\ndata: [DONE]\n\n");
+    for piece in [1000, 4096, 65_535, 65_536, 65_537, 1 << 20] {
+        let pieces: Vec<_> = text.as_bytes().chunks(piece).collect();
+        let passed = pass(CHAT, HideUsage::Yes, &pieces);
+        assert_eq!(passed.text, expected, "{piece}");
+        assert_eq!(passed.facts.usage.map(|u| u.input), Some(3));
+        assert!(passed.facts.done && !passed.mid_event && passed.facts.events == 4);
+    }
+    for cut in (text.len() - 200)..text.len() {
+        let (a, b) = text.as_bytes().split_at(cut);
+        assert_eq!(pass(CHAT, HideUsage::Yes, &[a, b]).text, expected, "cut at {cut}");
+    }
+    let broken = pass(CHAT, HideUsage::Yes, &[&event.as_bytes()[..EVENT_HOLD_BYTES + 10]]);
+    assert!(broken.mid_event && broken.text.len() == EVENT_HOLD_BYTES + 10 && broken.facts.events == 0);
+    let named = format!("event: error\ndata: {filling}\n\ndata: x\n\n");
+    let passed = pass(NAMED, HideUsage::No, &named.as_bytes().chunks(999).collect::<Vec<_>>());
+    assert!(passed.facts.error && passed.text.ends_with("x\n\n") && !passed.text.ends_with("data: x\n\n"));
+}
+
+/// A filter fits into a connection's state without weighing on it.
+#[test]
+fn the_state_is_small() {
+    assert!(size_of::<EventFilter>() < 1024, "{}", size_of::<EventFilter>());
+}
+
+fn line() -> impl Strategy<Value = String> {
+    let data = prop_oneof![
+        Just(r#"{"choices":[],"usage":{"prompt_tokens":3,"completion_tokens":4}}"#),
+        Just(r#"{"choices":[{"a":1}],"usage":null}"#),
+        Just(r#"{"usage":null, "choices":[{"a":1}]}"#),
+        Just(r#"{"choices":[{"a":"error"}]}"#),
+        Just(r#"{"error":null}"#),
+        Just(r#"{"a":1,"#),
+        Just(r#""usage":null}"#),
+        Just("x"),
+    ];
+    prop_oneof![
+        8 => data.prop_map(|data| format!("data: {data}")),
+        1 => Just("data: [DONE]".to_owned()),
+        1 => Just("data: {\"error\":{\"a\":1}}".to_owned()),
+        1 => Just("event: error".to_owned()),
+        3 => Just(": comment".to_owned()),
+        2 => Just("id: 7".to_owned()),
+        12 => Just(String::new()),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(500) })]
+
+    /// However a stream is cut, the same bytes leave and the same is known; and without hiding, they are a prefix
+    /// of what came.
+    #[test]
+    fn cuts_do_not_matter(
+        lines in prop::collection::vec((line(), prop::sample::select(vec!["\n", "\r\n", "\r"])), 0..30),
+        cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
+        hide in prop::sample::select(vec![HideUsage::Yes, HideUsage::No]),
+        style in prop::sample::select(vec![CHAT, NAMED]),
+    ) {
+        let text: String = lines.iter().map(|(line, end)| format!("{line}{end}")).collect();
+        let whole = pass(style, hide, &[text.as_bytes()]);
+        let mut places: Vec<_> = cuts.iter().map(|cut| cut.index(text.len() + 1)).collect();
+        places.sort_unstable();
+        let (mut pieces, mut from) = (Vec::new(), 0);
+        for to in places.into_iter().chain([text.len()]) {
+            pieces.push(&text.as_bytes()[from..to]);
+            from = to;
+        }
+        prop_assert_eq!(pass(style, hide, &pieces), pass(style, hide, &[text.as_bytes()]));
+        prop_assert!(hide == HideUsage::Yes || text.starts_with(&whole.text));
+    }
+}
