@@ -50,7 +50,8 @@ pub fn expiry(text: &str) -> Option<u64> {
 /// Seconds from 1970 to the start of a date.
 fn date(text: &str) -> Option<i64> {
     let mut parts = text.split('-');
-    let (year, month, day) = (digits(parts.next()?, 4)?, digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
+    let (year, month, day) =
+        (digits(parts.next()?, 4)?, digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
     let days = days_from_civil(year, month, day);
     let exists = (1..=12).contains(&month) && civil_from_days(days) == (year, month, day);
     (exists && parts.next().is_none()).then_some(days * DAY_SECONDS as i64)
@@ -63,7 +64,8 @@ fn time(text: &str) -> Option<i64> {
     let (clock, zone) = text.split_at(zone_at);
     let (whole, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
     let mut parts = whole.split(':');
-    let (hour, minute, second) = (digits(parts.next()?, 2)?, digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
+    let (hour, minute, second) =
+        (digits(parts.next()?, 2)?, digits(parts.next()?, 2)?, digits(parts.next()?, 2)?);
     let fraction_is_number = !fraction.is_empty() && fraction.bytes().all(|b| b.is_ascii_digit());
     let sound = hour < 24 && minute < 60 && second <= 60 && fraction_is_number && parts.next().is_none();
     sound.then_some(hour * 3600 + minute * 60 + second)?.checked_sub(offset(zone)?)
@@ -112,10 +114,14 @@ mod tests {
     /// What is not a date of the calendar, or not wholly a date, is refused.
     #[test]
     fn what_is_no_date() {
-        for text in ["", "2026", "2026-02-29", "2026-13-01", "2026-00-10", "2026-1-1", "31.12.2026", "2026-12-31T"] {
+        for text in
+            ["", "2026", "2026-02-29", "2026-13-01", "2026-00-10", "2026-1-1", "31.12.2026", "2026-12-31T"]
+        {
             assert_eq!(expiry(text), None, "{text}");
         }
-        for text in ["2026-12-31T10:00:00", "2026-12-31T25:00:00Z", "2026-12-31T10:00Z", "2026-12-31x", "1969-01-01"] {
+        for text in
+            ["2026-12-31T10:00:00", "2026-12-31T25:00:00Z", "2026-12-31T10:00Z", "2026-12-31x", "1969-01-01"]
+        {
             assert_eq!(expiry(text), None, "{text}");
         }
         assert_eq!(expiry("2026-12-3é"), None);

@@ -8,3 +8,4 @@
 pub mod civil;
 pub mod config;
 pub mod reach;
+pub mod schema;

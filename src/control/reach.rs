@@ -96,7 +96,8 @@ mod tests {
     /// Public, private and loopback addresses are reachable: providers may be next door.
     #[test]
     fn ordinary_addresses() {
-        for text in ["127.0.0.1", "10.0.0.7", "100.64.0.1", "93.184.216.34", "::1", "fd00::1", "2606:4700::1"] {
+        for text in ["127.0.0.1", "10.0.0.7", "100.64.0.1", "93.184.216.34", "::1", "fd00::1", "2606:4700::1"]
+        {
             assert_eq!(Reach::Guarded.refusal(text.parse().expect("an address")), None, "{text}");
         }
     }

@@ -34,7 +34,11 @@ impl Checker<'_, '_> {
         let value = match (kind, &node.body) {
             (Kind::Either(one, other), Body::Map(_) | Body::List(_)) => {
                 let fits = if takes(one, node) { one } else { other };
-                if takes(fits, node) { self.check(node, fits, path).value } else { self.wrong(node, kind, path) }
+                if takes(fits, node) {
+                    self.check(node, fits, path).value
+                } else {
+                    self.wrong(node, kind, path)
+                }
             }
             (Kind::Section(fields), Body::Map(_)) => self.section(node, fields, path),
             (Kind::Named(kind), Body::Map(_)) => self.named(node, kind, path),
@@ -175,7 +179,9 @@ impl Scalar<'_> {
 
     /// The text if it was meant as one and is not empty.
     fn words(&self, kind: &Kind) -> Result<&str, String> {
-        let typed = self.plain && !self.is_referred() && (looks_like_number(&self.text) || bool_of(&self.text).is_some());
+        let typed = self.plain
+            && !self.is_referred()
+            && (looks_like_number(&self.text) || bool_of(&self.text).is_some());
         if typed && matches!(kind, Kind::Secret) {
             return Err(format!("expected {kind}, found a number or flag (put it in quotes)"));
         }

@@ -52,6 +52,11 @@ impl<'a> Cursor<'a> {
         (!matches!(checked.value, Value::Wrong)).then_some(cursor)
     }
 
+    /// Whether this was complained about already.
+    pub fn is_wrong(&self) -> bool {
+        matches!(self.checked.value, Value::Wrong)
+    }
+
     /// Whether the key was written, right or wrong.
     pub fn has(&self, name: &'static str) -> bool {
         self.entry(name).is_some()

@@ -91,7 +91,11 @@ impl fmt::Display for Path<'_> {
                     f.write_str(".")?;
                 }
                 let plain = |c: char| c.is_alphanumeric() || "-_/*:@".contains(c);
-                if !name.is_empty() && name.chars().all(plain) { f.write_str(name) } else { write!(f, "{name:?}") }
+                if !name.is_empty() && name.chars().all(plain) {
+                    f.write_str(name)
+                } else {
+                    write!(f, "{name:?}")
+                }
             }
         }
     }
@@ -153,10 +157,10 @@ impl Findings {
 
 /// The known name that is nearest to `wrong`, if at most a third of it has to change.
 fn nearest<'k>(wrong: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
-    let longest = wrong.chars().count();
+    let wrong_chars = wrong.chars().count();
     known
         .map(|name| (strsim::osa_distance(wrong, name), name))
-        .filter(|(distance, name)| *distance <= (longest.max(name.chars().count()) / 3).max(1))
+        .filter(|(distance, name)| *distance <= wrong_chars.max(name.chars().count()) / 3)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }
@@ -174,7 +178,13 @@ mod tests {
         let targets = model.name(list);
         let target = targets.index(0);
         let known = ["claude", "openai"].into_iter();
-        findings.complain_near(target.name("provider"), At { line: 14, column: 27 }, "is off", "opnai", known);
+        findings.complain_near(
+            target.name("provider"),
+            At { line: 14, column: 27 },
+            "is off",
+            "opnai",
+            known,
+        );
         let complaints = findings.verdict().expect_err("one complaint");
         assert_eq!(
             complaints[0].to_string(),

@@ -50,7 +50,8 @@ impl<'a> Inputs<'a> {
                 continue;
             }
             let name = after.split_once('}').filter(|(name, _)| is_variable(name));
-            let (name, after) = name.ok_or("has a `${` that is not a `${VARIABLE}` (write `$${` for `${` itself)")?;
+            let (name, after) =
+                name.ok_or("has a `${` that is not a `${VARIABLE}` (write `$${` for `${` itself)")?;
             expanded.push_str(before);
             expanded.push_str(&self.variable(name)?);
             rest = after;
@@ -60,7 +61,8 @@ impl<'a> Inputs<'a> {
     }
 
     fn variable(&self, name: &str) -> Result<String, String> {
-        let value = (self.variables)(name).ok_or_else(|| format!("the environment variable {name} is not set"))?;
+        let value =
+            (self.variables)(name).ok_or_else(|| format!("the environment variable {name} is not set"))?;
         value.into_string().map_err(|_| format!("the environment variable {name} is not UTF-8"))
     }
 
@@ -74,7 +76,8 @@ impl<'a> Inputs<'a> {
     /// A secret in a file: its text without line ends after it.
     pub fn secret_file(&mut self, path: &str) -> Result<Secret, String> {
         let (path, content) = self.file(path)?;
-        let text = std::str::from_utf8(content.expose()).map_err(|_| format!("{} is not UTF-8", path.display()))?;
+        let text =
+            std::str::from_utf8(content.expose()).map_err(|_| format!("{} is not UTF-8", path.display()))?;
         let text = text.trim_end_matches(['\r', '\n']);
         if text.is_empty() {
             return Err(format!("{} is empty", path.display()));

@@ -21,12 +21,18 @@ pub struct Keys {
     pub by_hash: hashbrown::HashMap<KeyHash, u32>,
 }
 
-/// `groups` has the declared groups and their index in the snapshot.
-pub fn compile(section: &Cursor<'_>, names: &Names, groups: &HashMap<&str, u32>, findings: &mut Findings) -> Keys {
+/// `groups` has the declared groups and their index in the snapshot; `None` if their section is wrong as a whole.
+pub fn compile(
+    section: &Cursor<'_>,
+    names: &Names,
+    groups: Option<&HashMap<&str, u32>>,
+    findings: &mut Findings,
+) -> Keys {
     let count = section.items().len();
-    let mut keys = Keys { list: Vec::with_capacity(count), by_hash: hashbrown::HashMap::with_capacity(count) };
+    let mut keys =
+        Keys { list: Vec::with_capacity(count), by_hash: hashbrown::HashMap::with_capacity(count) };
     let mut ids: HashMap<&str, usize> = HashMap::with_capacity(count);
-    for (index, cursor) in section.items().enumerate() {
+    for (index, cursor) in section.items().enumerate().filter(|(_, cursor)| !cursor.is_wrong()) {
         let (group, hash, expires_unix) =
             (group(&cursor, groups, findings), hash(&cursor, findings), expiry(&cursor, findings));
         if let Some(first) = cursor.text("id").and_then(|id| ids.insert(id, index)) {
@@ -42,12 +48,18 @@ pub fn compile(section: &Cursor<'_>, names: &Names, groups: &HashMap<&str, u32>,
     keys
 }
 
-fn group(key: &Cursor<'_>, groups: &HashMap<&str, u32>, findings: &mut Findings) -> Option<u32> {
-    let name = key.text("group")?;
+fn group(key: &Cursor<'_>, groups: Option<&HashMap<&str, u32>>, findings: &mut Findings) -> Option<u32> {
+    let (name, groups) = (key.text("group")?, groups?);
     let index = groups.get(name).copied();
     if index.is_none() {
         let message = format!("{name:?} is not declared");
-        findings.complain_near(key.path.name("group"), key.place("group"), message, name, groups.keys().copied());
+        findings.complain_near(
+            key.path.name("group"),
+            key.place("group"),
+            message,
+            name,
+            groups.keys().copied(),
+        );
     }
     index
 }
@@ -84,7 +96,11 @@ fn hash_of_secret(key: &Cursor<'_>, secret: &Secret, findings: &mut Findings) ->
         return None;
     }
     if bytes.len() < SECRET_BYTES {
-        key.warn_at("secret", findings, format!("is shorter than {SECRET_BYTES} characters and may be guessed"));
+        key.warn_at(
+            "secret",
+            findings,
+            format!("is shorter than {SECRET_BYTES} characters and may be guessed"),
+        );
     }
     Some(KeyHash::of(bytes))
 }
@@ -107,7 +123,11 @@ fn expiry(key: &Cursor<'_>, findings: &mut Findings) -> Option<u64> {
     let text = key.text("expires")?;
     let expires = civil::expiry(text);
     match expires {
-        None => key.complain_at("expires", findings, format!("{text:?} is not a date (2026-12-31) or RFC 3339 time")),
+        None => key.complain_at(
+            "expires",
+            findings,
+            format!("{text:?} is not a date (2026-12-31) or RFC 3339 time"),
+        ),
         Some(unix) if unix <= clock::unix_seconds() => key.warn_at("expires", findings, "is over"),
         Some(_) => {}
     }

@@ -21,8 +21,10 @@ pub fn compile(section: &Cursor<'_>, findings: &mut Findings) -> Limits {
         keep_alive_ms: whole("keep_alive_ms", default.keep_alive_ms),
         write_idle_ms: whole("write_idle_ms", default.write_idle_ms),
         upstream_idle_ms: whole("upstream_idle_ms", default.upstream_idle_ms),
-        upstream_idle_connections: whole("upstream_idle_connections", default.upstream_idle_connections as u64)
-            as usize,
+        upstream_idle_connections: whole(
+            "upstream_idle_connections",
+            default.upstream_idle_connections as u64,
+        ) as usize,
         h2_streams: whole("h2_streams", u64::from(default.h2_streams)) as u32,
     };
     if limits.body_bytes > limits.buffered_bytes {

@@ -12,7 +12,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 /// Where clients connect when the configuration does not say.
 const DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
-pub fn compile(root: &Cursor<'_>, access: Access, origins: &mut Origins, findings: &mut Findings) -> Vec<Listener> {
+pub fn compile(
+    root: &Cursor<'_>,
+    access: Access,
+    origins: &mut Origins,
+    findings: &mut Findings,
+) -> Vec<Listener> {
     let Some(list) = root.field("listen") else { return vec![Listener { address: DEFAULT, tls: None }] };
     if list.items().len() == 0 {
         list.complain(findings, "needs at least one address");
@@ -44,5 +49,7 @@ fn check_address(address: SocketAddr, place: (Path<'_>, At), earlier: &[Listener
 /// Why this address may not be listened on with this access, if it may not.
 pub fn exposure(address: SocketAddr, access: Access) -> Option<String> {
     let open = access == Access::Open && !address.ip().to_canonical().is_loopback();
-    open.then(|| format!("{address} can be reached from elsewhere, but no keys are configured: anyone could call"))
+    open.then(|| {
+        format!("{address} can be reached from elsewhere, but no keys are configured: anyone could call")
+    })
 }

@@ -153,26 +153,30 @@ fn sections(
 ) -> Compiled {
     let absent = Checked { at: At::START, value: checked::Value::Section(&[], Vec::new()) };
     let section = |name| root.field(name).unwrap_or(Cursor { checked: &absent, path: Path::ROOT });
+    let whole = |name| !root.has(name) || root.field(name).is_some();
     let (provider_section, group_section) = (section("providers"), section("groups"));
 
     let access = access(root);
     let mut settings = settings::compile(root, findings);
     let listeners = listeners::compile(root, access, origins, findings);
     settings.listen = listeners.iter().map(|listener| listener.address).collect();
-    let limits = root.field("limits").map_or_else(Limits::default, |section| limits::compile(&section, findings));
+    let limits =
+        root.field("limits").map_or_else(Limits::default, |section| limits::compile(&section, findings));
     let default = Timeouts::default();
     let timeouts = root.field("timeouts").map_or(default, |section| limits::timeouts(&section, default));
     let providers = providers::compile(&provider_section, names, origins, findings);
     let around = models::Around {
         names,
-        providers: indexes(&provider_section),
+        providers: root.field("providers").is_some().then(|| indexes(&provider_section)),
         timeouts,
         created_unix: origins.created_unix,
     };
     let catalog = models::compile(&section("models"), &around, findings);
-    let groups = groups::compile(&group_section, names, &catalog, findings);
+    let known_models = root.field("models").map(|_| &catalog);
+    let groups = groups::compile(&group_section, names, known_models, findings);
     let group_indexes = indexes(&group_section);
-    let keys = keys::compile(&section("keys"), names, &group_indexes, findings);
+    let known_groups = Some(&group_indexes).filter(|_| whole("groups"));
+    let keys = keys::compile(&section("keys"), names, known_groups, findings);
     unenforced::check(root, &group_indexes, findings);
     let snapshot = Snapshot {
         version,

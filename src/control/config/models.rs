@@ -15,8 +15,8 @@ const MODEL_BYTES: usize = crate::base::limits::MODEL_NAME_BYTES;
 /// What a model refers to.
 pub struct Around<'a> {
     pub names: &'a Names,
-    /// Declared providers and their index in the snapshot.
-    pub providers: HashMap<&'a str, u32>,
+    /// Declared providers and their index in the snapshot; `None` if their section is missing or wrong as a whole.
+    pub providers: Option<HashMap<&'a str, u32>>,
     /// For models that have none of their own.
     pub timeouts: Timeouts,
     pub created_unix: u64,
@@ -45,7 +45,9 @@ fn model(name: &str, cursor: &Cursor<'_>, around: &Around<'_>, findings: &mut Fi
         name: around.names.intern(name),
         text: name.into(),
         targets: targets(name, cursor, around, findings),
-        timeouts: cursor.field("timeouts").map_or(around.timeouts, |own| limits::timeouts(&own, around.timeouts)),
+        timeouts: cursor
+            .field("timeouts")
+            .map_or(around.timeouts, |own| limits::timeouts(&own, around.timeouts)),
         listing: listing::render(name, cursor, around.created_unix),
     }
 }
@@ -65,11 +67,17 @@ fn target(name: &str, cursor: &Cursor<'_>, around: &Around<'_>, findings: &mut F
     if let Some(message) = cursor.text("model").and_then(|model| target_fault(name, model)) {
         cursor.complain_at("model", findings, message);
     }
-    let provider = cursor.text("provider")?;
-    let Some(index) = around.providers.get(provider) else {
+    let (provider, declared) = (cursor.text("provider")?, around.providers.as_ref()?);
+    let Some(index) = declared.get(provider) else {
         let message = format!("{provider:?} is not declared");
-        let known = around.providers.keys().copied();
-        findings.complain_near(cursor.path.name("provider"), cursor.place("provider"), message, provider, known);
+        let known = declared.keys().copied();
+        findings.complain_near(
+            cursor.path.name("provider"),
+            cursor.place("provider"),
+            message,
+            provider,
+            known,
+        );
         return None;
     };
     Some(Target {
@@ -82,7 +90,9 @@ fn target(name: &str, cursor: &Cursor<'_>, around: &Around<'_>, findings: &mut F
 
 fn target_fault(name: &str, model: &str) -> Option<String> {
     match model {
-        "*" if !name.contains('*') => Some(format!("is \"*\", but {name:?} has no star that it could stand for")),
+        "*" if !name.contains('*') => {
+            Some(format!("is \"*\", but {name:?} has no star that it could stand for"))
+        }
         "*" => None,
         _ if model.contains('*') => Some("may be \"*\", but not hold a star among other characters".into()),
         _ if model.len() > MODEL_BYTES => Some(format!("is longer than {MODEL_BYTES} bytes")),

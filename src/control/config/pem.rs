@@ -11,7 +11,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 pub fn certificates(file: &FileContent) -> Result<Vec<CertificateDer<'static>>, String> {
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(file.content.expose()).collect();
     match all {
-        Ok(none) if none.is_empty() => Err(format!("{} holds no certificate in PEM form", file.path.display())),
+        Ok(none) if none.is_empty() => {
+            Err(format!("{} holds no certificate in PEM form", file.path.display()))
+        }
         Ok(certificates) => Ok(certificates),
         Err(_) => Err(format!("{} is not valid PEM", file.path.display())),
     }
@@ -29,7 +31,9 @@ pub fn private_key(file: &FileContent) -> Result<PrivateKeyDer<'static>, String>
 pub fn trust(roots: &mut RootCertStore, file: &FileContent) -> Result<(), String> {
     for certificate in certificates(file)? {
         let added = roots.add(certificate);
-        added.map_err(|e| format!("{} holds a certificate that cannot be trusted: {e}", file.path.display()))?;
+        added.map_err(|e| {
+            format!("{} holds a certificate that cannot be trusted: {e}", file.path.display())
+        })?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use crate::control::config::origins::{Origins, Peer, Reachable};
 use crate::control::config::upstream_tls::{Blamed, TlsGround, UpstreamTls};
 use crate::control::config::url::{self, BaseUrl};
 use crate::control::reach::Reach;
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -42,13 +43,19 @@ pub struct Providers {
     pub origins: Vec<Reachable>,
 }
 
-pub fn compile(section: &Cursor<'_>, names: &Names, origins: &mut Origins, findings: &mut Findings) -> Providers {
+pub fn compile(
+    section: &Cursor<'_>,
+    names: &Names,
+    origins: &mut Origins,
+    findings: &mut Findings,
+) -> Providers {
     let mut providers = Providers::default();
+    let mut known: HashSet<u32> = HashSet::new();
     for (name, cursor) in section.named() {
         let credential = credential(&cursor, findings);
         check_format(&cursor, findings);
         let Some((origin, url, reach)) = place(&cursor, origins, findings) else { continue };
-        if !providers.origins.iter().any(|known| known.origin.id == origin.id) {
+        if known.insert(origin.id) {
             providers.origins.push(Reachable { origin: origin.clone(), reach });
         }
         providers.list.push(Provider {
@@ -104,7 +111,12 @@ fn guarded(url: BaseUrl, reach: Reach) -> Result<BaseUrl, String> {
     }
 }
 
-fn origin(provider: &Cursor<'_>, url: &BaseUrl, reach: Reach, origins: &mut Origins) -> Result<Arc<Origin>, Blamed> {
+fn origin(
+    provider: &Cursor<'_>,
+    url: &BaseUrl,
+    reach: Reach,
+    origins: &mut Origins,
+) -> Result<Arc<Origin>, Blamed> {
     let peer = |tls| Peer { host: url.host.clone(), port: url.port, reach, tls };
     if url.https {
         let tls = UpstreamTls::read(provider, &url.host)?;
@@ -125,7 +137,11 @@ fn credential(provider: &Cursor<'_>, findings: &mut Findings) -> Option<(Box<str
     }
     let key = provider.secret("api_key")?;
     if !key.expose().iter().all(u8::is_ascii_graphic) {
-        provider.complain_at("api_key", findings, "has characters that a header cannot carry (spaces, line ends)");
+        provider.complain_at(
+            "api_key",
+            findings,
+            "has characters that a header cannot carry (spaces, line ends)",
+        );
     }
     let prefix: &[u8] = if header == "authorization" { b"Bearer " } else { b"" };
     Some((header.into(), Secret::new([prefix, key.expose()].concat())))

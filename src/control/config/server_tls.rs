@@ -16,7 +16,11 @@ use std::sync::Arc;
 const ALPN: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 /// The `tls` section of a listener. `None` after a complaint.
-pub fn compile(tls: &Cursor<'_>, origins: &mut Origins, findings: &mut Findings) -> Option<Arc<ServerConfig>> {
+pub fn compile(
+    tls: &Cursor<'_>,
+    origins: &mut Origins,
+    findings: &mut Findings,
+) -> Option<Arc<ServerConfig>> {
     if tls.has("client_auth") && !tls.has("client_ca") {
         tls.complain_at("client_auth", findings, "needs client_ca");
     }
@@ -65,7 +69,11 @@ pub fn pair_fault(e: &rustls::Error, cert: &FileContent, key: &FileContent) -> B
     }
 }
 
-fn verifier(tls: &Cursor<'_>, origins: &Origins, findings: &mut Findings) -> Option<Arc<dyn ClientCertVerifier>> {
+fn verifier(
+    tls: &Cursor<'_>,
+    origins: &Origins,
+    findings: &mut Findings,
+) -> Option<Arc<dyn ClientCertVerifier>> {
     if !tls.has("client_ca") {
         return Some(WebPkiClientVerifier::no_client_auth());
     }

@@ -77,7 +77,8 @@ fn admin(root: &Cursor<'_>, findings: &mut Findings) -> Option<SocketAddr> {
     let address = admin.address("address")?;
     let guarded = address.ip().to_canonical().is_loopback() || admin.flag("allow_remote") == Some(true);
     if !guarded {
-        let message = format!("{address} can be reached from elsewhere; if that is meant, set allow_remote: true");
+        let message =
+            format!("{address} can be reached from elsewhere; if that is meant, set allow_remote: true");
         admin.complain_at("address", findings, message);
     }
     Some(address)

@@ -23,7 +23,7 @@ pub const ROOT: Kind = Kind::Section(&[
     row(
         "listen",
         Kind::List(&Kind::Either(&Kind::Address, &Kind::Section(LISTEN))),
-        Default("[127.0.0.1:8080]"),
+        Default("[\"127.0.0.1:8080\"]"),
         "Where clients connect. An address that is not of this machine alone needs keys.",
     ),
     row("admin", Kind::Section(ADMIN), Default(""), "The operator's own HTTP interface; absent: none."),
@@ -53,7 +53,12 @@ pub const ROOT: Kind = Kind::Section(&[
         Required,
         "The catalog: the names that clients use. One star in a name stands for at least one character.",
     ),
-    row("groups", Kind::Named(&Kind::Section(GROUP)), Default(""), "What the keys of a group may do, by name."),
+    row(
+        "groups",
+        Kind::Named(&Kind::Section(GROUP)),
+        Default(""),
+        "What the keys of a group may do, by name.",
+    ),
     row("keys", Kind::List(&Kind::Section(KEY)), Default(""), "The clients' keys."),
     row("auth", Kind::Section(AUTH), Default(""), "Other ways than keys to know who calls."),
     row(
@@ -72,13 +77,28 @@ const LISTEN: &[Field] = &[
 const LISTEN_TLS: &[Field] = &[
     row("cert", Kind::File, Required, "PEM: the certificate, then its chain."),
     row("key", Kind::File, Required, "PEM: the certificate's private key."),
-    row("client_ca", Kind::File, Default(""), "PEM: who signs clients' certificates. Present: clients need one."),
+    row(
+        "client_ca",
+        Kind::File,
+        Default(""),
+        "PEM: who signs clients' certificates. Present: clients need one.",
+    ),
     row("client_auth", Kind::Choice(&["required", "optional"]), Default("required"), "Only with client_ca."),
 ];
 
 const ADMIN: &[Field] = &[
-    row("address", Kind::Address, Required, "IP address and port of /healthz, /readyz, /metrics and /-/reload."),
-    row("allow_remote", Kind::Flag, Default("false"), "Whether the address may be one that others can reach."),
+    row(
+        "address",
+        Kind::Address,
+        Required,
+        "IP address and port of /healthz, /readyz, /metrics and /-/reload.",
+    ),
+    row(
+        "allow_remote",
+        Kind::Flag,
+        Default("false"),
+        "Whether the address may be one that others can reach.",
+    ),
 ];
 
 const ACCESS_LOG: &[Field] =
@@ -92,7 +112,12 @@ const AUDIT: &[Field] = &[
         Default("block"),
         "What happens to requests when their records cannot be written fast enough.",
     ),
-    row("bodies", Kind::Choice(&["none", "metadata", "full"]), Default("none"), "What is kept of prompts and answers."),
+    row(
+        "bodies",
+        Kind::Choice(&["none", "metadata", "full"]),
+        Default("none"),
+        "What is kept of prompts and answers.",
+    ),
 ];
 
 const STORE: &[Field] = &[row("url", Kind::Secret, Required, "sqlite://… or postgres://…")];
@@ -120,33 +145,73 @@ const LIMITS: &[Field] = &[
         "Request bodies held at once by one shard; beyond it requests are answered 503.",
     ),
     row("connections", COUNT, Default("20000"), "Most client connections of one shard."),
-    row("exchanges", COUNT, Default("10000"), "Most requests in flight in one shard; one more is answered 503."),
+    row(
+        "exchanges",
+        COUNT,
+        Default("10000"),
+        "Most requests in flight in one shard; one more is answered 503.",
+    ),
     row("head_ms", MILLISECONDS, Default("10000"), "From a head's first byte to its end. 0: no limit."),
-    row("body_idle_ms", MILLISECONDS, Default("30000"), "Longest pause inside a request's body. 0: no limit."),
+    row(
+        "body_idle_ms",
+        MILLISECONDS,
+        Default("30000"),
+        "Longest pause inside a request's body. 0: no limit.",
+    ),
     row("keep_alive_ms", MILLISECONDS, Default("75000"), "Longest pause between two requests. 0: no limit."),
-    row("write_idle_ms", MILLISECONDS, Default("60000"), "Longest time to take a piece of an answer. 0: no limit."),
-    row("upstream_idle_ms", MILLISECONDS, Default("30000"), "Longest rest of an upstream connection. 0: no limit."),
+    row(
+        "write_idle_ms",
+        MILLISECONDS,
+        Default("60000"),
+        "Longest time to take a piece of an answer. 0: no limit.",
+    ),
+    row(
+        "upstream_idle_ms",
+        MILLISECONDS,
+        Default("30000"),
+        "Longest rest of an upstream connection. 0: no limit.",
+    ),
     row(
         "upstream_idle_connections",
         Kind::Whole { least: 1, most: 1 << 20 },
         Default("512"),
         "Most resting upstream connections of one shard and provider.",
     ),
-    row("h2_streams", Kind::Whole { least: 1, most: 10_000 }, Default("128"), "Most streams of one HTTP/2 connection."),
+    row(
+        "h2_streams",
+        Kind::Whole { least: 1, most: 10_000 },
+        Default("128"),
+        "Most streams of one HTTP/2 connection.",
+    ),
 ];
 
 const TIMEOUTS: &[Field] = &[
     row("connect_ms", MILLISECONDS, Default("5000"), "To a connection, with TLS. 0: no limit."),
-    row("first_byte_ms", MILLISECONDS, Default("300000"), "From the request to the answer's first byte. 0: no limit."),
+    row(
+        "first_byte_ms",
+        MILLISECONDS,
+        Default("300000"),
+        "From the request to the answer's first byte. 0: no limit.",
+    ),
     row("idle_ms", MILLISECONDS, Default("120000"), "Longest pause inside an answer. 0: no limit."),
     row("total_ms", MILLISECONDS, Default("1800000"), "Whole request, with retries. 0: no limit."),
 ];
 
 const PROVIDER: &[Field] = &[
     row("format", Kind::Choice(FORMATS), Required, "The wire format it speaks. This version serves openai."),
-    row("base_url", Kind::Text, Required, "http:// or https:// up to where /chat/completions follows, or mock."),
+    row(
+        "base_url",
+        Kind::Text,
+        Required,
+        "http:// or https:// up to where /chat/completions follows, or mock.",
+    ),
     row("api_key", Kind::Secret, Default(""), "The credential sent to it; absent: none."),
-    row("header", Kind::Text, Default("authorization"), "Its header; authorization adds Bearer, others do not."),
+    row(
+        "header",
+        Kind::Text,
+        Default("authorization"),
+        "Its header; authorization adds Bearer, others do not.",
+    ),
     row("region", Kind::Text, Default(""), "Where it is. A note."),
     row("load_metrics", Kind::Choice(&["vllm", "sglang"]), Default(""), "How it tells its load."),
     row("stream_usage", Kind::Flag, Default("true"), "Whether it knows stream_options.include_usage."),
@@ -154,7 +219,12 @@ const PROVIDER: &[Field] = &[
     row("client_cert", Kind::File, Default(""), "PEM: the certificate shown to it."),
     row("client_key", Kind::File, Default(""), "PEM: the private key of client_cert."),
     row("server_name", Kind::Text, Default(""), "The name its certificate has, if not the URL's host."),
-    row("allow_link_local", Kind::Flag, Default("false"), "Whether link-local and metadata addresses may be reached."),
+    row(
+        "allow_link_local",
+        Kind::Flag,
+        Default("false"),
+        "Whether link-local and metadata addresses may be reached.",
+    ),
 ];
 
 const MODEL: &[Field] = &[
@@ -175,15 +245,35 @@ const MODEL: &[Field] = &[
 const TARGET: &[Field] = &[
     row("provider", Kind::Text, Required, "A name declared in providers."),
     row("model", Kind::Text, Required, "The name sent upstream; \"*\": what the star of a wildcard matched."),
-    row("weight", Kind::Whole { least: 1, most: 1_000_000 }, Default("1"), "Share among targets of equal priority."),
-    row("priority", Kind::Whole { least: 0, most: 1_000_000 }, Default("1"), "A higher number is tried later."),
+    row(
+        "weight",
+        Kind::Whole { least: 1, most: 1_000_000 },
+        Default("1"),
+        "Share among targets of equal priority.",
+    ),
+    row(
+        "priority",
+        Kind::Whole { least: 0, most: 1_000_000 },
+        Default("1"),
+        "A higher number is tried later.",
+    ),
 ];
 
 const PRICE: &[Field] = &[
     row("input", USD_PER_MILLION, Default(""), "USD per million tokens."),
     row("output", USD_PER_MILLION, Default(""), "USD per million tokens."),
-    row("cached_input", USD_PER_MILLION, Default(""), "USD per million tokens read from the provider's cache."),
-    row("cache_write", USD_PER_MILLION, Default(""), "USD per million tokens written to the provider's cache."),
+    row(
+        "cached_input",
+        USD_PER_MILLION,
+        Default(""),
+        "USD per million tokens read from the provider's cache.",
+    ),
+    row(
+        "cache_write",
+        USD_PER_MILLION,
+        Default(""),
+        "USD per million tokens written to the provider's cache.",
+    ),
 ];
 
 const QUALITY: &[Field] = &[
@@ -191,12 +281,18 @@ const QUALITY: &[Field] = &[
     row("elo", Kind::Number { least: 0.0, most: 10_000.0 }, Default(""), "A rating."),
 ];
 
-const SLA: &[Field] = &[row("ttft_ms", COUNT, Default(""), "Promised time to the first token. Milliseconds.")];
+const SLA: &[Field] =
+    &[row("ttft_ms", COUNT, Default(""), "Promised time to the first token. Milliseconds.")];
 
 const GROUP: &[Field] = &[
     row("models", Kind::List(&Kind::Text), Required, "Catalog names, or patterns with one star; \"*\": all."),
     row("rate", Kind::Section(RATE), Default(""), "Not enforced by this version: needs accept_unenforced."),
-    row("budget", Kind::Section(BUDGET), Default(""), "Not enforced by this version: needs accept_unenforced."),
+    row(
+        "budget",
+        Kind::Section(BUDGET),
+        Default(""),
+        "Not enforced by this version: needs accept_unenforced.",
+    ),
 ];
 
 const RATE: &[Field] = &[
@@ -209,7 +305,12 @@ const BUDGET: &[Field] = &[
     row("usd", Kind::Number { least: 0.0, most: 1e12 }, Required, "USD in each period."),
     row("period", Kind::Choice(&["day", "week", "month", "total"]), Default("month"), "When it begins anew."),
     row("hard", Kind::Flag, Default("true"), "Whether requests are refused when it is spent."),
-    row("alert_at", Kind::List(&Kind::Number { least: 0.0, most: 1.0 }), Default(""), "Spent shares that alert."),
+    row(
+        "alert_at",
+        Kind::List(&Kind::Number { least: 0.0, most: 1.0 }),
+        Default(""),
+        "Spent shares that alert.",
+    ),
 ];
 
 const KEY: &[Field] = &[
@@ -231,5 +332,10 @@ const JWT: &[Field] = &[
     row("issuer", Kind::Text, Required, "The https:// URL of the issuer."),
     row("audience", Kind::Text, Required, "Who the token must be for."),
     row("groups_claim", Kind::Text, Default("groups"), "The claim that lists the caller's groups."),
-    row("group_map", Kind::Named(&Kind::Text), Default(""), "From the claim's values to names declared in groups."),
+    row(
+        "group_map",
+        Kind::Named(&Kind::Text),
+        Default(""),
+        "From the claim's values to names declared in groups.",
+    ),
 ];

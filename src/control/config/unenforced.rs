@@ -17,14 +17,16 @@ enum Consent {
 }
 
 pub fn check(root: &Cursor<'_>, groups: &HashMap<&str, u32>, findings: &mut Findings) {
-    let consent = if root.flag("accept_unenforced") == Some(true) { Consent::Given } else { Consent::Missing };
+    let consent =
+        if root.flag("accept_unenforced") == Some(true) { Consent::Given } else { Consent::Missing };
     check_store(root, findings);
     check_audit(root, findings);
     if let Some(providers) = root.field("providers") {
         providers.named().for_each(|(_, provider)| warn_if(&provider, "load_metrics", findings));
     }
     if let Some(models) = root.field("models") {
-        let other = |model: &Cursor<'_>| model.text("strategy").is_some_and(|strategy| strategy != "weighted");
+        let other =
+            |model: &Cursor<'_>| model.text("strategy").is_some_and(|strategy| strategy != "weighted");
         models.named().filter(|(_, m)| other(m)).for_each(|(_, m)| warn_if(&m, "strategy", findings));
     }
     if let Some(section) = root.field("groups") {

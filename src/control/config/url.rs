@@ -45,16 +45,21 @@ pub fn parse(text: &str) -> Result<BaseUrl, String> {
 
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), String> {
     let host_end = authority.rfind(']').map_or(0, |at| at + 1);
-    let Some(colon) = authority[host_end..].find(':').map(|at| host_end + at) else { return Ok((authority, None)) };
+    let Some(colon) = authority[host_end..].find(':').map(|at| host_end + at) else {
+        return Ok((authority, None));
+    };
     let digits = &authority[colon + 1..];
     let port = digits.parse().ok().filter(|port| *port > 0 && !digits.starts_with('+'));
-    port.map(|port| (&authority[..colon], Some(port))).ok_or_else(|| "has a port that is not from 1 to 65535".into())
+    port.map(|port| (&authority[..colon], Some(port)))
+        .ok_or_else(|| "has a port that is not from 1 to 65535".into())
 }
 
 fn checked_host(host: &str) -> Result<Box<str>, String> {
     if let Some(inner) = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')) {
         let address: Result<Ipv6Addr, _> = inner.parse();
-        return address.map(|a| a.to_string().into()).map_err(|_| "has no valid IPv6 address in its brackets".into());
+        return address
+            .map(|a| a.to_string().into())
+            .map_err(|_| "has no valid IPv6 address in its brackets".into());
     }
     if let Ok(IpAddr::V4(address)) = host.parse() {
         return Ok(address.to_string().into());

@@ -53,7 +53,10 @@ pub struct Malformed {
 /// Makes room for `${NAME}` in unquoted texts: see [`OPEN`].
 pub fn mask(text: &str) -> Result<Cow<'_, str>, Malformed> {
     if let Some(index) = text.find([OPEN, CLOSE]) {
-        return Err(Malformed { at: place_of(text, index), message: "U+E000 and U+E001 may not be used".into() });
+        return Err(Malformed {
+            at: place_of(text, index),
+            message: "U+E000 and U+E001 may not be used".into(),
+        });
     }
     let mut pieces = text.split("${");
     let Some(first) = pieces.next().filter(|first| first.len() < text.len()) else { return Ok(text.into()) };
@@ -88,7 +91,8 @@ fn place_of(text: &str, index: usize) -> At {
 pub fn parse(masked: &str) -> Result<Node<'_>, Malformed> {
     let mut builder = Builder::default();
     for event in Parser::new_from_str(masked) {
-        let (event, span) = event.map_err(|e| Malformed { at: at(e.marker()), message: e.info().to_owned() })?;
+        let (event, span) =
+            event.map_err(|e| Malformed { at: at(e.marker()), message: e.info().to_owned() })?;
         builder.take(event, span)?;
     }
     Ok(builder.root.unwrap_or(Node { at: At::START, body: Body::Map(Vec::new()) }))
@@ -121,14 +125,16 @@ impl<'t> Builder<'t> {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
             Event::DocumentStart(_) if self.root.is_some() => refuse("only one document is read"),
             Event::DocumentStart(_) => Ok(()),
-            Event::Scalar(.., Some(_)) | Event::SequenceStart(_, Some(_)) | Event::MappingStart(_, Some(_)) => {
-                refuse("tags (`!…`) are not understood")
-            }
+            Event::Scalar(.., Some(_))
+            | Event::SequenceStart(_, Some(_))
+            | Event::MappingStart(_, Some(_)) => refuse("tags (`!…`) are not understood"),
             Event::Scalar(text, style, anchor, None) => {
                 let body = Body::Scalar { text: unmask(text), plain: style == ScalarStyle::Plain };
                 self.add(Node { at, body }, anchor)
             }
-            Event::SequenceStart(anchor, None) => self.open(Node { at, body: Body::List(Vec::new()) }, anchor),
+            Event::SequenceStart(anchor, None) => {
+                self.open(Node { at, body: Body::List(Vec::new()) }, anchor)
+            }
             Event::MappingStart(anchor, None) => self.open(Node { at, body: Body::Map(Vec::new()) }, anchor),
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
                 Some(done) => self.add(done.node, done.anchor),
@@ -175,7 +181,10 @@ impl<'t> Builder<'t> {
     fn counted(&mut self, node: Node<'t>) -> Result<Node<'t>, Malformed> {
         self.copies += size(&node);
         if self.copies > COPIES {
-            return Err(Malformed { at: node.at, message: format!("aliases copy more than {COPIES} values") });
+            return Err(Malformed {
+                at: node.at,
+                message: format!("aliases copy more than {COPIES} values"),
+            });
         }
         Ok(node)
     }
@@ -184,7 +193,9 @@ impl<'t> Builder<'t> {
 fn key(node: Node<'_>) -> Result<Key<'_>, Malformed> {
     match node.body {
         Body::Scalar { text, .. } => Ok(Key { at: node.at, text }),
-        Body::List(_) | Body::Map(_) => Err(Malformed { at: node.at, message: "a key must be a text".into() }),
+        Body::List(_) | Body::Map(_) => {
+            Err(Malformed { at: node.at, message: "a key must be a text".into() })
+        }
     }
 }
 

@@ -1,0 +1,49 @@
+//! What the compiler makes of whole configurations.
+
+mod bad;
+mod good;
+mod scale;
+mod tls;
+
+use super::{Compiled, Complaint, Origins, Source, compile_with};
+use crate::contract::names::Names;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// The variables that tests' configurations may refer to.
+fn variable(name: &str) -> Option<OsString> {
+    let value = match name {
+        "SECRET" | "OPENAI_API_KEY" | "ANTHROPIC_API_KEY" => "sk-canary-0123456789",
+        "RINGGATE_CI_KEY" => "ci-canary-0123456789-abcdef",
+        "PORT" => "8123",
+        "EMPTY" => "",
+        _ => return None,
+    };
+    Some(value.into())
+}
+
+fn source(text: impl Into<String>) -> Source {
+    Source { path: Some("gateway.yaml".into()), text: text.into() }
+}
+
+fn compile_source(source: &Source, origins: &mut Origins) -> Result<Compiled, Vec<Complaint>> {
+    compile_with(source, &Names::default(), origins, 1, &variable)
+}
+
+/// Compiles, or fails the test with the complaints.
+fn compiled(text: impl Into<String>, origins: &mut Origins) -> Compiled {
+    compile_source(&source(text), origins).unwrap_or_else(|complaints| panic!("{}", lines(&complaints)))
+}
+
+fn complaints(text: impl Into<String>) -> Vec<Complaint> {
+    compile_source(&source(text), &mut Origins::new(None)).err().expect("complaints")
+}
+
+fn lines(complaints: &[Complaint]) -> String {
+    complaints.iter().map(|complaint| complaint.to_string() + "\n").collect()
+}
+
+/// A file of the project's `config` directory.
+fn project_file(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("config").join(name)
+}
