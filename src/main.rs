@@ -1,22 +1,72 @@
-//! temporary
-use ringgate::boot::planes::*;
-use ringgate::contract::names::Names;
-use ringgate::control::config::*;
-use std::sync::Arc;
+//! `ringgate`: arguments in, exit code out.
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use ringgate::boot;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-fn main() {
-    let path = std::env::args().nth(1).unwrap();
-    let names = Arc::new(Names::default());
-    let mut origins = Origins::new(None);
-    let c = match compile(&Source::read(path).unwrap(), &names, &mut origins, 1) { Ok(c) => c, Err(e) => { for c in e { eprintln!("{c}"); } std::process::exit(1) } };
-    let n = match c.settings.shards { Shards::Auto => 1, Shards::Count(n) => n as usize };
-    let mut sockets: Vec<Vec<_>> = (0..n).map(|_| vec![]).collect();
-    for (i, a) in c.settings.listen.iter().enumerate() {
-        for (s, l) in ringgate::net::listen::bind(*a, n).unwrap().into_iter().enumerate() { sockets[s].push((i, l)); }
+
+/// One API to every AI model: an inference gateway with access control, exact records and no noticeable latency.
+#[derive(Parser)]
+#[command(version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve. Without a configuration: a demonstration with a mock provider and one key, on 127.0.0.1.
+    Serve {
+        /// The configuration, YAML. `config/gateway.yaml` shows every key.
+        #[arg(long, short, value_name = "FILE", env = "RINGGATE_CONFIG")]
+        config: Option<PathBuf>,
+        /// Take the ports over from the ringgate that serves them now: nothing is refused, its streams finish.
+        #[arg(long)]
+        take_over: bool,
+    },
+    /// Check a configuration: every complaint at once, exit code 1 if there is one.
+    Check {
+        #[arg(long, short, value_name = "FILE", env = "RINGGATE_CONFIG")]
+        config: PathBuf,
+    },
+    /// Run a mock model provider: OpenAI and Anthropic shapes, streams, settable delays and faults.
+    Mock(loadtest::mock::MockArgs),
+    /// Print the JSON schema of the configuration, for editors.
+    Schema,
+    /// Tell what this machine gives a gateway: I/O driver, limits, what to change.
+    Doctor,
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("ringgate: {error:#}");
+            ExitCode::FAILURE
+        }
     }
-    let io = match c.settings.io { Driver::Auto => ringgate::net::runtime::Wanted::Auto, Driver::Uring => ringgate::net::runtime::Wanted::Uring, Driver::Epoll => ringgate::net::runtime::Wanted::Epoll };
-    let access_log = match c.settings.access_log { AccessLog::Stdout => ringgate::logcore::AccessLog::Stdout, AccessLog::File(p) => ringgate::logcore::AccessLog::File(p), AccessLog::None => ringgate::logcore::AccessLog::None };
-    let p = start(Plan { shards: n, io, on_overflow: ringgate::traffic::exchange::shard::OnOverflow::Block, access_log, snapshots: Arc::new(arc_swap::ArcSwap::from_pointee(c.snapshot)), names, sockets }).unwrap();
-    loop { std::thread::sleep(std::time::Duration::from_secs(3600)); let _ = &p; }
+}
+
+#[expect(clippy::print_stdout, reason = "what these commands print is their result")]
+fn run(command: Command) -> Result<ExitCode> {
+    match command {
+        Command::Serve { config, take_over } => boot::serve::serve(config, take_over),
+        Command::Check { config } => Ok(boot::serve::check(config)),
+        Command::Mock(arguments) => {
+            loadtest::mock::run(&arguments)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Schema => {
+            println!("{}", boot::serve::schema()?);
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Doctor => {
+            print!("{}", boot::doctor::report());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
 }

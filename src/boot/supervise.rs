@@ -1,0 +1,195 @@
+//! The main thread while the gateway runs: signals, reloads, health, the operator's interface, the end.
+
+use super::planes::Planes;
+use super::takeover::{self, Inherited};
+use crate::contract::link::{Order, State};
+use crate::control::admin::{self, AdminState, MetricsText};
+use crate::control::config::Reachable;
+use crate::control::health::Health;
+use crate::control::reload::{Counts, Reloader, Request};
+use crate::control::watch::FileWatch;
+use crate::control::{log, resolve, watch};
+use crate::logcore::Command;
+use anyhow::{Context, Result};
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, mpsc, oneshot};
+
+/// How often the shards' flags are looked at.
+const LOOK: Duration = Duration::from_millis(10);
+/// How long names may take to resolve before serving begins without them.
+const RESOLVE: Duration = Duration::from_secs(3);
+
+/// What the main thread works with.
+pub struct Parts {
+    pub reloader: Reloader,
+    pub reachable: Vec<Reachable>,
+    pub drain_timeout: Duration,
+    pub admin: Option<TcpListener>,
+    /// The addresses that are served, with the ports that were chosen.
+    pub addresses: Vec<SocketAddr>,
+    /// Copies of all sockets, for a successor.
+    pub offered: Vec<TcpListener>,
+    pub inherited: Option<Inherited>,
+    pub announce: fn(&[SocketAddr]),
+}
+
+/// Runs until the process is told to end, and ends it.
+///
+/// # Errors
+/// The main thread's runtime cannot be built.
+pub fn run(parts: Parts, planes: Planes) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let ended = runtime.block_on(supervise(parts, &planes));
+    // Lookups that hang must not hold the exit up.
+    runtime.shutdown_background();
+    planes.order(Order::Stop);
+    planes.join();
+    ended
+}
+
+async fn supervise(parts: Parts, planes: &Planes) -> Result<ExitCode> {
+    let Parts { mut reloader, reachable, drain_timeout, admin, addresses, offered, inherited, announce } = parts;
+    resolve::resolve_all_once(&reachable, RESOLVE).await;
+    tokio::spawn(resolve::keep_fresh(reloader.resolve()));
+    let (requests, queue) = mpsc::channel(16);
+    start_watching(&mut reloader, &requests);
+    let counts = reloader.counts();
+    tokio::spawn(reloader.run(queue));
+
+    let health = Arc::new(Health::expecting(planes.links.len() as u32));
+    let admin_ended = Arc::new(Notify::new());
+    let interface = admin.map(|socket| {
+        let state = AdminState {
+            health: health.clone(),
+            metrics: metrics(planes.log.clone(), counts.clone()),
+            reload: requests.clone(),
+        };
+        let stop = admin_ended.clone();
+        let address = socket.local_addr();
+        (address, tokio::spawn(admin::serve(socket, state, async move { stop.notified().await })))
+    });
+    if !all_listen(planes, &health).await {
+        return Ok(ExitCode::FAILURE);
+    }
+    announce(&addresses);
+    if let Some((Ok(address), _)) = &interface {
+        eprintln!("ringgate: admin on {address}");
+    }
+    if let Some(inherited) = inherited {
+        inherited.ready().context("the predecessor")?;
+    }
+    let taken = Arc::new(Notify::new());
+    if let Some(first) = addresses.first() {
+        let notify = taken.clone();
+        takeover::offer(*first, offered, move || notify.notify_one())?;
+    }
+    let code = wait_for_end(planes, &health, &taken).await?;
+    health.draining.store(true, Relaxed);
+    drain(planes, &health, drain_timeout).await;
+    admin_ended.notify_one();
+    Ok(code)
+}
+
+fn start_watching(reloader: &mut Reloader, requests: &mpsc::Sender<Request>) {
+    let changed = Arc::new(Notify::new());
+    match FileWatch::new(changed.clone()) {
+        Ok(files) => {
+            reloader.follow_with(files);
+            tokio::spawn(watch::files(changed, requests.clone()));
+        }
+        Err(error) => log::warn(
+            "configuration files are not watched: reload by SIGHUP or POST /-/reload",
+            &[("reason", &error)],
+        ),
+    }
+    let requests = requests.clone();
+    tokio::spawn(async move {
+        if let Err(error) = watch::hangups(requests).await {
+            log::warn("SIGHUP does not reload", &[("reason", &error)]);
+        }
+    });
+}
+
+/// Asks the log core for its text; it answers within a few milliseconds.
+fn metrics(log: Sender<Command>, counts: Arc<Counts>) -> MetricsText {
+    Box::new(move || {
+        let (log, counts) = (log.clone(), counts.clone());
+        Box::pin(async move {
+            let (reply, text) = oneshot::channel();
+            let reloads = Command::Reloads {
+                accepted: counts.published.load(Relaxed),
+                refused: counts.refused.load(Relaxed),
+                version: counts.version.load(Relaxed),
+            };
+            // If the log core is gone, so is the sender of the reply, and the text is empty.
+            drop(log.send(reloads));
+            drop(log.send(Command::Metrics(Box::new(move |text| drop(reply.send(text))))));
+            text.await.unwrap_or_default()
+        })
+    })
+}
+
+/// Waits until every shard listens. `false`: one failed before.
+async fn all_listen(planes: &Planes, health: &Health) -> bool {
+    while !planes.all(State::Listening) {
+        tokio::time::sleep(LOOK).await;
+    }
+    note_health(planes, health);
+    !planes.failed()
+}
+
+fn note_health(planes: &Planes, health: &Health) {
+    let listening = planes.links.iter().filter(|link| link.state() == State::Listening).count();
+    health.shards_listening.store(listening as u32, Relaxed);
+    health.failed.store(planes.failed(), Relaxed);
+}
+
+/// Waits for a signal, a successor, or the failure of a shard.
+async fn wait_for_end(planes: &Planes, health: &Health, taken: &Notify) -> Result<ExitCode> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut look = tokio::time::interval(LOOK * 10);
+    loop {
+        let reason = tokio::select! {
+            _ = terminate.recv() => "SIGTERM",
+            _ = interrupt.recv() => "SIGINT",
+            () = taken.notified() => "a successor has taken over",
+            _ = look.tick() => {
+                note_health(planes, health);
+                if planes.failed() {
+                    log::error("a shard has failed: the process ends", &[]);
+                    return Ok(ExitCode::FAILURE);
+                }
+                continue;
+            }
+        };
+        log::info("draining: no new connections, running requests finish", &[("reason", &reason)]);
+        return Ok(ExitCode::SUCCESS);
+    }
+}
+
+/// Lets the shards finish. A second signal, or the drain timeout, ends them at once.
+async fn drain(planes: &Planes, health: &Health, timeout: Duration) {
+    planes.order(Order::Drain);
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    let Ok(mut interrupt) = signal(SignalKind::interrupt()) else { return };
+    let until = Instant::now() + timeout;
+    while !planes.all(State::Ended) {
+        note_health(planes, health);
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            _ = terminate.recv() => return,
+            _ = interrupt.recv() => return,
+        }
+        if Instant::now() >= until {
+            log::warn("the drain timeout has passed: connections are cut", &[("timeout", &format!("{timeout:?}"))]);
+            return;
+        }
+    }
+}
