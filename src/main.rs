@@ -1,6 +1,6 @@
 //! `ringgate`: arguments in, exit code out.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use ringgate::boot;
 use std::path::PathBuf;
@@ -57,7 +57,9 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Serve { config, take_over } => boot::serve::serve(config, take_over),
         Command::Check { config } => Ok(boot::serve::check(config)),
         Command::Mock(arguments) => {
-            loadtest::mock::run(&arguments)?;
+            let mock = loadtest::mock::start(arguments.into()).context("the mock provider")?;
+            println!("ringgate: mock provider on {}", mock.base_url());
+            mock.wait();
             Ok(ExitCode::SUCCESS)
         }
         Command::Schema => {

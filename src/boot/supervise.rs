@@ -118,7 +118,7 @@ fn start_watching(reloader: &mut Reloader, requests: &mpsc::Sender<Request>) {
 
 /// Asks the log core for its text; it answers within a few milliseconds.
 fn metrics(log: Sender<Command>, counts: Arc<Counts>) -> MetricsText {
-    Box::new(move || {
+    Arc::new(move || {
         let (log, counts) = (log.clone(), counts.clone());
         Box::pin(async move {
             let (reply, text) = oneshot::channel();
