@@ -5,7 +5,16 @@
 //!
 //! Invariant: a configuration that does not compile never leaves this room, and no shard ever waits for it.
 
+pub mod admin;
 pub mod civil;
 pub mod config;
+pub mod health;
+pub mod log;
 pub mod reach;
+pub mod reload;
+pub mod resolve;
+pub mod retire;
 pub mod schema;
+#[cfg(test)]
+mod scratch;
+pub mod watch;

@@ -1,6 +1,6 @@
 //! A catalog entry as `GET /v1/models` shows it.
 //!
-//! Invariant: the first four members are those of OpenAI's model object; all else is under `ringgate`.
+//! Invariant: the first four members are those of `OpenAI`'s model object; all else is under `ringgate`.
 
 use crate::control::config::checked::Cursor;
 use serde::Serialize;

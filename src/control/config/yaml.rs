@@ -45,6 +45,7 @@ pub struct Key<'t> {
 }
 
 /// Why a text is not a tree.
+#[derive(Debug)]
 pub struct Malformed {
     pub at: At,
     pub message: String,
@@ -122,9 +123,12 @@ impl<'t> Builder<'t> {
         let at = at(&span.start);
         let refuse = |message: &str| Err(Malformed { at, message: message.into() });
         match event {
-            Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
             Event::DocumentStart(_) if self.root.is_some() => refuse("only one document is read"),
-            Event::DocumentStart(_) => Ok(()),
+            Event::Nothing
+            | Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(_)
+            | Event::DocumentEnd => Ok(()),
             Event::Scalar(.., Some(_))
             | Event::SequenceStart(_, Some(_))
             | Event::MappingStart(_, Some(_)) => refuse("tags (`!…`) are not understood"),
@@ -212,16 +216,16 @@ mod tests {
     use super::*;
 
     fn refusal(text: &str) -> String {
-        let malformed = mask(text).and_then(|masked| parse(&masked).map(|_| ())).err().expect("malformed");
+        let malformed = mask(text).and_then(|masked| parse(&masked).map(|_| ())).expect_err("malformed");
         format!("{}:{}: {}", malformed.at.line, malformed.at.column, malformed.message)
     }
 
     /// An unquoted `${NAME}` is a text inside a flow map too, and keeps the places after it right.
     #[test]
     fn references_in_flow_maps() {
-        let masked = mask("a: {key: ${NAME}, other: x${A}y}").ok().expect("sound");
-        let Ok(Node { body: Body::Map(root), .. }) = parse(&masked) else { panic!("a map") };
-        let Body::Map(entries) = &root[0].1.body else { panic!("a map") };
+        let masked = mask("a: {key: ${NAME}, other: x${A}y}").expect("sound");
+        let Ok(Node { body: Body::Map(root), .. }) = parse(&masked) else { unreachable!("a map") };
+        let Body::Map(entries) = &root[0].1.body else { unreachable!("a map") };
         let texts: Vec<_> = entries.iter().map(|(k, v)| (&*k.text, v.at.column, shown(v))).collect();
         assert_eq!(texts, [("key", 10, "${NAME}"), ("other", 26, "x${A}y")]);
     }
@@ -247,7 +251,8 @@ mod tests {
         let mut text = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
         for i in 1..12 {
             let below = format!("*a{}", i - 1);
-            text += &format!("a{i}: &a{i} [{}]\n", [&*below; 10].join(", "));
+            let line = format!("a{i}: &a{i} [{}]\n", [&*below; 10].join(", "));
+            text += &line;
         }
         assert!(refusal(&text).ends_with("aliases copy more than 100000 values"));
     }

@@ -1,6 +1,6 @@
 //! Configurations that compile, and what comes out.
 
-use super::{compile_source, compiled, lines, project_file, source};
+use super::{compile_source, compiled, lines, project_file, sound, source};
 use crate::base::secret::KeyHash;
 use crate::contract::snapshot::{Access, Addresses, Limits, Timeouts};
 use crate::control::config::{
@@ -31,10 +31,10 @@ fn defaults() {
 /// The defaults that the table of keys shows to people are those that hold.
 #[test]
 fn shown_defaults_hold() {
-    let Kind::Section(root) = &ROOT else { panic!("the root is a section") };
+    let Kind::Section(root) = &ROOT else { unreachable!("the root is a section") };
     let mut text = String::from(SMALL);
-    for field in root.iter() {
-        text += &match (&field.kind, field.presence) {
+    for field in *root {
+        let line = match (&field.kind, field.presence) {
             (Kind::Section(fields), _)
                 if matches!(field.name, "limits" | "timeouts" | "access_log" | "audit") =>
             {
@@ -43,6 +43,7 @@ fn shown_defaults_hold() {
             (_, Presence::Default(default)) if !default.is_empty() => format!("{}: {default}\n", field.name),
             _ => String::new(),
         };
+        text += &line;
     }
     let (shown, held) = (compiled(text, &mut Origins::new(None)), compiled(SMALL, &mut Origins::new(None)));
     assert_eq!(shown.settings, held.settings);
@@ -71,7 +72,7 @@ models: {m: {targets: [{provider: b, model: x}]}}
 ";
     let mock = "127.0.0.1:4321".parse().expect("an address");
     let snapshot = compiled(text.replace("$${x", "\"$${x\""), &mut Origins::new(Some(mock))).snapshot;
-    let [a, b, c, d] = snapshot.providers.as_slice() else { panic!("four providers") };
+    let [a, b, c, d] = snapshot.providers.as_slice() else { unreachable!("four providers") };
     let credential = |p: &crate::contract::snapshot::Provider| {
         p.credential.as_ref().map(|(n, v)| (n.to_string(), String::from_utf8_lossy(v.expose()).into_owned()))
     };
@@ -223,8 +224,7 @@ fn differences() {
 fn the_quickstart() {
     let source = Source::read(project_file("quickstart.yaml")).expect("the file");
     let mock = "127.0.0.1:4321".parse().expect("an address");
-    let compiled =
-        compile_source(&source, &mut Origins::new(Some(mock))).unwrap_or_else(|c| panic!("{}", lines(&c)));
+    let compiled = sound(compile_source(&source, &mut Origins::new(Some(mock))));
     assert!(compiled.warnings.is_empty(), "{}", lines(&compiled.warnings));
     assert!(compiled.snapshot.key_by_hash.contains_key(&KeyHash::of(b"ringgate-quickstart-key")));
     assert!(compiled.snapshot.catalog.find("mock/anything").is_some());
@@ -236,8 +236,7 @@ fn the_quickstart() {
 #[test]
 fn the_reference() {
     let source = Source::read(project_file("gateway.yaml")).expect("the file");
-    let compiled =
-        compile_source(&source, &mut Origins::new(None)).unwrap_or_else(|c| panic!("{}", lines(&c)));
+    let compiled = sound(compile_source(&source, &mut Origins::new(None)));
     assert!(compiled.warnings.is_empty(), "{}", lines(&compiled.warnings));
     assert_every_key(&ROOT, &source.text);
 }
@@ -245,7 +244,7 @@ fn the_reference() {
 fn assert_every_key(kind: &Kind, text: &str) {
     match kind {
         Kind::Section(fields) => {
-            for field in fields.iter() {
+            for field in *fields {
                 assert!(text.contains(&format!("{}:", field.name)), "{} is not in the reference", field.name);
                 assert_every_key(&field.kind, text);
             }

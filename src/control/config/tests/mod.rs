@@ -30,9 +30,13 @@ fn compile_source(source: &Source, origins: &mut Origins) -> Result<Compiled, Ve
     compile_with(source, &Names::default(), origins, 1, &variable)
 }
 
-/// Compiles, or fails the test with the complaints.
+/// What compiled, or a failed test with the complaints.
+fn sound(result: Result<Compiled, Vec<Complaint>>) -> Compiled {
+    result.unwrap_or_else(|complaints| unreachable!("{}", lines(&complaints)))
+}
+
 fn compiled(text: impl Into<String>, origins: &mut Origins) -> Compiled {
-    compile_source(&source(text), origins).unwrap_or_else(|complaints| panic!("{}", lines(&complaints)))
+    sound(compile_source(&source(text), origins))
 }
 
 fn complaints(text: impl Into<String>) -> Vec<Complaint> {

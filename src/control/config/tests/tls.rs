@@ -1,40 +1,16 @@
 //! Certificates, and what outlives them.
 
-use super::{Compiled, compile_source, lines, project_file};
+use super::{Compiled, compile_source, project_file, sound};
 use crate::control::config::{Complaint, Origins, Source};
+use crate::control::scratch::Scratch;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustls::pki_types::ServerName;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, ServerConfig, ServerConnection};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-/// A directory that goes when the test ends.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let name = format!("ringgate-tls-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir_all(&path).expect("a directory");
-        Self(path)
-    }
-
-    fn write(&self, name: &str, content: &str) {
-        std::fs::write(self.0.join(name), content).expect("a writable directory");
-    }
-
-    fn compile(&self, text: &str, origins: &mut Origins) -> Result<Compiled, Vec<Complaint>> {
-        compile_source(&Source { path: Some(self.0.join("gateway.yaml")), text: text.into() }, origins)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        std::fs::remove_dir_all(&self.0).expect("the directory is ours");
-    }
+fn compile(scratch: &Scratch, text: &str, origins: &mut Origins) -> Result<Compiled, Vec<Complaint>> {
+    compile_source(&Source { path: Some(scratch.path.join("gateway.yaml")), text: text.into() }, origins)
 }
 
 /// A new authority's certificate, and a certificate for `localhost` with its key, all PEM.
@@ -96,12 +72,12 @@ fn sessions_resume_over_reloads() {
     scratch.write("cert.pem", &cert);
     scratch.write("key.pem", &key);
     let mut origins = Origins::new(None);
-    let compiled = scratch.compile(LISTEN, &mut origins).unwrap_or_else(|c| panic!("{}", lines(&c)));
+    let compiled = sound(compile(&scratch, LISTEN, &mut origins));
     let client = client(&ca);
     assert_eq!(shake(&client, &server(&compiled)), Ok(HandshakeKind::Full));
-    let again = scratch.compile(LISTEN, &mut origins).unwrap_or_else(|c| panic!("{}", lines(&c)));
+    let again = sound(compile(&scratch, LISTEN, &mut origins));
     assert_eq!(shake(&client, &server(&again)), Ok(HandshakeKind::Resumed));
-    assert_eq!(again.files, [scratch.0.join("cert.pem"), scratch.0.join("key.pem")]);
+    assert_eq!(again.files, [scratch.path.join("cert.pem"), scratch.path.join("key.pem")]);
 }
 
 /// A session of a listener that trusts everybody does not resume on one that asks for certificates.
@@ -113,14 +89,14 @@ fn sessions_do_not_resume_where_others_are_trusted() {
     scratch.write("cert.pem", &cert);
     scratch.write("key.pem", &key);
     let mut origins = Origins::new(None);
-    let open = scratch.compile(LISTEN, &mut origins).unwrap_or_else(|c| panic!("{}", lines(&c)));
+    let open = sound(compile(&scratch, LISTEN, &mut origins));
     let client = client(&ca);
     assert_eq!(shake(&client, &server(&open)), Ok(HandshakeKind::Full));
     let required = LISTEN.replace("key.pem}", "key.pem, client_ca: ca.pem}");
-    let closed = scratch.compile(&required, &mut origins).unwrap_or_else(|c| panic!("{}", lines(&c)));
+    let closed = sound(compile(&scratch, &required, &mut origins));
     assert!(shake(&client, &server(&closed)).is_err(), "the client has no certificate");
     let optional = LISTEN.replace("key.pem}", "key.pem, client_ca: ca.pem, client_auth: optional}");
-    let asking = scratch.compile(&optional, &mut origins).unwrap_or_else(|c| panic!("{}", lines(&c)));
+    let asking = sound(compile(&scratch, &optional, &mut origins));
     assert_eq!(shake(&client, &server(&asking)), Ok(HandshakeKind::Full));
 }
 
@@ -133,12 +109,12 @@ fn wrong_files() {
     let complaint = |cert: &str, key: &str| {
         scratch.write("cert.pem", cert);
         scratch.write("key.pem", key);
-        let complaints = scratch.compile(LISTEN, &mut Origins::new(None)).err().expect("complaints");
+        let complaints = compile(&scratch, LISTEN, &mut Origins::new(None)).err().expect("complaints");
         assert_eq!(complaints.len(), 1);
-        complaints[0].to_string().replace(scratch.0.to_str().expect("UTF-8"), "DIR")
+        complaints[0].to_string().replace(scratch.path.to_str().expect("UTF-8"), "DIR")
     };
     let (at_cert, at_key) =
-        ("DIR/gateway.yaml:2:47: listen[0].tls.cert: ", "DIR/gateway.yaml:2:60: listen[0].tls.key: ");
+        ("DIR/gateway.yaml:2:45: listen[0].tls.cert: ", "DIR/gateway.yaml:2:60: listen[0].tls.key: ");
     let not_its = format!("{at_key}the key in DIR/key.pem does not belong to DIR/cert.pem");
     assert_eq!(complaint(&cert, &other_key), not_its);
     assert_eq!(complaint(&key, &key), format!("{at_cert}DIR/cert.pem holds no certificate in PEM form"));
@@ -164,7 +140,7 @@ models: {m: {targets: [{provider: p, model: x}]}}
 ";
     let mut origins = Origins::new(None);
     let mut origin = || {
-        let compiled = scratch.compile(text, &mut origins).unwrap_or_else(|c| panic!("{}", lines(&c)));
+        let compiled = sound(compile(&scratch, text, &mut origins));
         compiled.snapshot.providers[0].origin.clone()
     };
     let (first, second) = (origin(), origin());
@@ -190,11 +166,10 @@ fn the_reference_with_everything_on() {
     scratch.write("private.key", "sk-canary-0123456789\n");
     let text = std::fs::read_to_string(project_file("gateway.yaml")).expect("the file");
     let text: String = text.lines().map(|line| line.replacen("#:", "", 1) + "\n").collect();
-    let compiled =
-        scratch.compile(&text, &mut Origins::new(None)).unwrap_or_else(|c| panic!("{}", lines(&c)));
+    let compiled = sound(compile(&scratch, &text, &mut Origins::new(None)));
     let paths: Vec<_> = compiled.warnings.iter().map(|warning| warning.path.as_str()).collect();
     let expected = ["audit.dir", "store", "providers.gpus.load_metrics"];
     let dangerous = ["groups.engineering.rate", "groups.interns.budget", "auth.jwt"];
     assert_eq!(paths, [expected, dangerous].concat());
-    assert!(compiled.files.iter().all(|file| file.starts_with(Path::new(&scratch.0))));
+    assert!(compiled.files.iter().all(|file| file.starts_with(&scratch.path)));
 }

@@ -1,0 +1,194 @@
+//! Notices that the configuration may have changed: its files, those that it refers to, SIGHUP.
+//!
+//! Takes paths and signals; gives requests to reload. Directories are watched, not files: editors and
+//! orchestrators replace files, and a watch would stay on the old one.
+//!
+//! Invariant: reading the configuration is never taken for a change of it.
+
+use crate::control::reload::{Reason, Request};
+use notify::event::{AccessKind, AccessMode};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use std::collections::{BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// A change is taken up when nothing more happened for so long.
+const QUIET: Duration = Duration::from_millis(200);
+/// A change is taken up after so long, even if more happens.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// Watches a set of files.
+pub struct FileWatch {
+    watcher: RecommendedWatcher,
+    directories: BTreeSet<PathBuf>,
+    interest: Arc<RwLock<HashSet<PathBuf>>>,
+}
+
+impl FileWatch {
+    /// Watches nothing yet. `changed` is notified of each change in the files of [`FileWatch::follow`].
+    ///
+    /// # Errors
+    /// The system has no more watches.
+    pub fn new(changed: Arc<Notify>) -> notify::Result<Self> {
+        let interest: Arc<RwLock<HashSet<PathBuf>>> = Arc::default();
+        let known = interest.clone();
+        let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
+            let concerns_us = |event: &Event| {
+                let known = known.read().unwrap_or_else(PoisonError::into_inner);
+                is_change(event.kind) && event.paths.iter().any(|path| known.contains(path) || is_swap(path))
+            };
+            // An error means that events were lost.
+            if event.as_ref().map_or(true, concerns_us) {
+                changed.notify_one();
+            }
+        })?;
+        Ok(Self { watcher, directories: BTreeSet::new(), interest })
+    }
+
+    /// Watches these files from now on, and no others. Gives the directories that cannot be watched.
+    pub fn follow(&mut self, files: &[PathBuf]) -> Vec<(PathBuf, notify::Error)> {
+        let paths: HashSet<PathBuf> = files.iter().flat_map(|file| aliases(file)).collect();
+        let wanted: BTreeSet<PathBuf> =
+            paths.iter().filter_map(|path| path.parent().map(Path::to_owned)).collect();
+        *self.interest.write().unwrap_or_else(PoisonError::into_inner) = paths;
+        for gone in self.directories.difference(&wanted) {
+            if self.watcher.unwatch(gone).is_err() {
+                // It was removed, and its watch with it.
+            }
+        }
+        let mut failures = Vec::new();
+        let mut watched = BTreeSet::new();
+        for directory in wanted {
+            // Watched anew each time: a directory of the same name may be another one by now.
+            match self.watcher.watch(&directory, RecursiveMode::NonRecursive) {
+                Ok(()) => {
+                    watched.insert(directory);
+                }
+                Err(e) => failures.push((directory, e)),
+            }
+        }
+        self.directories = watched;
+        failures
+    }
+}
+
+/// A file's own path, and where its links lead.
+fn aliases(file: &Path) -> impl Iterator<Item = PathBuf> {
+    [std::path::absolute(file).ok(), file.canonicalize().ok()].into_iter().flatten()
+}
+
+/// Everything but reading.
+fn is_change(kind: EventKind) -> bool {
+    !kind.is_access() || kind == EventKind::Access(AccessKind::Close(AccessMode::Write))
+}
+
+/// Kubernetes swaps the link `..data` when a mounted map changes.
+fn is_swap(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name == "..data")
+}
+
+/// Turns changes of files into requests, once each burst of them is over. Ends with the receiver.
+pub async fn files(changed: Arc<Notify>, requests: mpsc::Sender<Request>) {
+    loop {
+        changed.notified().await;
+        let patience = Instant::now() + PATIENCE;
+        let burst = async { while timeout(QUIET, changed.notified()).await.is_ok() {} };
+        if timeout_at(patience, burst).await.is_err() {
+            // Still busy, but long enough: what is there now is tried.
+        }
+        if requests.send(Request::of(Reason::FilesChanged)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Turns SIGHUPs into requests. Ends with the receiver.
+///
+/// # Errors
+/// The signal cannot be listened to.
+pub async fn hangups(requests: mpsc::Sender<Request>) -> std::io::Result<()> {
+    let mut hangups = signal(SignalKind::hangup())?;
+    while hangups.recv().await.is_some() {
+        if requests.send(Request::of(Reason::Hangup)).await.is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::scratch::Scratch;
+
+    /// So long a test waits for what must come.
+    const LONG: Duration = Duration::from_secs(20);
+
+    async fn noticed(changed: &Notify) {
+        timeout(LONG, changed.notified()).await.expect("a change is noticed");
+    }
+
+    /// Writing, replacing and removing a followed file is noticed; a neighbour's change is not.
+    #[tokio::test]
+    async fn changes_are_noticed() {
+        let scratch = Scratch::new();
+        let (file, other) = (scratch.write("gateway.yaml", "a"), scratch.path.join("neighbour"));
+        let changed = Arc::new(Notify::new());
+        let mut watch = FileWatch::new(changed.clone()).expect("a watcher");
+        assert!(watch.follow(std::slice::from_ref(&file)).is_empty());
+
+        scratch.write("neighbour", "x");
+        scratch.write("gateway.yaml", "b");
+        noticed(&changed).await;
+        std::fs::rename(&other, &file).expect("a rename");
+        noticed(&changed).await;
+        std::fs::remove_file(&file).expect("a removal");
+        noticed(&changed).await;
+    }
+
+    /// A burst of changes is one request, and reading is none.
+    #[tokio::test]
+    async fn bursts_are_one_request() {
+        let scratch = Scratch::new();
+        let file = scratch.write("gateway.yaml", "a");
+        let changed = Arc::new(Notify::new());
+        let mut watch = FileWatch::new(changed.clone()).expect("a watcher");
+        assert!(watch.follow(std::slice::from_ref(&file)).is_empty());
+        let (sender, mut requests) = mpsc::channel(8);
+        let task = tokio::spawn(files(changed.clone(), sender));
+        for i in 0..50 {
+            scratch.write("gateway.yaml", &i.to_string());
+        }
+        let request = timeout(LONG, requests.recv()).await.expect("in time").expect("a request");
+        assert_eq!(request.reason, Reason::FilesChanged);
+        assert_eq!(std::fs::read_to_string(&file).expect("the file"), "49");
+        assert!(timeout(QUIET * 2, requests.recv()).await.is_err(), "nothing else happened");
+        drop(requests);
+        scratch.write("gateway.yaml", "end");
+        timeout(LONG, task).await.expect("in time").expect("it ends with its receiver");
+    }
+
+    /// What is reached by a link is followed to where it is.
+    #[tokio::test]
+    async fn links_are_followed() {
+        let (links, data) = (Scratch::new(), Scratch::new());
+        let (target, link) = (data.write("real.pem", "a"), links.path.join("cert.pem"));
+        std::os::unix::fs::symlink(&target, &link).expect("a link");
+        let changed = Arc::new(Notify::new());
+        let mut watch = FileWatch::new(changed.clone()).expect("a watcher");
+        assert!(watch.follow(&[link]).is_empty());
+        data.write("real.pem", "b");
+        noticed(&changed).await;
+    }
+
+    /// A directory that does not exist is told.
+    #[test]
+    fn missing_directories() {
+        let mut watch = FileWatch::new(Arc::default()).expect("a watcher");
+        assert_eq!(watch.follow(&["/nonexistent/file".into()]).len(), 1);
+    }
+}
