@@ -89,8 +89,13 @@ impl UsageScan {
     }
 
     /// The usage, if a whole usage object with a count in it has passed.
-    pub fn finish(self) -> Option<Usage> {
+    pub fn usage(&self) -> Option<Usage> {
         self.tally.usage
+    }
+
+    /// The same, at the end.
+    pub fn finish(self) -> Option<Usage> {
+        self.usage()
     }
 }
 

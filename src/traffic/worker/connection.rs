@@ -113,3 +113,21 @@ async fn linger(client: &mut Client) {
     };
     runtime::within(LINGER, drained).await;
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The type of a future that is never made.
+    fn size_of_future<F>(_: impl FnOnce(Rc<Shard>, Accepted) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// What an idle connection costs besides its read buffer stays small: states of exchanges are pooled, and
+    /// their futures hold references.
+    #[test]
+    fn a_connection_is_small() {
+        let bytes = size_of_future(|shard, accepted| serve(shard, accepted, 0));
+        assert!(bytes <= 3 * 1024, "the future of a connection takes {bytes} bytes");
+    }
+}
