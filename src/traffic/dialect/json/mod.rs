@@ -12,6 +12,7 @@ mod fault;
 mod number;
 mod run;
 mod scanner;
+mod skip;
 mod string;
 #[cfg(test)]
 mod tests;

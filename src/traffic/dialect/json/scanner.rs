@@ -42,7 +42,7 @@ pub(super) enum Word {
 }
 
 impl Word {
-    const fn text(self) -> &'static [u8] {
+    pub(super) const fn text(self) -> &'static [u8] {
         match self {
             Word::True => b"true",
             Word::False => b"false",
@@ -78,9 +78,9 @@ pub struct Scanner {
     pub(super) in_key: bool,
     /// What is wanted of the value that comes next or is at hand.
     want: Want,
-    depth: usize,
+    pub(super) depth: usize,
     /// One bit per open container, the innermost lowest: 1 is an object.
-    containers: u128,
+    pub(super) containers: u128,
     /// The innermost open container is watched.
     watched: bool,
     frames: [Frame; FRAMES],
@@ -139,7 +139,10 @@ impl Scanner {
                 | State::Key
                 | State::Colon
                 | State::After
-                | State::Done => self.structure(bytes, at, sink)?,
+                | State::Done => {
+                    let at = if self.watched { at } else { self.skip(bytes, at) };
+                    self.structure(bytes, at, sink)?
+                }
             };
         }
         self.base += bytes.len() as u64;
@@ -299,9 +302,27 @@ impl Scanner {
         self.containers >>= 1;
         self.depth -= 1;
         self.state = if self.depth == 0 { State::Done } else { State::After };
-        let frame = self.top.checked_sub(1).map(|top| self.frames[top]);
-        self.watched = frame.is_some_and(|f| f.members && usize::from(f.depth) == self.depth);
+        self.watched = self.frame().is_some_and(|f| f.members && usize::from(f.depth) == self.depth);
         at + 1
+    }
+
+    fn frame(&self) -> Option<Frame> {
+        self.top.checked_sub(1).map(|top| self.frames[top])
+    }
+
+    /// For a walk past what is not watched: it ends at the first depth, and leaves the container at the second.
+    pub(super) fn skipped_depths(&self) -> (usize, usize) {
+        match self.frame() {
+            None => (JSON_DEPTH, 0),
+            Some(frame) if frame.members => (usize::from(frame.depth), 0),
+            Some(frame) => (0, usize::from(frame.depth)),
+        }
+    }
+
+    /// Goes on where a walk has ended.
+    pub(super) fn resume(&mut self, state: State, depth: usize, containers: u128) {
+        self.watched = self.frame().is_some_and(|f| f.members && usize::from(f.depth) == depth);
+        (self.state, self.depth, self.containers) = (state, depth, containers);
     }
 
     #[inline]
@@ -343,6 +364,10 @@ impl Scanner {
         sink: &mut S,
     ) -> Next {
         while let Some(byte) = bytes.get(at) {
+            if place.repeats() && byte.is_ascii_digit() {
+                at += 1;
+                continue;
+            }
             match place.step(*byte) {
                 Step::On(next) => place = next,
                 Step::Broken => return self.fault(at, Expected::Digit),
@@ -405,7 +430,7 @@ impl Scanner {
     }
 }
 
-const fn is_space(byte: u8) -> bool {
+pub(super) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
