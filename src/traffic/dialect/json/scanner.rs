@@ -200,6 +200,9 @@ impl Scanner {
                 self.separator = self.base + at as u64;
                 self.first = false;
                 self.state = if self.in_object() { State::Key } else { State::Value };
+                if bytes.get(at + 1) == Some(&b'"') && self.in_object() {
+                    return self.key(bytes, at + 1, sink);
+                }
                 Ok(at + 1)
             }
             (State::Key | State::Member, b'"') => self.key(bytes, at, sink),
@@ -231,7 +234,15 @@ impl Scanner {
     #[inline]
     fn key<S: Sink>(&mut self, bytes: &[u8], at: usize, sink: &mut S) -> Next {
         self.in_key = true;
-        self.begin_string(bytes, at, sink)
+        let at = self.begin_string(bytes, at, sink)?;
+        if self.state != State::Colon || bytes.get(at) != Some(&b':') {
+            return Ok(at);
+        }
+        self.state = State::Value;
+        match bytes.get(at + 1) {
+            Some(byte) if !is_space(*byte) => self.value(bytes, at + 1, sink),
+            _ => Ok(at + 1),
+        }
     }
 
     #[inline]

@@ -23,50 +23,116 @@ impl Scanner {
     pub(super) fn skip(&mut self, bytes: &[u8], at: usize) -> usize {
         let (floor, awaited) = self.skipped_depths();
         let mut walk = Walk { at, state: self.state, depth: self.depth, containers: self.containers, awaited };
-        while walk.depth > floor && walk.step(bytes) {}
+        walk.run(bytes, floor);
         self.resume(walk.state, walk.depth, walk.containers);
         walk.at
     }
 }
 
 impl Walk {
-    /// Passes one byte of structure or one token. Says whether that could be done.
-    #[inline]
-    fn step(&mut self, bytes: &[u8]) -> bool {
-        let mut at = self.at;
-        let byte = loop {
-            match bytes.get(at) {
-                Some(byte) if is_space(*byte) => at += 1,
-                Some(byte) => break *byte,
-                None => {
-                    self.at = at;
-                    return false;
-                }
-            }
-        };
-        self.at = at;
-        match (self.state, byte) {
-            (State::After, b',') => {
-                self.state = if self.in_object() { State::Key } else { State::Value };
-                self.at += 1;
-                true
-            }
-            (State::Key | State::Member, b'"') => self.string(bytes, State::Colon),
-            (State::Colon, b':') => {
-                self.state = State::Value;
-                self.at += 1;
-                true
-            }
-            (State::Value | State::Element, b'"') => self.string(bytes, State::After),
-            (State::Value | State::Element, b'{') => self.open(true),
-            (State::Value | State::Element, b'[') => self.open(false),
-            (State::After | State::Member, b'}') if self.in_object() => self.close(),
-            (State::After | State::Element, b']') if !self.in_object() => self.close(),
-            (State::Value | State::Element, _) => self.plain(bytes, byte),
+    /// Walks on as far as it goes: down to `floor`, to a cut token, or to a wrong byte.
+    fn run(&mut self, bytes: &[u8], floor: usize) {
+        let mut on = self.enter(bytes);
+        while on && self.depth > floor {
+            on = match self.state {
+                State::After => self.after(bytes),
+                _ => self.value(bytes),
+            };
+        }
+    }
+
+    /// From wherever the general machine stopped to a value or behind one.
+    fn enter(&mut self, bytes: &[u8]) -> bool {
+        match self.state {
+            State::Value | State::After => true,
+            State::Element => self.element(bytes),
+            State::Member => self.member(bytes),
+            State::Key => self.key(bytes),
+            State::Colon => self.colon(bytes),
             _ => false,
         }
     }
 
+    /// Goes on to the next byte that is no space, and says whether it is this one.
+    #[inline]
+    fn stands(&mut self, bytes: &[u8], wanted: u8) -> bool {
+        self.next(bytes) == Some(wanted)
+    }
+
+    /// Goes on to the next byte that is no space.
+    #[inline]
+    fn next(&mut self, bytes: &[u8]) -> Option<u8> {
+        let mut byte = *bytes.get(self.at)?;
+        while is_space(byte) {
+            self.at += 1;
+            byte = *bytes.get(self.at)?;
+        }
+        Some(byte)
+    }
+
+    /// Passes a value that is whole, or enters a container as far as its first value.
+    #[inline]
+    fn value(&mut self, bytes: &[u8]) -> bool {
+        match self.next(bytes) {
+            Some(b'"') => self.string(bytes, State::After),
+            Some(b'{') => self.open(true) && self.member(bytes),
+            Some(b'[') => self.open(false) && self.element(bytes),
+            Some(byte) => self.plain(bytes, byte),
+            None => false,
+        }
+    }
+
+    /// After `[`.
+    #[inline]
+    fn element(&mut self, bytes: &[u8]) -> bool {
+        match self.next(bytes) {
+            Some(b']') => self.close(),
+            Some(_) => {
+                self.state = State::Value;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// After `{`.
+    #[inline]
+    fn member(&mut self, bytes: &[u8]) -> bool {
+        if self.stands(bytes, b'}') { self.close() } else { self.key(bytes) }
+    }
+
+    /// Passes what stands between two values, or the end of a container.
+    #[inline]
+    fn after(&mut self, bytes: &[u8]) -> bool {
+        match self.next(bytes) {
+            Some(b',') => {
+                self.at += 1;
+                self.state = if self.in_object() { State::Key } else { State::Value };
+                !self.in_object() || self.key(bytes)
+            }
+            Some(b'}') if self.in_object() => self.close(),
+            Some(b']') if !self.in_object() => self.close(),
+            _ => false,
+        }
+    }
+
+    /// Passes a key and its colon.
+    #[inline]
+    fn key(&mut self, bytes: &[u8]) -> bool {
+        self.stands(bytes, b'"') && self.string(bytes, State::Colon) && self.colon(bytes)
+    }
+
+    #[inline]
+    fn colon(&mut self, bytes: &[u8]) -> bool {
+        let stands = self.stands(bytes, b':');
+        if stands {
+            self.at += 1;
+            self.state = State::Value;
+        }
+        stands
+    }
+
+    #[inline]
     fn in_object(&self) -> bool {
         self.containers & 1 == 1
     }
@@ -98,22 +164,12 @@ impl Walk {
     /// Passes a string that is whole in this piece.
     #[inline]
     fn string(&mut self, bytes: &[u8], after: State) -> bool {
-        let mut at = self.at + 1;
-        loop {
-            at += plain_run(&bytes[at..]);
-            match bytes.get(at) {
-                Some(b'"') => {
-                    self.at = at + 1;
-                    self.state = after;
-                    return true;
-                }
-                Some(b'\\') => match escape_len(&bytes[at + 1..]) {
-                    Some(len) => at += 1 + len,
-                    None => return false,
-                },
-                _ => return false,
-            }
+        let end = string_end(bytes, self.at + 1);
+        if let Some(end) = end {
+            self.at = end;
+            self.state = after;
         }
+        end.is_some()
     }
 
     /// Passes a number or a word.
@@ -154,6 +210,26 @@ impl Walk {
         self.at = at;
         self.state = State::After;
         true
+    }
+}
+
+/// Where the string ends whose inside begins at `at`, if it is whole and valid.
+#[inline]
+fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
+    let end = at + plain_run(bytes.get(at..)?);
+    if *bytes.get(end)? == b'"' { Some(end + 1) } else { escaped_end(bytes, end) }
+}
+
+/// The same, from the first byte that is not plain on.
+#[inline(never)]
+fn escaped_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match bytes.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at += 1 + escape_len(&bytes[at + 1..])?,
+            _ => return None,
+        }
+        at += plain_run(bytes.get(at..)?);
     }
 }
 
