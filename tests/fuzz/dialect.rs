@@ -47,7 +47,9 @@ pub fn json(data: &[u8]) {
     let mut scan = UsageScan::new();
     scan.feed(data);
     let mut cut = UsageScan::new();
-    pieces(data).iter().for_each(|piece| cut.feed(piece));
+    for piece in pieces(data) {
+        cut.feed(piece);
+    }
     assert_eq!(scan.finish(), cut.finish(), "how an answer is cut matters");
 }
 
@@ -109,7 +111,11 @@ pub fn sse(data: &[u8]) {
     for style in [StreamStyle::OpenAiChunks, StreamStyle::OpenAiEvents] {
         let (shown, facts) = pass(style, HideUsage::No, &[data]);
         assert!(data.starts_with(&shown), "bytes were changed");
-        assert_eq!(pass(style, HideUsage::No, &pieces(data)), (shown.clone(), facts), "how a stream is cut matters");
+        assert_eq!(
+            pass(style, HideUsage::No, &pieces(data)),
+            (shown.clone(), facts),
+            "how a stream is cut matters"
+        );
         let (hidden, known) = pass(style, HideUsage::Yes, &[data]);
         assert_eq!(pass(style, HideUsage::Yes, &pieces(data)), (hidden.clone(), known));
         assert_eq!(StreamFacts { events: 0, ..known }, StreamFacts { events: 0, ..facts });

@@ -17,7 +17,9 @@ const LONG_WORDS: usize = 4;
 pub fn plain_run(bytes: &[u8]) -> usize {
     let mut at = 0;
     for _ in 0..SHORT_WORDS {
-        let Some((word, _)) = bytes[at..].split_first_chunk::<8>() else { return at + slow_run(&bytes[at..]) };
+        let Some((word, _)) = bytes[at..].split_first_chunk::<8>() else {
+            return at + slow_run(&bytes[at..]);
+        };
         let hits = special(u64::from_le_bytes(*word));
         if hits != 0 {
             return at + hits.trailing_zeros() as usize / 8;
@@ -31,7 +33,9 @@ pub fn plain_run(bytes: &[u8]) -> usize {
 #[inline(never)]
 fn long_run(bytes: &[u8], mut at: usize) -> usize {
     for _ in 0..LONG_WORDS {
-        let Some((word, _)) = bytes[at..].split_first_chunk::<8>() else { return at + slow_run(&bytes[at..]) };
+        let Some((word, _)) = bytes[at..].split_first_chunk::<8>() else {
+            return at + slow_run(&bytes[at..]);
+        };
         let hits = special(u64::from_le_bytes(*word));
         if hits != 0 {
             return at + hits.trailing_zeros() as usize / 8;

@@ -97,6 +97,12 @@ const _: () = assert!(JSON_DEPTH <= u8::MAX as usize);
 /// Where to go on in the piece.
 type Next = Result<usize, JsonFault>;
 
+impl Default for Scanner {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Scanner {
     /// Longest text that a sink sees whole, in bytes.
     pub const TEXT_BYTES: usize = MODEL_NAME_BYTES;
@@ -255,9 +261,9 @@ impl Scanner {
             b'{' => self.open(at, true),
             b'[' => self.open(at, false),
             b']' if self.state == State::Element => Ok(self.close(at, sink)),
-            b't' => self.begin_word(bytes, at, Word::True, sink),
-            b'f' => self.begin_word(bytes, at, Word::False, sink),
-            b'n' => self.begin_word(bytes, at, Word::Null, sink),
+            b't' => Ok(self.begin_word(bytes, at, Word::True, sink)),
+            b'f' => Ok(self.begin_word(bytes, at, Word::False, sink)),
+            b'n' => Ok(self.begin_word(bytes, at, Word::Null, sink)),
             byte => match Place::begin(byte) {
                 Some(place) => {
                     self.token = self.base + at as u64;
@@ -337,15 +343,15 @@ impl Scanner {
     }
 
     #[inline]
-    fn begin_word<S: Sink>(&mut self, bytes: &[u8], at: usize, word: Word, sink: &mut S) -> Next {
+    fn begin_word<S: Sink>(&mut self, bytes: &[u8], at: usize, word: Word, sink: &mut S) -> usize {
         self.token = self.base + at as u64;
         if bytes[at..].starts_with(word.text()) {
             let end = at + word.text().len();
             self.give(word.value(), end, sink);
-            return Ok(end);
+            return end;
         }
         self.state = State::Word(word, 1);
-        Ok(at + 1)
+        at + 1
     }
 
     fn word<S: Sink>(&mut self, bytes: &[u8], at: usize, word: Word, seen: u8, sink: &mut S) -> Next {
@@ -417,7 +423,9 @@ impl Scanner {
         self.state = State::After;
         match std::mem::replace(&mut self.want, Want::Skip) {
             Want::Skip => {}
-            Want::Value(tag) | Want::Members(tag) => sink.value(tag, value, self.token..self.base + end as u64),
+            Want::Value(tag) | Want::Members(tag) => {
+                sink.value(tag, value, self.token..self.base + end as u64);
+            }
         }
     }
 

@@ -22,7 +22,8 @@ impl Scanner {
     /// Passes over what is not watched, as far as that goes. Gives where it stopped.
     pub(super) fn skip(&mut self, bytes: &[u8], at: usize) -> usize {
         let (floor, awaited) = self.skipped_depths();
-        let mut walk = Walk { at, state: self.state, depth: self.depth, containers: self.containers, awaited };
+        let mut walk =
+            Walk { at, state: self.state, depth: self.depth, containers: self.containers, awaited };
         walk.run(bytes, floor);
         self.resume(walk.state, walk.depth, walk.containers);
         walk.at

@@ -10,9 +10,9 @@
 mod filter;
 mod inspect;
 mod line;
-mod unit;
 #[cfg(test)]
 mod tests;
+mod unit;
 
 pub use filter::EventFilter;
 
