@@ -16,6 +16,7 @@ mod skip;
 mod string;
 #[cfg(test)]
 mod tests;
+mod token;
 
 pub use escape::escape;
 pub use fault::{Expected, JsonFault};

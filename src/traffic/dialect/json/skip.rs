@@ -5,7 +5,8 @@
 
 use super::number::{Place, Step};
 use super::run::plain_run;
-use super::scanner::{Scanner, State, Word, is_space};
+use super::scanner::{Scanner, State, is_space};
+use super::token::Word;
 use crate::base::limits::JSON_DEPTH;
 
 /// Where the walk stands: at the start of a token, always.

@@ -10,6 +10,7 @@
 mod filter;
 mod inspect;
 mod line;
+mod null_usage;
 #[cfg(test)]
 mod tests;
 mod unit;
