@@ -219,19 +219,20 @@ impl Walk {
 #[inline]
 fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
     let end = at + plain_run(bytes.get(at..)?);
-    if *bytes.get(end)? == b'"' { Some(end + 1) } else { escaped_end(bytes, end) }
+    if *bytes.get(end)? == b'"' { Some(end + 1) } else { rest_of_string(bytes, end).ok() }
 }
 
-/// The same, from the first byte that is not plain on.
+/// Passes over the inside of a string whose text nobody wants. Gives where the string ends, or else where the
+/// general machine has to look: at the end of the piece, an escape that is cut, or a wrong byte.
 #[inline(never)]
-fn escaped_end(bytes: &[u8], mut at: usize) -> Option<usize> {
+pub(super) fn rest_of_string(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
     loop {
-        match bytes.get(at)? {
-            b'"' => return Some(at + 1),
-            b'\\' => at += 1 + escape_len(&bytes[at + 1..])?,
-            _ => return None,
+        at += plain_run(bytes.get(at..).unwrap_or_default());
+        match bytes.get(at) {
+            Some(b'"') => return Ok(at + 1),
+            Some(b'\\') => at += 1 + escape_len(&bytes[at + 1..]).ok_or(at)?,
+            _ => return Err(at),
         }
-        at += plain_run(bytes.get(at..)?);
     }
 }
 
