@@ -1,0 +1,150 @@
+//! Finds the script for a request: built the first time, played again from then on.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::answer::content;
+use super::asked::Asked;
+use super::compile::{compile, refuse};
+use super::echo::{Received, echo};
+use super::endpoint::{Dialect, Endpoint};
+use super::fault::Fault;
+use super::request::Head;
+use super::script::{End, Script};
+use super::settings::Settings;
+
+/// Kinds of requests whose scripts are kept, and the largest script that is.
+const SCRIPTS_MAX: usize = 1024;
+
+/// The scripts of one thread.
+pub struct Answers {
+    defaults: Settings,
+    scripts: HashMap<Vec<u8>, Kept>,
+    /// The key of the present request; kept for its memory.
+    key: Vec<u8>,
+}
+
+struct Kept {
+    settings: Settings,
+    script: Rc<Script>,
+    /// How many more answers have the fault, and what comes after it.
+    faults_left: Cell<u32>,
+    sound: Option<Rc<Script>>,
+}
+
+impl Answers {
+    pub fn new(defaults: Settings) -> Self {
+        Self { defaults, scripts: HashMap::new(), key: Vec::new() }
+    }
+
+    /// The answer to a whole request.
+    pub fn answer(&mut self, head: &Head, received: Received<'_>) -> Rc<Script> {
+        let dialect = head.endpoint.dialect();
+        if head.endpoint == Endpoint::Unknown {
+            return Rc::new(refuse(
+                Script::default(),
+                dialect,
+                404,
+                "The mock provider has no such endpoint.",
+            ));
+        }
+        if !head.method_fits {
+            return Rc::new(refuse(Script::default(), dialect, 405, "This endpoint takes another method."));
+        }
+        let asked = match asked(head, received) {
+            Ok(asked) => asked,
+            Err(message) => return Rc::new(refuse(Script::default(), dialect, 400, &message)),
+        };
+        self.scripted(head.endpoint, &asked, received)
+    }
+
+    fn scripted(&mut self, endpoint: Endpoint, asked: &Asked<'_>, received: Received<'_>) -> Rc<Script> {
+        self.write_key(endpoint, asked);
+        if !self.scripts.contains_key(&self.key) {
+            if self.scripts.len() >= SCRIPTS_MAX {
+                self.scripts.clear();
+            }
+            match Kept::new(self.defaults, endpoint, asked) {
+                Ok(kept) => drop(self.scripts.insert(self.key.clone(), kept)),
+                Err(message) => return Rc::new(refuse(Script::default(), endpoint.dialect(), 400, &message)),
+            }
+        }
+        let kept = &self.scripts[&self.key];
+        kept.next(endpoint.dialect(), received)
+    }
+
+    /// Everything of a request that changes its answer.
+    fn write_key(&mut self, endpoint: Endpoint, asked: &Asked<'_>) {
+        let flags = [asked.streams(), asked.wants_usage(), asked.wants_base64(), asked.wants_plain_text()];
+        let (documents, ranked) = asked.ranked();
+        let numbers = [
+            asked.tokens_max().map_or(u64::MAX, u64::from),
+            asked.dimensions().map_or(u64::MAX, u64::from),
+            u64::from(asked.prompt_tokens()) << 32 | u64::from(asked.inputs()),
+            u64::from(documents) << 32 | u64::from(ranked),
+        ];
+        self.key.clear();
+        self.key.push(endpoint as u8);
+        self.key.extend(flags.map(u8::from));
+        self.key.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+        self.key.extend_from_slice(asked.model.as_bytes());
+    }
+
+    /// The answer to a request whose body is too long to be read, if that is what is wanted: `so_far` is what
+    /// came of it.
+    pub fn early(&self, head: &Head, so_far: &[u8]) -> Option<Rc<Script>> {
+        let asked_for = ["fault=early", "?early", "&early"];
+        let is_wanted = self.defaults.fault == Some(Fault::Early)
+            || asked_for.iter().any(|text| memchr::memmem::find(so_far, text.as_bytes()).is_some());
+        is_wanted.then(|| Rc::new(too_large(head.endpoint.dialect())))
+    }
+}
+
+impl Kept {
+    fn new(defaults: Settings, endpoint: Endpoint, asked: &Asked<'_>) -> Result<Self, String> {
+        let (name, settings) = defaults.of_model(&asked.model)?;
+        let script = |settings: &Settings| {
+            Rc::new(match settings.fault {
+                Some(Fault::Early) => too_large(endpoint.dialect()),
+                _ => compile(content(endpoint, name, settings, asked), settings, endpoint.dialect()),
+            })
+        };
+        let sound = (settings.times < u32::MAX).then(|| script(&Settings { fault: None, ..settings }));
+        Ok(Self { settings, script: script(&settings), faults_left: Cell::new(settings.times), sound })
+    }
+
+    fn next(&self, dialect: Dialect, received: Received<'_>) -> Rc<Script> {
+        if let Some(sound) = &self.sound {
+            match self.faults_left.get() {
+                0 => return Rc::clone(sound),
+                left => self.faults_left.set(left - 1),
+            }
+        }
+        let echoed = self.settings.fault.and_then(|fault| echo(fault, dialect, received));
+        echoed.map_or_else(|| Rc::clone(&self.script), Rc::new)
+    }
+}
+
+fn too_large(dialect: Dialect) -> Script {
+    refuse(Script::default(), dialect, 413, "The mock provider was asked to refuse this body.")
+        .finish(End::Close)
+}
+
+fn asked<'a>(head: &Head, received: Received<'a>) -> Result<Asked<'a>, String> {
+    match head.endpoint {
+        Endpoint::Models => Ok(Asked::default()),
+        Endpoint::Model => Ok(Asked::of_model(model_of_path(received.head))),
+        _ if head.multipart => Ok(Asked::of_multipart(received.body)),
+        _ => Asked::of_json(received.body),
+    }
+}
+
+/// The model in the path of a request for one; it asks for no settings, as a `?` ends the path.
+fn model_of_path(head: &[u8]) -> std::borrow::Cow<'_, str> {
+    const PREFIX: &[u8] = b"/models/";
+    let target = head.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+    let at = memchr::memmem::find(target, PREFIX).map_or(0, |at| at + PREFIX.len());
+    let name = target[at..].split(|byte| *byte == b'?').next().unwrap_or_default();
+    String::from_utf8_lossy(name)
+}

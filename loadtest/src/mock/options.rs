@@ -1,0 +1,99 @@
+//! How a mock is started: by a program, or from the command line.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use clap::Args;
+
+use super::fault::Fault;
+use super::settings::{Settings, milliseconds};
+
+/// How a mock is started.
+#[derive(Clone, Copy, Debug)]
+pub struct MockOptions {
+    /// Where to listen; a free port is chosen if it is 0.
+    pub address: SocketAddr,
+    /// Event loops, each on its own thread.
+    pub threads: usize,
+    /// Core of the first thread; the others take the cores after it.
+    pub cpu: Option<usize>,
+    /// How answers are given where a model asks for nothing else.
+    pub settings: Settings,
+    /// What the ids of answers follow from.
+    pub seed: u64,
+    /// Epoll, even where `io_uring` would work.
+    pub epoll: bool,
+}
+
+impl Default for MockOptions {
+    fn default() -> Self {
+        Self {
+            address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0),
+            threads: 1,
+            cpu: None,
+            settings: Settings::default(),
+            seed: 0,
+            epoll: false,
+        }
+    }
+}
+
+/// Run a mock model provider.
+///
+/// It answers the endpoints of `OpenAI` and Anthropic with canned text. Any model name is accepted; what follows a `?`
+/// in it changes that one answer: `mock?chunks=50&gap_ms=20`, `mock?fault=status:429`.
+#[derive(Args, Clone, Debug)]
+pub struct MockArgs {
+    /// Address to listen on; port 0 chooses a free one.
+    #[arg(long, default_value = "127.0.0.1:0", value_name = "IP:PORT")]
+    pub listen: SocketAddr,
+    /// Event loops, each on its own thread.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=256))]
+    pub threads: u16,
+    /// Core for the first event loop; the others take the cores after it.
+    #[arg(long, value_name = "CORE")]
+    pub cpu: Option<usize>,
+    /// Milliseconds before the first byte of an answer.
+    #[arg(long, default_value = "0", value_name = "MS", value_parser = |text: &str| milliseconds("delay_ms", text))]
+    pub delay_ms: std::time::Duration,
+    /// Milliseconds between the chunks of a stream.
+    #[arg(long, default_value = "0", value_name = "MS", value_parser = |text: &str| milliseconds("gap_ms", text))]
+    pub gap_ms: std::time::Duration,
+    /// Content chunks of a stream; each counts as one token.
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    pub chunks: u32,
+    /// Bytes of answer text; the sentence is repeated or cut.
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(0..=67_108_864))]
+    pub answer_bytes: Option<u32>,
+    /// Misbehave in every answer: status:429, reset, `reset_after:3`, `close_after:3`, stall, `stall_after:3`, truncate,
+    /// `bad_chunk`, garbage, `error_event_after:3`, `slow_head`, `no_done`, `until_close`, `huge_event:1000000`, `echo_key`,
+    /// `echo_headers`, `echo_body`, redirect, interim, early, `one_shot`, surplus.
+    #[arg(long, verbatim_doc_comment)]
+    pub fault: Option<Fault>,
+    /// What the ids of answers follow from.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Use epoll, even where `io_uring` would work.
+    #[arg(long)]
+    pub epoll: bool,
+}
+
+impl From<MockArgs> for MockOptions {
+    fn from(args: MockArgs) -> Self {
+        let settings = Settings {
+            delay: args.delay_ms,
+            gap: args.gap_ms,
+            chunks: args.chunks,
+            answer_bytes: args.answer_bytes,
+            fault: args.fault,
+            ..Settings::default()
+        };
+        Self {
+            address: args.listen,
+            threads: usize::from(args.threads),
+            cpu: args.cpu,
+            settings,
+            seed: args.seed,
+            epoll: args.epoll,
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! An answer as a script: bytes to send, waits between them, and how the connection ends. Written once, played often.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use super::answer::ID;
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Send a range of the bytes, in which a range of the ids stands.
+    Send { bytes: Range<usize>, ids: Range<usize> },
+    /// Wait until so long after the last wait was due.
+    Pause(Duration),
+    /// Do nothing until the client goes away.
+    Stall,
+}
+
+/// What becomes of the connection after the last step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum End {
+    /// It waits for the next request.
+    #[default]
+    KeepAlive,
+    /// It ends in good order.
+    Close,
+    /// It ends with a reset.
+    Reset,
+}
+
+/// An answer, ready to be played.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Script {
+    pub steps: Vec<Step>,
+    pub end: End,
+    bytes: Vec<u8>,
+    /// Where in the bytes an id stands, in order.
+    ids: Vec<usize>,
+    /// Bytes before this have been given to a step.
+    sent: usize,
+}
+
+impl Script {
+    /// Adds bytes to what the next [`flush`](Self::flush) sends.
+    pub fn add(&mut self, bytes: &[u8]) {
+        let at = self.bytes.len();
+        self.ids.extend(memchr::memmem::find_iter(bytes, ID).map(|found| at + found));
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Sends what was added, in one write.
+    pub fn flush(&mut self) {
+        let bytes = self.sent..self.bytes.len();
+        if !bytes.is_empty() {
+            let ids = self.ids.partition_point(|at| *at < bytes.start)..self.ids.len();
+            self.sent = bytes.end;
+            self.steps.push(Step::Send { bytes, ids });
+        }
+    }
+
+    /// Waits, if there is anything to wait for.
+    pub fn pause(&mut self, wait: Duration) {
+        if !wait.is_zero() {
+            self.flush();
+            self.steps.push(Step::Pause(wait));
+        }
+    }
+
+    /// Waits until the client goes away.
+    pub fn stall(&mut self) {
+        self.flush();
+        self.steps.push(Step::Stall);
+    }
+
+    /// Sends bytes one by one.
+    pub fn crawl(&mut self, bytes: &[u8], wait: Duration) {
+        self.add(bytes);
+        for at in self.sent..self.bytes.len() {
+            self.steps.push(Step::Send { bytes: at..at + 1, ids: 0..0 });
+            self.steps.push(Step::Pause(wait));
+        }
+        self.sent = self.bytes.len();
+    }
+
+    /// Sends what is left, and says what becomes of the connection.
+    pub fn finish(mut self, end: End) -> Self {
+        self.flush();
+        self.end = end;
+        self
+    }
+
+    /// Copies a range of the bytes, with the digits of an id in place of its stand-in.
+    pub fn copy(&self, bytes: Range<usize>, ids: Range<usize>, id: u64, out: &mut Vec<u8>) {
+        let begin = out.len();
+        out.extend_from_slice(&self.bytes[bytes.clone()]);
+        if !ids.is_empty() {
+            let digits = hexadecimal(id);
+            for at in &self.ids[ids] {
+                let at = begin + at - bytes.start;
+                out[at..at + ID.len()].copy_from_slice(&digits);
+            }
+        }
+    }
+
+    /// The whole answer is one write, and nothing is waited for.
+    pub fn is_simple(&self) -> bool {
+        matches!(self.steps[..], [Step::Send { .. }])
+    }
+}
+
+fn hexadecimal(id: u64) -> [u8; 16] {
+    std::array::from_fn(|at| b"0123456789abcdef"[(id >> (60 - 4 * at)) as usize & 15])
+}
+
+/// The id of the `number`th request of a mock: the same for the same seed, and unlike any other.
+pub fn id_of(seed: u64, number: u64) -> u64 {
+    // The output function of SplitMix64, a permutation.
+    let mut mixed = seed.wrapping_add(number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every stand-in is replaced in the write it belongs to, and in no other.
+    #[test]
+    fn ids_are_filled_in() {
+        let mut script = Script::default();
+        script.add(format!("a{ID}b{ID}").as_bytes());
+        script.flush();
+        script.add(b"nothing");
+        script.flush();
+        script.add(ID.as_bytes());
+        let script = script.finish(End::KeepAlive);
+        let mut sent = Vec::new();
+        for step in &script.steps {
+            if let Step::Send { bytes, ids } = step {
+                script.copy(bytes.clone(), ids.clone(), 0x1234_5678_9abc_def0, &mut sent);
+                sent.push(b'|');
+            }
+        }
+        let expected = b"a123456789abcdef0b123456789abcdef0|nothing|123456789abcdef0|";
+        assert_eq!(String::from_utf8_lossy(&sent), String::from_utf8_lossy(expected));
+    }
+
+    /// Ids follow from the seed and differ between requests and seeds.
+    #[test]
+    fn ids_follow_from_the_seed() {
+        assert_eq!(id_of(7, 3), id_of(7, 3));
+        assert_ne!(id_of(7, 3), id_of(7, 4));
+        assert_ne!(id_of(7, 3), id_of(8, 3));
+    }
+}
