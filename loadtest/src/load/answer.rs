@@ -164,7 +164,7 @@ impl Answer {
                 self.frame(State::Length(length.ok_or(Failure::NotHttp)?))?;
             }
             17 if name.eq_ignore_ascii_case("transfer-encoding") => {
-                self.frame(State::Chunked(Chunked::default()))?
+                self.frame(State::Chunked(Chunked::default()))?;
             }
             _ => {}
         }
@@ -212,11 +212,11 @@ impl Answer {
 
 impl Body {
     fn take(&mut self, bytes: &[u8]) {
-        let (Some(first), Some(last)) = (bytes.first(), bytes.trim_ascii_end().last()) else { return };
         if self.bytes == 0 {
-            self.first = *first;
+            self.first = bytes.first().copied().unwrap_or_default();
         }
-        self.last = *last;
+        // White space after a body is no part of what it says.
+        self.last = bytes.trim_ascii_end().last().copied().unwrap_or(self.last);
         self.bytes += bytes.len() as u64;
         if self.status != 200 {
             let room = COMPLAINT_BYTES.saturating_sub(self.complaint.len()).min(bytes.len());
@@ -288,7 +288,7 @@ mod tests {
                 Failure::NotHttp,
             ),
             (format!("{event}9\r\ndata: 1\n\n\r\n0\r\n\r\n"), Failure::NoEnd),
-            (format!("{event}13\r\ndata: {{\"error\":{{}}}}\n\n\r\n0\r\n\r\n"), Failure::StreamError),
+            (format!("{event}14\r\ndata: {{\"error\":{{}}}}\n\n\r\n0\r\n\r\n"), Failure::StreamError),
             (format!("{event}9\r\ndata: 1\n\n\r\nzz\r\n"), Failure::NotHttp),
         ] {
             assert_eq!(all_cuts(&answer), Err(failure), "{answer:?}");
