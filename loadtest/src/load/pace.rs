@@ -19,7 +19,8 @@ const OVERTIME: Duration = Duration::from_secs(2);
 /// The plan of requests at a constant rate.
 #[derive(Debug)]
 pub struct Pace {
-    begin: Instant,
+    /// When the plan was begun; before that nothing is due.
+    begin: Cell<Instant>,
     interval: Duration,
     /// Requests of the whole plan, those that are due, and those that somebody sends.
     planned: u64,
@@ -35,7 +36,7 @@ impl Pace {
         let interval = Duration::from_nanos((1e9 / per_second).round().max(1.0) as u64);
         let planned = duration.as_nanos() / interval.as_nanos();
         Self {
-            begin: Instant::now(),
+            begin: Cell::new(Instant::now()),
             interval,
             planned: planned as u64,
             due: Cell::new(0),
@@ -51,6 +52,7 @@ impl Pace {
     /// When there is no timer.
     pub async fn run(&self, stop: impl Fn() -> bool) -> io::Result<()> {
         let timer = sys::timer(self.interval)?;
+        self.begin.set(Instant::now());
         let mut ticks = File::from(timer.try_clone()?);
         // Not a listener: only its readiness is asked for, which any descriptor has.
         let readiness = TcpListener::from_std(StdListener::from(timer))?;
@@ -73,9 +75,9 @@ impl Pace {
         poll_fn(|context| {
             let taken = self.taken.get();
             if taken < self.due.get() {
-                let due_at = self.begin + self.interval * u32::try_from(taken + 1).unwrap_or(u32::MAX);
+                let due_at = self.begin.get() + self.interval * u32::try_from(taken + 1).unwrap_or(u32::MAX);
                 let late_max = self.interval * u32::try_from(self.planned).unwrap_or(u32::MAX) + OVERTIME;
-                if self.is_over.get() && self.begin.elapsed() > late_max {
+                if self.is_over.get() && self.begin.get().elapsed() > late_max {
                     return Poll::Ready(None);
                 }
                 self.taken.set(taken + 1);
