@@ -3,6 +3,7 @@
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use socket2::SockRef;
 
@@ -49,9 +50,7 @@ pub fn reset(socket: RawFd) {
         libc::connect(socket, &raw const nowhere, size_of::<libc::sockaddr>() as libc::socklen_t) != 0
     };
     if failed {
-        ended_already_is_fine(with_socket(socket, |socket| {
-            socket.set_linger(Some(std::time::Duration::ZERO))
-        }));
+        ended_already_is_fine(with_socket(socket, |socket| socket.set_linger(Some(Duration::ZERO))));
     }
 }
 
@@ -69,7 +68,7 @@ fn with_socket<T>(socket: RawFd, work: impl FnOnce(SockRef<'_>) -> T) -> T {
 
 /// A timer that can be polled, first due after `interval` and then every `interval`; reading tells how often it was
 /// due since the last read.
-pub fn timer(interval: std::time::Duration) -> io::Result<OwnedFd> {
+pub fn timer(interval: Duration) -> io::Result<OwnedFd> {
     let interval = libc::timespec {
         tv_sec: interval.as_secs() as libc::time_t,
         tv_nsec: libc::c_long::from(interval.subsec_nanos() as i32),
@@ -139,5 +138,32 @@ fn interrupts() -> libc::sigset_t {
         libc::sigaddset(&raw mut set, libc::SIGINT);
         libc::sigaddset(&raw mut set, libc::SIGTERM);
         set
+    }
+}
+
+/// CPU time that a process has used, with all its threads, those that are gone too; to the nanosecond.
+pub fn process_cpu(pid: u32) -> io::Result<Duration> {
+    let pid = libc::pid_t::try_from(pid).map_err(io::Error::other)?;
+    let mut clock = 0;
+    #[expect(unsafe_code, reason = "CPU clocks have no safe wrapper in the standard library")]
+    // SAFETY: the number of the clock is written to this stack.
+    let failed = unsafe { libc::clock_getcpuclockid(pid, &raw mut clock) };
+    if failed == 0 { read_clock(clock) } else { Err(io::Error::from_raw_os_error(failed)) }
+}
+
+/// CPU time that the calling thread has used.
+pub fn thread_cpu() -> io::Result<Duration> {
+    read_clock(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+fn read_clock(clock: libc::clockid_t) -> io::Result<Duration> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    #[expect(unsafe_code, reason = "CPU clocks have no safe wrapper in the standard library")]
+    // SAFETY: the time is written to this stack.
+    let failed = unsafe { libc::clock_gettime(clock, &raw mut time) } != 0;
+    if failed {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
     }
 }

@@ -13,8 +13,8 @@ pub struct AskArgs {
     /// Key to send, as a bearer token (or x-api-key to /messages).
     #[arg(long)]
     pub key: Option<String>,
-    /// Model to ask for; what follows a `?` in it tells a mock provider how to answer.
-    #[arg(long)]
+    /// Model to ask for; the mock provider takes settings behind it.
+    #[arg(long, help = "Model to ask for; what follows a ? in it tells a mock provider how to answer")]
     pub model: Option<String>,
     /// Bytes of the request body, at least; the prompt is padded.
     #[arg(long, default_value_t = 1024, value_name = "BYTES")]
@@ -25,7 +25,7 @@ pub struct AskArgs {
     /// Core to run on.
     #[arg(long, value_name = "CORE")]
     pub cpu: Option<usize>,
-    /// Use epoll, even where `io_uring` would work.
+    /// Use epoll, even where a ring would work.
     #[arg(long)]
     pub epoll: bool,
     /// Print JSON.
@@ -43,8 +43,8 @@ impl AskArgs {
 /// Put load on one target, check every answer, and print times and costs.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
-    /// URL of the endpoint, as in <http://127.0.0.1:8080/v1/chat/completions>.
-    #[arg(long)]
+    /// Endpoint to send requests to.
+    #[arg(long, help = "URL of the endpoint, as in http://127.0.0.1:8080/v1/chat/completions")]
     pub url: Target,
     #[command(flatten)]
     pub ask: AskArgs,
@@ -75,8 +75,8 @@ pub struct RunArgs {
 /// Open connections that stay (one request each), and print what each costs the target in memory.
 #[derive(Args, Clone, Debug)]
 pub struct HoldArgs {
-    /// URL of the endpoint, as in <http://127.0.0.1:8080/v1/chat/completions>.
-    #[arg(long)]
+    /// Endpoint to send requests to.
+    #[arg(long, help = "URL of the endpoint, as in http://127.0.0.1:8080/v1/chat/completions")]
     pub url: Target,
     #[command(flatten)]
     pub ask: AskArgs,
@@ -98,8 +98,8 @@ pub struct HoldArgs {
 /// compare them.
 #[derive(Args, Clone, Debug)]
 pub struct CompareArgs {
-    /// A target: NAME=URL, then what is its own: a process to measure, a key, a model. As in
-    /// ringgate=<http://127.0.0.1:8080/v1/chat/completions,pid=4711,key=k,model=m>. Repeat for each target.
+    /// A target; repeat it for each. The process to measure, key and model are its own, as in
+    /// ringgate=URL,pid=4711,key=k.
     #[arg(long = "target", required = true, value_name = "NAME=URL[,pid=PID][,key=KEY][,model=MODEL]")]
     pub targets: Vec<NamedTarget>,
     /// Name of the target that the others are compared with; the first one if it is not given.

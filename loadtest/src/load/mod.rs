@@ -8,6 +8,7 @@
 mod answer;
 mod args;
 mod compare;
+mod comparison;
 mod connection;
 mod failure;
 mod hold;
@@ -22,7 +23,8 @@ mod target;
 mod watch;
 
 pub use args::{AskArgs, CompareArgs, HoldArgs, NamedTarget, RunArgs};
-pub use compare::{Comparison, Ratio, Row, Spread, compare};
+pub use compare::compare;
+pub use comparison::{Comparison, Ratio, Row, Spread};
 pub use hold::{Held, MemoryReport, hold};
 pub use process::Process;
 pub use report::{ErrorCount, Quantiles, Report};

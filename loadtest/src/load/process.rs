@@ -3,7 +3,9 @@
 use std::fs;
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::Context;
+
+use crate::sys;
 
 /// A process that runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,15 +26,12 @@ impl Process {
         self.pid
     }
 
-    /// CPU time of all its threads and descendants, to the nanosecond; that of threads that are gone is lost.
+    /// CPU time of all its threads and descendants, to the nanosecond; that of descendants that are gone is lost.
     pub fn cpu(self) -> anyhow::Result<Duration> {
-        let mut total = Duration::ZERO;
-        for process in self.tree() {
-            let threads = threads(process);
-            ensure!(process != self.pid || !threads.is_empty(), "there is no such process");
-            total += threads.iter().map(|thread| run_time(process, *thread)).sum::<Duration>();
-        }
-        Ok(total)
+        let own = sys::process_cpu(self.pid).context("there is no such process")?;
+        let descendants =
+            self.tree().into_iter().skip(1).filter_map(|process| sys::process_cpu(process).ok());
+        Ok(own + descendants.sum::<Duration>())
     }
 
     /// Memory that it and its descendants hold, in bytes; what they share is counted for each.
@@ -56,11 +55,6 @@ impl Process {
     }
 }
 
-/// CPU time of the calling thread.
-pub fn own_cpu() -> Duration {
-    time_of(&fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default())
-}
-
 fn threads(process: u32) -> Vec<u32> {
     let Ok(entries) = fs::read_dir(format!("/proc/{process}/task")) else { return Vec::new() };
     let names: Vec<String> =
@@ -70,16 +64,6 @@ fn threads(process: u32) -> Vec<u32> {
 
 fn numbers<'a>(texts: impl Iterator<Item = &'a str>) -> Vec<u32> {
     texts.filter_map(|text| text.parse().ok()).collect()
-}
-
-fn run_time(process: u32, thread: u32) -> Duration {
-    time_of(&fs::read_to_string(format!("/proc/{process}/task/{thread}/schedstat")).unwrap_or_default())
-}
-
-/// The first number of a schedstat: nanoseconds on a core.
-fn time_of(schedstat: &str) -> Duration {
-    let first = schedstat.split_whitespace().next().and_then(|number| number.parse().ok());
-    Duration::from_nanos(first.unwrap_or(0))
 }
 
 fn resident_bytes(process: u32) -> Option<u64> {
@@ -99,11 +83,6 @@ mod tests {
         let own = Process::new(std::process::id()).expect("this process runs");
         assert!(own.cpu().expect("time") > Duration::ZERO);
         assert!(own.resident_bytes() > 100_000);
-        let before = own_cpu();
-        let mut value = 1_u64;
-        while own_cpu() < before + Duration::from_millis(2) {
-            value = std::hint::black_box(value.wrapping_mul(31));
-        }
         assert!(Process::new(u32::MAX - 1).is_err());
     }
 }

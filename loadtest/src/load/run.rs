@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use super::args::{AskArgs, RunArgs};
-use super::process::{Process, own_cpu};
+use super::process::Process;
 use super::report::Report;
 use super::session::{Load, Session};
 use super::tally::Tally;
@@ -45,9 +45,9 @@ pub async fn measure(
     process: Option<Process>,
 ) -> anyhow::Result<Measured> {
     let cpu_now = || process.map(Process::cpu).transpose();
-    let (cpu_before, own_before) = (cpu_now()?, own_cpu());
+    let (cpu_before, own_before) = (cpu_now()?, sys::thread_cpu()?);
     let tally = session.slice(load, duration).await;
-    let own_cpu = own_cpu().saturating_sub(own_before);
+    let own_cpu = sys::thread_cpu()?.saturating_sub(own_before);
     let cpu = cpu_now()?.zip(cpu_before).map(|(after, before)| after.saturating_sub(before));
     Ok(Measured { tally, cpu, own_cpu })
 }
