@@ -104,10 +104,11 @@ impl Pace {
     }
 
     fn wake(&self, count: usize) {
-        let mut free = self.free.borrow_mut();
-        let count = count.min(free.len());
-        let woken: Vec<Waker> = free.drain(..count).collect();
-        drop(free);
-        woken.into_iter().for_each(Waker::wake);
+        for _ in 0..count {
+            // Not borrowed while it wakes.
+            let longest = self.free.borrow_mut().pop_front();
+            let Some(longest) = longest else { return };
+            longest.wake();
+        }
     }
 }
