@@ -170,11 +170,11 @@ impl Client {
         false
     }
 
-    /// The events of a stream as they come; the head must have been read. Ends with the body.
-    pub fn arrivals(&mut self, most: usize) -> Vec<Arrival> {
+    /// At least so many events of a stream as they come, if it has as many; the head must have been read.
+    pub fn arrivals(&mut self, at_least: usize) -> Vec<Arrival> {
         let mut arrivals = vec![];
         let mut text = Vec::new();
-        while arrivals.len() < most {
+        while arrivals.len() < at_least {
             let Some(chunk) = self.chunk().filter(|chunk| !chunk.is_empty()) else { break };
             let at = Instant::now();
             text.extend(chunk);
