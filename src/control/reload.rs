@@ -252,7 +252,9 @@ fn tell(reason: Reason, outcome: &Outcome) {
         Ok(published) => {
             let fields: log::Fields<'_> = &[("version", &published.version), ("reason", &reason.name())];
             log::info("configuration published", fields);
-            published.warnings.iter().for_each(|warning| log::warn(&warning.to_string(), &[]));
+            for warning in &published.warnings {
+                log::warn(&warning.to_string(), &[]);
+            }
             for name in &published.after_restart {
                 log::warn("a changed setting takes effect after a restart", &[("setting", name)]);
             }
@@ -260,7 +262,9 @@ fn tell(reason: Reason, outcome: &Outcome) {
         Err(complaints) => {
             let fields: log::Fields<'_> = &[("complaints", &complaints.len()), ("reason", &reason.name())];
             log::error("configuration refused, the old one stays", fields);
-            complaints.iter().for_each(|complaint| log::error(&complaint.to_string(), &[]));
+            for complaint in complaints {
+                log::error(&complaint.to_string(), &[]);
+            }
         }
     }
 }

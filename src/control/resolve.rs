@@ -32,12 +32,12 @@ pub type Origins = watch::Receiver<Arc<[Reachable]>>;
 /// Resolves until the sender of origins is gone.
 pub async fn keep_fresh(mut origins: Origins) {
     let mut schedule = Schedule::default();
-    let mut lookups: JoinSet<u32> = JoinSet::new();
+    let mut lookups: JoinSet<Looked> = JoinSet::new();
     let mut tick = tokio::time::interval(POLL);
     loop {
         tokio::select! {
             _ = tick.tick() => {}
-            Some(done) = lookups.join_next() => schedule.finish(done.ok()),
+            Some(done) = lookups.join_next() => schedule.finish(done.ok().as_ref()),
             changed = origins.changed() => if changed.is_err() { return },
         }
         let current = origins.borrow_and_update().clone();
@@ -52,9 +52,12 @@ pub async fn keep_fresh(mut origins: Origins) {
 /// Resolves every origin once, or as many as the time allows.
 pub async fn resolve_all_once(origins: &[Reachable], timeout: Duration) {
     let mut waiting = origins.iter().filter(|reachable| !is_literal(&reachable.origin));
-    let mut lookups: JoinSet<u32> = waiting.by_ref().take(LOOKUPS).cloned().map(look_up).collect();
+    let mut lookups: JoinSet<Looked> = waiting.by_ref().take(LOOKUPS).cloned().map(look_up).collect();
     let all = async {
-        while lookups.join_next().await.is_some() {
+        while let Some(done) = lookups.join_next().await {
+            if let Ok(Looked { host, failure: Some(reason), .. }) = done {
+                log::warn(FAILS, &[("host", &host), ("reason", &reason)]);
+            }
             if let Some(next) = waiting.next() {
                 lookups.spawn(look_up(next.clone()));
             }
@@ -69,11 +72,22 @@ fn is_literal(origin: &Origin) -> bool {
     origin.host.parse::<IpAddr>().is_ok()
 }
 
+const FAILS: &str = "a provider's name cannot be resolved";
+
+/// What came of a lookup.
+struct Looked {
+    origin: u32,
+    host: Box<str>,
+    failure: Option<Box<str>>,
+}
+
 /// When which name was looked up.
 #[derive(Default)]
 struct Schedule {
     last: HashMap<u32, Instant>,
     running: HashSet<u32>,
+    /// Told to the operator; not again until it has changed.
+    failing: HashSet<u32>,
 }
 
 impl Schedule {
@@ -94,36 +108,38 @@ impl Schedule {
     }
 
     /// A lookup is over. `None`: it died without saying whose it was, so all may start again.
-    fn finish(&mut self, id: Option<u32>) {
-        match id {
-            Some(id) => {
-                self.running.remove(&id);
+    fn finish(&mut self, looked: Option<&Looked>) {
+        let Some(Looked { origin, host, failure }) = looked else {
+            self.running.clear();
+            return;
+        };
+        self.running.remove(origin);
+        match failure {
+            Some(reason) => {
+                if self.failing.insert(*origin) {
+                    log::warn(FAILS, &[("host", host), ("reason", reason)]);
+                }
             }
-            None => self.running.clear(),
+            None => {
+                if self.failing.remove(origin) {
+                    log::info("a provider's name is resolved again", &[("host", host)]);
+                }
+            }
         }
     }
 }
 
-/// Looks one name up and stores the outcome. Gives the origin's number.
-async fn look_up(reachable: Reachable) -> u32 {
+/// Looks one name up and stores the outcome.
+async fn look_up(reachable: Reachable) -> Looked {
     let Reachable { origin, reach } = reachable;
     let found = tokio::net::lookup_host((&*origin.host, origin.port)).await;
     let found = found.map(Iterator::collect).map_err(|e| e.to_string());
     let before = origin.addresses.load_full();
     let (after, failure) = outcome(&before, found, reach);
-    if let Some(reason) = &failure
-        && !matches!(*before, Addresses::Failed(_))
-    {
-        let kept = matches!(after, Addresses::Known(_));
-        log::warn(
-            "a provider's name cannot be resolved",
-            &[("host", &origin.host), ("reason", reason), ("kept", &kept)],
-        );
-    }
     if *before != after {
         origin.addresses.store(Arc::new(after));
     }
-    origin.id
+    Looked { origin: origin.id, host: origin.host.clone(), failure }
 }
 
 /// What is known after a lookup, and why it failed if it did.
@@ -212,7 +228,7 @@ mod tests {
         let origin = origin("name").origin;
         assert!(schedule.start(&origin, start));
         assert!(!schedule.start(&origin, start + REFRESH), "one is running");
-        schedule.finish(Some(3));
+        schedule.finish(Some(&Looked { origin: 3, host: "name".into(), failure: None }));
         assert!(!schedule.start(&origin, start + REFRESH / 2));
         origin.wants_resolving.store(true, Relaxed);
         assert!(!schedule.start(&origin, start + PAUSE / 2));

@@ -48,14 +48,14 @@ impl Admin {
     }
 }
 
-fn published() -> Option<Outcome> {
-    Some(Ok(Published { version: 7, warnings: Vec::new(), after_restart: vec!["shards"] }))
+fn published() -> Admin {
+    admin(|| Some(Ok(Published { version: 7, warnings: Vec::new(), after_restart: vec!["shards"] })))
 }
 
 /// Health and readiness follow the state of the process, with the reason as text.
 #[tokio::test]
 async fn health() {
-    let admin = admin(published);
+    let admin = published();
     assert_eq!(admin.ask("GET /healthz").await.0, 200);
     let (status, answer) = admin.ask("GET /readyz").await;
     assert!(status == 503 && answer.ends_with("0 of 1 shards listen\n"), "{answer}");
@@ -68,7 +68,7 @@ async fn health() {
 /// Metrics are what the source gives, in Prometheus' text format.
 #[tokio::test]
 async fn metrics_are_text() {
-    let (status, answer) = admin(published).ask("GET /metrics").await;
+    let (status, answer) = published().ask("GET /metrics").await;
     assert!(status == 200 && answer.ends_with("\r\n\r\nringgate_up 1\n"), "{answer}");
     assert!(answer.contains("content-type: text/plain; version=0.0.4; charset=utf-8\r\n"), "{answer}");
 }
@@ -76,7 +76,7 @@ async fn metrics_are_text() {
 /// A reload answers with what came of it; complaints are all told.
 #[tokio::test]
 async fn reloads() {
-    let (status, answer) = admin(published).ask("POST /-/reload").await;
+    let (status, answer) = published().ask("POST /-/reload").await;
     assert!(
         status == 200 && answer.contains(r#""version":7"#) && answer.contains(r#"["shards"]"#),
         "{answer}"
@@ -98,13 +98,13 @@ async fn reloads() {
 /// A web page cannot ask for a reload through its reader's browser.
 #[tokio::test]
 async fn browsers_are_refused() {
-    assert_eq!(admin(published).ask("POST /-/reload\r\norigin: http://evil.example").await.0, 403);
+    assert_eq!(published().ask("POST /-/reload\r\norigin: http://evil.example").await.0, 403);
 }
 
 /// What is not there is refused as JSON.
 #[tokio::test]
 async fn refusals_are_json() {
-    let admin = admin(published);
+    let admin = published();
     for (request, status, code) in [
         ("GET /", 404, "not_found"),
         ("GET /healthz/", 404, "not_found"),
@@ -120,7 +120,7 @@ async fn refusals_are_json() {
 /// It stops when it is told to.
 #[tokio::test]
 async fn it_stops() {
-    let admin = admin(published);
+    let admin = published();
     assert_eq!(admin.ask("GET /healthz").await.0, 200);
     admin.stop.send(()).expect("it is told");
     assert!(admin.server.await.expect("no panic").is_ok());

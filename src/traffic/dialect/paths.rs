@@ -63,7 +63,8 @@ fn endpoint(path: &str) -> Option<(Endpoint, Option<&str>)> {
         "/v1/audio/translations" => Endpoint::AudioTranslations,
         "/v1/models" => Endpoint::Models,
         _ => {
-            let id = path.strip_prefix("/v1/models/").filter(|id| !id.is_empty() && !id.contains(['?', '#']))?;
+            let id =
+                path.strip_prefix("/v1/models/").filter(|id| !id.is_empty() && !id.contains(['?', '#']))?;
             return Some((Endpoint::Model, Some(id)));
         }
     };

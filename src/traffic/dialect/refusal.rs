@@ -3,7 +3,7 @@
 //! Takes a [`Fault`] and the request's id; gives a body, a stream event, and header fields.
 //!
 //! Invariant: a refusal says who refused, and is the same for the same kind of fault wherever it arose.
-//! Source: OpenAI's error object, and what its official clients test for in an answer and in a stream.
+//! Source: the error object of the provider's API reference, and what its official clients test for.
 
 use super::json;
 use crate::base::fault::{Blame, Fault, FaultKind};
@@ -124,7 +124,8 @@ mod tests {
     /// Whatever a message holds, the body is one JSON object and an event is one line of data.
     #[test]
     fn messages_cannot_break_out() {
-        let nasty: String = (0..=0x7Fu8).map(char::from).chain("\n\ndata: x\u{2028}\u{85}€".chars()).collect();
+        let nasty: String =
+            (0..=0x7Fu8).map(char::from).chain("\n\ndata: x\u{2028}\u{85}€".chars()).collect();
         let (plain, chunk, event) = render(&Fault::told(FaultKind::Internal, nasty.clone()));
         let value: Value = serde_json::from_str(&plain).unwrap();
         assert_eq!(value["error"]["message"], nasty);

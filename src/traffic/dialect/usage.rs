@@ -26,7 +26,7 @@ pub(super) struct Tally {
 
 impl Tally {
     /// What is wanted of a member of the usage object.
-    pub fn key(&mut self, key: &Key<'_>) -> Want {
+    pub fn key(key: &Key<'_>) -> Want {
         match (key.path, key.name) {
             (USAGE, b"prompt_tokens" | b"input_tokens") => Want::Value(INPUT),
             (USAGE, b"completion_tokens" | b"output_tokens") => Want::Value(OUTPUT),
@@ -89,8 +89,13 @@ impl UsageScan {
     }
 
     /// The usage, if a whole usage object with a count in it has passed.
-    pub fn finish(self) -> Option<Usage> {
+    pub fn usage(&self) -> Option<Usage> {
         self.tally.usage
+    }
+
+    /// The same, at the end.
+    pub fn finish(self) -> Option<Usage> {
+        self.usage()
     }
 }
 
@@ -105,7 +110,7 @@ impl Sink for Tally {
         match (key.path, key.name) {
             (ROOT, b"usage") => Want::Members(USAGE),
             (ROOT, _) => Want::Skip,
-            _ => Tally::key(self, key),
+            _ => Tally::key(key),
         }
     }
 
@@ -124,7 +129,8 @@ mod tests {
         scan.finish()
     }
 
-    const FULL: Usage = Usage { input: 1500, cached_input: 1024, cache_write: 256, output: 90, reasoning: 40 };
+    const FULL: Usage =
+        Usage { input: 1500, cached_input: 1024, cache_write: 256, output: 90, reasoning: 40 };
 
     /// Both families of names are read, in any pieces, from a real answer and from odd numbers.
     #[test]

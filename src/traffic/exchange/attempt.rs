@@ -4,16 +4,15 @@
 //! did nothing.
 
 use super::outbound::{self, HEAD};
-use super::receive::Forward;
 use super::relay;
 use super::reply::Reply;
+use super::state::Exchange;
 use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::text::Text;
 use crate::contract::endpoint::{Endpoint, StreamStyle};
 use crate::contract::snapshot::{Model, Provider, Snapshot, Target};
-use crate::traffic::account::Tally;
-use crate::traffic::dialect::{Edits, InjectUsage, StreamUsage};
+use crate::traffic::dialect::{Ask, Edits, InjectUsage, StreamUsage};
 use crate::traffic::provider::request;
 use crate::traffic::upstream::call::{Answer, CallError, Timings};
 use std::borrow::Cow;
@@ -24,37 +23,36 @@ use std::borrow::Cow;
 /// The fault that the client is to be told, or (when its answer had begun) that ended it.
 pub async fn run(
     snapshot: &Snapshot,
-    forward: &mut Forward,
+    exchange: &mut Exchange,
     reply: &mut Reply<'_>,
-    tally: &mut Tally,
 ) -> Result<(), Fault> {
-    let model = &snapshot.catalog.models[forward.model as usize];
+    let model = &snapshot.catalog.models[exchange.course.model as usize];
     let latest = match model.timeouts.total_ms {
         0 => Moment(0),
-        ms => tally.complete.plus_ms(ms),
+        ms => exchange.tally.complete.plus_ms(ms),
     };
-    let targets = forward.targets;
+    let targets = exchange.course.targets;
     let mut failed = Fault::new(FaultKind::Internal);
     for target in targets.iter(model) {
         let provider = &snapshot.providers[target.provider as usize];
-        let usage = wants_usage(provider, tally.record.endpoint);
-        tally.toward(provider.name);
-        lay_out(forward, target, provider, usage, tally.record.endpoint, reply)?;
-        match call(snapshot, forward, provider, model, latest, reply, tally).await {
+        let usage = wants_usage(provider, exchange.intake.endpoint);
+        exchange.tally.toward(provider.name);
+        lay_out(exchange, target, provider, usage, reply)?;
+        match call(snapshot, exchange, provider, model, latest, reply).await {
             Ok(answer) => {
-                reply.shard.buffers.give_gather(std::mem::take(&mut forward.body));
-                let hide = usage == InjectUsage::Yes && forward.ask.stream_usage != StreamUsage::Asked;
                 let passage = relay::Passage {
                     provider,
                     timeouts: &model.timeouts,
                     latest,
-                    hide_usage: hide && forward.ask.stream,
-                    style: tally.record.endpoint.row().stream,
+                    hide_usage: usage == InjectUsage::Yes && exchange.ask.as_ref().is_some_and(hides_usage),
+                    style: exchange.intake.endpoint.row().stream,
                 };
-                return relay::run(&passage, answer, reply, tally).await;
+                // From here on the request cannot be sent again: its buffers serve others.
+                reply.shard.buffers.give_gather(std::mem::take(&mut exchange.course.body));
+                return relay::run(&passage, answer, reply, exchange).await;
             }
             Err(error) => {
-                tally.record.detail = Text::cut(&error.detail);
+                exchange.tally.record.detail = Text::cut(&error.detail);
                 failed = error.fault;
                 if !error.untouched {
                     break;
@@ -65,6 +63,11 @@ pub async fn run(
     Err(failed)
 }
 
+/// Whether the client streams and did not ask for the usage that the provider is asked for.
+fn hides_usage(ask: &Ask) -> bool {
+    ask.stream && ask.stream_usage != StreamUsage::Asked
+}
+
 /// Whether usage is asked of this provider for the stream that a client of this endpoint may want.
 fn wants_usage(provider: &Provider, endpoint: Endpoint) -> InjectUsage {
     let streams_chunks = matches!(endpoint, Endpoint::ChatCompletions | Endpoint::Completions);
@@ -73,23 +76,25 @@ fn wants_usage(provider: &Provider, endpoint: Endpoint) -> InjectUsage {
 }
 
 fn lay_out(
-    forward: &mut Forward,
+    exchange: &mut Exchange,
     target: &Target,
     provider: &Provider,
     usage: InjectUsage,
-    endpoint: Endpoint,
     reply: &Reply<'_>,
 ) -> Result<(), Fault> {
-    let name = upstream_name(target, forward.star());
-    let edits = Edits::plan(&forward.ask, &name, usage).map_err(|error| error.fault())?;
-    let mut head = forward.body.take(HEAD);
+    let name = upstream_name(target, exchange.star());
+    let ask = exchange.ask.as_ref().ok_or(FaultKind::Internal)?;
+    let edits = Edits::plan(ask, &name, usage).map_err(|error| error.fault())?;
+    let (course, intake) = (&mut exchange.course, &exchange.intake);
+    let mut head = course.body.take(HEAD);
     head.clear();
     if head.capacity() == 0 {
         head = reply.shard.buffers.small();
     }
-    let (query, fields) = forward.forward.split_at(forward.query_bytes);
-    request::head(head.tail(), provider, endpoint, query, fields, edits.edited_len(forward.body_bytes));
-    outbound::lay_out(&mut forward.body, head, &edits);
+    let (query, fields) = intake.forward.split_at(intake.query_bytes);
+    let body_bytes = edits.edited_len(course.body_bytes);
+    request::head(head.tail(), provider, intake.endpoint, query, fields, body_bytes);
+    outbound::lay_out(&mut course.body, head, &edits);
     Ok(())
 }
 
@@ -104,20 +109,18 @@ fn upstream_name<'n>(target: &'n Target, star: &'n str) -> Cow<'n, str> {
 
 async fn call(
     snapshot: &Snapshot,
-    forward: &mut Forward,
+    exchange: &mut Exchange,
     provider: &Provider,
     model: &Model,
     latest: Moment,
     reply: &Reply<'_>,
-    tally: &mut Tally,
 ) -> Result<Answer, CallError> {
     let timings = Timings::default();
-    let called = reply
-        .shard
-        .upstreams
-        .call(&provider.origin, &mut forward.body, &model.timeouts, latest, &snapshot.limits, &timings)
-        .await;
-    let sent = timings.sent.get();
+    let upstreams = &reply.shard.upstreams;
+    let body = &mut exchange.course.body;
+    let called =
+        upstreams.call(&provider.origin, body, &model.timeouts, latest, &snapshot.limits, &timings).await;
+    let (tally, sent) = (&mut exchange.tally, timings.sent.get());
     tally.record.overhead_in_us = sent.micros_since(tally.complete) as u32;
     if let Ok(answer) = &called {
         let first_byte = timings.first_byte.get();

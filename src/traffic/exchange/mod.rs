@@ -15,3 +15,4 @@ mod relay;
 mod reply;
 pub mod serve;
 pub mod shard;
+mod state;

@@ -6,10 +6,11 @@
 use super::client::Client;
 use super::local;
 use super::shard::{Counted, Shard};
+use super::state::{BodyScan, Exchange, Intake};
 use crate::base::buf::Buf;
 use crate::base::clock::{Moment, unix_seconds};
 use crate::base::fault::{Fault, FaultKind};
-use crate::base::limits::{BODY_SEGMENT_BYTES, CLIENT_BUFFER_BYTES, MODEL_NAME_BYTES, TARGET_BYTES};
+use crate::base::limits::{BODY_SEGMENT_BYTES, CLIENT_BUFFER_BYTES, TARGET_BYTES};
 use crate::base::text::Text;
 use crate::contract::endpoint::{BodyKind, Endpoint};
 use crate::contract::snapshot::{Limits, Snapshot};
@@ -25,55 +26,14 @@ use crate::traffic::auth::{self, Caller};
 use crate::traffic::dialect::{Ask, BodyType, MultipartScan, RequestScan, ScanError, content_type_kind, paths};
 use crate::traffic::policy::{self, Permit};
 use crate::traffic::provider;
-use crate::traffic::route::{self, Targets};
-
-/// What a head says, without the bytes it came in.
-pub struct Intake {
-    pub endpoint: Endpoint,
-    pub head_only: bool,
-    pub minor_version: u8,
-    pub keep_alive: bool,
-    pub framing: Framing,
-    pub user_agent: Text<64>,
-    expects_continue: bool,
-    body_type: BodyType,
-    caller: Result<Caller, FaultKind>,
-    /// For `GET /v1/models/{id}`.
-    model_id: Option<Text<MODEL_NAME_BYTES>>,
-    /// The query, then field lines for the upstream.
-    forward: Buf,
-    query_bytes: usize,
-    fault: Option<(Fault, Option<&'static str>)>,
-}
+use crate::traffic::route;
 
 /// What is to be done about a request.
 pub enum Planned {
-    Forward(Forward),
+    /// The exchange's course says where it goes.
+    Forward(Permit),
     /// The gateway answers by itself.
     Local(Vec<u8>),
-}
-
-/// A request that goes upstream.
-pub struct Forward {
-    pub permit: Permit,
-    pub ask: Ask,
-    /// Index into the catalog.
-    pub model: u32,
-    /// What a wildcard's star stands for, as a range of the asked name.
-    star: (usize, usize),
-    pub targets: Targets,
-    /// The body's segments, as `outbound` wants them.
-    pub body: Gather,
-    pub body_bytes: u64,
-    pub forward: Buf,
-    pub query_bytes: usize,
-}
-
-impl Forward {
-    /// What a wildcard's star stands for; empty for an exact name.
-    pub fn star(&self) -> &str {
-        self.ask.model.as_str().get(self.star.0..self.star.1).unwrap_or_default()
-    }
 }
 
 /// A request that is refused.
@@ -92,16 +52,13 @@ impl Refusal {
     }
 }
 
-/// Waits for a whole head and reads it. `None`: the connection ended, or was cut while it was idle.
+/// Waits for a whole head; gives its length in the inbox. `None`: the connection ended, or was cut while it was
+/// idle.
 ///
 /// # Errors
-/// The head is not one that this gateway takes; the connection can only be closed.
-pub async fn head(shard: &Shard, snapshot: &Snapshot, client: &mut Client) -> Option<Result<Intake, Refusal>> {
-    let limits = HeadLimits {
-        head_bytes: snapshot.limits.head_bytes,
-        headers: snapshot.limits.headers,
-        target_bytes: TARGET_BYTES,
-    };
+/// What arrived is no head that this gateway takes; the connection can only be closed.
+pub async fn head(shard: &Shard, snapshot: &Snapshot, client: &mut Client) -> Option<Result<usize, Refusal>> {
+    let limits = head_limits(snapshot);
     let mut scan = HeadScan::default();
     if !client.inbox.is_empty() {
         client.deadline.set(Waiting::Head, snapshot.limits.head_ms);
@@ -114,9 +71,7 @@ pub async fn head(shard: &Shard, snapshot: &Snapshot, client: &mut Client) -> Op
         }
         if let Some(end) = scan.end(&client.inbox) {
             client.deadline.clear();
-            let intake = parse(&client.inbox[..end], &limits, snapshot, shard);
-            client.inbox.consume(end);
-            return Some(intake.map_err(Refusal::closing));
+            return Some(Ok(end));
         }
         if !client.inbox.is_empty()
             && let Err(error) = request::plausible(&client.inbox, &limits)
@@ -143,27 +98,44 @@ pub async fn head(shard: &Shard, snapshot: &Snapshot, client: &mut Client) -> Op
     }
 }
 
-fn parse(bytes: &[u8], limits: &HeadLimits, snapshot: &Snapshot, shard: &Shard) -> Result<Intake, Fault> {
+fn head_limits(snapshot: &Snapshot) -> HeadLimits {
+    HeadLimits {
+        head_bytes: snapshot.limits.head_bytes,
+        headers: snapshot.limits.headers,
+        target_bytes: TARGET_BYTES,
+    }
+}
+
+/// Reads a whole head into the exchange.
+///
+/// # Errors
+/// It is not valid; the connection can only be closed.
+pub fn read_head(shard: &Shard, snapshot: &Snapshot, bytes: &[u8], exchange: &mut Exchange) -> Result<(), Refusal> {
+    let intake = &mut exchange.intake;
     let mut slots = Slots::new();
-    let head = request::parse(bytes, &mut slots, limits).map_err(|error| error.fault())?;
-    let mut intake = Intake {
-        endpoint: Endpoint::Unknown,
-        head_only: head.method == "HEAD",
-        minor_version: head.minor_version,
-        keep_alive: head.keep_alive && !shard.draining.get(),
-        framing: head.framing,
-        user_agent: Text::EMPTY,
-        expects_continue: head.expects_continue,
-        body_type: BodyType::Other,
-        caller: Err(FaultKind::MissingKey),
-        model_id: None,
-        forward: shard.buffers.small(),
-        query_bytes: 0,
-        fault: None,
+    let head = match request::parse(bytes, &mut slots, &head_limits(snapshot)) {
+        Ok(head) => head,
+        Err(error) => {
+            intake.unreadable();
+            return Err(Refusal::closing(error.fault()));
+        }
     };
+    intake.endpoint = Endpoint::Unknown;
+    intake.head_only = head.method == "HEAD";
+    intake.minor_version = head.minor_version;
+    intake.keep_alive = head.keep_alive && !shard.draining.get();
+    intake.framing = head.framing;
+    intake.expects_continue = head.expects_continue;
+    intake.body_type = BodyType::Other;
+    intake.forward = shard.buffers.small();
     intake.find(&head);
-    intake.read_fields(&head, snapshot);
-    Ok(intake)
+    let record = &mut exchange.tally.record;
+    record.endpoint = intake.endpoint;
+    if intake.fault.is_some() {
+        record.detail = Text::cut(head.path);
+    }
+    record.user_agent = intake.read_fields(&head, snapshot);
+    Ok(())
 }
 
 impl Intake {
@@ -185,8 +157,9 @@ impl Intake {
         }
     }
 
-    /// One pass over the fields: credential, content type, and what goes upstream.
-    fn read_fields(&mut self, head: &RequestHead<'_>, snapshot: &Snapshot) {
+    /// One pass over the fields: credential, content type, and what goes upstream. Gives the user agent.
+    fn read_fields(&mut self, head: &RequestHead<'_>, snapshot: &Snapshot) -> Text<64> {
+        let mut user_agent = Text::EMPTY;
         if let Some(query) = head.query {
             self.forward.extend(query.as_bytes());
             self.query_bytes = query.len();
@@ -206,10 +179,11 @@ impl Intake {
             if name.eq_ignore_ascii_case("content-type") {
                 self.body_type = content_type_kind(value);
             } else if name.eq_ignore_ascii_case("user-agent") {
-                self.user_agent = Text::cut_bytes(value);
+                user_agent = Text::cut_bytes(value);
             }
         }
         self.caller = auth::authenticate(snapshot, presented.map(|(_, key)| key), unix_seconds);
+        user_agent
     }
 
     fn has_body(&self) -> bool {
@@ -225,36 +199,40 @@ pub async fn plan(
     shard: &Shard,
     snapshot: &Snapshot,
     client: &mut Client,
-    intake: Intake,
-    tally: &mut Tally,
+    exchange: &mut Exchange,
 ) -> Result<Planned, Refusal> {
-    let unread = intake.has_body();
-    let refused = |fault: Fault, allow| Refusal { fault, allow, close: unread };
-    if let Some((fault, allow)) = intake.fault {
-        return Err(refused(fault, allow));
+    let intake = &mut exchange.intake;
+    let close = intake.has_body();
+    let refused = |fault: Fault| Refusal { fault, allow: None, close };
+    if let Some((fault, allow)) = intake.fault.take() {
+        return Err(Refusal { fault, allow, close });
     }
-    let caller = intake.caller.map_err(|kind| refused(kind.into(), None))?;
-    note_caller(tally, snapshot, &caller);
-    if shard.draining.get() {
-        return Err(refused(FaultKind::Draining.into(), None));
-    }
-    if shard.is_backlogged() {
-        return Err(refused(FaultKind::RecordBacklog.into(), None));
-    }
-    if shard.exchanges.get() > snapshot.limits.exchanges {
-        return Err(refused(FaultKind::Overloaded.into(), None));
+    let caller = intake.caller.map_err(|kind| refused(kind.into()))?;
+    note_caller(&mut exchange.tally, snapshot, &caller);
+    if let Some(kind) = overload(shard, snapshot) {
+        return Err(refused(kind.into()));
     }
     if intake.endpoint.row().body == BodyKind::None {
-        return answer_here(snapshot, &caller, &intake).map_err(|fault| refused(fault, None));
+        return answer_here(snapshot, &caller, intake).map_err(refused);
     }
-    let mut scan = BodyScan::of(&intake).map_err(|fault| refused(fault, None))?;
-    let body = read_body(shard, snapshot, client, &intake, &mut scan).await?;
-    tally.complete = Moment::now();
-    tally.record.request_bytes = body.bytes;
-    let whole = |fault: Fault| Refusal { fault, allow: None, close: false };
-    let ask = scan.finish().map_err(|error| whole(error.fault()))?;
-    let forward = admit(snapshot, &caller, ask, body, intake, tally).map_err(whole)?;
-    Ok(Planned::Forward(forward))
+    exchange.scan = BodyScan::of(intake).map_err(refused)?;
+    read_body(shard, snapshot, client, exchange).await?;
+    exchange.tally.complete = Moment::now();
+    exchange.tally.record.request_bytes = exchange.course.body_bytes;
+    admit(snapshot, &caller, exchange).map_err(|fault| Refusal { fault, allow: None, close: false })
+}
+
+/// Why no more work is taken at the moment, if it is not.
+fn overload(shard: &Shard, snapshot: &Snapshot) -> Option<FaultKind> {
+    if shard.draining.get() {
+        Some(FaultKind::Draining)
+    } else if shard.is_backlogged() {
+        Some(FaultKind::RecordBacklog)
+    } else if shard.exchanges.get() > snapshot.limits.exchanges {
+        Some(FaultKind::Overloaded)
+    } else {
+        None
+    }
 }
 
 fn note_caller(tally: &mut Tally, snapshot: &Snapshot, caller: &Caller) {
@@ -271,35 +249,24 @@ fn answer_here(snapshot: &Snapshot, caller: &Caller, intake: &Intake) -> Result<
     }
 }
 
-fn admit(
-    snapshot: &Snapshot,
-    caller: &Caller,
-    ask: Ask,
-    body: Body,
-    intake: Intake,
-    tally: &mut Tally,
-) -> Result<Forward, Fault> {
+/// The body is whole: what does it ask for, may the caller have it, and where does it go?
+fn admit(snapshot: &Snapshot, caller: &Caller, exchange: &mut Exchange) -> Result<Planned, Fault> {
+    let ask = exchange.scan.finish().map_err(|error| error.fault())?;
+    let ask = exchange.ask.insert(ask);
+    let record = &mut exchange.tally.record;
     let asked = ask.model.as_str();
-    tally.record.asked = Text::cut(asked);
-    tally.record.streamed = ask.stream;
+    record.asked = Text::cut(asked);
+    record.streamed = ask.stream;
     let (index, star) = snapshot.catalog.find_index(asked).ok_or_else(|| not_found(asked))?;
-    let star_at = star.as_ptr().addr().saturating_sub(asked.as_ptr().addr()).min(asked.len());
-    let star = (star_at, star_at + star.len());
     let model = &snapshot.catalog.models[index as usize];
-    tally.record.model = model.name;
+    record.model = model.name;
     let permit = policy::admit(snapshot, caller, asked)?;
-    let targets = route::order(model, tally.record.id.sequence);
-    Ok(Forward {
-        permit,
-        ask,
-        model: index,
-        star,
-        targets,
-        body: body.gather,
-        body_bytes: body.bytes,
-        forward: intake.forward,
-        query_bytes: intake.query_bytes,
-    })
+    let course = &mut exchange.course;
+    let star_at = star.as_ptr().addr().saturating_sub(asked.as_ptr().addr()).min(asked.len());
+    course.star = (star_at, star_at + star.len());
+    course.model = index;
+    course.targets = route::order(model, record.id.sequence);
+    Ok(Planned::Forward(permit))
 }
 
 fn not_found(asked: &str) -> Fault {
@@ -310,19 +277,13 @@ fn not_found(asked: &str) -> Fault {
     )
 }
 
-/// The scan that fits the body's type.
-enum BodyScan {
-    Json(RequestScan),
-    Multipart(Box<MultipartScan>),
-}
-
 impl BodyScan {
     fn of(intake: &Intake) -> Result<Self, Fault> {
         let kind = intake.endpoint.row().body;
         match (&intake.body_type, kind) {
             (BodyType::Json, BodyKind::Json | BodyKind::JsonOrMultipart) => Ok(Self::Json(RequestScan::new())),
             (BodyType::Multipart { boundary }, BodyKind::Multipart | BodyKind::JsonOrMultipart) => {
-                Ok(Self::Multipart(Box::new(MultipartScan::new(boundary))))
+                Ok(Self::Multipart(MultipartScan::new(boundary)))
             }
             _ => Err(Fault::told(
                 FaultKind::UnsupportedMedia,
@@ -341,61 +302,61 @@ impl BodyScan {
         match self {
             BodyScan::Json(scan) => scan.feed(bytes),
             BodyScan::Multipart(scan) => scan.feed(bytes),
+            BodyScan::None => Ok(()),
         }
     }
 
-    fn finish(self) -> Result<Ask, ScanError> {
-        match self {
+    /// Ends the scan; there is nothing more to ask it.
+    fn finish(&mut self) -> Result<Ask, ScanError> {
+        match std::mem::replace(self, BodyScan::None) {
             BodyScan::Json(scan) => scan.finish(),
             BodyScan::Multipart(scan) => scan.finish(),
+            BodyScan::None => Err(ScanError::MissingModel),
         }
     }
 }
 
-/// A request's body, decoded, in the buffers that it was read into.
-struct Body {
-    gather: Gather,
-    bytes: u64,
-}
-
+/// Reads the body into the exchange's gather, decoded, in the buffers that it arrived in.
 async fn read_body(
     shard: &Shard,
     snapshot: &Snapshot,
     client: &mut Client,
-    intake: &Intake,
-    scan: &mut BodyScan,
-) -> Result<Body, Refusal> {
+    exchange: &mut Exchange,
+) -> Result<(), Refusal> {
     let limits = &snapshot.limits;
-    if matches!(intake.framing, Framing::Length(n) if n > limits.body_bytes) {
+    let framing = exchange.intake.framing;
+    if matches!(framing, Framing::Length(n) if n > limits.body_bytes) {
         return Err(Refusal::closing(too_large(limits)));
     }
-    let mut inbound = Inbound::new(intake.framing);
-    let mut body = Body { gather: shard.buffers.gather(), bytes: 0 };
-    body.gather.hold(Buf::default());
+    let mut inbound = Inbound::new(framing);
+    let course = &mut exchange.course;
+    course.body_bytes = 0;
+    course.body = shard.buffers.gather();
+    course.body.hold(Buf::default());
     let mut held = Counted::new(&shard.buffered, 0);
     let mut segment = std::mem::take(&mut client.inbox);
     let mut decoded = 0;
-    let mut continued = !intake.expects_continue;
+    let mut continued = !exchange.intake.expects_continue;
     loop {
         let step = inbound.take(&mut segment, decoded, &mut client.inbox).map_err(Refusal::closing)?;
         let fresh = &segment[decoded..];
-        body.bytes += fresh.len() as u64;
-        if body.bytes > limits.body_bytes {
+        course.body_bytes += fresh.len() as u64;
+        if course.body_bytes > limits.body_bytes {
             return Err(Refusal::closing(too_large(limits)));
         }
         let close = step == Step::More;
-        scan.feed(fresh).map_err(|error| Refusal { fault: error.fault(), allow: None, close })?;
+        exchange.scan.feed(fresh).map_err(|error| Refusal { fault: error.fault(), allow: None, close })?;
         decoded = segment.len();
         if step == Step::Done {
-            body.gather.hold(segment);
-            return Ok(body);
+            course.body.hold(segment);
+            return Ok(());
         }
         if !continued {
             continued = true;
             say_continue(&mut client.writer).await.map_err(Refusal::closing)?;
         }
         if segment.room() == 0 || decoded >= BODY_SEGMENT_BYTES {
-            body.gather.hold(segment);
+            course.body.hold(segment);
             segment = Buf::with_capacity(inbound.next_segment());
             held.add(segment.capacity() as u64);
             decoded = 0;

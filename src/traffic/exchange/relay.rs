@@ -7,6 +7,7 @@
 //! stays bounded; a body that broke is never given a clean end.
 
 use super::reply::{Ending, Reply};
+use super::state::{Exchange, Reading};
 use crate::base::buf::Buf;
 use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
@@ -44,15 +45,24 @@ pub async fn run(
     passage: &Passage<'_>,
     answer: Answer,
     reply: &mut Reply<'_>,
-    tally: &mut Tally,
+    exchange: &mut Exchange,
 ) -> Result<(), Fault> {
     match answer.status {
         401..=403 => {
-            tally.record.detail = Text::cut("the provider refused the gateway's credentials");
+            exchange.tally.record.detail = Text::cut("the provider refused the gateway's credentials");
             Err(FaultKind::UpstreamAccount.into())
         }
-        400.. => Failure::read(passage, answer, reply).await?.pass(passage, reply).await,
-        _ => Relay::new(passage, answer, reply).run(tally).await,
+        400.. => {
+            let failure = Box::pin(Failure::read(passage, answer, reply)).await?;
+            Box::pin(failure.pass(passage, reply)).await
+        }
+        _ => {
+            let Exchange { reading, tally, .. } = exchange;
+            let mut relay = Relay::new(passage, answer, reply, reading);
+            relay.run(tally).await?;
+            relay.retire();
+            Ok(())
+        }
     }
 }
 
@@ -106,13 +116,6 @@ impl Inbound {
     }
 }
 
-/// How the bytes are read as they pass.
-enum Reading {
-    Events(EventFilter),
-    Json(UsageScan),
-    Opaque,
-}
-
 struct Relay<'r, 'c, 'p> {
     passage: &'r Passage<'p>,
     reply: &'r mut Reply<'c>,
@@ -121,7 +124,7 @@ struct Relay<'r, 'c, 'p> {
     fields: Buf,
     keep_alive: bool,
     inbound: Inbound,
-    reading: Reading,
+    reading: &'r mut Reading,
     ending: Ending,
     /// Decoded bytes that wait for the rest of their event, then bytes to be decoded.
     buf: Buf,
@@ -129,14 +132,19 @@ struct Relay<'r, 'c, 'p> {
 }
 
 impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
-    fn new(passage: &'r Passage<'p>, answer: Answer, reply: &'r mut Reply<'c>) -> Self {
+    fn new(
+        passage: &'r Passage<'p>,
+        answer: Answer,
+        reply: &'r mut Reply<'c>,
+        reading: &'r mut Reading,
+    ) -> Self {
         let hide = if passage.hide_usage { HideUsage::Yes } else { HideUsage::No };
-        let reading = match answer.shape {
+        *reading = match answer.shape {
             BodyShape::Events => Reading::Events(EventFilter::new(passage.style, hide)),
             BodyShape::Json => Reading::Json(UsageScan::new()),
             BodyShape::Opaque => Reading::Opaque,
         };
-        let ending = match (answer.framing, &reading) {
+        let ending = match (answer.framing, &*reading) {
             (ResponseFraming::None, _) if matches!(answer.status, 204 | 304) => Ending::Nothing,
             (ResponseFraming::None, _) => Ending::Length(0),
             (ResponseFraming::Length(n), Reading::Json(_) | Reading::Opaque) => Ending::Length(n),
@@ -158,17 +166,16 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         }
     }
 
-    async fn run(mut self, tally: &mut Tally) -> Result<(), Fault> {
+    async fn run(&mut self, tally: &mut Tally) -> Result<(), Fault> {
         let result = self.pump(tally).await;
         self.note(tally);
-        let Err(fault) = result else {
-            self.retire();
-            return Ok(());
-        };
-        if self.reply.status != 0 && !matches!(fault.kind, FaultKind::ClientGone | FaultKind::ClientStalled) {
-            self.say_broken(&fault).await;
+        if let Err(fault) = &result
+            && self.reply.status != 0
+            && !matches!(fault.kind, FaultKind::ClientGone | FaultKind::ClientStalled)
+        {
+            Box::pin(self.say_broken(fault)).await;
         }
-        Err(fault)
+        result
     }
 
     async fn pump(&mut self, tally: &mut Tally) -> Result<(), Fault> {
@@ -196,12 +203,12 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
 
     /// Whether the head goes ahead of the body: a stream's first event may be long in coming.
     fn begins_at_once(&self) -> bool {
-        matches!(self.reading, Reading::Events(_))
+        matches!(&*self.reading, Reading::Events(_))
     }
 
     fn read_passing(&mut self, last: bool, tally: &mut Tally) -> Emit {
         let all = self.buf.len();
-        match &mut self.reading {
+        match &mut *self.reading {
             Reading::Events(filter) => {
                 let release = filter.advance(&mut self.buf, last);
                 tally.record.events += release.events;
@@ -298,7 +305,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
 
     /// Notes the time of the way back, and the gap between events.
     fn clock(&self, first: bool, emit: usize, tally: &mut Tally) {
-        let streams = matches!(self.reading, Reading::Events(_));
+        let streams = matches!(&*self.reading, Reading::Events(_));
         if !first && !(streams && emit > 0) {
             return;
         }
@@ -313,7 +320,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
     }
 
     fn failed_inside(&self) -> bool {
-        matches!(&self.reading, Reading::Events(filter) if filter.facts().error)
+        matches!(&*self.reading, Reading::Events(filter) if filter.facts().error)
     }
 
     /// Whether the body that ended was whole.
@@ -321,25 +328,18 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         if !self.inbound.ends_with_connection() {
             return Ok(());
         }
-        match &self.reading {
+        match &*self.reading {
             // Only the end marker tells a whole stream from a broken one.
             Reading::Events(filter) if !filter.facts().done => Err(FaultKind::UpstreamTruncated.into()),
             Reading::Events(_) | Reading::Json(_) | Reading::Opaque => Ok(()),
         }
     }
 
+    /// Notes what the answer said it used.
     fn note(&mut self, tally: &mut Tally) {
-        let reading = std::mem::replace(&mut self.reading, Reading::Opaque);
-        let usage = match &reading {
+        let usage = match &*self.reading {
             Reading::Events(filter) => filter.facts().usage,
-            Reading::Json(_) | Reading::Opaque => None,
-        };
-        let usage = match reading {
-            Reading::Json(scan) => scan.finish(),
-            Reading::Events(filter) => {
-                self.reading = Reading::Events(filter);
-                usage
-            }
+            Reading::Json(scan) => scan.usage(),
             Reading::Opaque => None,
         };
         if let Some(usage) = usage {
@@ -351,7 +351,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
     /// Tells the client inside its stream that the stream broke. The connection is cut afterwards.
     async fn say_broken(&mut self, fault: &Fault) {
         self.reply.keep_alive = false;
-        let Reading::Events(filter) = &self.reading else { return };
+        let Reading::Events(filter) = &*self.reading else { return };
         if filter.facts().error {
             return;
         }

@@ -1,6 +1,7 @@
 //! What goes back to the client: heads, whole answers, refusals.
 
 use super::shard::Shard;
+use super::state::Exchange;
 use crate::base::buf::Buf;
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::ids::RequestId;
@@ -38,7 +39,29 @@ pub struct Reply<'c> {
     pub sent_bytes: u64,
 }
 
-impl Reply<'_> {
+impl<'c> Reply<'c> {
+    pub fn new(
+        shard: &'c Shard,
+        limits: &'c Limits,
+        writer: &'c mut Writer,
+        deadline: &'c Deadline,
+        exchange: &Exchange,
+    ) -> Self {
+        let intake = &exchange.intake;
+        Self {
+            writer,
+            deadline,
+            shard,
+            limits,
+            id: exchange.tally.record.id,
+            minor_version: intake.minor_version,
+            head_only: intake.head_only,
+            keep_alive: intake.keep_alive,
+            status: 0,
+            sent_bytes: 0,
+        }
+    }
+
     /// Writes a status line and the fields that every answer has; `fields` are complete lines.
     pub fn head(&mut self, out: &mut Vec<u8>, status: u16, fields: &[u8], ending: Ending) {
         self.status = status;

@@ -2,17 +2,16 @@
 
 use super::attempt;
 use super::client::Client;
-use super::receive::{self, Intake, Planned, Refusal};
+use super::receive::{self, Planned, Refusal};
 use super::reply::Reply;
 use super::shard::{Counted, Shard};
+use super::state::Exchange;
 use crate::base::buf::Buf;
+use crate::base::clock::{Moment, unix_micros};
 use crate::base::fault::{Fault, FaultKind};
-use crate::base::text::Text;
-use crate::contract::endpoint::Endpoint;
 use crate::contract::snapshot::Snapshot;
 use crate::net::deadline::Waiting;
 use crate::net::stream::Reader;
-use crate::traffic::account::Tally;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -36,79 +35,45 @@ pub async fn serve(shard: &Shard, client: &mut Client) -> Next {
         return Next::Close;
     };
     let _running = Counted::new(&shard.exchanges, 1);
-    let framed = head.as_ref().map_or(Framed::UNREADABLE, Framed::of);
-    let mut tally = shard.begin(framed.endpoint, client.peer, framed.user_agent);
+    let mut exchange = shard.states.take();
+    exchange.begin(shard.next_id(), shard.id, unix_micros(), Moment::now());
+    exchange.tally.record.client = client.peer;
     let planned = match head {
-        Ok(intake) => receive::plan(shard, &snapshot, client, intake, &mut tally).await,
-        Err(refusal) => Err(refusal),
+        Ok(end) => match receive::read_head(shard, &snapshot, &client.inbox[..end], &mut exchange) {
+            Ok(()) => {
+                client.inbox.consume(end);
+                receive::plan(shard, &snapshot, client, &mut exchange).await
+            }
+            Err(refusal) => Err(refusal),
+        },
+        Err(refusal) => {
+            exchange.intake.unreadable();
+            Err(refusal)
+        }
     };
     // From here on the connection is read ahead, so that a client that leaves is noticed at once.
     let watching = matches!(planned, Ok(Planned::Forward(_))) && client.inbox.is_empty();
     let Client { reader, writer, deadline, inbox, .. } = client;
     let mut ahead = pin!(read_ahead(watching.then(|| (reader, shard.buffers.small()))));
     let mut arrived = None;
-    let mut reply = Reply {
-        writer,
-        deadline,
-        shard,
-        limits: &snapshot.limits,
-        id: tally.record.id,
-        minor_version: framed.minor_version,
-        head_only: framed.head_only,
-        keep_alive: framed.keep_alive,
-        status: 0,
-        sent_bytes: 0,
-    };
-    let next = answer(&snapshot, planned, &mut reply, &mut tally, ahead.as_mut(), &mut arrived).await;
-    tally.record.status = reply.status;
-    tally.record.response_bytes = reply.sent_bytes;
-    shard.close(&mut tally).await;
-    if next != Next::KeepAlive {
+    let mut reply = Reply::new(shard, &snapshot.limits, writer, deadline, &exchange);
+    let next = answer(&snapshot, planned, &mut reply, &mut exchange, ahead.as_mut(), &mut arrived).await;
+    exchange.tally.record.status = reply.status;
+    exchange.tally.record.response_bytes = reply.sent_bytes;
+    shard.close(&mut exchange.tally).await;
+    shard.states.give(exchange, &shard.buffers);
+    if next != Next::KeepAlive || !watching {
         return next;
     }
-    drop(reply);
-    if watching {
-        deadline.set(Waiting::KeepAlive, snapshot.limits.keep_alive_ms);
-        let (read, buf) = match arrived {
-            Some(arrived) => arrived,
-            None => ahead.await,
-        };
-        deadline.clear();
-        if !matches!(read, Ok(n) if n > 0) {
-            return Next::Close;
-        }
-        *inbox = buf;
-    }
-    Next::KeepAlive
-}
-
-/// What the answer needs to know of the head.
-struct Framed {
-    endpoint: Endpoint,
-    user_agent: Text<64>,
-    minor_version: u8,
-    head_only: bool,
-    keep_alive: bool,
-}
-
-impl Framed {
-    const UNREADABLE: Self = Self {
-        endpoint: Endpoint::Unknown,
-        user_agent: Text::EMPTY,
-        minor_version: 1,
-        head_only: false,
-        keep_alive: false,
+    deadline.set(Waiting::KeepAlive, snapshot.limits.keep_alive_ms);
+    drop(snapshot);
+    let (read, buf) = match arrived {
+        Some(arrived) => arrived,
+        None => ahead.await,
     };
-
-    fn of(intake: &Intake) -> Self {
-        Self {
-            endpoint: intake.endpoint,
-            user_agent: intake.user_agent,
-            minor_version: intake.minor_version,
-            head_only: intake.head_only,
-            keep_alive: intake.keep_alive,
-        }
-    }
+    deadline.clear();
+    *inbox = buf;
+    if matches!(read, Ok(n) if n > 0) { Next::KeepAlive } else { Next::Close }
 }
 
 type Arrived = (io::Result<usize>, Buf);
@@ -126,20 +91,22 @@ async fn answer(
     snapshot: &Snapshot,
     planned: Result<Planned, Refusal>,
     reply: &mut Reply<'_>,
-    tally: &mut Tally,
+    exchange: &mut Exchange,
     ahead: Pin<&mut impl Future<Output = Arrived>>,
     arrived: &mut Option<Arrived>,
 ) -> Next {
     let (outcome, allow, unread) = match planned {
-        Ok(Planned::Forward(mut forward)) => {
-            let outcome = watched(ahead, arrived, attempt::run(snapshot, &mut forward, reply, tally)).await;
-            reply.shard.buffers.give(std::mem::take(&mut forward.forward));
-            reply.shard.buffers.give_gather(std::mem::take(&mut forward.body));
-            forward.permit.settle(&tally.record.usage);
+        Ok(Planned::Forward(permit)) => {
+            let outcome = {
+                let attempt = pin!(attempt::run(snapshot, exchange, reply));
+                watched(ahead, arrived, attempt).await
+            };
+            permit.settle(&exchange.tally.record.usage);
             (outcome, None, false)
         }
         Ok(Planned::Local(body)) => {
-            let outcome = reply.whole(200, b"content-type: application/json\r\n", &body).await;
+            let answer = reply.whole(200, b"content-type: application/json\r\n", &body);
+            let outcome = Box::pin(answer).await;
             (outcome, None, false)
         }
         Err(refusal) => (Err(refusal.fault), refusal.allow, refusal.close),
@@ -147,12 +114,12 @@ async fn answer(
     let Err(fault) = outcome else {
         return if reply.keep_alive { Next::KeepAlive } else { Next::Linger };
     };
-    tally.fail(fault.kind);
+    exchange.tally.fail(fault.kind);
     if fault.kind == FaultKind::ClientGone || reply.status != 0 {
         return Next::Close;
     }
     reply.keep_alive &= !unread;
-    if reply.refuse(&fault, allow).await.is_err() {
+    if Box::pin(reply.refuse(&fault, allow)).await.is_err() {
         return Next::Close;
     }
     if reply.keep_alive { Next::KeepAlive } else { Next::Linger }
@@ -163,9 +130,8 @@ async fn answer(
 async fn watched(
     mut ahead: Pin<&mut impl Future<Output = Arrived>>,
     arrived: &mut Option<Arrived>,
-    exchange: impl Future<Output = Result<(), Fault>>,
+    mut exchange: Pin<&mut impl Future<Output = Result<(), Fault>>>,
 ) -> Result<(), Fault> {
-    let mut exchange = pin!(exchange);
     poll_fn(|cx| {
         if let Poll::Ready(done) = exchange.as_mut().poll(cx) {
             return Poll::Ready(done);

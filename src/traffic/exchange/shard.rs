@@ -1,10 +1,8 @@
 //! What one shard owns, and every exchange on it shares. Nothing here is seen by another thread.
 
-use crate::base::clock::{Moment, unix_micros};
-use crate::base::ids::{NameId, RequestId};
-use crate::base::text::Text;
-use crate::contract::endpoint::Endpoint;
-use crate::contract::record::{Record, Usage};
+use super::state::States;
+use crate::base::ids::RequestId;
+use crate::contract::record::Record;
 use crate::contract::snapshot::Snapshot;
 use crate::net::deadline::Deadlines;
 use crate::net::pool::BufferPool;
@@ -13,7 +11,6 @@ use crate::traffic::account::{Book, Tally, Written};
 use crate::traffic::upstream::call::Caller;
 use arc_swap::{ArcSwap, Cache};
 use std::cell::{Cell, RefCell};
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +47,7 @@ pub struct Shard {
     pub accepted: Cell<u64>,
     pub connections_refused: Cell<u64>,
     pub records_stalled: Cell<u64>,
+    pub states: States,
     mailbox: RefCell<Mailbox>,
     process: u64,
     sequence: Cell<u64>,
@@ -90,6 +88,7 @@ impl Shard {
             accepted: Cell::new(0),
             connections_refused: Cell::new(0),
             records_stalled: Cell::new(0),
+            states: States::default(),
             mailbox: RefCell::new(Mailbox { cache: Cache::new(parts.snapshots), current }),
             process: parts.process,
             // Shards count in ranges of their own.
@@ -118,40 +117,6 @@ impl Shard {
     /// Whether a new exchange would find no room for its record.
     pub fn is_backlogged(&self) -> bool {
         self.on_overflow == OnOverflow::Refuse && !self.book.has_room(ROOM_MIN)
-    }
-
-    /// Starts the books of an exchange.
-    pub fn begin(&self, endpoint: Endpoint, client: Option<SocketAddr>, user_agent: Text<64>) -> Tally {
-        let now = Moment::now();
-        let record = Record {
-            id: self.next_id(),
-            shard: self.id,
-            started_unix_us: unix_micros(),
-            endpoint,
-            status: 0,
-            upstream_status: 0,
-            fault: None,
-            streamed: false,
-            usage_known: false,
-            attempts: 0,
-            key: NameId::NONE,
-            group: NameId::NONE,
-            model: NameId::NONE,
-            provider: NameId::NONE,
-            asked: Text::EMPTY,
-            user_agent,
-            detail: Text::EMPTY,
-            client,
-            usage: Usage::default(),
-            request_bytes: 0,
-            response_bytes: 0,
-            overhead_in_us: 0,
-            overhead_out_us: 0,
-            first_byte_us: 0,
-            total_us: 0,
-            events: 0,
-        };
-        Tally { record, begun: now, complete: now, last_event: now }
     }
 
     /// Ends the books: exactly one record, by the overflow policy.

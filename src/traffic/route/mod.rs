@@ -18,6 +18,9 @@ pub struct Targets {
 }
 
 impl Targets {
+    /// No target.
+    pub const NONE: Self = Self { order: [0; TARGETS_MAX], len: 0 };
+
     pub fn iter<'m>(&self, model: &'m Model) -> impl Iterator<Item = &'m Target> {
         self.order[..self.len].iter().map(|index| &model.targets[*index as usize])
     }

@@ -12,9 +12,11 @@ mod fault;
 mod number;
 mod run;
 mod scanner;
+mod skip;
 mod string;
 #[cfg(test)]
 mod tests;
+mod token;
 
 pub use escape::escape;
 pub use fault::{Expected, JsonFault};

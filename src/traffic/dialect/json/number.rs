@@ -33,6 +33,11 @@ impl Place {
         }
     }
 
+    /// Any number of digits may follow.
+    pub const fn repeats(self) -> bool {
+        matches!(self, Place::Whole | Place::Fraction | Place::Exponent)
+    }
+
     #[inline]
     pub const fn step(self, byte: u8) -> Step {
         use Place as P;

@@ -6,15 +6,20 @@ const HIGHS: u64 = 0x8080_8080_8080_8080;
 /// Bytes that are looked at together where a string is long.
 const BLOCK: usize = 64;
 
-/// Words of eight bytes that are tried before the text counts as long.
-const SHORT_WORDS: usize = 4;
+/// Words of eight bytes that are tried in place before the text counts as long.
+const SHORT_WORDS: usize = 2;
+
+/// Words that are tried then, before blocks are.
+const LONG_WORDS: usize = 4;
 
 /// Length of the prefix without `"`, `\` and control characters.
 #[inline]
 pub fn plain_run(bytes: &[u8]) -> usize {
     let mut at = 0;
     for _ in 0..SHORT_WORDS {
-        let Some((word, _)) = bytes[at..].split_first_chunk::<8>() else { return at + slow_run(&bytes[at..]) };
+        let Some((word, _)) = bytes[at..].split_first_chunk::<8>() else {
+            return at + slow_run(&bytes[at..]);
+        };
         let hits = special(u64::from_le_bytes(*word));
         if hits != 0 {
             return at + hits.trailing_zeros() as usize / 8;
@@ -25,7 +30,18 @@ pub fn plain_run(bytes: &[u8]) -> usize {
 }
 
 /// The same from `at` on, block by block.
+#[inline(never)]
 fn long_run(bytes: &[u8], mut at: usize) -> usize {
+    for _ in 0..LONG_WORDS {
+        let Some((word, _)) = bytes[at..].split_first_chunk::<8>() else {
+            return at + slow_run(&bytes[at..]);
+        };
+        let hits = special(u64::from_le_bytes(*word));
+        if hits != 0 {
+            return at + hits.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
     while let Some((block, _)) = bytes[at..].split_first_chunk::<BLOCK>() {
         if !all_plain(block) {
             break;
@@ -42,7 +58,7 @@ fn long_run(bytes: &[u8], mut at: usize) -> usize {
     at + slow_run(&bytes[at..])
 }
 
-#[inline]
+#[inline(never)]
 fn slow_run(bytes: &[u8]) -> usize {
     bytes.iter().position(|b| is_special(*b)).unwrap_or(bytes.len())
 }

@@ -1,7 +1,8 @@
 //! The state machine: structure, nesting, and which values a sink has asked for.
 
 use super::capture::Capture;
-use super::number::{Place, Step};
+use super::number::Place;
+use super::token::Word;
 use super::{Expected, JsonFault, ROOT, Sink, Value, Want};
 use crate::base::limits::{JSON_DEPTH, MODEL_NAME_BYTES};
 
@@ -34,35 +35,10 @@ pub(super) enum State {
     Number(Place),
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Word {
-    True,
-    False,
-    Null,
-}
-
-impl Word {
-    const fn text(self) -> &'static [u8] {
-        match self {
-            Word::True => b"true",
-            Word::False => b"false",
-            Word::Null => b"null",
-        }
-    }
-
-    const fn value(self) -> Value<'static> {
-        match self {
-            Word::True => Value::Bool(true),
-            Word::False => Value::Bool(false),
-            Word::Null => Value::Null,
-        }
-    }
-}
-
 /// A container whose end, or whose members, are wanted.
 #[derive(Clone, Copy)]
-struct Frame {
-    tag: u8,
+pub(super) struct Frame {
+    pub(super) tag: u8,
     members: bool,
     depth: u8,
     start: u64,
@@ -77,16 +53,16 @@ pub struct Scanner {
     pub(super) token: u64,
     pub(super) in_key: bool,
     /// What is wanted of the value that comes next or is at hand.
-    want: Want,
-    depth: usize,
+    pub(super) want: Want,
+    pub(super) depth: usize,
     /// One bit per open container, the innermost lowest: 1 is an object.
-    containers: u128,
+    pub(super) containers: u128,
     /// The innermost open container is watched.
-    watched: bool,
-    frames: [Frame; FRAMES],
-    top: usize,
-    separator: u64,
-    first: bool,
+    pub(super) watched: bool,
+    pub(super) frames: [Frame; FRAMES],
+    pub(super) top: usize,
+    pub(super) separator: u64,
+    pub(super) first: bool,
     pub(super) hex: u16,
     pub(super) text: Capture<{ Scanner::TEXT_BYTES }>,
 }
@@ -95,7 +71,13 @@ const _: () = assert!(JSON_DEPTH <= u128::BITS as usize);
 const _: () = assert!(JSON_DEPTH <= u8::MAX as usize);
 
 /// Where to go on in the piece.
-type Next = Result<usize, JsonFault>;
+pub(super) type Next = Result<usize, JsonFault>;
+
+impl Default for Scanner {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Scanner {
     /// Longest text that a sink sees whole, in bytes.
@@ -139,7 +121,10 @@ impl Scanner {
                 | State::Key
                 | State::Colon
                 | State::After
-                | State::Done => self.structure(bytes, at, sink)?,
+                | State::Done => {
+                    let at = if self.watched { at } else { self.skip(bytes, at) };
+                    self.structure(bytes, at, sink)?
+                }
             };
         }
         self.base += bytes.len() as u64;
@@ -197,6 +182,9 @@ impl Scanner {
                 self.separator = self.base + at as u64;
                 self.first = false;
                 self.state = if self.in_object() { State::Key } else { State::Value };
+                if bytes.get(at + 1) == Some(&b'"') && self.in_object() {
+                    return self.key(bytes, at + 1, sink);
+                }
                 Ok(at + 1)
             }
             (State::Key | State::Member, b'"') => self.key(bytes, at, sink),
@@ -228,7 +216,15 @@ impl Scanner {
     #[inline]
     fn key<S: Sink>(&mut self, bytes: &[u8], at: usize, sink: &mut S) -> Next {
         self.in_key = true;
-        self.begin_string(bytes, at, sink)
+        let at = self.begin_string(bytes, at, sink)?;
+        if self.state != State::Colon || bytes.get(at) != Some(&b':') {
+            return Ok(at);
+        }
+        self.state = State::Value;
+        match bytes.get(at + 1) {
+            Some(byte) if !is_space(*byte) => self.value(bytes, at + 1, sink),
+            _ => Ok(at + 1),
+        }
     }
 
     #[inline]
@@ -241,9 +237,9 @@ impl Scanner {
             b'{' => self.open(at, true),
             b'[' => self.open(at, false),
             b']' if self.state == State::Element => Ok(self.close(at, sink)),
-            b't' => self.begin_word(bytes, at, Word::True, sink),
-            b'f' => self.begin_word(bytes, at, Word::False, sink),
-            b'n' => self.begin_word(bytes, at, Word::Null, sink),
+            b't' => Ok(self.begin_word(bytes, at, Word::True, sink)),
+            b'f' => Ok(self.begin_word(bytes, at, Word::False, sink)),
+            b'n' => Ok(self.begin_word(bytes, at, Word::Null, sink)),
             byte => match Place::begin(byte) {
                 Some(place) => {
                     self.token = self.base + at as u64;
@@ -299,103 +295,27 @@ impl Scanner {
         self.containers >>= 1;
         self.depth -= 1;
         self.state = if self.depth == 0 { State::Done } else { State::After };
-        let frame = self.top.checked_sub(1).map(|top| self.frames[top]);
-        self.watched = frame.is_some_and(|f| f.members && usize::from(f.depth) == self.depth);
+        self.watched = self.frame().is_some_and(|f| f.members && usize::from(f.depth) == self.depth);
         at + 1
     }
 
-    #[inline]
-    fn begin_word<S: Sink>(&mut self, bytes: &[u8], at: usize, word: Word, sink: &mut S) -> Next {
-        self.token = self.base + at as u64;
-        if bytes[at..].starts_with(word.text()) {
-            let end = at + word.text().len();
-            self.give(word.value(), end, sink);
-            return Ok(end);
-        }
-        self.state = State::Word(word, 1);
-        Ok(at + 1)
+    fn frame(&self) -> Option<Frame> {
+        self.top.checked_sub(1).map(|top| self.frames[top])
     }
 
-    fn word<S: Sink>(&mut self, bytes: &[u8], at: usize, word: Word, seen: u8, sink: &mut S) -> Next {
-        let text = word.text();
-        if bytes[at] != text[usize::from(seen)] {
-            return self.fault(at, Expected::Word);
-        }
-        self.state = State::Word(word, seen + 1);
-        if usize::from(seen) + 1 == text.len() {
-            self.give(word.value(), at + 1, sink);
-        }
-        Ok(at + 1)
-    }
-
-    fn number<S: Sink>(&mut self, bytes: &[u8], at: usize, place: Place, sink: &mut S) -> Next {
-        self.number_from(bytes, at, at, place, sink)
-    }
-
-    /// Goes through the digits from `at`; the part of the number in this piece begins at `from`.
-    #[inline]
-    fn number_from<S: Sink>(
-        &mut self,
-        bytes: &[u8],
-        from: usize,
-        mut at: usize,
-        mut place: Place,
-        sink: &mut S,
-    ) -> Next {
-        while let Some(byte) = bytes.get(at) {
-            match place.step(*byte) {
-                Step::On(next) => place = next,
-                Step::Broken => return self.fault(at, Expected::Digit),
-                Step::End => {
-                    self.end_number(&bytes[from..at], at, sink);
-                    return Ok(at);
-                }
-            }
-            at += 1;
-        }
-        if self.want != Want::Skip {
-            self.text.push(&bytes[from..]);
-        }
-        self.state = State::Number(place);
-        Ok(at)
-    }
-
-    #[inline]
-    fn end_number<S: Sink>(&mut self, part: &[u8], end: usize, sink: &mut S) {
-        if self.want == Want::Skip {
-            self.state = State::After;
-            return;
-        }
-        if self.text.is_empty() {
-            self.give(Value::Number(part), end, sink);
-            return;
-        }
-        self.text.push(part);
-        let text = std::mem::replace(&mut self.text, Capture::new());
-        self.give(Value::Number(text.text()), end, sink);
-    }
-
-    /// A value that is no container is complete before `end`.
-    #[inline]
-    pub(super) fn give<S: Sink>(&mut self, value: Value<'_>, end: usize, sink: &mut S) {
-        self.state = State::After;
-        match std::mem::replace(&mut self.want, Want::Skip) {
-            Want::Skip => {}
-            Want::Value(tag) | Want::Members(tag) => sink.value(tag, value, self.token..self.base + end as u64),
+    /// For a walk past what is not watched: it ends at the first depth, and leaves the container at the second.
+    pub(super) fn skipped_depths(&self) -> (usize, usize) {
+        match self.frame() {
+            None => (JSON_DEPTH, 0),
+            Some(frame) if frame.members => (usize::from(frame.depth), 0),
+            Some(frame) => (0, usize::from(frame.depth)),
         }
     }
 
-    /// A member's name is complete.
-    #[inline]
-    pub(super) fn give_key<S: Sink>(&mut self, name: &[u8], sink: &mut S) {
-        self.state = State::Colon;
-        if !self.watched || self.top == 0 {
-            return;
-        }
-        let name = if name.len() <= Self::NAME_BYTES { name } else { &[] };
-        let path = self.frames[self.top - 1].tag;
-        let key = super::Key { path, name, at: self.token, separator: self.separator, first: self.first };
-        self.want = sink.key(&key);
+    /// Goes on where a walk has ended.
+    pub(super) fn resume(&mut self, state: State, depth: usize, containers: u128) {
+        self.watched = self.frame().is_some_and(|f| f.members && usize::from(f.depth) == depth);
+        (self.state, self.depth, self.containers) = (state, depth, containers);
     }
 
     /// The token at hand has a text that somebody wants.
@@ -405,7 +325,7 @@ impl Scanner {
     }
 }
 
-const fn is_space(byte: u8) -> bool {
+pub(super) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 

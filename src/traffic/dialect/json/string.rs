@@ -3,6 +3,7 @@
 use super::capture::Capture;
 use super::run::plain_run;
 use super::scanner::{Scanner, State};
+use super::skip::rest_of_string;
 use super::{Expected, JsonFault, Sink, Value};
 
 impl Scanner {
@@ -48,6 +49,15 @@ impl Scanner {
         sink: &mut S,
     ) -> Result<usize, JsonFault> {
         let wanted = self.is_wanted();
+        if !wanted {
+            match rest_of_string(bytes, at) {
+                Ok(end) => {
+                    self.end_captured(end, sink);
+                    return Ok(end);
+                }
+                Err(stuck) => at = stuck,
+            }
+        }
         while self.state == State::Text {
             let end = at + plain_run(&bytes[at..]);
             if wanted {

@@ -111,7 +111,8 @@ fn grammar_and_cuts() {
 #[test]
 fn grammar_is_that_of_others() {
     for (text, expected) in TEXTS {
-        let Some(text) = text.strip_prefix('\u{feff}').or(Some(text)).filter(|t| t.starts_with([' ', '{'])) else {
+        let Some(text) = text.strip_prefix('\u{feff}').or(Some(text)).filter(|t| t.starts_with([' ', '{']))
+        else {
             continue;
         };
         assert_eq!(serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok(), expected.is_ok(), "{text}");
@@ -121,7 +122,8 @@ fn grammar_is_that_of_others() {
 /// Members of watched objects are reported with names unescaped and places that fit; others are passed over.
 #[test]
 fn reports() {
-    let text = r#"{"skip":{"in":1}, "i\u006e":{"t":"a\u20ac","n":-1.5 ,"in":null},"l":[ ],"o":{"x":1},"w":true}"#;
+    let text =
+        r#"{"skip":{"in":1}, "i\u006e":{"t":"a\u20ac","n":-1.5 ,"in":null},"l":[ ],"o":{"x":1},"w":true}"#;
     let (verdict, lines) = scan(&[text.as_bytes()]);
     assert_eq!(verdict, Ok(()));
     let expected = [
@@ -149,7 +151,9 @@ fn reports() {
 #[test]
 fn unsound_texts() {
     let long = "x".repeat(Scanner::TEXT_BYTES + 1);
-    for text in [long.as_str(), r"\ud800", r"\udc00", r"\ud800x", r"\ud800\ud800\udc00", r"\ud800\n", r"\udc00\ud800"] {
+    for text in
+        [long.as_str(), r"\ud800", r"\udc00", r"\ud800x", r"\ud800\ud800\udc00", r"\ud800\n", r"\udc00\ud800"]
+    {
         let body = format!(r#"{{"a":"{text}"}}"#);
         let (verdict, lines) = scan(&[body.as_bytes()]);
         assert_eq!(verdict, Ok(()));

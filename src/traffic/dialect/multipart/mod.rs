@@ -12,5 +12,5 @@ mod scan;
 #[cfg(test)]
 mod tests;
 
-pub use media::{Boundary, BodyType, content_type_kind};
+pub use media::{BodyType, Boundary, content_type_kind};
 pub use scan::MultipartScan;

@@ -122,11 +122,9 @@ impl MultipartScan {
                 State::Value => self.value(bytes, at),
                 State::Head => self.head(bytes, at)?,
                 State::Epilogue => bytes.len(),
-                State::Delimited
-                | State::Dash
-                | State::Padding
-                | State::DelimiterCr
-                | State::Closed => self.after_delimiter(bytes, at)?,
+                State::Delimited | State::Dash | State::Padding | State::DelimiterCr | State::Closed => {
+                    self.after_delimiter(bytes, at)?
+                }
             };
             self.offset += (next - at) as u64;
             at = next;

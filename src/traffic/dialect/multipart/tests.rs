@@ -33,7 +33,8 @@ fn form(parts: &[(&str, &str)]) -> Vec<u8> {
 
 const MODEL: &str = "Content-Disposition: form-data; name=\"model\"";
 const STREAM: &str = "Content-Disposition: form-data; name=\"stream\"";
-const FILE: &str = "Content-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\nContent-Type: audio/wav";
+const FILE: &str =
+    "Content-Disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\nContent-Type: audio/wav";
 
 /// The model is found with its place, before or after a file, whatever the file holds.
 #[test]
@@ -75,7 +76,11 @@ fn headers_are_read() {
         "Content-Disposition: form-data; name=\"model\"; ",
         "Content-Transfer-Encoding: 8bit\r\nContent-Disposition: form-data; name=\"model\"",
     ] {
-        assert_eq!(scan_cut(&form(&[(head, "m")])).map(|a| a.model.as_str().to_owned()), Ok("m".into()), "{head}");
+        assert_eq!(
+            scan_cut(&form(&[(head, "m")])).map(|a| a.model.as_str().to_owned()),
+            Ok("m".into()),
+            "{head}"
+        );
     }
     let streamed = scan_cut(&form(&[(STREAM, "true"), (MODEL, "\r\n--B0x")])).unwrap_err();
     assert_eq!(streamed, ScanError::InvalidModel);
@@ -97,7 +102,10 @@ fn refused_fields() {
         (vec![(MODEL, "a\nb")], ScanError::InvalidModel),
         (vec![(MODEL, &long)], ScanError::InvalidModel),
         (vec![(MODEL, "a"), (MODEL, "a")], ScanError::Duplicate("model")),
-        (vec![(MODEL, "a"), ("Content-Disposition: form-data; name=mod%65l", "a")], ScanError::Duplicate("model")),
+        (
+            vec![(MODEL, "a"), ("Content-Disposition: form-data; name=mod%65l", "a")],
+            ScanError::Duplicate("model"),
+        ),
         (vec![(MODEL, "a"), (STREAM, "yes")], ScanError::InvalidField("stream")),
         (vec![(STREAM, ""), (MODEL, "a")], ScanError::InvalidField("stream")),
         (vec![(STREAM, "true"), (MODEL, "a"), (STREAM, "true")], ScanError::Duplicate("stream")),
@@ -148,7 +156,10 @@ fn malformed_forms() {
         let kind = scan_cut(body.as_bytes()).map_err(|e| e.kind());
         assert_eq!(kind, Err(crate::base::fault::FaultKind::InvalidMultipart), "{body}");
     }
-    assert!(scan_cut(b"--B0 \t\r\nContent-Disposition: form-data; name=model\r\n\r\nm\r\n--B0-- \r\nrest").is_ok());
+    assert!(
+        scan_cut(b"--B0 \t\r\nContent-Disposition: form-data; name=model\r\n\r\nm\r\n--B0-- \r\nrest")
+            .is_ok()
+    );
 }
 
 /// Content types are read case-insensitively, and a form needs one valid boundary.

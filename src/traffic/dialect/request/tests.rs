@@ -81,7 +81,10 @@ fn refused_bodies() {
     ] {
         assert_eq!(scan_cut(body.as_bytes()), Err(error), "{body}");
         let broken = format!("{}x", body);
-        assert_eq!(scan_cut(broken.as_bytes()).unwrap_err().kind(), crate::base::fault::FaultKind::InvalidJson);
+        assert_eq!(
+            scan_cut(broken.as_bytes()).unwrap_err().kind(),
+            crate::base::fault::FaultKind::InvalidJson
+        );
     }
     assert_eq!(scan_cut(b"{\"model\":\"\xff\"}"), Err(ScanError::InvalidModel));
 }
@@ -93,7 +96,10 @@ fn messages() {
     assert_eq!(fault.message(), "invalid JSON at byte 19: expected `,` or `}`");
     let fault = scan(b"").unwrap_err();
     assert_eq!(fault, ScanError::Json(JsonFault { at: 0, expected: Expected::Object }));
-    assert_eq!(scan(br#"{"model":"a","model":"b"}"#).unwrap_err().fault().message(), "the field `model` occurs twice");
+    assert_eq!(
+        scan(br#"{"model":"a","model":"b"}"#).unwrap_err().fault().message(),
+        "the field `model` occurs twice"
+    );
 }
 
 /// Token limits are read from all names for them and tolerate what providers tolerate.
@@ -119,7 +125,8 @@ fn token_limits() {
 /// JSON texts that look like requests, some with members that matter.
 fn json() -> impl Strategy<Value = serde_json::Value> {
     use serde_json::Value as V;
-    let text = prop_oneof![any::<String>(), "[ -~]{0,80}", Just("model".to_owned()), Just("🦀\n\u{1}\"".to_owned())];
+    let text =
+        prop_oneof![any::<String>(), "[ -~]{0,80}", Just("model".to_owned()), Just("🦀\n\u{1}\"".to_owned())];
     let leaf = prop_oneof![
         Just(V::Null),
         any::<bool>().prop_map(V::from),
@@ -138,7 +145,8 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
     let tree = leaf.prop_recursive(4, 40, 6, move |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..6).prop_map(V::from),
-            prop::collection::vec((key.clone(), inner), 0..6).prop_map(|m| V::Object(m.into_iter().collect())),
+            prop::collection::vec((key.clone(), inner), 0..6)
+                .prop_map(|m| V::Object(m.into_iter().collect())),
         ]
     });
     (tree, "[a-z🦀\"\\\\]{1,12}").prop_map(|(tree, model)| {

@@ -2,6 +2,7 @@
 
 use super::inspect::{DONE, Inspection};
 use super::line::Name;
+use super::null_usage;
 use super::unit::{Kind, Splitter, Unit};
 use super::{HideUsage, Release, StreamFacts};
 use crate::base::limits::EVENT_HOLD_BYTES;
@@ -130,6 +131,7 @@ impl EventFilter {
         }
     }
 
+    /// Most events say nothing that matters, which two searches show.
     #[inline]
     fn judge(&mut self, event: &[u8], data: usize, unit: &Unit) -> Verdict {
         if event[data..].starts_with(DONE) {
@@ -137,16 +139,32 @@ impl EventFilter {
             self.over = true;
             return Verdict::Keep;
         }
-        if !self.must_look(event, unit.name) {
+        let chunks = self.style == StreamStyle::OpenAiChunks;
+        let usage = USAGE.find(event);
+        let error = ERROR.find(event).is_some();
+        if usage.is_none() && !error && (chunks || unit.name != Name::None) {
             self.note_name(unit.name);
             return Verdict::Keep;
         }
+        // An event that would have passed in pieces stays as it is even if it came in one.
+        let hide = chunks && self.hide == HideUsage::Yes && unit.size <= EVENT_HOLD_BYTES;
+        if let Some(at) = usage
+            && chunks
+            && !error
+            && unit.lines == 1
+            && let Some(cut) = null_usage::cut(event, at)
+        {
+            return if hide { Verdict::Cut(cut) } else { Verdict::Keep };
+        }
+        self.look(event, unit.name, hide)
+    }
+
+    /// The long way: the event's data is read.
+    fn look(&mut self, event: &[u8], name: Name, hide: bool) -> Verdict {
         let mut inspection = Inspection::new();
         inspection.feed(event);
-        self.note(&inspection, unit.name);
-        // An event that would have passed in pieces stays as it is even if it came in one.
-        let hide = self.hide == HideUsage::Yes && self.style == StreamStyle::OpenAiChunks;
-        if !hide || self.over || unit.size > EVENT_HOLD_BYTES || !inspection.is_complete() {
+        self.note(&inspection, name);
+        if !hide || self.over || !inspection.is_complete() {
             return Verdict::Keep;
         }
         match inspection.seen.report {
@@ -154,13 +172,6 @@ impl EventFilter {
             Some(report) if report.is_object && inspection.seen.no_choices => Verdict::Drop,
             Some(report) => Verdict::Cut(report.span),
         }
-    }
-
-    /// Most events say nothing that matters, which two searches show.
-    #[inline]
-    fn must_look(&self, event: &[u8], name: Name) -> bool {
-        let untyped = self.style == StreamStyle::OpenAiEvents && name == Name::None;
-        untyped || USAGE.find(event).is_some() || ERROR.find(event).is_some()
     }
 
     fn note(&mut self, inspection: &Inspection, name: Name) {

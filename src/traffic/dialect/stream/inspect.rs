@@ -287,7 +287,7 @@ impl Sink for Seen {
             (ROOT, _) => self.root_key(key),
             (RESPONSE, b"usage") => Want::Members(USAGE),
             (RESPONSE, _) => Want::Skip,
-            _ => self.tally.key(key),
+            _ => Tally::key(key),
         }
     }
 

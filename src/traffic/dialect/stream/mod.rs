@@ -10,9 +10,10 @@
 mod filter;
 mod inspect;
 mod line;
-mod unit;
+mod null_usage;
 #[cfg(test)]
 mod tests;
+mod unit;
 
 pub use filter::EventFilter;
 

@@ -196,15 +196,20 @@ fn named_ends() {
         assert_eq!((passed.text.as_str(), passed.facts.done), (event, true));
         assert_eq!(passed.facts.usage.map(|u| u.input), Some(5), "{event}");
     }
-    let other = "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"usage\":null}}\n\n";
-    assert_eq!(pass_cut(NAMED, HideUsage::Yes, other).facts, StreamFacts { events: 1, ..StreamFacts::default() });
+    let other =
+        "event: response.created\ndata: {\"type\":\"response.created\",\"response\":{\"usage\":null}}\n\n";
+    assert_eq!(
+        pass_cut(NAMED, HideUsage::Yes, other).facts,
+        StreamFacts { events: 1, ..StreamFacts::default() }
+    );
 }
 
 /// An event too large to be held passes in pieces, its usage is still found, and a break inside it is known.
 #[test]
 fn large_events_pass_in_pieces() {
     let filling = "x".repeat(EVENT_HOLD_BYTES);
-    let event = format!("id: 1\ndata: {{\"a\":\"{filling}\",\ndata:\"usage\":{{\"prompt_tokens\":3}}}}\r\n\r\n");
+    let event =
+        format!("id: 1\ndata: {{\"a\":\"{filling}\",\ndata:\"usage\":{{\"prompt_tokens\":3}}}}\r\n\r\n");
     let text = format!("data: a\n\n{event}data: {{\"b\":1,\"usage\":null}}\n\ndata: [DONE]\n\n");
     let expected = format!("data: a\n\n{event}data: {{\"b\":1}}\n\ndata: [DONE]\n\n");
     for piece in [1000, 4096, 65_535, 65_536, 65_537, 1 << 20] {

@@ -13,6 +13,8 @@ pub struct Unit {
     pub size: usize,
     pub kind: Kind,
     pub name: Name,
+    /// Lines before the blank one.
+    pub lines: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -39,6 +41,8 @@ pub struct Splitter {
     name: Name,
     /// The unit at hand has a line that is not a comment.
     fields: bool,
+    /// Lines of the unit at hand.
+    lines: u32,
     /// The stream's first line was seen: only it can begin with a byte order mark.
     begun: bool,
 }
@@ -129,6 +133,7 @@ impl Splitter {
         let at = self.line + skipped - self.start;
         let line = &line[skipped..];
         self.begun = true;
+        self.lines += 1;
         self.fields |= line.first() != Some(&b':');
         match line::split(line) {
             (Field::Data, value) => {
@@ -150,6 +155,7 @@ impl Splitter {
         self.start = self.looked;
         self.fields = false;
         self.begun = true;
-        Unit { end: self.looked.max(end), size, kind, name: std::mem::take(&mut self.name) }
+        let (name, lines) = (std::mem::take(&mut self.name), std::mem::take(&mut self.lines));
+        Unit { end: self.looked.max(end), size, kind, name, lines }
     }
 }

@@ -1,0 +1,200 @@
+//! What one exchange knows while it runs, in one place that is taken from a pool and given back.
+//!
+//! Futures hold a reference to it and stay small: an idle connection carries none of this.
+//!
+//! Invariant: a state that was given back holds no byte of the request that it served.
+
+use crate::base::buf::Buf;
+use crate::base::clock::Moment;
+use crate::base::fault::{Fault, FaultKind};
+use crate::base::ids::{NameId, RequestId};
+use crate::base::limits::MODEL_NAME_BYTES;
+use crate::base::text::Text;
+use crate::contract::endpoint::Endpoint;
+use crate::contract::record::{Record, Usage};
+use crate::http::request::Framing;
+use crate::net::gather::Gather;
+use crate::net::pool::BufferPool;
+use crate::traffic::account::Tally;
+use crate::traffic::auth::Caller;
+use crate::traffic::dialect::{Ask, BodyType, EventFilter, MultipartScan, RequestScan, UsageScan};
+use crate::traffic::route::Targets;
+use std::cell::RefCell;
+
+/// One exchange.
+pub struct Exchange {
+    pub intake: Intake,
+    pub scan: BodyScan,
+    pub ask: Option<Ask>,
+    pub course: Course,
+    pub reading: Reading,
+    pub tally: Tally,
+}
+
+/// What the head said.
+pub struct Intake {
+    pub endpoint: Endpoint,
+    pub head_only: bool,
+    pub minor_version: u8,
+    pub keep_alive: bool,
+    pub framing: Framing,
+    pub expects_continue: bool,
+    pub body_type: BodyType,
+    pub caller: Result<Caller, FaultKind>,
+    /// For `GET /v1/models/{id}`.
+    pub model_id: Option<Text<MODEL_NAME_BYTES>>,
+    /// The query, then field lines for the upstream.
+    pub forward: Buf,
+    pub query_bytes: usize,
+    /// What was wrong with the target, and the methods that it takes.
+    pub fault: Option<(Fault, Option<&'static str>)>,
+}
+
+/// Where the request goes, and its body.
+pub struct Course {
+    /// Index into the catalog.
+    pub model: u32,
+    /// What a wildcard's star stands for, as a range of the asked name.
+    pub star: (usize, usize),
+    pub targets: Targets,
+    /// The body's segments, as `outbound` wants them.
+    pub body: Gather,
+    pub body_bytes: u64,
+}
+
+/// The scan that fits the body's type.
+#[expect(clippy::large_enum_variant, reason = "pooled: the size is paid once")]
+pub enum BodyScan {
+    None,
+    Json(RequestScan),
+    Multipart(MultipartScan),
+}
+
+/// How an answer's bytes are read as they pass.
+#[expect(clippy::large_enum_variant, reason = "pooled: the size is paid once")]
+pub enum Reading {
+    Events(EventFilter),
+    Json(UsageScan),
+    Opaque,
+}
+
+impl Exchange {
+    fn new() -> Self {
+        Self {
+            intake: Intake::blank(),
+            scan: BodyScan::None,
+            ask: None,
+            course: Course {
+                model: 0,
+                star: (0, 0),
+                targets: Targets::NONE,
+                body: Gather::default(),
+                body_bytes: 0,
+            },
+            reading: Reading::Opaque,
+            tally: Tally { record: blank_record(), begun: Moment(0), complete: Moment(0), last_event: Moment(0) },
+        }
+    }
+
+    /// Starts the books.
+    pub fn begin(&mut self, id: RequestId, shard: u16, started_unix_us: u64, now: Moment) {
+        let record = &mut self.tally.record;
+        *record = blank_record();
+        (record.id, record.shard, record.started_unix_us) = (id, shard, started_unix_us);
+        (self.tally.begun, self.tally.complete, self.tally.last_event) = (now, now, now);
+    }
+
+    /// What a wildcard's star stands for; empty for an exact name.
+    pub fn star(&self) -> &str {
+        let (from, until) = self.course.star;
+        self.ask.as_ref().and_then(|ask| ask.model.as_str().get(from..until)).unwrap_or_default()
+    }
+
+    /// Gives the buffers back and forgets the rest.
+    fn retire(&mut self, buffers: &BufferPool) {
+        buffers.give(std::mem::take(&mut self.intake.forward));
+        buffers.give_gather(std::mem::take(&mut self.course.body));
+        self.intake.fault = None;
+        self.intake.query_bytes = 0;
+        self.intake.model_id = None;
+        self.scan = BodyScan::None;
+        self.ask = None;
+        self.reading = Reading::Opaque;
+    }
+}
+
+impl Intake {
+    fn blank() -> Self {
+        Self {
+            endpoint: Endpoint::Unknown,
+            head_only: false,
+            minor_version: 1,
+            keep_alive: false,
+            framing: Framing::None,
+            expects_continue: false,
+            body_type: BodyType::Other,
+            caller: Err(FaultKind::MissingKey),
+            model_id: None,
+            forward: Buf::default(),
+            query_bytes: 0,
+            fault: None,
+        }
+    }
+
+    /// As for a head that could not be read: an answer can be given, and then the connection ends.
+    pub fn unreadable(&mut self) {
+        *self = Self::blank();
+    }
+}
+
+fn blank_record() -> Record {
+    Record {
+        id: RequestId::default(),
+        shard: 0,
+        started_unix_us: 0,
+        endpoint: Endpoint::Unknown,
+        status: 0,
+        upstream_status: 0,
+        fault: None,
+        streamed: false,
+        usage_known: false,
+        attempts: 0,
+        key: NameId::NONE,
+        group: NameId::NONE,
+        model: NameId::NONE,
+        provider: NameId::NONE,
+        asked: Text::EMPTY,
+        user_agent: Text::EMPTY,
+        detail: Text::EMPTY,
+        client: None,
+        usage: Usage::default(),
+        request_bytes: 0,
+        response_bytes: 0,
+        overhead_in_us: 0,
+        overhead_out_us: 0,
+        first_byte_us: 0,
+        total_us: 0,
+        events: 0,
+    }
+}
+
+/// States that wait for their next exchange.
+#[derive(Default)]
+pub struct States(RefCell<Vec<Box<Exchange>>>);
+
+/// States kept; what is given back beyond is freed.
+const KEPT: usize = 1024;
+
+impl States {
+    pub fn take(&self) -> Box<Exchange> {
+        self.0.borrow_mut().pop().unwrap_or_else(|| Box::new(Exchange::new()))
+    }
+
+    pub fn give(&self, mut state: Box<Exchange>, buffers: &BufferPool) {
+        state.retire(buffers);
+        let mut kept = self.0.borrow_mut();
+        if kept.len() < KEPT {
+            kept.push(state);
+        }
+    }
+}
