@@ -69,14 +69,26 @@ fn number(out: &mut Vec<u8>, name: &str, value: u64) {
 fn text(out: &mut Vec<u8>, name: &str, value: &str) {
     member(out, name);
     out.push(b'"');
+    if value.bytes().any(must_escape) {
+        escaped(out, value);
+    } else {
+        out.extend_from_slice(value.as_bytes());
+    }
+    out.push(b'"');
+}
+
+fn must_escape(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..=0x1f | 0x7f)
+}
+
+fn escaped(out: &mut Vec<u8>, value: &str) {
     for byte in value.bytes() {
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            0..=0x1f | 0x7f => drop(write!(out, "\\u{byte:04x}")),
+            _ if must_escape(byte) => drop(write!(out, "\\u{byte:04x}")),
             _ => out.push(byte),
         }
     }
-    out.push(b'"');
 }
 
 fn member(out: &mut Vec<u8>, name: &str) {
