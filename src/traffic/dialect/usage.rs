@@ -1,5 +1,6 @@
 //! The tokens that an answer reports.
 
+use super::brief;
 use super::json::{Expected, Key, ROOT, Scanner, Sink, Value, Want, whole_number};
 use crate::contract::record::Usage;
 use memchr::memmem::Finder;
@@ -101,11 +102,25 @@ impl UsageScan {
     }
 
     /// Takes the next piece. What is not JSON ends the scan and changes nothing else.
-    pub fn feed(&mut self, mut bytes: &[u8]) {
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.take(bytes, |_| None);
+    }
+
+    /// Takes the last piece: the usual report is read without the scanner.
+    pub fn feed_last(&mut self, bytes: &[u8]) {
+        self.take(bytes, brief::read);
+    }
+
+    fn take(&mut self, mut bytes: &[u8], brief: impl Fn(&[u8]) -> Option<Usage>) {
         while !bytes.is_empty() {
             bytes = match &mut self.state {
                 State::Searching(begun) => match search(begun, bytes) {
                     Some(rest) => {
+                        if let Some(usage) = brief(rest) {
+                            self.tally.usage = Some(usage);
+                            self.state = State::Done;
+                            return;
+                        }
                         self.begin();
                         rest
                     }
@@ -206,7 +221,9 @@ mod tests {
 
     fn usage(body: &str, piece: usize) -> Option<Usage> {
         let mut scan = UsageScan::new();
-        body.as_bytes().chunks(piece).for_each(|bytes| scan.feed(bytes));
+        let last = body.len() / piece * piece;
+        body.as_bytes()[..last].chunks(piece).for_each(|bytes| scan.feed(bytes));
+        scan.feed_last(&body.as_bytes()[last..]);
         scan.usage()
     }
 
