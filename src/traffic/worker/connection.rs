@@ -58,7 +58,7 @@ async fn greet(accepted: Accepted, snapshot: &Snapshot, index: usize) -> Option<
 
 /// Reads until it is clear which version of HTTP is spoken. `Maybe`: the connection ended before.
 async fn first_words(shard: &Shard, client: &mut Client, limits: &Limits) -> Preface {
-    client.deadline.set(Waiting::KeepAlive, limits.keep_alive_ms);
+    client.deadline.set(Waiting::Opening, limits.keep_alive_ms);
     client.inbox = shard.buffers.small();
     loop {
         let (read, inbox) = client.reader.read(std::mem::take(&mut client.inbox)).await;

@@ -11,9 +11,9 @@ use crate::base::clock::Moment;
 use crate::contract::link::{Link, Order, State};
 use crate::contract::meters::{Gauges, Meters};
 use crate::net::deadline::{SWEEP, Waiting};
-use crate::net::listen::{Listener, Stop, StopHandle};
+use crate::net::listen::{Accepted, Listener, Stop, StopHandle};
 use crate::net::runtime::{self, Driver};
-use crate::traffic::exchange::shard::Shard;
+use crate::traffic::exchange::shard::{Counted, Shard};
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -30,6 +30,9 @@ const fn accepts(driver: Driver) -> usize {
 
 /// Time between two reports of meters.
 const REPORT_US: u64 = 1_000_000;
+
+/// How long a new connection may stay silent while the shard drains.
+const OPENING_GRACE_US: u64 = 1_000_000;
 
 /// What a shard is run with.
 pub struct Orders {
@@ -60,22 +63,28 @@ pub async fn run(shard: Rc<Shard>, driver: Driver, orders: Orders) -> io::Result
     }
     link.set_driver(driver as u8);
     link.set_state(State::Listening);
-    Keeper { shard, link, meters, stop: Some(stop), reported: Moment::now() }.run().await;
+    Keeper { shard, link, meters, stop: Some(stop), reported: Moment::now(), draining_since: Moment(0) }.run().await;
     Ok(())
 }
 
 async fn accept(shard: Rc<Shard>, listener: Rc<Listener>, index: usize, stop: StopHandle) {
+    let _accepting = Counted::new(&shard.accepting, 1);
     loop {
         match listener.accept(&stop).await {
-            Ok(accepted) => {
-                shard.accepted.set(shard.accepted.get() + 1);
-                runtime::spawn(connection::serve(shard.clone(), accepted, index));
-            }
-            Err(_) if shard.draining.get() => return,
+            Ok(accepted) => begin(&shard, accepted, index),
+            Err(_) if shard.draining.get() => break,
             // Out of descriptors or memory: what is open goes on, and later there may be room.
             Err(_) => runtime::sleep(Duration::from_millis(10)).await,
         }
     }
+    while let Some(accepted) = listener.leftover() {
+        begin(&shard, accepted, index);
+    }
+}
+
+fn begin(shard: &Rc<Shard>, accepted: Accepted, index: usize) {
+    shard.accepted.set(shard.accepted.get() + 1);
+    runtime::spawn(connection::serve(shard.clone(), accepted, index));
 }
 
 /// The shard's own task: time, orders, reports.
@@ -85,6 +94,7 @@ struct Keeper {
     meters: MetersPort,
     stop: Option<Stop>,
     reported: Moment,
+    draining_since: Moment,
 }
 
 impl Keeper {
@@ -101,8 +111,8 @@ impl Keeper {
             match self.link.order() {
                 Order::Serve => {}
                 Order::Drain => {
-                    self.drain();
-                    if self.shard.connections.get() == 0 {
+                    self.drain(now);
+                    if self.shard.accepting.get() == 0 && self.shard.connections.get() == 0 {
                         break;
                     }
                 }
@@ -114,14 +124,19 @@ impl Keeper {
         self.link.set_state(State::Ended);
     }
 
-    /// Stops accepting, and ends connections as they fall idle.
-    fn drain(&mut self) {
+    /// Stops accepting, and ends connections as they fall idle. Those that were just opened get a moment to say
+    /// what they came for.
+    fn drain(&mut self, now: Moment) {
         if let Some(stop) = self.stop.take() {
             self.shard.draining.set(true);
+            self.draining_since = now;
             self.link.set_state(State::Draining);
             stop.stop();
         }
         self.shard.deadlines.cut_waiting(Waiting::KeepAlive);
+        if now.micros_since(self.draining_since) > OPENING_GRACE_US {
+            self.shard.deadlines.cut_waiting(Waiting::Opening);
+        }
     }
 
     /// Sends the meters up, if an empty set is there to go on with.
