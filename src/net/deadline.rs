@@ -21,6 +21,8 @@ pub const SWEEP: Duration = Duration::from_millis(20);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Waiting {
     Nothing,
+    /// For the first request on a new connection.
+    First,
     /// For the next request on a kept-alive connection.
     KeepAlive,
     Handshake,
@@ -63,7 +65,7 @@ impl Cutter {
 fn shut(fd: RawFd, how: i32) {
     // SAFETY: shutdown on a descriptor number has no memory effects; the slot's guard keeps the number from
     // being another connection's.
-    drop(unsafe { libc::shutdown(fd, how) });
+    _ = unsafe { libc::shutdown(fd, how) };
 }
 
 struct Slot {

@@ -12,6 +12,7 @@ use monoio::net::TcpListener;
 use socket2::{Domain, Protocol as SocketProtocol, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 const BACKLOG: i32 = 4096;
@@ -94,6 +95,14 @@ impl Listener {
         // The ring waits by itself on a blocking socket; on a non-blocking one it would report EAGAIN.
         socket.set_nonblocking(driver == Driver::Epoll)?;
         Ok(Self { listener: TcpListener::from_std(socket)? })
+    }
+
+    /// Whether a connection waits to be accepted.
+    #[expect(unsafe_code, reason = "poll(2)")]
+    pub fn has_waiting(&self) -> bool {
+        let mut asked = libc::pollfd { fd: self.listener.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: the kernel reads and writes the one entry that it is given.
+        unsafe { libc::poll(&raw mut asked, 1, 0) == 1 }
     }
 
     /// The next connection.

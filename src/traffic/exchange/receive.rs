@@ -224,9 +224,7 @@ pub async fn plan(
 
 /// Why no more work is taken at the moment, if it is not.
 fn overload(shard: &Shard, snapshot: &Snapshot) -> Option<FaultKind> {
-    if shard.draining.get() {
-        Some(FaultKind::Draining)
-    } else if shard.is_backlogged() {
+    if shard.is_backlogged() {
         Some(FaultKind::RecordBacklog)
     } else if shard.exchanges.get() > snapshot.limits.exchanges {
         Some(FaultKind::Overloaded)
