@@ -21,8 +21,8 @@ pub const SWEEP: Duration = Duration::from_millis(20);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Waiting {
     Nothing,
-    /// For the first bytes on a new connection.
-    Opening,
+    /// For the first request on a new connection.
+    First,
     /// For the next request on a kept-alive connection.
     KeepAlive,
     Handshake,

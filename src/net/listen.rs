@@ -8,13 +8,12 @@ use super::runtime::Driver;
 use super::stream::{Protocol, Reader, Stream, TcpReader, TcpWriter, Writer, split};
 use super::tls;
 use monoio::io::{CancelHandle, Canceller};
-use monoio::net::{TcpListener, TcpStream};
+use monoio::net::TcpListener;
 use socket2::{Domain, Protocol as SocketProtocol, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
-use std::time::Duration;
 
 const BACKLOG: i32 = 4096;
 
@@ -59,9 +58,6 @@ fn socket(address: SocketAddr, sharing: Sharing) -> io::Result<std::net::TcpList
 /// A shard's listening socket.
 pub struct Listener {
     listener: TcpListener,
-    /// The same socket, for calls that do not go through the runtime.
-    direct: Socket,
-    driver: Driver,
 }
 
 /// A connection before anything was said on it.
@@ -98,8 +94,15 @@ impl Listener {
     pub fn adopt(socket: std::net::TcpListener, driver: Driver) -> io::Result<Self> {
         // The ring waits by itself on a blocking socket; on a non-blocking one it would report EAGAIN.
         socket.set_nonblocking(driver == Driver::Epoll)?;
-        let direct = socket.try_clone()?.into();
-        Ok(Self { listener: TcpListener::from_std(socket)?, direct, driver })
+        Ok(Self { listener: TcpListener::from_std(socket)? })
+    }
+
+    /// Whether a connection waits to be accepted.
+    #[expect(unsafe_code, reason = "poll(2)")]
+    pub fn has_waiting(&self) -> bool {
+        let mut asked = libc::pollfd { fd: self.listener.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        // SAFETY: the kernel reads and writes the one entry that it is given.
+        unsafe { libc::poll(&raw mut asked, 1, 0) == 1 }
     }
 
     /// The next connection.
@@ -108,40 +111,12 @@ impl Listener {
     /// Stopped (`ECANCELED`), or the process is out of descriptors or memory.
     pub async fn accept(&self, stop: &StopHandle) -> io::Result<Accepted> {
         let (stream, peer) = self.listener.cancelable_accept(stop.0.clone()).await?;
-        Ok(Accepted::new(stream, peer))
+        let (reader, writer, fd) = split(stream);
+        Ok(Accepted { reader, writer, cutter: Cutter::Socket(fd), peer })
     }
-
-    /// A connection that waits although nobody accepts here any more.
-    ///
-    /// The kernel wakes one accept for a connection. If that one was being cancelled, nobody else learns of the
-    /// connection: not the other shards, and not a successor that listens on the same socket.
-    pub fn leftover(&self) -> Option<Accepted> {
-        // Another process may be quicker: then the call gives up after this time.
-        let patience = Some(Duration::from_millis(1));
-        if !is_readable(self.direct.as_raw_fd()) || self.direct.set_read_timeout(patience).is_err() {
-            return None;
-        }
-        let (accepted, _) = self.direct.accept().ok()?;
-        accepted.set_nonblocking(self.driver == Driver::Epoll).ok()?;
-        let peer = accepted.peer_addr().ok()?.as_socket()?;
-        let stream = TcpStream::from_std(accepted.into()).ok()?;
-        Some(Accepted::new(stream, peer))
-    }
-}
-
-#[expect(unsafe_code, reason = "poll(2)")]
-fn is_readable(fd: RawFd) -> bool {
-    let mut poll = libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-    // SAFETY: one entry, which outlives the call; the call does not wait.
-    unsafe { libc::poll(&raw mut poll, 1, 0) == 1 }
 }
 
 impl Accepted {
-    fn new(stream: TcpStream, peer: SocketAddr) -> Self {
-        let (reader, writer, fd) = split(stream);
-        Self { reader, writer, cutter: Cutter::Socket(fd), peer }
-    }
-
     /// The connection without TLS.
     pub fn plain(self) -> Stream {
         Stream {

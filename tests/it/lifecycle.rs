@@ -144,7 +144,7 @@ fn a_successor_takes_over() {
 
         let (stop, served, failed) = (AtomicBool::new(false), AtomicU32::new(0), std::sync::Mutex::new(vec![]));
         let address = old.address;
-        std::thread::scope(|scope| {
+        let new = std::thread::scope(|scope| {
             for _ in 0..2 {
                 scope.spawn(|| {
                     while !stop.load(Ordering::Relaxed) {
@@ -169,8 +169,9 @@ fn a_successor_takes_over() {
             stop.store(true, Ordering::Relaxed);
             assert_eq!(code, Some(0), "{}", old.stderr());
             assert_eq!(new.admin("GET", "/readyz").status, 200);
-            drop(new);
+            new
         });
+        assert_eq!(new.metric("gateway_panics_total"), 0);
         let failed = failed.into_inner().expect("no panic");
         assert!(failed.is_empty(), "{} served, {} failed: {:?}", served.load(Ordering::Relaxed), failed.len(), failed.first());
     });

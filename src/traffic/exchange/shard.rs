@@ -44,8 +44,6 @@ pub struct Shard {
     pub exchanges: Cell<u64>,
     /// Bytes of request bodies held beyond the clients' own buffers.
     pub buffered: Cell<u64>,
-    /// Tasks that accept connections.
-    pub accepting: Cell<u64>,
     pub accepted: Cell<u64>,
     pub connections_refused: Cell<u64>,
     pub records_stalled: Cell<u64>,
@@ -87,7 +85,6 @@ impl Shard {
             connections: Cell::new(0),
             exchanges: Cell::new(0),
             buffered: Cell::new(0),
-            accepting: Cell::new(0),
             accepted: Cell::new(0),
             connections_refused: Cell::new(0),
             records_stalled: Cell::new(0),

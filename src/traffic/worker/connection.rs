@@ -35,7 +35,10 @@ pub async fn serve(shard: Rc<Shard>, accepted: Accepted, index: usize) {
     let mut client = Client::new(&shard, stream, Some(peer));
     let preface = match protocol {
         Protocol::Http2 => Preface::Yes,
-        Protocol::Http1 => Preface::No,
+        Protocol::Http1 => {
+            client.deadline.set(Waiting::First, snapshot.limits.keep_alive_ms);
+            Preface::No
+        }
         Protocol::Unknown => Box::pin(first_words(&shard, &mut client, &snapshot.limits)).await,
     };
     match preface {
@@ -58,7 +61,7 @@ async fn greet(accepted: Accepted, snapshot: &Snapshot, index: usize) -> Option<
 
 /// Reads until it is clear which version of HTTP is spoken. `Maybe`: the connection ended before.
 async fn first_words(shard: &Shard, client: &mut Client, limits: &Limits) -> Preface {
-    client.deadline.set(Waiting::Opening, limits.keep_alive_ms);
+    client.deadline.set(Waiting::First, limits.keep_alive_ms);
     client.inbox = shard.buffers.small();
     loop {
         let (read, inbox) = client.reader.read(std::mem::take(&mut client.inbox)).await;

@@ -81,7 +81,7 @@ async fn streams(
 ) {
     let open = Rc::new(std::cell::Cell::new(0));
     let mut idle_since = shard.deadlines.coarse_now();
-    let mut ending = false;
+    let (mut ending, mut leaving) = (false, false);
     loop {
         let accepted = runtime::within(LOOK, poll_fn(|cx| connection.poll_accept(cx))).await;
         match accepted {
@@ -104,6 +104,10 @@ async fn streams(
         if !ending && (idle || shard.draining.get()) {
             ending = true;
             connection.graceful_shutdown();
+        }
+        // A peer that was told the end, and has nothing left to wait for, is not waited for long.
+        if ending && open.get() == 0 && !leaving {
+            leaving = true;
             deadline.set(Waiting::KeepAlive, limits.head_ms);
         }
     }

@@ -13,7 +13,8 @@ use crate::contract::meters::{Gauges, Meters};
 use crate::net::deadline::{SWEEP, Waiting};
 use crate::net::listen::{Accepted, Listener, Stop, StopHandle};
 use crate::net::runtime::{self, Driver};
-use crate::traffic::exchange::shard::{Counted, Shard};
+use crate::traffic::exchange::shard::Shard;
+use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -28,11 +29,10 @@ const fn accepts(driver: Driver) -> usize {
     }
 }
 
+/// How long a connection that was accepted just before the end may take to say what it wants.
+const FIRST_WORDS_US: u64 = 1_000_000;
 /// Time between two reports of meters.
 const REPORT_US: u64 = 1_000_000;
-
-/// How long a new connection may stay silent while the shard drains.
-const OPENING_GRACE_US: u64 = 1_000_000;
 
 /// What a shard is run with.
 pub struct Orders {
@@ -55,36 +55,81 @@ pub struct MetersPort {
 pub async fn run(shard: Rc<Shard>, driver: Driver, orders: Orders) -> io::Result<()> {
     let Orders { link, listeners, meters } = orders;
     let stop = Stop::default();
+    let arriving = Rc::<Cell<u64>>::default();
+    let mut doors = vec![];
     for (index, socket) in listeners {
         let listener = Rc::new(Listener::adopt(socket, driver)?);
+        let door = Door { shard: shard.clone(), listener, index, arriving: arriving.clone() };
         for _ in 0..accepts(driver) {
-            runtime::spawn(accept(shard.clone(), listener.clone(), index, stop.handle()));
+            runtime::spawn(door.clone().accept_all(stop.handle()));
+        }
+        if driver != Driver::Epoll {
+            doors.push((door, false));
         }
     }
     link.set_driver(driver as u8);
     link.set_state(State::Listening);
-    Keeper { shard, link, meters, stop: Some(stop), reported: Moment::now(), draining_since: Moment(0) }.run().await;
+    let keeper =
+        Keeper { shard, link, meters, doors, arriving, stop: Some(stop), ending_since: None, reported: Moment::now() };
+    keeper.run().await;
     Ok(())
 }
 
-async fn accept(shard: Rc<Shard>, listener: Rc<Listener>, index: usize, stop: StopHandle) {
-    let _accepting = Counted::new(&shard.accepting, 1);
-    loop {
-        match listener.accept(&stop).await {
-            Ok(accepted) => begin(&shard, accepted, index),
-            Err(_) if shard.draining.get() => break,
-            // Out of descriptors or memory: what is open goes on, and later there may be room.
-            Err(_) => runtime::sleep(Duration::from_millis(10)).await,
+/// A listening socket, and what becomes of the connections that come through it.
+#[derive(Clone)]
+struct Door {
+    shard: Rc<Shard>,
+    listener: Rc<Listener>,
+    index: usize,
+    /// Accepts in flight, and connections that no task has taken yet: a shard does not end before they have.
+    arriving: Rc<Cell<u64>>,
+}
+
+impl Door {
+    async fn accept_all(self, stop: StopHandle) {
+        let _arriving = Arriving::new(&self.arriving);
+        loop {
+            match self.listener.accept(&stop).await {
+                Ok(accepted) => self.serve(accepted),
+                Err(_) if self.shard.draining.get() => return,
+                // Out of descriptors or memory: what is open goes on, and later there may be room.
+                Err(_) => runtime::sleep(Duration::from_millis(10)).await,
+            }
         }
     }
-    while let Some(accepted) = listener.leftover() {
-        begin(&shard, accepted, index);
+
+    async fn accept_one(self, stop: StopHandle) {
+        let _arriving = Arriving::new(&self.arriving);
+        if let Ok(accepted) = self.listener.accept(&stop).await {
+            self.serve(accepted);
+        }
+    }
+
+    fn serve(&self, accepted: Accepted) {
+        let (shard, index) = (self.shard.clone(), self.index);
+        shard.accepted.set(shard.accepted.get() + 1);
+        let arriving = Arriving::new(&self.arriving);
+        runtime::spawn(async move {
+            drop(arriving);
+            connection::serve(shard, accepted, index).await;
+        });
     }
 }
 
-fn begin(shard: &Rc<Shard>, accepted: Accepted, index: usize) {
-    shard.accepted.set(shard.accepted.get() + 1);
-    runtime::spawn(connection::serve(shard.clone(), accepted, index));
+/// Counts one more for as long as it lives.
+struct Arriving(Rc<Cell<u64>>);
+
+impl Arriving {
+    fn new(count: &Rc<Cell<u64>>) -> Self {
+        count.set(count.get() + 1);
+        Self(count.clone())
+    }
+}
+
+impl Drop for Arriving {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
 }
 
 /// The shard's own task: time, orders, reports.
@@ -92,9 +137,12 @@ struct Keeper {
     shard: Rc<Shard>,
     link: Arc<Link>,
     meters: MetersPort,
+    /// The doors, and whether somebody stood before them at the last look.
+    doors: Vec<(Door, bool)>,
+    arriving: Rc<Cell<u64>>,
     stop: Option<Stop>,
+    ending_since: Option<Moment>,
     reported: Moment,
-    draining_since: Moment,
 }
 
 impl Keeper {
@@ -109,10 +157,10 @@ impl Keeper {
                 self.report();
             }
             match self.link.order() {
-                Order::Serve => {}
+                Order::Serve => self.wake_doors(),
                 Order::Drain => {
                     self.drain(now);
-                    if self.shard.accepting.get() == 0 && self.shard.connections.get() == 0 {
+                    if self.shard.connections.get() == 0 && self.arriving.get() == 0 {
                         break;
                     }
                 }
@@ -124,18 +172,31 @@ impl Keeper {
         self.link.set_state(State::Ended);
     }
 
-    /// Stops accepting, and ends connections as they fall idle. Those that were just opened get a moment to say
-    /// what they came for.
+    /// Accepts what was overlooked. A new connection wakes one of the accepts that wait on its socket; if that
+    /// was one of a predecessor which has just given up waiting, nobody comes for the connection.
+    fn wake_doors(&mut self) {
+        let Some(stop) = &self.stop else { return };
+        for (door, waited) in &mut self.doors {
+            let waits = door.listener.has_waiting();
+            if waits && *waited {
+                runtime::spawn(door.clone().accept_one(stop.handle()));
+            }
+            *waited = waits;
+        }
+    }
+
+    /// Stops accepting, and ends connections as they fall idle. One that has just come is heard first.
     fn drain(&mut self, now: Moment) {
         if let Some(stop) = self.stop.take() {
+            self.ending_since = Some(now);
+            self.doors.clear();
             self.shard.draining.set(true);
-            self.draining_since = now;
             self.link.set_state(State::Draining);
             stop.stop();
         }
         self.shard.deadlines.cut_waiting(Waiting::KeepAlive);
-        if now.micros_since(self.draining_since) > OPENING_GRACE_US {
-            self.shard.deadlines.cut_waiting(Waiting::Opening);
+        if self.ending_since.is_some_and(|since| now.micros_since(since) > FIRST_WORDS_US) {
+            self.shard.deadlines.cut_waiting(Waiting::First);
         }
     }
 
