@@ -30,7 +30,10 @@ impl Reader {
     pub async fn read(&mut self, buf: Buf) -> (io::Result<usize>, Buf) {
         debug_assert!(buf.room() > 0, "a read needs room");
         match self {
-            Reader::Tcp(tcp) => tcp.read(buf).await,
+            Reader::Tcp(tcp) => {
+                let (result, lent) = tcp.0.read(Lent(buf)).await;
+                (result, lent.0)
+            }
             Reader::Tls(tls) => tls.read(buf).await,
             Reader::Pipe(pipe) => pipe.read(buf).await,
         }

@@ -148,29 +148,45 @@ impl TlsReader {
 
 impl TlsWriter {
     pub(super) async fn write(&mut self, gather: Gather) -> (io::Result<()>, Gather) {
-        let result = self.write_slices(&gather).await;
-        (result, gather)
+        let mut written = 0;
+        let mut out = Buf::default();
+        loop {
+            match self.encrypt_from(&gather, written, &mut out) {
+                Ok(0) => return (Ok(()), gather),
+                Ok(n) => written += n,
+                Err(error) => return (Err(error), gather),
+            }
+            match self.send(out).await {
+                Ok(empty) => out = empty,
+                Err(error) => return (Err(error), gather),
+            }
+        }
     }
 
-    async fn write_slices(&mut self, gather: &Gather) -> io::Result<()> {
-        let mut out = Buf::default();
-        let mut small = [IoSlice::new(&[]); SLICES];
-        let (mut used, mut bytes) = (0, 0);
-        for slice in gather.slices().flat_map(|s| s.chunks(RECORD_BYTES)) {
-            if used == small.len() || bytes + slice.len() > RECORD_BYTES {
-                self.encrypt(&small[..used], &mut out)?;
-                (used, bytes) = (0, 0);
-                if out.len() >= FLUSH_BYTES {
-                    out = self.send(out).await?;
+    /// Encrypts what stands behind the first `skip` bytes of the pieces, up to [`FLUSH_BYTES`]; tells how many
+    /// bytes of plaintext that were.
+    fn encrypt_from(&mut self, gather: &Gather, mut skip: usize, out: &mut Buf) -> io::Result<usize> {
+        let mut record = [IoSlice::new(&[]); SLICES];
+        let (mut used, mut bytes, mut total) = (0, 0, 0);
+        for slice in gather.slices() {
+            let skipped = skip.min(slice.len());
+            skip -= skipped;
+            for chunk in slice[skipped..].chunks(RECORD_BYTES) {
+                if used == SLICES || bytes + chunk.len() > RECORD_BYTES {
+                    self.encrypt(&record[..used], out)?;
+                    (used, bytes) = (0, 0);
+                    if total >= FLUSH_BYTES {
+                        return Ok(total);
+                    }
                 }
+                record[used] = IoSlice::new(chunk);
+                used += 1;
+                bytes += chunk.len();
+                total += chunk.len();
             }
-            small[used] = IoSlice::new(slice);
-            used += 1;
-            bytes += slice.len();
         }
-        self.encrypt(&small[..used], &mut out)?;
-        self.send(out).await?;
-        Ok(())
+        self.encrypt(&record[..used], out)?;
+        Ok(total)
     }
 
     /// Encrypts up to one record's worth of plaintext, as one record.

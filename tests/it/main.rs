@@ -1,1 +1,18 @@
-//! pending
+//! The gateway as a process, from outside: real sockets, real files, real signals.
+//!
+//! Every test starts its own gateway on free ports, with a mock provider in this process or an upstream that says
+//! exactly what the test writes. Tests of the data plane run on both drivers.
+
+mod auth;
+mod endpoints;
+mod failures;
+mod framing;
+mod harness;
+mod hardening;
+mod input;
+mod lifecycle;
+mod records;
+mod smuggling;
+mod streaming;
+mod timeouts;
+mod upstreams;

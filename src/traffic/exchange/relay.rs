@@ -52,10 +52,16 @@ pub async fn run(
             exchange.tally.record.detail = Text::cut("the provider refused the gateway's credentials");
             Err(FaultKind::UpstreamAccount.into())
         }
-        400.. => Failure::read(passage, answer, reply).await?.pass(passage, reply).await,
+        400.. => {
+            let failure = Box::pin(Failure::read(passage, answer, reply)).await?;
+            Box::pin(failure.pass(passage, reply)).await
+        }
         _ => {
             let Exchange { reading, tally, .. } = exchange;
-            Relay::new(passage, answer, reply, reading).run(tally).await
+            let mut relay = Relay::new(passage, answer, reply, reading);
+            relay.run(tally).await?;
+            relay.retire();
+            Ok(())
         }
     }
 }
@@ -160,17 +166,16 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         }
     }
 
-    async fn run(mut self, tally: &mut Tally) -> Result<(), Fault> {
+    async fn run(&mut self, tally: &mut Tally) -> Result<(), Fault> {
         let result = self.pump(tally).await;
         self.note(tally);
-        let Err(fault) = result else {
-            self.retire();
-            return Ok(());
-        };
-        if self.reply.status != 0 && !matches!(fault.kind, FaultKind::ClientGone | FaultKind::ClientStalled) {
-            self.say_broken(&fault).await;
+        if let Err(fault) = &result
+            && self.reply.status != 0
+            && !matches!(fault.kind, FaultKind::ClientGone | FaultKind::ClientStalled)
+        {
+            Box::pin(self.say_broken(fault)).await;
         }
-        Err(fault)
+        result
     }
 
     async fn pump(&mut self, tally: &mut Tally) -> Result<(), Fault> {

@@ -105,7 +105,8 @@ async fn answer(
             (outcome, None, false)
         }
         Ok(Planned::Local(body)) => {
-            let outcome = reply.whole(200, b"content-type: application/json\r\n", &body).await;
+            let answer = reply.whole(200, b"content-type: application/json\r\n", &body);
+            let outcome = Box::pin(answer).await;
             (outcome, None, false)
         }
         Err(refusal) => (Err(refusal.fault), refusal.allow, refusal.close),
@@ -118,7 +119,7 @@ async fn answer(
         return Next::Close;
     }
     reply.keep_alive &= !unread;
-    if reply.refuse(&fault, allow).await.is_err() {
+    if Box::pin(reply.refuse(&fault, allow)).await.is_err() {
         return Next::Close;
     }
     if reply.keep_alive { Next::KeepAlive } else { Next::Linger }

@@ -12,15 +12,20 @@ use crate::net::connect::{ConnectError, connect};
 use crate::net::deadline::{Deadlines, Waiting};
 use crate::net::gather::Gather;
 use crate::net::pool::BufferPool;
+use crate::net::runtime;
 use crate::traffic::provider::response::{BodyShape, carry};
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+/// How often a name that is being resolved is looked at.
+const RESOLVE_POLL: Duration = Duration::from_millis(20);
 
 /// What a shard needs to call upstreams.
 pub struct Caller {
@@ -62,6 +67,23 @@ pub struct Answer {
     pub fields: Buf,
 }
 
+/// An answer without its connection.
+struct AnswerHead {
+    rest: Buf,
+    status: u16,
+    framing: ResponseFraming,
+    keep_alive: bool,
+    shape: BodyShape,
+    fields: Buf,
+}
+
+impl AnswerHead {
+    fn on(self, conn: Conn) -> Answer {
+        let Self { rest, status, framing, keep_alive, shape, fields } = self;
+        Answer { conn, rest, status, framing, keep_alive, shape, fields }
+    }
+}
+
 impl Caller {
     pub fn new(buffers: Rc<BufferPool>, deadlines: Rc<Deadlines>) -> Self {
         Self { pool: Pool::default(), buffers, deadlines, connects: Cell::new(0), stale_retries: Cell::new(0) }
@@ -80,14 +102,20 @@ impl Caller {
         limits: &Limits,
         timings: &Timings,
     ) -> Result<Answer, CallError> {
-        if let Some(conn) = self.pool.take(origin, self.deadlines.coarse_now(), limits) {
-            match self.exchange(conn, request, timeouts, latest, timings).await {
+        let mut idle = self.pool.take(origin, self.deadlines.coarse_now(), limits);
+        loop {
+            let mut conn = match idle.take() {
+                Some(conn) => conn,
+                // Boxed: a handshake's state is large, and most requests find a connection.
+                None => Box::pin(self.connect(origin, timeouts)).await?,
+            };
+            match self.exchange(&mut conn, request, timeouts, latest, timings).await {
+                Ok(head) => return Ok(head.on(conn)),
+                // Once, because the next connection is a new one.
                 Err(Unanswered::Stale) => self.stale_retries.set(self.stale_retries.get() + 1),
-                other => return other.map_err(Unanswered::into_error),
+                Err(Unanswered::Failed(error)) => return Err(error),
             }
         }
-        let conn = self.connect(origin, timeouts).await?;
-        self.exchange(conn, request, timeouts, latest, timings).await.map_err(Unanswered::into_error)
     }
 
     async fn connect(&self, origin: &Origin, timeouts: &Timeouts) -> Result<Conn, CallError> {
@@ -95,20 +123,14 @@ impl Caller {
             origin.wants_resolving.store(true, Ordering::Relaxed);
             CallError { fault: kind.into(), detail, untouched: true }
         };
-        let addresses = match &**origin.addresses.load() {
-            Addresses::Known(addresses) if !addresses.is_empty() => addresses.clone(),
-            Addresses::Failed(reason) => {
-                return Err(fail(FaultKind::UpstreamDns, format!("{}: {reason}", origin.host)));
-            }
-            Addresses::Known(_) | Addresses::Unknown => {
-                return Err(fail(FaultKind::UpstreamDns, format!("{}: not resolved yet", origin.host)));
-            }
-        };
-        self.connects.set(self.connects.get() + 1);
         let limit = match timeouts.connect_ms {
             0 => Duration::from_secs(3600),
             ms => Duration::from_millis(ms),
         };
+        let addresses = resolved(origin, limit)
+            .await
+            .map_err(|reason| fail(FaultKind::UpstreamDns, format!("{}: {reason}", origin.host)))?;
+        self.connects.set(self.connects.get() + 1);
         match connect(&addresses, origin.tls.as_ref(), limit).await {
             Ok(connected) => Ok(Conn::new(connected, origin, &self.deadlines)),
             Err(error) => {
@@ -127,19 +149,19 @@ impl Caller {
     /// Writes the request and reads until the head of the answer is complete.
     async fn exchange(
         &self,
-        mut conn: Conn,
+        conn: &mut Conn,
         request: &mut Gather,
         timeouts: &Timeouts,
         latest: Moment,
         timings: &Timings,
-    ) -> Result<Answer, Unanswered> {
+    ) -> Result<AnswerHead, Unanswered> {
         conn.deadline.set_before(Waiting::FirstByte, timeouts.first_byte_ms, latest);
         let sending = Sending { request, sent: &timings.sent };
-        let (read, mut rest) = send_and_receive(&mut conn, sending, self.buffers.small()).await;
+        let (read, mut rest) = send_and_receive(conn, sending, self.buffers.small()).await;
         timings.first_byte.set(Moment::now());
         if !matches!(read, Ok(n) if n > 0) {
             self.buffers.give(rest);
-            return Err(no_answer(&conn, read));
+            return Err(no_answer(conn, read, request));
         }
         let mut scan = HeadScan::default();
         let mut fields = self.buffers.small();
@@ -148,7 +170,7 @@ impl Caller {
             match next_head(&rest, &mut scan, &mut fields) {
                 Head::Final { length, status, framing, keep_alive, shape } => {
                     rest.consume(length);
-                    return Ok(Answer { conn, rest, status, framing, keep_alive, shape, fields });
+                    return Ok(AnswerHead { rest, status, framing, keep_alive, shape, fields });
                 }
                 Head::Interim { length } if interim < INTERIM_HEADS => {
                     rest.consume(length);
@@ -165,10 +187,27 @@ impl Caller {
             rest = back;
             match read {
                 Ok(n) if n > 0 => {}
-                _ if conn.deadline.fired().is_some() => return Err(no_answer(&conn, read)),
+                _ if conn.deadline.fired().is_some() => return Err(no_answer(conn, read, request)),
                 _ => return Err(malformed("the connection ended inside the answer's head")),
             }
         }
+    }
+}
+
+/// The origin's addresses. A name that control has not looked up yet is waited for.
+async fn resolved(origin: &Origin, limit: Duration) -> Result<Vec<SocketAddr>, Box<str>> {
+    let mut waited = Duration::ZERO;
+    loop {
+        match &**origin.addresses.load() {
+            Addresses::Known(addresses) if !addresses.is_empty() => return Ok(addresses.clone()),
+            Addresses::Known(_) => return Err("the name has no address".into()),
+            Addresses::Failed(reason) => return Err(reason.clone()),
+            Addresses::Unknown if waited >= limit => return Err("the name was not resolved in time".into()),
+            Addresses::Unknown => {}
+        }
+        origin.wants_resolving.store(true, Ordering::Relaxed);
+        runtime::sleep(RESOLVE_POLL).await;
+        waited += RESOLVE_POLL;
     }
 }
 
@@ -179,19 +218,6 @@ enum Unanswered {
     Failed(CallError),
 }
 
-impl Unanswered {
-    fn into_error(self) -> CallError {
-        match self {
-            Unanswered::Failed(error) => error,
-            Unanswered::Stale => CallError {
-                fault: FaultKind::UpstreamReset.into(),
-                detail: "an idle connection was closed".into(),
-                untouched: false,
-            },
-        }
-    }
-}
-
 fn malformed(reason: &str) -> Unanswered {
     Unanswered::Failed(CallError {
         fault: FaultKind::UpstreamMalformed.into(),
@@ -200,11 +226,12 @@ fn malformed(reason: &str) -> Unanswered {
     })
 }
 
-fn no_answer(conn: &Conn, read: io::Result<usize>) -> Unanswered {
+fn no_answer(conn: &Conn, read: io::Result<usize>, request: &Gather) -> Unanswered {
     let kind = match conn.deadline.fired() {
         Some(Waiting::Total) => FaultKind::UpstreamTotal,
         Some(_) => FaultKind::UpstreamFirstByte,
-        None if conn.reused => return Unanswered::Stale,
+        // A request whose write did not come back cannot be sent again.
+        None if conn.reused && !request.is_empty() => return Unanswered::Stale,
         None => FaultKind::UpstreamReset,
     };
     let detail = match read {

@@ -9,7 +9,7 @@
 use super::connection;
 use crate::base::buf::Buf;
 use crate::base::limits::{BULK_BUFFER_BYTES, CLIENT_BUFFER_BYTES};
-use crate::contract::snapshot::Limits;
+use crate::contract::snapshot::{Limits, Snapshot};
 use crate::http::chunked::{self, Decoder};
 use crate::http::response::{self, Asked, ResponseFraming};
 use crate::http::{HeadScan, Slots, is_hop_by_hop};
@@ -28,6 +28,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -41,7 +42,8 @@ const RESETS_PENDING: usize = 20;
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Serves HTTP/2 until the connection ends. What stands in the client's inbox was read from it already.
-pub async fn serve(shard: Rc<Shard>, client: Client, limits: &Limits) {
+pub async fn serve(shard: Rc<Shard>, client: Client, snapshot: Rc<Arc<Snapshot>>) {
+    let limits = &snapshot.limits;
     let Client { deadline, reader, writer, inbox, peer } = client;
     let (near, far, cutter) = pipe::pair();
     let (mut inward, outward) = (far.1, far.0);
@@ -121,9 +123,9 @@ async fn stream(
         cutter: Cutter::Pipe(cutter),
         protocol: Protocol::Http1,
     };
-    let client = Client::new(&shard, inner, peer);
+    let mut client = Client::new(&shard, inner, peer);
     let worker = shard.clone();
-    runtime::spawn(async move { connection::requests(&worker, client).await });
+    runtime::spawn(async move { connection::requests(&worker, &mut client).await });
     let (mut reader, mut writer) = near;
     let (parts, body) = request.into_parts();
     let Some(head) = head_text(&parts, body.is_end_stream()) else {

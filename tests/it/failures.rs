@@ -1,0 +1,219 @@
+//! Providers that fail: each way has its own status, code and count, and a broken stream never looks whole.
+
+use crate::harness::{Answer, Gateway, Io, Scripted, Setup, UPSTREAM_KEY, chat, mock, on_both_drivers, post, stream};
+use serde_json::Value;
+
+/// Asserts a refusal, its record and its count.
+#[track_caller]
+fn told(gateway: &Gateway, answer: &Answer, status: u16, code: &str) -> Value {
+    answer.refused(status, code);
+    assert_eq!(answer.json()["error"]["ringgate"]["blame"], "upstream");
+    assert_eq!(answer.json()["error"]["type"], "upstream_error");
+    let record = gateway.record(answer.id());
+    assert_eq!((&record["fault"], &record["status"]), (&code.into(), &status.into()), "{record}");
+    assert!(gateway.counted(&[("fault", code), ("status", &status.to_string()), ("blame", "upstream")]) >= 1);
+    record
+}
+
+/// A provider that cannot be reached: nobody listens, no such host, no TLS where TLS is wanted.
+#[test]
+fn unreachable_providers() {
+    on_both_drivers(|io| {
+        let plain = Scripted::start(|_, mut peer| {
+            peer.send(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
+            peer.wait_for_end();
+        });
+        let refusing = closed_port();
+        let setup = Setup::of(io, &format!("http://{refusing}/v1"))
+            .provider("nowhere", "http://nonexistent.invalid/v1", "")
+            .provider("plain", &format!("https://localhost:{}/v1", plain.address.port()), "")
+            .model("dns", "{provider: nowhere, model: x}", "")
+            .model("tls", "{provider: plain, model: x}", "");
+        let gateway = Gateway::start(&setup);
+        let mut client = gateway.client();
+        let record = told(&gateway, &client.ask(&chat("")), 502, "upstream_connect");
+        assert_eq!((&record["upstream_status"], &record["attempts"]), (&0.into(), &1.into()));
+        assert!(record["detail"].as_str().is_some_and(|detail| detail.contains(&refusing)), "{record}");
+        let ask = |model: &str| post("/v1/chat/completions", &format!(r#"{{"model":"{model}","stream":true}}"#));
+        told(&gateway, &client.ask(&ask("dns")), 502, "upstream_dns");
+        told(&gateway, &client.ask(&ask("tls")), 502, "upstream_tls");
+        assert_eq!(client.ask(&chat("")).header("connection"), None, "the client's connection stays");
+    });
+}
+
+/// An address on which nobody listens, and nobody will soon.
+fn closed_port() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("bound").to_string()
+}
+
+/// A provider that breaks off before a word of its answer, or says what is no HTTP.
+#[test]
+fn no_answer_at_all() {
+    on_both_drivers(|io| {
+        let mock = mock();
+        let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
+        let mut client = gateway.client();
+        for (settings, code) in [("fault=reset", "upstream_reset"), ("fault=garbage", "upstream_malformed")] {
+            told(&gateway, &client.ask(&chat(settings)), 502, code);
+            told(&gateway, &client.ask(&stream(settings)), 502, code);
+        }
+    });
+}
+
+/// A stream that breaks off is told so in its own dialect, without an end marker and without a proper end.
+#[test]
+fn broken_streams_never_look_whole() {
+    on_both_drivers(|io| {
+        let mock = mock();
+        let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
+        for (settings, code) in [
+            ("reset_after=3", "upstream_truncated"),
+            ("close_after=3", "upstream_truncated"),
+            ("bad_chunk&chunks=6&gap_ms=30", "upstream_malformed"),
+            ("truncate", "upstream_truncated"),
+        ] {
+            for path in ["/v1/chat/completions", "/v1/completions", "/v1/responses"] {
+                let mut client = gateway.client();
+                let body = format!(r#"{{"model":"m/mock?{settings}","stream":true,"messages":[]}}"#);
+                let answer = client.ask(&post(path, &body));
+                assert_eq!((answer.status, answer.whole), (200, false), "{settings} {path}");
+                let text = answer.text();
+                if settings != "truncate" {
+                    assert!(!text.contains("[DONE]") && !text.contains("response.completed"), "{text}");
+                    let last: Value = serde_json::from_str(answer.events().last().expect("events")).expect("JSON");
+                    assert_eq!(last["error"]["code"], code, "{settings} {path}: {text}");
+                    assert_eq!(last["error"]["ringgate"]["request_id"], answer.id());
+                    if path == "/v1/responses" {
+                        assert_eq!((&last["type"], &last["code"]), (&"error".into(), &code.into()));
+                        assert!(text.contains("\nevent: error\ndata: "), "{text}");
+                    }
+                }
+                client.drain();
+                assert!(client.rest.is_empty());
+                let record = gateway.record(answer.id());
+                assert_eq!((&record["fault"], &record["status"]), (&code.into(), &200.into()), "{settings} {path} {record}");
+            }
+        }
+        assert!(gateway.counted(&[("fault", "upstream_truncated"), ("status", "200")]) >= 9);
+    });
+}
+
+/// An answer that is no stream and breaks off after its head ends the client's connection before its own end.
+#[test]
+fn broken_answers_never_look_whole() {
+    on_both_drivers(|io| {
+        let mock = mock();
+        let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
+        for (settings, code) in [
+            ("reset_after=1", "upstream_truncated"),
+            ("close_after=1", "upstream_truncated"),
+            ("truncate", "upstream_truncated"),
+        ] {
+            let mut client = gateway.client();
+            client.send(&chat(settings));
+            let answer = client.answer();
+            assert_eq!((answer.status, answer.whole), (200, false), "{settings}");
+            client.drain();
+            assert!(client.rest.is_empty());
+            assert_eq!(gateway.record(answer.id())["fault"], code, "{settings}");
+        }
+        told(&gateway, &gateway.client().ask(&chat("bad_chunk")), 502, "upstream_malformed");
+    });
+}
+
+/// A stream that ends well as HTTP but without its end marker passes as it is; the provider said what it said.
+#[test]
+fn a_missing_end_marker_is_passed_on() {
+    let mock = mock();
+    let gateway = Gateway::start(&Setup::of(Io::Auto, &mock.base_url()));
+    let answer = gateway.client().ask(&stream("no_done"));
+    assert!(answer.whole && !answer.text().contains("[DONE]"), "nothing is made up: {}", answer.text());
+}
+
+/// An error that the provider reports inside its stream is passed on, ends the stream, and is counted.
+#[test]
+fn errors_inside_streams() {
+    on_both_drivers(|io| {
+        let mock = mock();
+        let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
+        let mut client = gateway.client();
+        let answer = client.ask(&stream("error_event_after=3"));
+        let events = answer.events();
+        let last: Value = serde_json::from_str(events.last().expect("events")).expect("JSON");
+        assert_eq!(last["error"]["type"], "server_error");
+        assert!(!answer.whole && !answer.text().contains("[DONE]"));
+        assert_eq!(answer.text().matches("\"error\"").count(), 1, "the gateway adds no second error");
+        let record = gateway.record(answer.id());
+        assert_eq!((&record["fault"], &record["status"]), (&"upstream_stream_error".into(), &200.into()));
+        assert_eq!(gateway.counted(&[("fault", "upstream_stream_error")]), 1);
+    });
+}
+
+/// A provider's refusal passes with its status, its body and its advice when to come again.
+#[test]
+fn refusals_pass() {
+    on_both_drivers(|io| {
+        let mock = mock();
+        let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
+        let mut client = gateway.client();
+        let mut direct = crate::harness::Client::connect(mock.address);
+        for status in [400, 404, 408, 409, 413, 422, 429, 500, 503, 529] {
+            for make in [chat, stream] {
+                let settings = format!("fault=status:{status}");
+                let answer = client.ask(&make(&settings));
+                let wanted = direct.ask(&String::from_utf8(make(&settings)).expect("text").replace("m/mock", "mock")
+                    .replace("content-length: ", "x-length: ")
+                    .replace("\r\n\r\n", &format!("\r\ncontent-length: {}\r\n\r\n", make(&settings).len() - find_body(&make(&settings)) - 2)).into_bytes());
+                assert_eq!((answer.status, answer.text()), (status, wanted.text()));
+                assert_eq!(answer.header("retry-after"), Some("1"));
+                let record = gateway.record(answer.id());
+                assert_eq!((&record["upstream_status"], &record["status"]), (&status.into(), &status.into()));
+            }
+        }
+        assert_eq!(client.ask(&chat("")).status, 200, "the connection is in step");
+    });
+}
+
+fn find_body(request: &[u8]) -> usize {
+    memchr::memmem::find(request, b"\r\n\r\n").expect("a head") + 4
+}
+
+/// What a provider says about the gateway's own account is not the client's affair.
+#[test]
+fn account_errors_stay_here() {
+    on_both_drivers(|io| {
+        let mock = mock();
+        let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
+        let mut client = gateway.client();
+        for settings in ["fault=status:401", "fault=status:402", "fault=status:403", "fault=echo_key"] {
+            let answer = client.ask(&chat(settings));
+            let record = told(&gateway, &answer, 502, "upstream_account");
+            assert!(record["upstream_status"].as_u64().is_some_and(|status| (401..=403).contains(&status)));
+            assert!(!answer.text().contains(UPSTREAM_KEY));
+        }
+    });
+}
+
+/// A provider's error that repeats its key comes through without it, wherever the key stands.
+#[test]
+fn keys_in_errors_are_scrubbed() {
+    on_both_drivers(|io| {
+        let body = format!("{{\"error\":{{\"message\":\"{UPSTREAM_KEY} is {UPSTREAM_KEY}.\",\"code\":null}}}}");
+        for framing in ["content-length", "chunked", "until-close"] {
+            let head = format!("HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nx-echo: Bearer {UPSTREAM_KEY}\r\n");
+            let (first, second) = body.split_at(30);
+            let answer = match framing {
+                "content-length" => format!("{head}content-length: {}\r\n\r\n{body}", body.len()),
+                "chunked" => format!("{head}transfer-encoding: chunked\r\n\r\n{:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n", first.len(), second.len()),
+                _ => format!("{head}connection: close\r\n\r\n{body}"),
+            };
+            let upstream = Scripted::once(answer);
+            let gateway = Gateway::start(&Setup::at(io, upstream.address));
+            let answer = gateway.client().ask(&chat(""));
+            assert_eq!(answer.status, 400, "{framing}");
+            assert_eq!(answer.json()["error"]["message"], "[redacted] is [redacted].");
+            assert_eq!(answer.header("x-echo"), Some("Bearer [redacted]"));
+        }
+    });
+}

@@ -1,0 +1,32 @@
+//! What the tests are made of: a gateway process, a client that shows every byte, upstreams that lie.
+
+mod client;
+mod gateway;
+mod message;
+mod process;
+mod scripted;
+mod setup;
+
+pub use client::{Arrival, Client, End};
+pub use gateway::Gateway;
+pub use message::{Answer, chat, post, post_with, stream};
+pub use process::{Finished, run_to_end};
+pub use scripted::{Peer, Scripted};
+pub use setup::{Io, KEY, Setup, UPSTREAM_KEY, mock, on_both_drivers};
+
+use std::time::{Duration, Instant};
+
+/// How long anything may take on a slow machine before a test gives up.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Looks again and again until there is something, or patience ends.
+pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "waited in vain for {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
