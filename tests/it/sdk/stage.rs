@@ -2,7 +2,7 @@
 
 use crate::harness::{Gateway, Io, KEY, Setup, mock, until};
 use loadtest::mock::Mock;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -102,6 +102,8 @@ fn certificates() -> PathBuf {
     let mut ca = CertificateParams::new(Vec::new()).expect("parameters");
     ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     ca.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    // With one name for both, clients take the leaf for self-signed.
+    ca.distinguished_name.push(DnType::CommonName, "an authority for one test");
     let ca_pem = ca.self_signed(&ca_key).expect("a certificate").pem();
     let leaf_key = KeyPair::generate().expect("a key");
     let mut leaf = CertificateParams::new(vec!["localhost".into(), "127.0.0.1".into()]).expect("parameters");

@@ -4,6 +4,7 @@ import { BASE_URL, VERSION, runAll } from './check.mjs';
 import './answers.mjs';
 import './streams.mjs';
 import './errors.mjs';
+import './http2.mjs';
 
 console.log(`openai ${VERSION}, Node ${process.version}, ${BASE_URL}`);
 const failed = await runAll();
