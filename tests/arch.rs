@@ -150,11 +150,10 @@ impl Place {
 
     fn may_import(self, other: Place) -> bool {
         match (self, other) {
-            (Place::Boot, _) => true,
+            (Place::Boot, _) | (Place::Room(_) | Place::Plane(_), Place::Floor(_)) => true,
             (Place::Floor(here), Place::Floor(there)) | (Place::Room(here), Place::Room(there)) => {
                 there <= here
             }
-            (Place::Room(_) | Place::Plane(_), Place::Floor(_)) => true,
             _ => self == other,
         }
     }

@@ -101,7 +101,7 @@ check('APIUserAbortError: the program takes its request back', async () => {
 check('retries: the package tries again where it helps, after the time it was told, and not where it does not', async () => {
   const patient = client({ maxRetries: 2 });
   const started = performance.now();
-  assert.ok((await chat(patient, 'mock/again?fault=status:429&times=1')()).choices.length);
+  assert.ok((await chat(patient, `mock/${Date.now()}?fault=status:429&times=1`)()).choices.length);
   assert.ok(performance.now() - started >= 900, 'retry-after is one second');
   const error = await raises(OpenAI.NotFoundError, chat(patient, 'absent'));
   assert.equal(error.headers.get('x-should-retry'), 'false');

@@ -132,7 +132,7 @@ def retries():
     """retries: the package tries again where it helps, after the time it was told, and not where it does not"""
     patient = client(max_retries=2)
     started = time.monotonic()
-    assert chat(patient, "mock/retried?fault=status:429&times=1")().choices
+    assert chat(patient, f"mock/{time.time_ns()}?fault=status:429&times=1")().choices
     assert time.monotonic() - started >= 0.9, "retry-after is one second"
     started = time.monotonic()
     raises(openai.NotFoundError, chat(patient, "absent"))
