@@ -2,7 +2,8 @@
 
 use std::io;
 use std::net::Shutdown;
-use std::os::fd::{BorrowedFd, RawFd};
+use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use socket2::SockRef;
 
@@ -49,9 +50,7 @@ pub fn reset(socket: RawFd) {
         libc::connect(socket, &raw const nowhere, size_of::<libc::sockaddr>() as libc::socklen_t) != 0
     };
     if failed {
-        ended_already_is_fine(with_socket(socket, |socket| {
-            socket.set_linger(Some(std::time::Duration::ZERO))
-        }));
+        ended_already_is_fine(with_socket(socket, |socket| socket.set_linger(Some(Duration::ZERO))));
     }
 }
 
@@ -65,4 +64,106 @@ fn with_socket<T>(socket: RawFd, work: impl FnOnce(SockRef<'_>) -> T) -> T {
     // SAFETY: every caller owns the stream this descriptor belongs to for the duration of the call.
     let borrowed = unsafe { BorrowedFd::borrow_raw(socket) };
     work(SockRef::from(&borrowed))
+}
+
+/// A timer that can be polled, first due after `interval` and then every `interval`; reading tells how often it was
+/// due since the last read.
+pub fn timer(interval: Duration) -> io::Result<OwnedFd> {
+    let interval = libc::timespec {
+        tv_sec: interval.as_secs() as libc::time_t,
+        tv_nsec: libc::c_long::from(interval.subsec_nanos() as i32),
+    };
+    let times = libc::itimerspec { it_interval: interval, it_value: interval };
+    #[expect(unsafe_code, reason = "timerfd has no safe wrapper in the standard library")]
+    // SAFETY: the descriptor is checked before it becomes owned, it is new and nobody else's, and the kernel only
+    // reads the times.
+    let timer = unsafe {
+        let descriptor = libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_NONBLOCK | libc::TFD_CLOEXEC);
+        if descriptor < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        let timer = OwnedFd::from_raw_fd(descriptor);
+        if libc::timerfd_settime(descriptor, 0, &raw const times, std::ptr::null_mut()) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        timer
+    };
+    Ok(timer)
+}
+
+/// Lets this process have as many descriptors as the system lets it ask for. Returns how many.
+pub fn raise_descriptor_limit() -> io::Result<u64> {
+    #[expect(unsafe_code, reason = "resource limits have no safe wrapper in the standard library")]
+    // SAFETY: the kernel writes and reads one rlimit, which lives on this stack.
+    let limit = unsafe {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        limit.rlim_cur = limit.rlim_max;
+        if libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        limit
+    };
+    Ok(limit.rlim_cur)
+}
+
+/// Keeps interrupts (Ctrl-C) and requests to terminate from this thread and those it starts from now on, so that
+/// [`wait_for_interrupt`] gets them.
+pub fn hold_interrupts() -> io::Result<()> {
+    let set = interrupts();
+    #[expect(unsafe_code, reason = "signal masks have no safe wrapper in the standard library")]
+    // SAFETY: the set was initialised, and the kernel only reads it.
+    let failed = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) };
+    if failed == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(failed)) }
+}
+
+/// Waits for an interrupt that [`hold_interrupts`] keeps.
+pub fn wait_for_interrupt() {
+    let set = interrupts();
+    let mut signal = 0;
+    #[expect(unsafe_code, reason = "sigwait has no safe wrapper in the standard library")]
+    // SAFETY: the set was initialised, and the number of the signal is written to this stack.
+    let failed = unsafe { libc::sigwait(&raw const set, &raw mut signal) };
+    debug_assert_eq!(failed, 0, "the set holds only signals that exist");
+}
+
+fn interrupts() -> libc::sigset_t {
+    #[expect(unsafe_code, reason = "signal sets have no safe wrapper in the standard library")]
+    // SAFETY: sigemptyset initialises the set before signals that exist are added to it.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        libc::sigaddset(&raw mut set, libc::SIGINT);
+        libc::sigaddset(&raw mut set, libc::SIGTERM);
+        set
+    }
+}
+
+/// CPU time that a process has used, with all its threads, those that are gone too; to the nanosecond.
+pub fn process_cpu(pid: u32) -> io::Result<Duration> {
+    let pid = libc::pid_t::try_from(pid).map_err(io::Error::other)?;
+    let mut clock = 0;
+    #[expect(unsafe_code, reason = "CPU clocks have no safe wrapper in the standard library")]
+    // SAFETY: the number of the clock is written to this stack.
+    let failed = unsafe { libc::clock_getcpuclockid(pid, &raw mut clock) };
+    if failed == 0 { read_clock(clock) } else { Err(io::Error::from_raw_os_error(failed)) }
+}
+
+/// CPU time that the calling thread has used.
+pub fn thread_cpu() -> io::Result<Duration> {
+    read_clock(libc::CLOCK_THREAD_CPUTIME_ID)
+}
+
+fn read_clock(clock: libc::clockid_t) -> io::Result<Duration> {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    #[expect(unsafe_code, reason = "CPU clocks have no safe wrapper in the standard library")]
+    // SAFETY: the time is written to this stack.
+    let failed = unsafe { libc::clock_gettime(clock, &raw mut time) } != 0;
+    if failed {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
+    }
 }

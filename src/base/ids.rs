@@ -21,13 +21,15 @@ pub struct RequestId {
 /// Length of a request id as text: `req_` and 32 hexadecimal digits.
 pub const REQUEST_ID_CHARS: usize = 36;
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
 impl RequestId {
     /// The id as people see it, e.g. `req_8f0c…`.
     pub fn text(self) -> [u8; REQUEST_ID_CHARS] {
         let mut out = *b"req_00000000000000000000000000000000";
-        let value = (u128::from(self.process) << 64) | u128::from(self.sequence);
-        for (i, place) in out[4..].iter_mut().enumerate() {
-            *place = b"0123456789abcdef"[(value >> (124 - 4 * i) & 0xf) as usize];
+        let bytes = [self.process.to_be_bytes(), self.sequence.to_be_bytes()];
+        for (pair, byte) in out[4..].as_chunks_mut().0.iter_mut().zip(bytes.as_flattened()) {
+            *pair = [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 0xf)]];
         }
         out
     }

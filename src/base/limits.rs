@@ -2,10 +2,11 @@
 //!
 //! Invariant: the relations between bounds are checked when this file is compiled.
 
-/// First buffer of a client connection: it takes the head and the body of an ordinary chat request.
-pub const CLIENT_BUFFER_BYTES: usize = 4 * 1024;
+/// First buffer of a client connection: it takes the head and the body of an ordinary chat request. Not a power
+/// of two, so that the buffers of one exchange do not all fall on the same lines of the processor's cache.
+pub const CLIENT_BUFFER_BYTES: usize = 3584;
 /// First buffer of an upstream answer; it grows to [`BULK_BUFFER_BYTES`] when answers fill it.
-pub const UPSTREAM_BUFFER_BYTES: usize = 4 * 1024;
+pub const UPSTREAM_BUFFER_BYTES: usize = CLIENT_BUFFER_BYTES;
 /// Buffer for bulk bodies in either direction.
 pub const BULK_BUFFER_BYTES: usize = 64 * 1024;
 /// Largest piece of a request body held in one allocation.

@@ -4,9 +4,11 @@
 //!
 //! Invariant: looking for the end of a head costs time linear in its size, whatever the number of reads.
 
-use memchr::memmem;
+use memchr::memmem::Finder;
+use std::sync::LazyLock;
 
 const HEAD_END: &[u8] = b"\r\n\r\n";
+static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(HEAD_END));
 
 /// Where the end of a head was last looked for, so that many small reads cost linear time.
 ///
@@ -20,7 +22,7 @@ impl HeadScan {
     /// The length of the head at the front of `bytes`, with its empty line; none if that has not arrived.
     pub fn end(&mut self, bytes: &[u8]) -> Option<usize> {
         let from = self.from.min(bytes.len());
-        let found = memmem::find(&bytes[from..], HEAD_END).map(|at| from + at + HEAD_END.len());
+        let found = FINDER.find(&bytes[from..]).map(|at| from + at + HEAD_END.len());
         if found.is_none() {
             // The last bytes may be the first of the line ends.
             self.from = bytes.len().saturating_sub(HEAD_END.len() - 1);

@@ -7,7 +7,8 @@ use crate::base::clock::write_utc;
 use crate::contract::record::Record;
 use std::io::Write as _;
 
-/// Appends the line of a record.
+/// Appends the line of a record. Texts that are empty are left out, and figures that are 0
+/// where 0 says nothing.
 pub fn write(out: &mut Vec<u8>, record: &Record, names: &mut NameCache) {
     out.extend_from_slice(b"{\"time\":\"");
     write_utc(out, record.started_unix_us);
@@ -16,7 +17,7 @@ pub fn write(out: &mut Vec<u8>, record: &Record, names: &mut NameCache) {
     out.push(b'"');
     number(out, "shard", u64::from(record.shard));
     text(out, "endpoint", record.endpoint.row().path);
-    number(out, "status", u64::from(record.status));
+    always(out, "status", u64::from(record.status));
     if let Some(fault) = record.fault {
         text(out, "fault", fault.row().code);
         text(out, "blame", fault.row().blame.name());
@@ -35,10 +36,10 @@ pub fn write(out: &mut Vec<u8>, record: &Record, names: &mut NameCache) {
     out.extend_from_slice(if record.streamed { b",\"stream\":true" } else { b",\"stream\":false" });
     if record.usage_known {
         let usage = &record.usage;
-        number(out, "input_tokens", usage.input);
+        always(out, "input_tokens", usage.input);
+        always(out, "output_tokens", usage.output);
         number(out, "cached_input_tokens", usage.cached_input);
         number(out, "cache_write_tokens", usage.cache_write);
-        number(out, "output_tokens", usage.output);
         number(out, "reasoning_tokens", usage.reasoning);
     }
     number(out, "request_bytes", record.request_bytes);
@@ -55,28 +56,47 @@ pub fn write(out: &mut Vec<u8>, record: &Record, names: &mut NameCache) {
         out.push(b'"');
     }
     text(out, "user_agent", record.user_agent.as_str());
-    if !record.detail.as_str().is_empty() {
-        text(out, "detail", record.detail.as_str());
-    }
+    text(out, "detail", record.detail.as_str());
     out.extend_from_slice(b"}\n");
 }
 
 fn number(out: &mut Vec<u8>, name: &str, value: u64) {
+    if value != 0 {
+        always(out, name, value);
+    }
+}
+
+fn always(out: &mut Vec<u8>, name: &str, value: u64) {
     member(out, name);
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 fn text(out: &mut Vec<u8>, name: &str, value: &str) {
+    if value.is_empty() {
+        return;
+    }
     member(out, name);
     out.push(b'"');
+    if value.bytes().any(must_escape) {
+        escaped(out, value);
+    } else {
+        out.extend_from_slice(value.as_bytes());
+    }
+    out.push(b'"');
+}
+
+fn must_escape(byte: u8) -> bool {
+    matches!(byte, b'"' | b'\\' | 0..=0x1f | 0x7f)
+}
+
+fn escaped(out: &mut Vec<u8>, value: &str) {
     for byte in value.bytes() {
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            0..=0x1f | 0x7f => drop(write!(out, "\\u{byte:04x}")),
+            _ if must_escape(byte) => drop(write!(out, "\\u{byte:04x}")),
             _ => out.push(byte),
         }
     }
-    out.push(b'"');
 }
 
 fn member(out: &mut Vec<u8>, name: &str) {

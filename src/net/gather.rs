@@ -14,6 +14,10 @@ use std::ops::Range;
 /// Pieces handed to the kernel at once (`UIO_MAXIOV`).
 const PIECES_MAX: usize = 1024;
 
+/// Messages up to this size are put together and sent as one buffer: copying them costs less than having the
+/// kernel look at several pieces. Longer ones are not copied.
+pub const FLAT_BYTES: usize = 2 * 1024;
+
 /// Buffers and the pieces of them that are to be written, in order.
 #[derive(Default)]
 pub struct Gather {
@@ -22,6 +26,8 @@ pub struct Gather {
     vectors: Vec<libc::iovec>,
     /// Vectors before this index are written.
     written: usize,
+    /// Where short messages are put together; see [`FLAT_BYTES`].
+    flat: Buf,
 }
 
 struct Piece {
@@ -98,6 +104,23 @@ impl Gather {
     /// The pieces as slices, in order.
     pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
         self.pieces.iter().map(|p| &self.bufs[p.buf][p.range.clone()])
+    }
+
+    /// The pieces put together in one buffer, if they are short enough. It comes back by [`Gather::give_flat`].
+    pub(super) fn flatten(&mut self) -> Option<Buf> {
+        if self.len() > FLAT_BYTES {
+            return None;
+        }
+        let mut flat = std::mem::take(&mut self.flat);
+        flat.clear();
+        for piece in &self.pieces {
+            flat.extend(&self.bufs[piece.buf][piece.range.clone()]);
+        }
+        Some(flat)
+    }
+
+    pub(super) fn give_flat(&mut self, flat: Buf) {
+        self.flat = flat;
     }
 
     /// Starts the write from the first byte (again).

@@ -90,10 +90,15 @@ impl TcpReader {
 
 impl TcpWriter {
     pub(super) async fn write(&mut self, mut gather: Gather) -> (io::Result<()>, Gather) {
-        gather.rewind();
         if gather.is_empty() {
             return (Ok(()), gather);
         }
+        if let Some(flat) = gather.flatten() {
+            let (result, flat) = self.write_buf(flat).await;
+            gather.give_flat(flat);
+            return (result, gather);
+        }
+        gather.rewind();
         loop {
             let (result, back) = self.half.writev(gather).await;
             gather = back;

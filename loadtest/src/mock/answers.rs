@@ -28,8 +28,8 @@ pub struct Answers {
 struct Kept {
     settings: Settings,
     script: Rc<Script>,
-    /// How many more answers have the fault, and what comes after it.
-    faults_left: Cell<u32>,
+    /// How many answers were given, and what is given outside the time of the fault, where that is limited.
+    given: Cell<u32>,
     sound: Option<Rc<Script>>,
 }
 
@@ -110,15 +110,18 @@ impl Kept {
                 _ => compile(content(endpoint, name, settings, asked), settings, endpoint.dialect()),
             })
         };
-        let sound = (settings.times < u32::MAX).then(|| script(&Settings { fault: None, ..settings }));
-        Ok(Self { settings, script: script(&settings), faults_left: Cell::new(settings.times), sound })
+        let is_limited = settings.times < u32::MAX || settings.skip > 0;
+        let sound = is_limited.then(|| script(&Settings { fault: None, ..settings }));
+        Ok(Self { settings, script: script(&settings), given: Cell::new(0), sound })
     }
 
     fn next(&self, dialect: Dialect, received: Received<'_>) -> Rc<Script> {
         if let Some(sound) = &self.sound {
-            match self.faults_left.get() {
-                0 => return Rc::clone(sound),
-                left => self.faults_left.set(left - 1),
+            let given = self.given.get();
+            self.given.set(given.saturating_add(1));
+            let (begin, end) = (self.settings.skip, self.settings.skip.saturating_add(self.settings.times));
+            if !(begin..end).contains(&given) {
+                return Rc::clone(sound);
             }
         }
         let echoed = self.settings.fault.and_then(|fault| echo(fault, dialect, received));

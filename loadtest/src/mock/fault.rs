@@ -90,14 +90,23 @@ impl Fault {
         FORMS.iter().any(|(known, _)| *known == name)
     }
 
+    /// Every fault as it is written, with an example of what follows it.
+    pub fn forms() -> Vec<String> {
+        let form = |(name, form): &(&str, Form)| match form {
+            Form::Bare(_) => (*name).to_owned(),
+            Form::Counted(_) => format!("{name}:3"),
+            Form::Code => format!("{name}:429"),
+        };
+        FORMS.iter().map(form).collect()
+    }
+
     /// Reads a fault's name and what was written after it.
     ///
     /// # Errors
     /// A message for whoever wrote it.
     pub fn read(name: &str, argument: &str) -> Result<Self, String> {
         let Some((_, form)) = FORMS.iter().find(|(known, _)| *known == name) else {
-            let known: Vec<_> = FORMS.iter().map(|(name, _)| *name).collect();
-            return Err(format!("unknown fault \"{name}\"; known are {}", known.join(", ")));
+            return Err(format!("unknown fault \"{name}\"; known are {}", Self::forms().join(", ")));
         };
         let number =
             || argument.parse::<u32>().map_err(|_| format!("fault \"{name}\" needs a number, as {name}:3"));

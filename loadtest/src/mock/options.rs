@@ -37,11 +37,29 @@ impl Default for MockOptions {
     }
 }
 
-/// Run a mock model provider.
-///
-/// It answers the endpoints of `OpenAI` and Anthropic with canned text. Any model name is accepted; what follows a `?`
-/// in it changes that one answer: `mock?chunks=50&gap_ms=20`, `mock?fault=status:429`.
+/// What the command says of itself.
+const ABOUT: &str = "Run a mock model provider.
+
+It answers the endpoints of OpenAI and Anthropic with canned text, for any model.";
+
+/// What can be asked for behind the name of a model.
+fn settings_help() -> String {
+    format!(
+        "What follows a ? in the name of a model changes that one answer, as in mock?chunks=50&gap_ms=20:
+  delay_ms, gap_ms, chunks, answer_bytes  as above
+  batch=N                                 N content chunks in one write
+  prompt_tokens, completion_tokens=N      report these counts
+  cached_tokens=N                         report so many tokens of the prompt as cached
+  fault=FAULT                             misbehave
+  skip=N, times=N                         after N good answers, for N answers
+FAULT is one of {}. What follows _after counts chunks.",
+        Fault::forms().join(", ")
+    )
+}
+
+/// The command line of a mock.
 #[derive(Args, Clone, Debug)]
+#[command(about = "Run a mock model provider", long_about = ABOUT, after_help = settings_help())]
 pub struct MockArgs {
     /// Address to listen on; port 0 chooses a free one.
     #[arg(long, default_value = "127.0.0.1:0", value_name = "IP:PORT")]
@@ -64,15 +82,13 @@ pub struct MockArgs {
     /// Bytes of answer text; the sentence is repeated or cut.
     #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(0..=67_108_864))]
     pub answer_bytes: Option<u32>,
-    /// Misbehave in every answer: status:429, reset, `reset_after:3`, `close_after:3`, stall, `stall_after:3`, truncate,
-    /// `bad_chunk`, garbage, `error_event_after:3`, `slow_head`, `no_done`, `until_close`, `huge_event:1000000`, `echo_key`,
-    /// `echo_headers`, `echo_body`, redirect, interim, early, `one_shot`, surplus.
-    #[arg(long, verbatim_doc_comment)]
+    /// Misbehave in every answer; see below.
+    #[arg(long)]
     pub fault: Option<Fault>,
     /// What the ids of answers follow from.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Use epoll, even where `io_uring` would work.
+    /// Use epoll, even where a ring would work.
     #[arg(long)]
     pub epoll: bool,
 }

@@ -30,7 +30,9 @@ pub struct Settings {
     pub cached_tokens: u32,
     /// How to misbehave.
     pub fault: Option<Fault>,
-    /// How many answers of this model have the fault, on each thread of the mock; later ones are good.
+    /// How many answers to requests like this one are good before the fault begins, and how many then have it, on
+    /// each thread of the mock; later ones are good again.
+    pub skip: u32,
     pub times: u32,
 }
 
@@ -46,6 +48,7 @@ impl Default for Settings {
             completion_tokens: None,
             cached_tokens: 0,
             fault: None,
+            skip: 0,
             times: u32::MAX,
         }
     }
@@ -80,6 +83,7 @@ impl Settings {
             "prompt_tokens" => self.prompt_tokens = Some(count(key, value, u32::MAX)?),
             "completion_tokens" => self.completion_tokens = Some(count(key, value, u32::MAX)?),
             "cached_tokens" => self.cached_tokens = count(key, value, u32::MAX)?,
+            "skip" => self.skip = count(key, value, u32::MAX)?,
             "times" => self.times = count(key, value, u32::MAX)?,
             "fault" => self.fault = Some(value.parse()?),
             fault if Fault::is_name(fault) => self.fault = Some(Fault::read(fault, value)?),

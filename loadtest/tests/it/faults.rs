@@ -239,7 +239,7 @@ fn surplus() {
     assert_eq!(asked.answer().json()["surplus"], true);
 }
 
-/// A fault may be the rule for all answers, and may pass after a number of them.
+/// A fault may be the rule for all answers, and may come after a number of them and pass after another.
 #[test]
 fn faults_of_options_and_for_some_time() {
     let settings = Settings { fault: Some(Fault::Status(503)), ..Settings::default() };
@@ -248,6 +248,8 @@ fn faults_of_options_and_for_some_time() {
     let mut status = |model: &str| client.ask("/v1/chat/completions", &body(model, false)).status;
     assert_eq!([status("mock"), status("mock?chunks=3")], [503, 503]);
     assert_eq!([status("a?times=2"), status("a?times=2"), status("a?times=2")], [503, 503, 200]);
+    let model = "a?skip=1&times=1";
+    assert_eq!([status(model), status(model), status(model)], [200, 503, 200]);
 }
 
 /// Delay and gap are kept, and a stream keeps its rate.

@@ -1,7 +1,9 @@
-//! The mock provider as its clients see it, over plain sockets.
+//! The mock provider as its clients see it, over plain sockets, and the load generator on the mock provider.
 
 mod abort;
 mod answers;
 mod client;
 mod faults;
 mod framing;
+mod load;
+mod program;

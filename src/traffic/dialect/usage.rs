@@ -1,8 +1,11 @@
 //! The tokens that an answer reports.
 
-use super::json::{Key, ROOT, Scanner, Sink, Value, Want, whole_number};
+use super::brief;
+use super::json::{Expected, Key, ROOT, Scanner, Sink, Value, Want, whole_number};
 use crate::contract::record::Usage;
+use memchr::memmem::Finder;
 use std::ops::Range;
+use std::sync::LazyLock;
 
 /// First tag of the members of a usage object; a sink that holds a [`Tally`] keeps its own tags below.
 pub(super) const TAGS: u8 = 32;
@@ -70,33 +73,126 @@ impl Tally {
 }
 
 /// Reads a JSON answer as it passes, for the `usage` of its root.
+///
+/// Most of an answer is of no interest, so it is not parsed: the bytes `"usage"` are searched for, and from there
+/// on the text is read as if the root had begun with them. If it was a member of the root, the text and that
+/// root end together; if more text follows, it stood deeper, and the search goes on.
 pub struct UsageScan {
-    scanner: Scanner,
+    state: State,
+    /// Bytes that the scanner was given, with the beginning that was made up.
+    fed: u64,
     tally: Tally,
-    broken: bool,
 }
+
+#[expect(clippy::large_enum_variant, reason = "lives in a pooled state, where its size is paid once")]
+enum State {
+    /// Number of bytes at the end of what has passed that may begin the key.
+    Searching(usize),
+    Reading(Scanner),
+    Done,
+}
+
+const KEY: &[u8] = b"\"usage\"";
+const ROOT_AND_KEY: &[u8] = b"{\"usage\"";
+static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(KEY));
 
 impl UsageScan {
     pub fn new() -> Self {
-        Self { scanner: Scanner::new(), tally: Tally::default(), broken: false }
+        Self { state: State::Searching(0), fed: 0, tally: Tally::default() }
     }
 
     /// Takes the next piece. What is not JSON ends the scan and changes nothing else.
     pub fn feed(&mut self, bytes: &[u8]) {
-        if !self.broken {
-            self.broken = self.scanner.feed(bytes, &mut self.tally).is_err();
+        self.take(bytes, |_| None);
+    }
+
+    /// Takes the last piece: the usual report is read without the scanner.
+    pub fn feed_last(&mut self, bytes: &[u8]) {
+        self.take(bytes, brief::read);
+    }
+
+    fn take(&mut self, mut bytes: &[u8], brief: impl Fn(&[u8]) -> Option<Usage>) {
+        while !bytes.is_empty() {
+            bytes = match &mut self.state {
+                State::Searching(begun) => match search(begun, bytes) {
+                    Some(rest) => {
+                        if let Some(usage) = brief(rest) {
+                            self.tally.usage = Some(usage);
+                            self.state = State::Done;
+                            return;
+                        }
+                        self.begin();
+                        rest
+                    }
+                    None => return,
+                },
+                State::Reading(scanner) => match scanner.feed(bytes, &mut self.tally) {
+                    Ok(()) => {
+                        self.fed += bytes.len() as u64;
+                        return;
+                    }
+                    Err(fault) => {
+                        let read = fault.at.saturating_sub(self.fed) as usize;
+                        self.leave(fault.expected);
+                        bytes.get(read..).unwrap_or_default()
+                    }
+                },
+                State::Done => return,
+            };
         }
+    }
+
+    /// Reads on as if the text had begun with the key.
+    fn begin(&mut self) {
+        let mut scanner = Scanner::new();
+        self.tally = Tally::default();
+        self.fed = ROOT_AND_KEY.len() as u64;
+        // The beginning of an object is always valid.
+        self.state = match scanner.feed(ROOT_AND_KEY, &mut self.tally) {
+            Ok(()) => State::Reading(scanner),
+            Err(_) => State::Done,
+        };
+    }
+
+    /// The text cannot be read on: it was no member of the root, or the text is broken.
+    fn leave(&mut self, expected: Expected) {
+        let deeper = expected == Expected::Nothing;
+        if self.tally.usage.is_some() && !deeper {
+            self.state = State::Done;
+            return;
+        }
+        self.tally = Tally::default();
+        self.state = State::Searching(0);
     }
 
     /// The usage, if a whole usage object with a count in it has passed.
     pub fn usage(&self) -> Option<Usage> {
         self.tally.usage
     }
+}
 
-    /// The same, at the end.
-    pub fn finish(self) -> Option<Usage> {
-        self.usage()
+/// Looks for the key, of which the last piece may have had the first `begun` bytes; gives what follows it.
+fn search<'b>(begun: &mut usize, bytes: &'b [u8]) -> Option<&'b [u8]> {
+    // A quote begins the key and ends it, and occurs nowhere else in it: a broken match can only begin anew.
+    while *begun > 0 {
+        let want = &KEY[*begun..];
+        let n = want.len().min(bytes.len());
+        if bytes[..n] == want[..n] {
+            *begun += n;
+            if *begun < KEY.len() {
+                return None;
+            }
+            *begun = 0;
+            return Some(&bytes[n..]);
+        }
+        *begun = 0;
     }
+    if let Some(at) = FINDER.find(bytes) {
+        return Some(&bytes[at + KEY.len()..]);
+    }
+    let tail = &bytes[bytes.len().saturating_sub(KEY.len() - 1)..];
+    *begun = (0..tail.len()).find(|from| KEY.starts_with(&tail[*from..])).map_or(0, |from| tail.len() - from);
+    None
 }
 
 impl Default for UsageScan {
@@ -125,8 +221,10 @@ mod tests {
 
     fn usage(body: &str, piece: usize) -> Option<Usage> {
         let mut scan = UsageScan::new();
-        body.as_bytes().chunks(piece).for_each(|bytes| scan.feed(bytes));
-        scan.finish()
+        let last = body.len() / piece * piece;
+        body.as_bytes()[..last].chunks(piece).for_each(|bytes| scan.feed(bytes));
+        scan.feed_last(&body.as_bytes()[last..]);
+        scan.usage()
     }
 
     const FULL: Usage =
@@ -160,12 +258,17 @@ mod tests {
             r#"{"usage":{"input_tokens":-7}}"#,
             r#"{"usage":{"input_tokens":7"#,
             r#"{"data":{"usage":{"input_tokens":7}}}"#,
-            r#"{"data":x,"usage":{"input_tokens":7}}"#,
+            r#"[{"usage":{"input_tokens":7}}]"#,
+            r#"{"a":"usage"}"#,
         ] {
             assert_eq!(usage(body, 3), None, "{body}");
         }
         let broken = r#"{"usage":{"prompt_tokens":7}, oops"#;
         assert_eq!(usage(broken, 64), Some(Usage { input: 7, ..Usage::default() }));
+        let later = r#"{"a":{"usage":{"input_tokens":7},"b":"usage"},"c":["usage"],"usage":{"input_tokens":8},"d":[{}]}"#;
+        for piece in 1..40 {
+            assert_eq!(usage(later, piece).map(|u| u.input), Some(8), "{piece}");
+        }
         let huge = r#"{"usage":{"prompt_tokens":99999999999999999999999}}"#;
         assert_eq!(usage(huge, 5).map(|u| u.input), Some(u64::MAX));
     }

@@ -215,7 +215,8 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
                 Emit { bytes: release.emit, keep_from: release.keep_from }
             }
             Reading::Json(scan) => {
-                scan.feed(&self.buf[self.held..]);
+                let fresh = &self.buf[self.held..];
+                if last { scan.feed_last(fresh) } else { scan.feed(fresh) }
                 Emit { bytes: all, keep_from: all }
             }
             Reading::Opaque => Emit { bytes: all, keep_from: all },

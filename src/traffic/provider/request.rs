@@ -7,19 +7,19 @@ use crate::http::encode;
 /// Whether a client's header field goes to the provider as it is: what a body means, what dialect version it
 /// speaks, and nothing about who sent it.
 pub fn passes(name: &str) -> bool {
-    const ALLOWED: [&str; 10] = [
-        "accept",
-        "user-agent",
-        "openai-beta",
-        "content-type",
-        "anthropic-beta",
-        "openai-version",
-        "idempotency-key",
-        "content-language",
-        "anthropic-version",
-        "x-client-request-id",
-    ];
-    ALLOWED.iter().any(|allowed| allowed.len() == name.len() && allowed.eq_ignore_ascii_case(name))
+    let is = |allowed: &str| name.eq_ignore_ascii_case(allowed);
+    match name.len() {
+        6 => is("accept"),
+        10 => is("user-agent"),
+        11 => is("openai-beta"),
+        12 => is("content-type"),
+        14 => is("anthropic-beta") || is("openai-version"),
+        15 => is("idempotency-key"),
+        16 => is("content-language"),
+        17 => is("anthropic-version"),
+        19 => is("x-client-request-id"),
+        _ => false,
+    }
 }
 
 /// Writes the head of a request with a body of `body_bytes`. `forwarded` are complete field lines.

@@ -19,8 +19,15 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Accepts in flight per listening socket: a burst of connections is taken this many at a time.
-const ACCEPTS: usize = 8;
+/// Accepts in flight per listening socket: a burst of connections is taken this many at a time. On epoll one,
+/// because monoio keeps a single waker per descriptor there; it accepts without a turn of the loop between.
+const fn accepts(driver: Driver) -> usize {
+    match driver {
+        Driver::Epoll => 1,
+        Driver::UringDeferTaskrun | Driver::UringCoopTaskrun | Driver::UringPlain => 8,
+    }
+}
+
 /// Time between two reports of meters.
 const REPORT_US: u64 = 1_000_000;
 
@@ -47,7 +54,7 @@ pub async fn run(shard: Rc<Shard>, driver: Driver, orders: Orders) -> io::Result
     let stop = Stop::default();
     for (index, socket) in listeners {
         let listener = Rc::new(Listener::adopt(socket, driver)?);
-        for _ in 0..ACCEPTS {
+        for _ in 0..accepts(driver) {
             runtime::spawn(accept(shard.clone(), listener.clone(), index, stop.handle()));
         }
     }

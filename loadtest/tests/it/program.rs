@@ -1,0 +1,82 @@
+//! The program as a shell sees it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use loadtest::mock::{MockOptions, start};
+
+use crate::client::Client;
+
+fn program(line: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ringgate-load"));
+    command.args(line.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn output(line: &str) -> (Option<i32>, String, String) {
+    text(&program(line).output().expect("it runs"))
+}
+
+fn text(output: &Output) -> (Option<i32>, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+fn interrupt(child: &Child) {
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+    assert!(sent.is_ok_and(|status| status.success()));
+}
+
+/// The exit code says whether answers were good, wrong, or not to be had, and JSON is JSON.
+#[test]
+fn exit_codes() {
+    let mock = start(MockOptions::default()).expect("start");
+    let run = format!("run --url {}/chat/completions --duration 100ms --warmup 0ms --json", mock.base_url());
+    let (code, out, _) = output(&run);
+    let report: serde_json::Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!((code, &report["wrong"]), (Some(0), &serde_json::json!(0)));
+    let (code, out, _) = output(&format!("{run} --model mock?skip=1&status:500"));
+    assert_eq!((code, out.as_str()), (Some(2), ""), "a setting that is none");
+    let (code, out, _) = output(&format!("{run} --model mock?skip=1&fault=status:500"));
+    assert!(code == Some(1) && out.contains("status 500"), "{out}");
+    let (code, _, err) = output("run --url http://127.0.0.1:1/v1/responses");
+    assert!(code == Some(2) && err.contains("cannot connect: connection refused"), "{err}");
+    let (code, _, err) = output("run --url https://127.0.0.1:1/v1/responses");
+    assert!(code == Some(2) && err.contains("must begin with http://"), "{err}");
+}
+
+/// An interrupt ends a run at once, and what was measured until then is printed.
+#[test]
+fn interrupts() {
+    for model in ["mock", "mock?skip=1&stall"] {
+        let mock = start(MockOptions::default()).expect("start");
+        let line = format!(
+            "run --url {}/chat/completions --duration 1m --warmup 0ms --model {model}",
+            mock.base_url()
+        );
+        let child = program(&line).spawn().expect("it runs");
+        while mock.stats().requests < 5 {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let begun = Instant::now();
+        interrupt(&child);
+        let (_, out, _) = text(&child.wait_with_output().expect("it ends"));
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        assert!(out.contains("requests") && out.contains("latency"), "{out}");
+    }
+}
+
+/// The mock in the foreground says where it is on one line, and ends well when interrupted.
+#[test]
+fn mock_in_the_foreground() {
+    let mut child = program("mock --chunks 2 --fault status:418").spawn().expect("it runs");
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
+    let address =
+        line.split("http://").nth(1).and_then(|rest| rest.split('/').next()).and_then(|it| it.parse().ok());
+    let mut client = Client::connect(address.expect("an address"));
+    assert_eq!(client.ask("/v1/chat/completions", r#"{"model":"mock"}"#).status, 418);
+    interrupt(&child);
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}

@@ -1,0 +1,251 @@
+//! The usual usage report, read in one go.
+//!
+//! Nearly every answer ends with a usage object of plain integers and a few plain members behind it. This reads
+//! that and nothing else; whatever is unusual is left to the scanner.
+
+use crate::contract::record::Usage;
+
+/// Bytes behind the usage object that are looked through for the end of the root.
+const REST_BYTES: usize = 1024;
+
+/// Reads what follows the key `"usage"`, if it is a plain object and the text ends with the root that it is a
+/// member of.
+pub fn read(after_key: &[u8]) -> Option<Usage> {
+    let mut cursor = Cursor { bytes: after_key, at: 0 };
+    cursor.punctuation(b':')?;
+    cursor.punctuation(b'{')?;
+    let usage = cursor.report()?;
+    closes_root(after_key.get(cursor.at..)?).then_some(usage)
+}
+
+/// Which of the counts a member is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Input,
+    Output,
+    Cached,
+    CacheWrite,
+    Reasoning,
+    InputDetails,
+    OutputDetails,
+    Other,
+}
+
+impl Part {
+    fn of_report(name: &[u8]) -> Self {
+        match name {
+            b"prompt_tokens" | b"input_tokens" => Part::Input,
+            b"completion_tokens" | b"output_tokens" => Part::Output,
+            b"prompt_tokens_details" | b"input_tokens_details" => Part::InputDetails,
+            b"completion_tokens_details" | b"output_tokens_details" => Part::OutputDetails,
+            _ => Part::Other,
+        }
+    }
+
+    fn of_details(details: Part, name: &[u8]) -> Self {
+        match (details, name) {
+            (Part::InputDetails, b"cached_tokens") => Part::Cached,
+            (Part::InputDetails, b"cache_write_tokens") => Part::CacheWrite,
+            (Part::OutputDetails, b"reasoning_tokens") => Part::Reasoning,
+            _ => Part::Other,
+        }
+    }
+
+    fn place(self, usage: &mut Usage) -> Option<&mut u64> {
+        match self {
+            Part::Input => Some(&mut usage.input),
+            Part::Output => Some(&mut usage.output),
+            Part::Cached => Some(&mut usage.cached_input),
+            Part::CacheWrite => Some(&mut usage.cache_write),
+            Part::Reasoning => Some(&mut usage.reasoning),
+            Part::InputDetails | Part::OutputDetails | Part::Other => None,
+        }
+    }
+}
+
+struct Cursor<'b> {
+    bytes: &'b [u8],
+    at: usize,
+}
+
+impl<'b> Cursor<'b> {
+    /// The next byte that is no white space; it is not taken.
+    fn peek(&mut self) -> Option<u8> {
+        loop {
+            match *self.bytes.get(self.at)? {
+                b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
+                byte => return Some(byte),
+            }
+        }
+    }
+
+    fn punctuation(&mut self, byte: u8) -> Option<()> {
+        (self.peek()? == byte).then(|| self.at += 1)
+    }
+
+    /// A comma, or the end of the object (`None` within `Some`).
+    fn goes_on(&mut self) -> Option<bool> {
+        let byte = self.peek()?;
+        self.at += 1;
+        match byte {
+            b',' => Some(true),
+            b'}' => Some(false),
+            _ => None,
+        }
+    }
+
+    /// A key without escapes, and its colon.
+    fn key(&mut self) -> Option<&'b [u8]> {
+        self.punctuation(b'"')?;
+        let from = self.at;
+        let length = self.bytes.get(from..)?.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+        self.at = from + length;
+        self.punctuation(b'"')?;
+        self.punctuation(b':')?;
+        self.bytes.get(from..from + length)
+    }
+
+    /// A plain count of up to 18 digits.
+    fn count(&mut self) -> Option<u64> {
+        let from = self.at;
+        let mut value = 0;
+        while let Some(digit @ b'0'..=b'9') = self.bytes.get(self.at) {
+            value = value * 10 + u64::from(digit - b'0');
+            self.at += 1;
+            if self.at - from > 18 {
+                return None;
+            }
+        }
+        let leading_zero = self.at - from > 1 && self.bytes[from] == b'0';
+        (self.at > from && !leading_zero).then_some(value)
+    }
+
+    /// The members of the usage object, to its end. `None` also where it counts nothing.
+    fn report(&mut self) -> Option<Usage> {
+        let mut usage = Usage::default();
+        let mut seen = 0u8;
+        loop {
+            let part = Part::of_report(self.key()?);
+            if part != Part::Other {
+                // A repeated member is unusual.
+                let bit = 1 << part as u8;
+                if seen & bit != 0 {
+                    return None;
+                }
+                seen |= bit;
+            }
+            match (self.peek()?, part) {
+                (b'{', Part::InputDetails | Part::OutputDetails) => self.details(part, &mut usage)?,
+                (b'0'..=b'9', _) => {
+                    let count = self.count()?;
+                    if let Some(place) = part.place(&mut usage) {
+                        *place = count;
+                    }
+                }
+                (b'n', _) => self.null()?,
+                _ => return None,
+            }
+            if !self.goes_on()? {
+                let counts = 1 << Part::Input as u8 | 1 << Part::Output as u8;
+                return (seen & counts != 0).then_some(usage);
+            }
+        }
+    }
+
+    fn details(&mut self, details: Part, usage: &mut Usage) -> Option<()> {
+        self.punctuation(b'{')?;
+        if self.peek()? == b'}' {
+            self.at += 1;
+            return Some(());
+        }
+        loop {
+            let part = Part::of_details(details, self.key()?);
+            match self.peek()? {
+                b'n' => self.null()?,
+                _ => {
+                    let count = self.count()?;
+                    if let Some(place) = part.place(usage) {
+                        *place = count;
+                    }
+                }
+            }
+            if !self.goes_on()? {
+                return Some(());
+            }
+        }
+    }
+
+    fn null(&mut self) -> Option<()> {
+        let word = self.bytes.get(self.at..self.at + 4)?;
+        (word == b"null").then(|| self.at += 4)
+    }
+}
+
+/// Whether this text, which follows a member, closes exactly one container: the one that the member is in.
+fn closes_root(rest: &[u8]) -> bool {
+    if rest.len() > REST_BYTES {
+        return false;
+    }
+    let mut open = 1u32;
+    let mut bytes = rest.iter();
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => loop {
+                match bytes.next() {
+                    Some(b'"') => break,
+                    Some(b'\\') => drop(bytes.next()),
+                    Some(_) => {}
+                    None => return false,
+                }
+            },
+            b'{' | b'[' if open > 0 => open += 1,
+            b'}' | b']' if open > 0 => open -= 1,
+            b' ' | b'\n' | b'\r' | b'\t' => {}
+            _ if open > 0 => {}
+            // Something stands behind the end: it was not the root.
+            _ => return false,
+        }
+    }
+    open == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The usual reports are read, alone and with members behind them.
+    #[test]
+    fn usual_reports() {
+        let full = br#": {"prompt_tokens":12,"completion_tokens":34,"total_tokens":46,
+            "prompt_tokens_details":{"cached_tokens":5,"audio_tokens":0},
+            "completion_tokens_details":{"reasoning_tokens":7,"accepted_prediction_tokens":null}},
+            "service_tier":"de}fa\"ult","system_fingerprint":null,"x":[{}]}
+        "#;
+        let usage = Usage { input: 12, cached_input: 5, cache_write: 0, output: 34, reasoning: 7 };
+        assert_eq!(read(full), Some(usage));
+        assert_eq!(read(br#":{"input_tokens":1}}"#).map(|u| u.input), Some(1));
+    }
+
+    /// Whatever is unusual, deeper than the root, or cut off is left to the scanner.
+    #[test]
+    fn unusual_reports() {
+        for text in [
+            "",
+            ":null}",
+            ":{}}",
+            r#":{"total_tokens":1}}"#,
+            r#":{"input_tokens":1.5}}"#,
+            r#":{"input_tokens":01}}"#,
+            r#":{"input_tokens":-1}}"#,
+            r#":{"input_tokens":1,"input_tokens":2}}"#,
+            r#":{"input\u005ftokens":1}}"#,
+            r#":{"input_tokens":1}"#,
+            r#":{"input_tokens":1}}}"#,
+            r#":{"input_tokens":1}},"usage":{"input_tokens":2}}"#,
+            r#":{"input_tokens":9999999999999999999}}"#,
+            r#","x":1}"#,
+        ] {
+            assert_eq!(read(text.as_bytes()), None, "{text}");
+        }
+    }
+}
