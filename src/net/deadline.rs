@@ -43,15 +43,27 @@ pub enum Cutter {
 
 impl Cutter {
     /// Ends both directions at once; operations in flight return.
-    #[expect(unsafe_code, reason = "shutdown(2)")]
     fn cut(&self) {
         match self {
-            // SAFETY: shutdown on a descriptor number has no memory effects; the slot's guard keeps the
-            // number from being another connection's.
-            Cutter::Socket(fd) => drop(unsafe { libc::shutdown(*fd, libc::SHUT_RDWR) }),
+            Cutter::Socket(fd) => shut(*fd, libc::SHUT_RDWR),
             Cutter::Pipe(pipe) => pipe.cut(),
         }
     }
+
+    /// Ends what the connection waits for. A client that is too slow with its request is still told so.
+    fn cut_waiting_for(&self, waiting: Waiting) {
+        match (self, waiting) {
+            (Cutter::Socket(fd), Waiting::Head | Waiting::Body) => shut(*fd, libc::SHUT_RD),
+            _ => self.cut(),
+        }
+    }
+}
+
+#[expect(unsafe_code, reason = "shutdown(2)")]
+fn shut(fd: RawFd, how: i32) {
+    // SAFETY: shutdown on a descriptor number has no memory effects; the slot's guard keeps the number from
+    // being another connection's.
+    drop(unsafe { libc::shutdown(fd, how) });
 }
 
 struct Slot {
@@ -101,7 +113,7 @@ impl Deadlines {
             if due != 0 && due <= now.0 {
                 slot.due.set(0);
                 slot.fired.set(Some(slot.waiting.get()));
-                slot.cutter.cut();
+                slot.cutter.cut_waiting_for(slot.waiting.get());
             }
         }
     }

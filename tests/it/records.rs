@@ -1,1 +1,147 @@
-//! To come.
+//! One record for every request, with the right figures in it.
+
+use crate::harness::{Gateway, Io, KEY, Setup, chat, mock, on_both_drivers, post, stream};
+use serde_json::{Value, json};
+
+/// The id in the answer is the id in the record, and no two requests share one.
+#[test]
+fn ids_lead_to_records() {
+    on_both_drivers(|io| {
+        let mock = mock();
+        let gateway = Gateway::start(&Setup::of(io, &mock.base_url()).shards(2));
+        let mut ids = std::collections::BTreeSet::new();
+        for _ in 0..10 {
+            let mut client = gateway.client();
+            for request in [chat(""), stream(""), post("/v1/chat/completions", "{}"), chat("fault=reset")] {
+                let answer = client.ask(&request);
+                let record = gateway.record(answer.id());
+                assert_eq!(record["status"], answer.status, "{record}");
+                assert!(ids.insert(answer.id().to_owned()), "{} was given twice", answer.id());
+            }
+        }
+        let records = gateway.records(40);
+        assert_eq!(records.len(), 40, "exactly one record for each request");
+        assert!(records.iter().all(|record| ids.contains(record["id"].as_str().expect("an id"))));
+    });
+}
+
+/// The gateway's own time is told in the answer, and is plausible.
+#[test]
+fn overhead_is_told() {
+    on_both_drivers(|io| {
+        let mock = mock();
+        let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
+        let mut client = gateway.client();
+        let mut told = vec![];
+        for request in [chat("delay_ms=300"), stream("delay_ms=300&gap_ms=20"), chat(""), chat(""), chat("")] {
+            let answer = client.ask(&request);
+            let overhead: u64 = answer.header("x-ringgate-overhead-us").expect("a figure").parse().expect("a number");
+            let record = gateway.record(answer.id());
+            let [within, without, first, total] =
+                ["overhead_in_us", "overhead_out_us", "first_byte_us", "total_us"].map(|name| record[name].as_u64().expect("a number"));
+            assert!(within + without <= total && first <= total, "{record}");
+            assert!(within <= overhead, "{overhead} {record}");
+            told.push(overhead);
+            if told.len() <= 2 {
+                assert!(first >= 290_000, "the provider's time is the provider's: {record}");
+            }
+        }
+        told.sort_unstable();
+        assert!(told[0] > 0 && told[0] < 50_000, "{told:?}");
+        assert!(told[1] < 250_000, "waiting for the provider is not overhead: {told:?}");
+    });
+}
+
+/// Usage of whole answers and of streams is recorded as the provider told it, for every endpoint that tells it.
+#[test]
+fn usage_is_recorded() {
+    on_both_drivers(|io| {
+        let mock = mock();
+        let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
+        let mut client = gateway.client();
+        let settings = "prompt_tokens=4001&completion_tokens=302&cached_tokens=1003";
+        for path in ["/v1/chat/completions", "/v1/completions", "/v1/responses"] {
+            for streams in [false, true] {
+                let body = format!(r#"{{"model":"m/mock?{settings}","stream":{streams},"messages":[],"prompt":"","input":""}}"#);
+                let answer = client.ask(&post(path, &body));
+                let record = gateway.record(answer.id());
+                assert_eq!(
+                    [&record["input_tokens"], &record["output_tokens"], &record["cached_input_tokens"]],
+                    [&json!(4001), &json!(302), &json!(1003)],
+                    "{path} {streams}: {record}"
+                );
+                assert_eq!(record["endpoint"], path);
+                assert_eq!(record["response_bytes"].as_u64().map(|bytes| bytes > answer.body.len() as u64), Some(true));
+                assert_eq!(record["request_bytes"], body.len());
+            }
+        }
+        let embedded = client.ask(&post("/v1/embeddings", &format!(r#"{{"model":"m/mock?{settings}","input":"x"}}"#)));
+        assert_eq!(gateway.record(embedded.id())["input_tokens"], 4001);
+        let spoken = client.ask(&post("/v1/audio/speech", r#"{"model":"m/mock","input":"x"}"#));
+        assert_eq!(gateway.record(spoken.id())["input_tokens"], Value::Null, "nothing is made up");
+        assert_eq!(gateway.records(8).len(), 8);
+    });
+}
+
+/// A record names who, what and where, and nothing of what was said.
+#[test]
+fn records_name_who_and_what() {
+    let mock = mock();
+    let gateway = Gateway::start(&Setup::of(Io::Auto, &mock.base_url()));
+    let lines = format!("x-api-key: {KEY}\r\ncontent-type: application/json\r\nuser-agent: OpenAI/Python 2.1\r\n");
+    let mut client = gateway.client();
+    client.ask(&crate::harness::post_with("/v1/chat/completions", &lines, br#"{"model":"m/mock?chunks=3","stream":true}"#));
+    let record = gateway.only_record(1);
+    for (name, value) in [
+        ("key", json!("tester")),
+        ("group", json!("everyone")),
+        ("model", json!("m/*")),
+        ("asked", json!("m/mock?chunks=3")),
+        ("provider", json!("up")),
+        ("upstream_status", json!(200)),
+        ("attempts", json!(1)),
+        ("stream", json!(true)),
+        ("user_agent", json!("OpenAI/Python 2.1")),
+        ("client", json!(client.stream.local_addr().expect("connected").to_string())),
+    ] {
+        assert_eq!(record[name], value, "{name}: {record}");
+    }
+    let time = record["time"].as_str().expect("a time");
+    assert!(time.starts_with("20") && time.ends_with('Z') && time.len() == 27, "{time}");
+}
+
+/// Metrics and records tell the same numbers.
+#[test]
+fn metrics_count_every_request() {
+    on_both_drivers(|io| {
+        let mock = mock();
+        let gateway = Gateway::start(&Setup::of(io, &mock.base_url()).shards(2));
+        for turn in 0..12 {
+            gateway.client().ask(&if turn % 3 == 0 { stream("") } else { chat("") });
+        }
+        gateway.client().ask(&chat("fault=status:429"));
+        gateway.records(13);
+        assert_eq!(gateway.counted(&[("endpoint", "/v1/chat/completions"), ("model", "m/*"), ("status", "200")]), 12);
+        assert_eq!(gateway.counted(&[("status", "429"), ("provider", "up"), ("fault", "")]), 1);
+        let metrics = gateway.metrics();
+        let wanted = match io {
+            Io::Auto => "driver=\"",
+            Io::Epoll => "driver=\"epoll\"",
+        };
+        assert!(metrics.contains(wanted), "{metrics}");
+        assert!(metrics.contains("gateway_shard_up{shard=\"1\"} 1\n"));
+        assert_eq!(gateway.metric("gateway_panics_total"), 0);
+    });
+}
+
+/// A log that is written to standard output has the same lines, and nothing else is there.
+#[test]
+fn the_log_may_go_to_standard_output() {
+    let mock = mock();
+    let gateway = Gateway::start(&Setup::of(Io::Auto, &mock.base_url()).with("access_log", "{path: \"-\"}"));
+    let answer = gateway.client().ask(&chat(""));
+    let line = crate::harness::until("a line", || Some(gateway.stdout()).filter(|text| text.ends_with('\n')));
+    let record: Value = serde_json::from_str(&line).expect("one line of JSON");
+    assert_eq!(record["id"], answer.id());
+    assert_eq!(gateway.log(), "");
+}

@@ -102,7 +102,7 @@ async fn answer(
                 watched(ahead, arrived, attempt).await
             };
             permit.settle(&exchange.tally.record.usage);
-            (outcome, None, false)
+            (outcome.map_err(|fault| stalled(fault, reply)), None, false)
         }
         Ok(Planned::Local(body)) => {
             let answer = reply.whole(200, b"content-type: application/json\r\n", &body);
@@ -123,6 +123,12 @@ async fn answer(
         return Next::Close;
     }
     if reply.keep_alive { Next::KeepAlive } else { Next::Linger }
+}
+
+/// A client whose connection was cut because it did not read looks as if it had left.
+fn stalled(fault: Fault, reply: &Reply<'_>) -> Fault {
+    let cut = fault.kind == FaultKind::ClientGone && reply.deadline.fired() == Some(Waiting::Write);
+    if cut { FaultKind::ClientStalled.into() } else { fault }
 }
 
 /// Runs an exchange while the client is there. When it leaves, the exchange is dropped where it stands, and

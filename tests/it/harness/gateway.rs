@@ -162,6 +162,13 @@ impl Gateway {
         line.and_then(|value| value.parse().ok()).unwrap_or_default()
     }
 
+    /// The sum of a metric over all its labels.
+    pub fn metric_sum(&self, name: &str) -> u64 {
+        let metrics = self.metrics();
+        let lines = metrics.lines().filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with('{')));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
+    }
+
     /// Memory of the process that is in use, in bytes.
     pub fn resident_bytes(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the gateway runs");

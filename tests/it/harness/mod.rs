@@ -8,7 +8,7 @@ mod scripted;
 mod setup;
 
 pub use client::{Arrival, Client, End};
-pub use gateway::Gateway;
+pub use gateway::{Gateway, fresh_dir};
 pub use message::{Answer, chat, post, post_with, stream};
 pub use process::{Finished, run_to_end};
 pub use scripted::{Peer, Scripted};
