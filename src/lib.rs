@@ -1,4 +1,4 @@
-//! Ringgate: an AI-model gateway, one io_uring shard per core.
+//! Ringgate: an AI-model gateway, one `io_uring` shard per core.
 //!
 //! Read the rooms in this order: what things are (`base`, `contract`), how bytes become messages (`http`, `net`),
 //! how a request flows (`traffic`), what is kept of it (`logcore`), who decides (`control`), and `boot`, which

@@ -33,7 +33,7 @@ enum Command {
         #[arg(long, short, value_name = "FILE", env = "RINGGATE_CONFIG")]
         config: PathBuf,
     },
-    /// Run a mock model provider: OpenAI and Anthropic shapes, streams, settable delays and faults.
+    /// Run a mock model provider: `OpenAI` and Anthropic shapes, streams, settable delays and faults.
     Mock(loadtest::mock::MockArgs),
     /// Print the JSON schema of the configuration, for editors.
     Schema,
@@ -54,7 +54,7 @@ fn main() -> ExitCode {
 #[expect(clippy::print_stdout, reason = "what these commands print is their result")]
 fn run(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Serve { config, take_over } => boot::serve::serve(config, take_over),
+        Command::Serve { config, take_over } => boot::serve::serve(config.as_deref(), take_over),
         Command::Check { config } => Ok(boot::serve::check(config)),
         Command::Mock(arguments) => {
             let mock = loadtest::mock::start(arguments.into()).context("the mock provider")?;

@@ -23,6 +23,7 @@ impl Moment {
     }
 
     /// This moment plus so many milliseconds.
+    #[must_use]
     pub fn plus_ms(self, ms: u64) -> Self {
         Self(self.0.saturating_add(ms.saturating_mul(1000)))
     }

@@ -28,7 +28,7 @@ pub struct FaultRow {
     /// `error.code` in the answer and the `fault` label in metrics. A contract: never renamed.
     pub code: &'static str,
     pub status: u16,
-    /// `error.type` in OpenAI's shape.
+    /// `error.type` in `OpenAI`'s shape.
     pub openai_type: &'static str,
     pub blame: Blame,
     /// What the client reads when there is no better detail.

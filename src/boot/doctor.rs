@@ -33,7 +33,9 @@ pub fn report() -> String {
     let sign = if soft < 65_536 { '!' } else { ' ' };
     line(format_args!("{sign} open files            {soft} (raised to {hard} when serving)"));
     line(format_args!("  somaxconn             {}", read("/proc/sys/net/core/somaxconn")));
-    line(format_args!("  iowait                io_uring waits show as iowait in top: it is idle time, do not scale on it"));
+    line(format_args!(
+        "  iowait                io_uring waits show as iowait in top: it is idle time, do not scale on it"
+    ));
     out
 }
 
@@ -42,7 +44,9 @@ fn why_refused(error: &std::io::Error) -> &'static str {
         Some(libc::EPERM) => {
             "                        containers deny it by default: allow the io_uring_* calls in the seccomp profile, or set kernel.io_uring_disabled=0"
         }
-        Some(libc::ENOSYS) => "                        this kernel has none: Linux 5.19 or later is needed, 6.1 is best",
+        Some(libc::ENOSYS) => {
+            "                        this kernel has none: Linux 5.19 or later is needed, 6.1 is best"
+        }
         Some(libc::ENOMEM) => "                        the memlock limit is too small: ulimit -l",
         _ => "                        epoll serves the same, with about 15 % more CPU per request",
     }

@@ -25,11 +25,11 @@ const QUICKSTART: &str = include_str!("../../config/quickstart.yaml");
 ///
 /// # Errors
 /// What keeps it from starting. Complaints about the configuration are printed, and give exit code 1.
-pub fn serve(path: Option<PathBuf>, take_over: bool) -> Result<ExitCode> {
+pub fn serve(path: Option<&Path>, take_over: bool) -> Result<ExitCode> {
     quiet_panics();
     doctor::raise_descriptors();
     let quickstart = path.is_none();
-    let source = match read(path.as_deref()) {
+    let source = match read(path) {
         Ok(source) => source,
         Err(complaint) => return Ok(refuse(&[complaint])),
     };
@@ -45,9 +45,10 @@ pub fn serve(path: Option<PathBuf>, take_over: bool) -> Result<ExitCode> {
     }
     let settings = compiled.settings.clone();
     let shards = shard_count(settings.shards);
-    let mut inherited = match take_over {
-        true => Some(Inherited::ask(*settings.listen.first().context("there is no listener")?)?),
-        false => None,
+    let mut inherited = if take_over {
+        Some(Inherited::ask(*settings.listen.first().context("there is no listener")?)?)
+    } else {
+        None
     };
     let sockets = bind_all(&settings, shards, inherited.as_mut())?;
     let admin = settings.admin.map(|address| bind_admin(address, inherited.as_mut())).transpose()?;
@@ -128,7 +129,10 @@ fn refuse(complaints: &[Complaint]) -> ExitCode {
         eprintln!("{complaint}");
     }
     let count = complaints.len();
-    eprintln!("ringgate: the configuration is refused: {count} complaint{}", if count == 1 { "" } else { "s" });
+    eprintln!(
+        "ringgate: the configuration is refused: {count} complaint{}",
+        if count == 1 { "" } else { "s" }
+    );
     ExitCode::FAILURE
 }
 
@@ -169,7 +173,7 @@ fn bind_all(
     for (listener, address) in settings.listen.iter().enumerate() {
         let handed = inherited.as_mut().map(|i| i.take(*address)).unwrap_or_default();
         if handed.is_empty() {
-            let bound = listen::bind(*address, shards).map_err(|e| in_use(*address, e))?;
+            let bound = listen::bind(*address, shards).map_err(|e| in_use(*address, &e))?;
             for (shard, socket) in bound.into_iter().enumerate() {
                 sockets[shard].push((listener, socket));
             }
@@ -184,7 +188,7 @@ fn bind_all(
     Ok(sockets)
 }
 
-fn in_use(address: SocketAddr, error: std::io::Error) -> anyhow::Error {
+fn in_use(address: SocketAddr, error: &std::io::Error) -> anyhow::Error {
     let hint = match error.kind() {
         std::io::ErrorKind::AddrInUse => {
             ": another process listens there (a running ringgate hands it over with `serve --take-over`)"
@@ -199,12 +203,15 @@ fn bind_admin(address: SocketAddr, inherited: Option<&mut Inherited>) -> Result<
     if let Some(socket) = inherited.and_then(|i| i.take(address).pop()) {
         return Ok(socket);
     }
-    let bound = listen::bind(address, 1).map_err(|e| in_use(address, e))?;
+    let bound = listen::bind(address, 1).map_err(|e| in_use(address, &e))?;
     bound.into_iter().next().context("no socket was bound")
 }
 
 /// Copies of all sockets, for a successor.
-fn offer_copies(sockets: &[Vec<(usize, TcpListener)>], admin: Option<&TcpListener>) -> Result<Vec<TcpListener>> {
+fn offer_copies(
+    sockets: &[Vec<(usize, TcpListener)>],
+    admin: Option<&TcpListener>,
+) -> Result<Vec<TcpListener>> {
     let all = sockets.iter().flatten().map(|(_, socket)| socket).chain(admin);
     Ok(all.map(TcpListener::try_clone).collect::<std::io::Result<_>>()?)
 }

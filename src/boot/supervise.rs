@@ -54,7 +54,8 @@ pub fn run(parts: Parts, planes: Planes) -> Result<ExitCode> {
 }
 
 async fn supervise(parts: Parts, planes: &Planes) -> Result<ExitCode> {
-    let Parts { mut reloader, reachable, drain_timeout, admin, addresses, offered, inherited, announce } = parts;
+    let Parts { mut reloader, reachable, drain_timeout, admin, addresses, offered, inherited, announce } =
+        parts;
     resolve::resolve_all_once(&reachable, RESOLVE).await;
     tokio::spawn(resolve::keep_fresh(reloader.resolve()));
     let (requests, queue) = mpsc::channel(16);
@@ -188,7 +189,10 @@ async fn drain(planes: &Planes, health: &Health, timeout: Duration) {
             _ = interrupt.recv() => return,
         }
         if Instant::now() >= until {
-            log::warn("the drain timeout has passed: connections are cut", &[("timeout", &format!("{timeout:?}"))]);
+            log::warn(
+                "the drain timeout has passed: connections are cut",
+                &[("timeout", &format!("{timeout:?}"))],
+            );
             return;
         }
     }

@@ -10,8 +10,8 @@
 
 use anyhow::{Context, Result, bail};
 use rustix::net::{
-    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
-    recvmsg, sendmsg, sockopt,
+    RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
+    SendFlags, recvmsg, sendmsg, sockopt,
 };
 use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
@@ -25,7 +25,7 @@ use std::time::Duration;
 const FDS_MAX: usize = 64;
 const READY: &[u8] = b"ready\n";
 /// How long a predecessor may take to hand over, and a successor to start.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn address(first: SocketAddr) -> Result<UnixAddress> {
     let user = rustix::process::getuid().as_raw();
@@ -95,7 +95,11 @@ fn receive(line: &UnixStream) -> Result<(bool, Vec<OwnedFd>)> {
 ///
 /// # Errors
 /// The thread cannot be started.
-pub fn offer(first: SocketAddr, sockets: Vec<TcpListener>, taken: impl FnOnce() + Send + 'static) -> Result<()> {
+pub fn offer(
+    first: SocketAddr,
+    sockets: Vec<TcpListener>,
+    taken: impl FnOnce() + Send + 'static,
+) -> Result<()> {
     let address = address(first)?;
     std::thread::Builder::new().name("takeover".into()).spawn(move || {
         // The predecessor holds the name until it has drained.

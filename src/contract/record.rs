@@ -9,7 +9,7 @@ use crate::base::text::Text;
 use crate::contract::endpoint::Endpoint;
 use std::net::SocketAddr;
 
-/// Tokens in disjoint classes' sums, as providers of OpenAI's format count them: input includes cached input,
+/// Tokens in disjoint classes' sums, as providers of `OpenAI`'s format count them: input includes cached input,
 /// output includes reasoning. `None`-like zeros are told apart by [`Record::usage_known`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {

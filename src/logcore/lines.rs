@@ -22,12 +22,9 @@ pub fn write(out: &mut Vec<u8>, record: &Record, names: &mut NameCache) {
         text(out, "fault", fault.row().code);
         text(out, "blame", fault.row().blame.name());
     }
-    for (name, id) in [
-        ("key", record.key),
-        ("group", record.group),
-        ("model", record.model),
-        ("provider", record.provider),
-    ] {
+    for (name, id) in
+        [("key", record.key), ("group", record.group), ("model", record.model), ("provider", record.provider)]
+    {
         text(out, name, names.text(id));
     }
     text(out, "asked", record.asked.as_str());

@@ -57,7 +57,7 @@ struct Operation {
     output: Buckets<14>,
 }
 
-/// Bounds of `gen_ai.client.operation.duration`, seconds. Source: OpenTelemetry GenAI semantic conventions.
+/// Bounds of `gen_ai.client.operation.duration`, seconds. Source: OpenTelemetry `GenAI` semantic conventions.
 const DURATION: [f64; 14] =
     [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92];
 /// Bounds of `gen_ai.client.operation.time_to_first_chunk`, seconds.
@@ -65,13 +65,47 @@ const FIRST_CHUNK: [f64; 16] =
     [0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
 /// Bounds of `gen_ai.client.token.usage`, tokens.
 const TOKENS: [f64; 14] = [
-    1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16384.0, 65536.0, 262_144.0, 1_048_576.0, 4_194_304.0,
-    16_777_216.0, 67_108_864.0,
+    1.0,
+    4.0,
+    16.0,
+    64.0,
+    256.0,
+    1024.0,
+    4096.0,
+    16384.0,
+    65536.0,
+    262_144.0,
+    1_048_576.0,
+    4_194_304.0,
+    16_777_216.0,
+    67_108_864.0,
 ];
 /// Bounds of `gateway_latency_seconds`, microseconds: from the gateway's own overhead to the longest answers.
 const LATENCY_US: [u64; 24] = [
-    10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000,
-    2_000_000, 5_000_000, 10_000_000, 30_000_000, 60_000_000, 120_000_000, 300_000_000, 600_000_000,
+    10,
+    20,
+    50,
+    100,
+    200,
+    500,
+    1_000,
+    2_000,
+    5_000,
+    10_000,
+    20_000,
+    50_000,
+    100_000,
+    200_000,
+    500_000,
+    1_000_000,
+    2_000_000,
+    5_000_000,
+    10_000_000,
+    30_000_000,
+    60_000_000,
+    120_000_000,
+    300_000_000,
+    600_000_000,
 ];
 
 /// A classic histogram with fixed bounds.
@@ -124,8 +158,12 @@ impl Metrics {
         if record.attempts == 0 {
             return;
         }
-        let key =
-            OperationKey { endpoint: record.endpoint as u8, model: record.model, provider: record.provider, fault };
+        let key = OperationKey {
+            endpoint: record.endpoint as u8,
+            model: record.model,
+            provider: record.provider,
+            fault,
+        };
         let operation = self.operations.entry(key).or_default();
         operation.duration.add(&DURATION, record.total_us as f64 / 1e6);
         if record.streamed && record.first_byte_us > 0 {
@@ -204,10 +242,16 @@ impl Metrics {
             for bound in LATENCY_US {
                 let below = histogram.count_between(0, bound);
                 let le = bound as f64 / 1e6;
-                line(out, format_args!("gateway_latency_seconds_bucket{{stage=\"{stage}\",le=\"{le}\"}} {below}"));
+                line(
+                    out,
+                    format_args!("gateway_latency_seconds_bucket{{stage=\"{stage}\",le=\"{le}\"}} {below}"),
+                );
             }
             let count = histogram.len();
-            line(out, format_args!("gateway_latency_seconds_bucket{{stage=\"{stage}\",le=\"+Inf\"}} {count}"));
+            line(
+                out,
+                format_args!("gateway_latency_seconds_bucket{{stage=\"{stage}\",le=\"+Inf\"}} {count}"),
+            );
             let sum = histogram.mean() * count as f64 / 1e6;
             line(out, format_args!("gateway_latency_seconds_sum{{stage=\"{stage}\"}} {sum}"));
             line(out, format_args!("gateway_latency_seconds_count{{stage=\"{stage}\"}} {count}"));
@@ -263,7 +307,9 @@ impl Metrics {
         let gauges: [(&str, &str, Get); 4] = [
             ("gateway_client_connections", "Open client connections.", |g| g.client_connections),
             ("gateway_exchanges_in_flight", "Requests being served.", |g| g.exchanges),
-            ("gateway_upstream_idle_connections", "Upstream connections kept for reuse.", |g| g.upstream_idle),
+            ("gateway_upstream_idle_connections", "Upstream connections kept for reuse.", |g| {
+                g.upstream_idle
+            }),
             ("gateway_buffered_body_bytes", "Request bodies held in memory.", |g| g.buffered_bytes),
         ];
         for (name, help, get) in gauges {
@@ -290,9 +336,21 @@ impl Metrics {
                 sums.upstream_stale_retries,
             ),
             ("gateway_panics_total", "Exchanges that ended in a panic.", sums.panics),
-            ("gateway_records_stalled_total", "Exchanges that waited for the log core.", sums.records_stalled),
-            ("gateway_records_dropped_total", "Records dropped by the overflow policy.", sums.records_dropped),
-            ("gateway_access_log_lost_lines_total", "Access log lines that could not be written.", lost_lines),
+            (
+                "gateway_records_stalled_total",
+                "Exchanges that waited for the log core.",
+                sums.records_stalled,
+            ),
+            (
+                "gateway_records_dropped_total",
+                "Records dropped by the overflow policy.",
+                sums.records_dropped,
+            ),
+            (
+                "gateway_access_log_lost_lines_total",
+                "Access log lines that could not be written.",
+                lost_lines,
+            ),
             ("gateway_config_reloads_total", "Configurations published after the first.", self.reloads.0),
             ("gateway_config_refused_total", "Configurations refused on reload.", self.reloads.1),
         ] {

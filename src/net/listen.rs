@@ -32,6 +32,7 @@ pub fn bind(address: SocketAddr, count: usize) -> io::Result<Vec<std::net::TcpLi
     Ok(listeners)
 }
 
+#[derive(Clone, Copy)]
 enum Sharing {
     /// Fails if anybody listens there: `SO_REUSEPORT` alone would quietly share the port with another process.
     Alone,
@@ -39,7 +40,8 @@ enum Sharing {
 }
 
 fn socket(address: SocketAddr, sharing: Sharing) -> io::Result<std::net::TcpListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM.cloexec(), Some(SocketProtocol::TCP))?;
+    let socket =
+        Socket::new(Domain::for_address(address), Type::STREAM.cloexec(), Some(SocketProtocol::TCP))?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;

@@ -53,7 +53,7 @@ impl Writer {
         }
     }
 
-    /// Says that nothing more will come (close_notify and FIN). Errors do not matter any more.
+    /// Says that nothing more will come (`close_notify` and FIN). Errors do not matter any more.
     pub async fn finish(&mut self) {
         match self {
             Writer::Tcp(tcp) => tcp.finish(),

@@ -44,7 +44,11 @@ pub struct TlsWriter {
 ///
 /// # Errors
 /// The peer does not speak TLS, has no acceptable certificate, or went away.
-pub async fn accept(tcp: (TcpReader, TcpWriter), cutter: Cutter, config: Arc<ServerConfig>) -> io::Result<Stream> {
+pub async fn accept(
+    tcp: (TcpReader, TcpWriter),
+    cutter: Cutter,
+    config: Arc<ServerConfig>,
+) -> io::Result<Stream> {
     let session = ServerConnection::new(config).map_err(io::Error::other)?;
     handshake(tcp, cutter, session.into()).await
 }
@@ -63,7 +67,11 @@ pub async fn connect(
     handshake(tcp, cutter, session.into()).await
 }
 
-async fn handshake(tcp: (TcpReader, TcpWriter), cutter: Cutter, mut session: Connection) -> io::Result<Stream> {
+async fn handshake(
+    tcp: (TcpReader, TcpWriter),
+    cutter: Cutter,
+    mut session: Connection,
+) -> io::Result<Stream> {
     session.set_buffer_limit(None);
     let session = Rc::new(RefCell::new(session));
     let cipher = Buf::with_capacity(CIPHER_BYTES);
@@ -86,7 +94,12 @@ async fn handshake(tcp: (TcpReader, TcpWriter), cutter: Cutter, mut session: Con
         Some(b"http/1.1") => Protocol::Http1,
         _ => Protocol::Unknown,
     };
-    Ok(Stream { reader: Reader::Tls(Box::new(reader)), writer: Writer::Tls(Box::new(writer)), cutter, protocol })
+    Ok(Stream {
+        reader: Reader::Tls(Box::new(reader)),
+        writer: Writer::Tls(Box::new(writer)),
+        cutter,
+        protocol,
+    })
 }
 
 impl TlsReader {
@@ -109,7 +122,7 @@ impl TlsReader {
         let mut moved = 0;
         while buf.room() > 0 {
             let waiting = match reader.fill_buf() {
-                Ok(bytes) if bytes.is_empty() => break,
+                Ok([]) => break,
                 Ok(bytes) => bytes,
                 Err(_) if moved > 0 => break,
                 Err(error) => return Err(error),

@@ -74,7 +74,9 @@ mod tests {
     /// Each of the four headers gives its key, and other headers give none.
     #[test]
     fn headers_that_carry_keys() {
-        let key = |n: &str, v: &str| credential(n, v.as_bytes()).map(|(_, k)| String::from_utf8_lossy(k).into_owned());
+        let key = |n: &str, v: &str| {
+            credential(n, v.as_bytes()).map(|(_, k)| String::from_utf8_lossy(k).into_owned())
+        };
         assert_eq!(key("Authorization", "Bearer  k1 ").as_deref(), Some("k1"));
         assert_eq!(key("authorization", "bearer k1").as_deref(), Some("k1"));
         assert_eq!(key("authorization", "Basic abc").as_deref(), Some("Basic abc"));

@@ -166,13 +166,12 @@ impl<'b> Cursor<'b> {
         }
         loop {
             let part = Part::of_details(details, self.key()?);
-            match self.peek()? {
-                b'n' => self.null()?,
-                _ => {
-                    let count = self.count()?;
-                    if let Some(place) = part.place(usage) {
-                        *place = count;
-                    }
+            if self.peek()? == b'n' {
+                self.null()?;
+            } else {
+                let count = self.count()?;
+                if let Some(place) = part.place(usage) {
+                    *place = count;
                 }
             }
             if !self.goes_on()? {

@@ -21,11 +21,7 @@ use std::borrow::Cow;
 ///
 /// # Errors
 /// The fault that the client is to be told, or (when its answer had begun) that ended it.
-pub async fn run(
-    snapshot: &Snapshot,
-    exchange: &mut Exchange,
-    reply: &mut Reply<'_>,
-) -> Result<(), Fault> {
+pub async fn run(snapshot: &Snapshot, exchange: &mut Exchange, reply: &mut Reply<'_>) -> Result<(), Fault> {
     let model = &snapshot.catalog.models[exchange.course.model as usize];
     let latest = match model.timeouts.total_ms {
         0 => Moment(0),

@@ -23,7 +23,9 @@ use crate::net::gather::Gather;
 use crate::net::stream::Writer;
 use crate::traffic::account::Tally;
 use crate::traffic::auth::{self, Caller};
-use crate::traffic::dialect::{Ask, BodyType, MultipartScan, RequestScan, ScanError, content_type_kind, paths};
+use crate::traffic::dialect::{
+    Ask, BodyType, MultipartScan, RequestScan, ScanError, content_type_kind, paths,
+};
 use crate::traffic::policy::{self, Permit};
 use crate::traffic::provider;
 use crate::traffic::route;
@@ -110,7 +112,12 @@ fn head_limits(snapshot: &Snapshot) -> HeadLimits {
 ///
 /// # Errors
 /// It is not valid; the connection can only be closed.
-pub fn read_head(shard: &Shard, snapshot: &Snapshot, bytes: &[u8], exchange: &mut Exchange) -> Result<(), Refusal> {
+pub fn read_head(
+    shard: &Shard,
+    snapshot: &Snapshot,
+    bytes: &[u8],
+    exchange: &mut Exchange,
+) -> Result<(), Refusal> {
     let intake = &mut exchange.intake;
     let mut slots = Slots::new();
     let head = match request::parse(bytes, &mut slots, &head_limits(snapshot)) {
@@ -271,7 +278,9 @@ fn not_found(asked: &str) -> Fault {
     let shown: String = asked.chars().take(64).collect();
     Fault::told(
         FaultKind::ModelNotFound,
-        format!("The model `{shown}` does not exist in this gateway's catalog. `GET /v1/models` lists what there is."),
+        format!(
+            "The model `{shown}` does not exist in this gateway's catalog. `GET /v1/models` lists what there is."
+        ),
     )
 }
 
@@ -279,14 +288,18 @@ impl BodyScan {
     fn of(intake: &Intake) -> Result<Self, Fault> {
         let kind = intake.endpoint.row().body;
         match (&intake.body_type, kind) {
-            (BodyType::Json, BodyKind::Json | BodyKind::JsonOrMultipart) => Ok(Self::Json(RequestScan::new())),
+            (BodyType::Json, BodyKind::Json | BodyKind::JsonOrMultipart) => {
+                Ok(Self::Json(RequestScan::new()))
+            }
             (BodyType::Multipart { boundary }, BodyKind::Multipart | BodyKind::JsonOrMultipart) => {
                 Ok(Self::Multipart(MultipartScan::new(boundary)))
             }
             _ => Err(Fault::told(
                 FaultKind::UnsupportedMedia,
                 match kind {
-                    BodyKind::Multipart => "This URL takes `Content-Type: multipart/form-data` with a boundary.",
+                    BodyKind::Multipart => {
+                        "This URL takes `Content-Type: multipart/form-data` with a boundary."
+                    }
                     BodyKind::JsonOrMultipart => {
                         "This URL takes `Content-Type: application/json` or `multipart/form-data`."
                     }

@@ -216,7 +216,11 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             }
             Reading::Json(scan) => {
                 let fresh = &self.buf[self.held..];
-                if last { scan.feed_last(fresh) } else { scan.feed(fresh) }
+                if last {
+                    scan.feed_last(fresh);
+                } else {
+                    scan.feed(fresh);
+                }
                 Emit { bytes: all, keep_from: all }
             }
             Reading::Opaque => Emit { bytes: all, keep_from: all },
@@ -307,7 +311,8 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
     /// Notes the time of the way back, and the gap between events.
     fn clock(&self, first: bool, emit: usize, tally: &mut Tally) {
         let streams = matches!(&*self.reading, Reading::Events(_));
-        if !first && !(streams && emit > 0) {
+        let event = streams && emit > 0;
+        if !(first || event) {
             return;
         }
         let now = Moment::now();
@@ -361,7 +366,12 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             event.extend_from_slice(b"\n\n");
         }
         let id = self.reply.id.text();
-        refusal::stream_event(self.passage.style, fault, std::str::from_utf8(&id).unwrap_or_default(), &mut event);
+        refusal::stream_event(
+            self.passage.style,
+            fault,
+            std::str::from_utf8(&id).unwrap_or_default(),
+            &mut event,
+        );
         let mut out = self.reply.shard.buffers.small();
         match self.ending {
             Ending::Chunked => {
@@ -409,7 +419,10 @@ impl Failure {
         while !inbound.decode(&mut buf, decoded)? {
             decoded = buf.len();
             if decoded > ERROR_BODY_BYTES {
-                return Err(Fault::told(FaultKind::UpstreamMalformed, "The provider's error message is too large."));
+                return Err(Fault::told(
+                    FaultKind::UpstreamMalformed,
+                    "The provider's error message is too large.",
+                ));
             }
             buf.reserve(1024);
             answer.conn.deadline.set_before(Waiting::More, passage.timeouts.idle_ms, passage.latest);

@@ -53,11 +53,13 @@ pub struct Shard {
     sequence: Cell<u64>,
 }
 
+/// A snapshot in use. Counted without atomics inside the shard; the `Arc` is touched once per configuration.
+pub type Current = Rc<Arc<Snapshot>>;
+
 /// Where control leaves snapshots, and the one this shard serves by.
 struct Mailbox {
     cache: Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>,
-    /// Counted without atomics, so that taking a snapshot touches no other core's memory.
-    current: Rc<Arc<Snapshot>>,
+    current: Current,
 }
 
 /// What a shard is made with.
@@ -97,7 +99,7 @@ impl Shard {
     }
 
     /// The newest snapshot. An exchange takes it once, at its start.
-    pub fn snapshot(&self) -> Rc<Arc<Snapshot>> {
+    pub fn snapshot(&self) -> Current {
         let mut mailbox = self.mailbox.borrow_mut();
         let Mailbox { cache, current } = &mut *mailbox;
         let newest = cache.load();

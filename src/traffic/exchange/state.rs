@@ -63,7 +63,6 @@ pub struct Course {
 }
 
 /// The scan that fits the body's type.
-#[expect(clippy::large_enum_variant, reason = "pooled: the size is paid once")]
 pub enum BodyScan {
     None,
     Json(RequestScan),
@@ -71,7 +70,6 @@ pub enum BodyScan {
 }
 
 /// How an answer's bytes are read as they pass.
-#[expect(clippy::large_enum_variant, reason = "pooled: the size is paid once")]
 pub enum Reading {
     Events(EventFilter),
     Json(UsageScan),
@@ -92,7 +90,12 @@ impl Exchange {
                 body_bytes: 0,
             },
             reading: Reading::Opaque,
-            tally: Tally { record: blank_record(), begun: Moment(0), complete: Moment(0), last_event: Moment(0) },
+            tally: Tally {
+                record: blank_record(),
+                begun: Moment(0),
+                complete: Moment(0),
+                last_event: Moment(0),
+            },
         }
     }
 
@@ -180,6 +183,7 @@ fn blank_record() -> Record {
 
 /// States that wait for their next exchange.
 #[derive(Default)]
+#[expect(clippy::vec_box, reason = "a state moves between here and an exchange as one pointer")]
 pub struct States(RefCell<Vec<Box<Exchange>>>);
 
 /// States kept; what is given back beyond is freed.

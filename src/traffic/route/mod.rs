@@ -51,7 +51,7 @@ fn weighted(level: &[Target], spread: u64) -> usize {
         return 0;
     }
     // An odd multiplier turns a counter into well-spread high bits (Fibonacci hashing).
-    let mut point = (spread.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) * total >> 32;
+    let mut point = ((spread.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) * total) >> 32;
     for (index, target) in level.iter().enumerate() {
         let weight = u64::from(target.weight);
         if point < weight {
@@ -79,7 +79,13 @@ mod tests {
                 priority: *priority,
             })
             .collect();
-        Model { name: NameId(1), text: "m".into(), targets, timeouts: Timeouts::default(), listing: "{}".into() }
+        Model {
+            name: NameId(1),
+            text: "m".into(),
+            targets,
+            timeouts: Timeouts::default(),
+            listing: "{}".into(),
+        }
     }
 
     /// Shares follow the weights, priorities keep their order, and no target is lost or doubled.

@@ -86,7 +86,13 @@ impl AnswerHead {
 
 impl Caller {
     pub fn new(buffers: Rc<BufferPool>, deadlines: Rc<Deadlines>) -> Self {
-        Self { pool: Pool::default(), buffers, deadlines, connects: Cell::new(0), stale_retries: Cell::new(0) }
+        Self {
+            pool: Pool::default(),
+            buffers,
+            deadlines,
+            connects: Cell::new(0),
+            stale_retries: Cell::new(0),
+        }
     }
 
     /// Sends `request` to `origin` and reads the head of the answer. `latest` bounds the whole exchange.
@@ -124,7 +130,7 @@ impl Caller {
             CallError { fault: kind.into(), detail, untouched: true }
         };
         let limit = match timeouts.connect_ms {
-            0 => Duration::from_secs(3600),
+            0 => Duration::from_hours(1),
             ms => Duration::from_millis(ms),
         };
         let addresses = resolved(origin, limit)
@@ -249,11 +255,7 @@ struct Sending<'r> {
 
 /// Writes the request and reads the first bytes of the answer, at the same time: a provider may answer before
 /// it has read everything, and then stop reading.
-async fn send_and_receive(
-    conn: &mut Conn,
-    sending: Sending<'_>,
-    buf: Buf,
-) -> (io::Result<usize>, Buf) {
+async fn send_and_receive(conn: &mut Conn, sending: Sending<'_>, buf: Buf) -> (io::Result<usize>, Buf) {
     let Conn { reader, writer, .. } = conn;
     let mut read = pin!(reader.read(buf));
     let mut write = pin!(writer.write(std::mem::take(sending.request)));
@@ -296,7 +298,11 @@ fn next_head(bytes: &[u8], scan: &mut HeadScan, fields: &mut Buf) -> Head {
         return Head::Wrong("not an HTTP/1 answer".into());
     }
     let Some(length) = scan.end(bytes) else {
-        return if bytes.len() > HEAD_BYTES { Head::Wrong("the answer's head is too large".into()) } else { Head::Partial };
+        return if bytes.len() > HEAD_BYTES {
+            Head::Wrong("the answer's head is too large".into())
+        } else {
+            Head::Partial
+        };
     };
     let mut slots = Slots::new();
     match response::parse(&bytes[..length], &mut slots, Asked::Body) {

@@ -9,7 +9,7 @@
 use super::connection;
 use crate::base::buf::Buf;
 use crate::base::limits::{BULK_BUFFER_BYTES, CLIENT_BUFFER_BYTES};
-use crate::contract::snapshot::{Limits, Snapshot};
+use crate::contract::snapshot::Limits;
 use crate::http::chunked::{self, Decoder};
 use crate::http::response::{self, Asked, ResponseFraming};
 use crate::http::{HeadScan, Slots, is_hop_by_hop};
@@ -19,7 +19,7 @@ use crate::net::pipe::{self, PipeReader, PipeWriter};
 use crate::net::runtime;
 use crate::net::stream::{Protocol, Reader, Stream, Writer};
 use crate::traffic::exchange::client::Client;
-use crate::traffic::exchange::shard::{Counted, Shard};
+use crate::traffic::exchange::shard::{Counted, Current, Shard};
 use bytes::Bytes;
 use h2::server::{Builder, SendResponse};
 use h2::{Reason, RecvStream, SendStream};
@@ -28,7 +28,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -42,7 +41,7 @@ const RESETS_PENDING: usize = 20;
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Serves HTTP/2 until the connection ends. What stands in the client's inbox was read from it already.
-pub async fn serve(shard: Rc<Shard>, client: Client, snapshot: Rc<Arc<Snapshot>>) {
+pub async fn serve(shard: Rc<Shard>, client: Client, snapshot: Current) {
     let limits = &snapshot.limits;
     let Client { deadline, reader, writer, inbox, peer } = client;
     let (near, far, cutter) = pipe::pair();
@@ -155,7 +154,9 @@ fn head_text(parts: &::http::request::Parts, bodiless: bool) -> Option<Vec<u8>> 
     let authority = parts.uri.authority().map(|a| a.as_str().as_bytes());
     let host = authority.or_else(|| parts.headers.get("host").map(::http::HeaderValue::as_bytes))?;
     let mut out = Vec::with_capacity(CLIENT_BUFFER_BYTES / 4);
-    for piece in [parts.method.as_str().as_bytes(), b" ", target.as_bytes(), b" HTTP/1.1\r\nhost: ", host, b"\r\n"] {
+    for piece in
+        [parts.method.as_str().as_bytes(), b" ", target.as_bytes(), b" HTTP/1.1\r\nhost: ", host, b"\r\n"]
+    {
         out.extend_from_slice(piece);
     }
     let lengthy = parts.headers.contains_key("content-length");
@@ -173,7 +174,12 @@ fn head_text(parts: &::http::request::Parts, bodiless: bool) -> Option<Vec<u8>> 
 
 /// Writes head and body into the pipe. If the client breaks the body off, the pipe is left unended inside it,
 /// which the exchange sees as a client that left.
-async fn upload(head: Vec<u8>, mut body: RecvStream, writer: &mut PipeWriter, chunked: bool) -> io::Result<()> {
+async fn upload(
+    head: Vec<u8>,
+    mut body: RecvStream,
+    writer: &mut PipeWriter,
+    chunked: bool,
+) -> io::Result<()> {
     writer.write_all(&head).await?;
     loop {
         let Some(data) = poll_fn(|cx| body.poll_data(cx)).await else { break };
@@ -260,15 +266,12 @@ async fn send_body(
         _ => u64::MAX,
     };
     loop {
-        let (data, finished) = match framing {
-            ResponseFraming::Chunked => {
-                let step = decoder.decode(&mut buf).ok()?;
-                (step.data, step.finished)
-            }
-            _ => {
-                left = left.checked_sub(buf.len() as u64)?;
-                (buf.len(), left == 0)
-            }
+        let (data, finished) = if framing == ResponseFraming::Chunked {
+            let step = decoder.decode(&mut buf).ok()?;
+            (step.data, step.finished)
+        } else {
+            left = left.checked_sub(buf.len() as u64)?;
+            (buf.len(), left == 0)
         };
         if data > 0 || finished {
             give(send, Bytes::copy_from_slice(&buf[..data]), finished).await?;
@@ -354,7 +357,11 @@ struct PipeIo {
 }
 
 impl AsyncRead for PipeIo {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
         self.reader.poll_read_slice(cx, into.initialize_unfilled()).map_ok(|n| into.advance(n))
     }
 }

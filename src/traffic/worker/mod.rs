@@ -69,8 +69,16 @@ pub async fn run(shard: Rc<Shard>, driver: Driver, orders: Orders) -> io::Result
     }
     link.set_driver(driver as u8);
     link.set_state(State::Listening);
-    let keeper =
-        Keeper { shard, link, meters, doors, arriving, stop: Some(stop), ending_since: None, reported: Moment::now() };
+    let keeper = Keeper {
+        shard,
+        link,
+        meters,
+        doors,
+        arriving,
+        stop: Some(stop),
+        ending_since: None,
+        reported: Moment::now(),
+    };
     keeper.run().await;
     Ok(())
 }

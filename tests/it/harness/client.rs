@@ -149,7 +149,8 @@ impl Client {
     /// One chunk of a chunked body, empty at its end; none if the connection ended before.
     pub fn chunk(&mut self) -> Option<Vec<u8>> {
         let end = self.find(b"\r\n").ok()?;
-        let size = std::str::from_utf8(&self.rest[..end]).ok().and_then(|size| usize::from_str_radix(size, 16).ok());
+        let size =
+            std::str::from_utf8(&self.rest[..end]).ok().and_then(|size| usize::from_str_radix(size, 16).ok());
         let size = size.expect("a chunk size");
         while self.rest.len() < end + 2 + size + 2 {
             self.more().ok()?;

@@ -31,7 +31,8 @@ impl Scripted {
         let seen = Arc::new(Mutex::new(vec![]));
         let accepted = Arc::new(AtomicUsize::new(0));
         let stopping = Arc::new(AtomicBool::new(false));
-        let (requests, count, stop, play) = (seen.clone(), accepted.clone(), stopping.clone(), Arc::new(play));
+        let (requests, count, stop, play) =
+            (seen.clone(), accepted.clone(), stopping.clone(), Arc::new(play));
         let thread = std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 if stop.load(Ordering::Relaxed) {

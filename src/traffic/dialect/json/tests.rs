@@ -130,7 +130,7 @@ fn reports() {
         "0.skip@1 after 0 true",
         "0.in@18 after 16 false",
         "1.t@29 after 28 true",
-        r#"99=Text { text: [97, 226, 130, 172], sound: true }@33..42"#,
+        r"99=Text { text: [97, 226, 130, 172], sound: true }@33..42",
         "1.n@43 after 42 false",
         "99=Number([45, 49, 46, 53])@47..51",
         "1.in@53 after 52 false",
