@@ -45,6 +45,13 @@ impl BufferPool {
         }
     }
 
+    /// Frees what a burst left behind: all but `kept` of each kind.
+    pub fn trim(&self, kept: usize) {
+        self.small.borrow_mut().truncate(kept);
+        self.bulk.borrow_mut().truncate(kept);
+        self.gathers.borrow_mut().truncate(kept);
+    }
+
     /// An empty gather.
     pub fn gather(&self) -> Gather {
         self.gathers.borrow_mut().pop().unwrap_or_default()

@@ -45,6 +45,7 @@ pub async fn run(snapshot: &Snapshot, exchange: &mut Exchange, reply: &mut Reply
                 };
                 // From here on the request cannot be sent again: its buffers serve others.
                 reply.shard.buffers.give_gather(std::mem::take(&mut exchange.course.body));
+                reply.shard.buffers.give(std::mem::take(&mut exchange.intake.forward));
                 return relay::run(&passage, answer, reply, exchange).await;
             }
             Err(error) => {

@@ -273,6 +273,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         let first = self.reply.status == 0;
         if first {
             self.head(out.tail(), tally);
+            self.reply.shard.buffers.give(std::mem::take(&mut self.fields));
         }
         let framed = self.ending == Ending::Chunked;
         if framed && emit > 0 {
@@ -392,7 +393,6 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
     fn retire(self) {
         let shard = self.reply.shard;
         shard.buffers.give(self.buf);
-        shard.buffers.give(self.fields);
         if self.keep_alive && !self.inbound.surplus && !self.inbound.ends_with_connection() {
             shard.upstreams.pool.give(self.conn, shard.deadlines.coarse_now(), self.reply.limits);
         }

@@ -194,6 +194,11 @@ impl States {
         self.0.borrow_mut().pop().unwrap_or_else(|| Box::new(Exchange::new()))
     }
 
+    /// Frees all but `kept`.
+    pub fn trim(&self, kept: usize) {
+        self.0.borrow_mut().truncate(kept);
+    }
+
     pub fn give(&self, mut state: Box<Exchange>, buffers: &BufferPool) {
         state.retire(buffers);
         let mut kept = self.0.borrow_mut();

@@ -34,6 +34,9 @@ const FIRST_WORDS_US: u64 = 1_000_000;
 /// Time between two reports of meters.
 const REPORT_US: u64 = 1_000_000;
 
+/// Spare buffers and states that a shard keeps although it does not need them now.
+const SPARE_MIN: usize = 64;
+
 /// What a shard is run with.
 pub struct Orders {
     pub link: Arc<Link>,
@@ -162,6 +165,9 @@ impl Keeper {
                 self.reported = now;
                 let snapshot = self.shard.snapshot();
                 self.shard.upstreams.pool.sweep(now, &snapshot.limits);
+                let kept = SPARE_MIN.max(2 * self.shard.exchanges.get() as usize);
+                self.shard.buffers.trim(kept);
+                self.shard.states.trim(kept);
                 self.report();
             }
             match self.link.order() {
