@@ -4,7 +4,6 @@
 //!
 //! Invariant: a panic in one task ends that task alone, and is counted.
 
-use std::any::Any;
 use std::cell::Cell;
 use std::future::Future;
 use std::io;
@@ -117,11 +116,7 @@ thread_local! {
 
 /// Starts a task on this thread. If it panics, it ends and [`take_panics`] counts it.
 pub fn spawn(future: impl Future<Output = ()> + 'static) {
-    drop(monoio::spawn(async {
-        if Guarded(future).await.is_err() {
-            PANICS.with(|p| p.set(p.get() + 1));
-        }
-    }));
+    drop(monoio::spawn(Guarded(future)));
 }
 
 /// Panics of this thread's tasks since the last call.
@@ -139,20 +134,20 @@ pub async fn within<F: Future>(duration: Duration, future: F) -> Option<F::Outpu
     monoio::time::timeout(duration, future).await.ok()
 }
 
+/// A task whose panic ends it alone. A future by hand: an `async` block around the task would hold it twice.
 struct Guarded<F>(F);
 
-impl<F: Future> Future for Guarded<F> {
-    type Output = Result<F::Output, Box<dyn Any + Send>>;
+impl<F: Future<Output = ()>> Future for Guarded<F> {
+    type Output = ();
 
     #[expect(unsafe_code, reason = "pin projection to the only field")]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // SAFETY: the field is never moved out of, and `Guarded` has no `Drop` and no other access to it.
         let future = unsafe { self.map_unchecked_mut(|s| &mut s.0) };
-        match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
-            Ok(Poll::Pending) => Poll::Pending,
-            Ok(Poll::Ready(value)) => Poll::Ready(Ok(value)),
-            Err(panic) => Poll::Ready(Err(panic)),
-        }
+        catch_unwind(AssertUnwindSafe(|| future.poll(cx))).unwrap_or_else(|_| {
+            PANICS.with(|panics| panics.set(panics.get() + 1));
+            Poll::Ready(())
+        })
     }
 }
 

@@ -17,9 +17,10 @@ use std::time::Duration;
 const LINGER_BYTES: usize = 1024 * 1024;
 const LINGER: Duration = Duration::from_millis(1500);
 
-/// Serves a connection that listener `index` accepted.
-pub async fn serve(shard: Rc<Shard>, accepted: Accepted, index: usize) {
+/// Serves a connection that listener `index` accepted. `arriving` is held until the connection is counted.
+pub async fn serve<A>(shard: Rc<Shard>, accepted: Accepted, index: usize, arriving: A) {
     let _open = Counted::new(&shard.connections, 1);
+    drop(arriving);
     let snapshot = shard.snapshot();
     if shard.connections.get() > snapshot.limits.connections {
         shard.connections_refused.set(shard.connections_refused.get() + 1);
@@ -131,7 +132,7 @@ mod tests {
     /// their futures hold references.
     #[test]
     fn a_connection_is_small() {
-        let bytes = size_of_future(|shard, accepted| serve(shard, accepted, 0));
+        let bytes = size_of_future(|shard, accepted| serve(shard, accepted, 0, ()));
         assert!(bytes <= 3 * 1024 + 768, "the future of a connection takes {bytes} bytes");
     }
 }

@@ -120,10 +120,7 @@ impl Door {
         let (shard, index) = (self.shard.clone(), self.index);
         shard.accepted.set(shard.accepted.get() + 1);
         let arriving = Arriving::new(&self.arriving);
-        runtime::spawn(async move {
-            drop(arriving);
-            connection::serve(shard, accepted, index).await;
-        });
+        runtime::spawn(connection::serve(shard, accepted, index, arriving));
     }
 }
 
