@@ -12,6 +12,7 @@ mod hardening;
 mod input;
 mod lifecycle;
 mod records;
+mod secure;
 mod smuggling;
 mod streaming;
 mod timeouts;
