@@ -1,6 +1,6 @@
 //! What hostile or careless peers must not be able to do.
 
-use crate::harness::{Gateway, Io, KEY, Scripted, Setup, UPSTREAM_KEY, chat, mock, on_both_drivers, post, post_with, stream, until};
+use crate::harness::{Gateway, Io, KEY, Scripted, Setup, UPSTREAM_KEY, chat, mock, on_both_drivers, post, post_with, refusing, stream, until};
 use std::time::{Duration, Instant};
 
 const JSON: &str = "content-type: application/json\r\n";
@@ -78,7 +78,7 @@ fn a_huge_event_passes() {
 fn secrets_appear_nowhere() {
     on_both_drivers(|io| {
         let mock = mock();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
+        let (_held, port) = refusing();
         let setup = Setup::of(io, &mock.base_url())
             .provider("down", &format!("http://{port}/v1"), "")
             .provider("dns", "http://nonexistent.invalid/v1", "")

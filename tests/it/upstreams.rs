@@ -1,6 +1,6 @@
 //! What providers may say, and how much of it a client sees.
 
-use crate::harness::{Client, Gateway, Io, Scripted, Setup, chat, mock, on_both_drivers, post, stream, until};
+use crate::harness::{Client, Gateway, Io, Scripted, Setup, chat, mock, on_both_drivers, post, refusing, stream, until};
 use std::sync::mpsc::channel;
 use std::sync::Mutex;
 
@@ -288,7 +288,7 @@ fn a_connection_that_dies_under_a_request_is_replaced() {
 fn a_second_target_steps_in() {
     on_both_drivers(|io| {
         let mock = mock();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).expect("a free port");
+        let (_held, port) = refusing();
         let targets = "{provider: down, model: \"mock?fault=echo_body\"}, {provider: up, model: \"mock?fault=echo_body\", priority: 2}";
         let setup = Setup::of(io, &mock.base_url())
             .provider("down", &format!("http://{port}/v1"), "")

@@ -73,10 +73,6 @@ impl Gateway {
         until("the gateway to end", || self.child.try_wait().expect("a child can be waited for"))
     }
 
-    pub fn has_ended(&mut self) -> bool {
-        self.child.try_wait().expect("a child can be waited for").is_some()
-    }
-
     pub fn stderr(&self) -> String {
         self.stderr.lock().expect("no reader panics").clone()
     }
