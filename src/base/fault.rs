@@ -102,7 +102,6 @@ faults! {
     UpstreamAccount     502 "upstream_account"        "upstream_error"        Upstream "The provider refused this gateway's own credentials. Tell the gateway's operator.";
     // the gateway
     Overloaded          503 "overloaded"              "server_error"          Gateway "The gateway is overloaded. Try again shortly.";
-    Draining            503 "draining"                "server_error"          Gateway "This gateway is shutting down. Try again on a new connection.";
     RecordBacklog       503 "record_backlog"          "server_error"          Gateway "The gateway cannot record requests fast enough. Try again shortly.";
     Internal            500 "internal_error"          "server_error"          Gateway "The gateway failed. Its operator finds the reason under the request id.";
 }

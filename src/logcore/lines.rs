@@ -31,7 +31,7 @@ pub fn write(out: &mut Vec<u8>, record: &Record, names: &mut NameCache) {
         text(out, name, names.text(id));
     }
     text(out, "asked", record.asked.as_str());
-    number(out, "upstream_status", u64::from(record.upstream_status));
+    always(out, "upstream_status", u64::from(record.upstream_status));
     number(out, "attempts", u64::from(record.attempts));
     out.extend_from_slice(if record.streamed { b",\"stream\":true" } else { b",\"stream\":false" });
     if record.usage_known {

@@ -50,7 +50,7 @@ pub fn json(data: &[u8]) {
     for piece in pieces(data) {
         cut.feed(piece);
     }
-    assert_eq!(scan.finish(), cut.finish(), "how an answer is cut matters");
+    assert_eq!(scan.usage(), cut.usage(), "how an answer is cut matters");
 }
 
 fn assert_edits(ask: &Ask, data: &[u8], text: &[u8]) {

@@ -13,6 +13,7 @@ mod input;
 mod lifecycle;
 mod records;
 mod secure;
+mod sdk;
 mod smuggling;
 mod streaming;
 mod timeouts;

@@ -4,6 +4,7 @@
 //! that and nothing else; whatever is unusual is left to the scanner.
 
 use crate::contract::record::Usage;
+use memchr::memchr2;
 
 /// Bytes behind the usage object that are looked through for the end of the root.
 const REST_BYTES: usize = 1024;
@@ -33,20 +34,25 @@ enum Part {
 
 impl Part {
     fn of_report(name: &[u8]) -> Self {
-        match name {
-            b"prompt_tokens" | b"input_tokens" => Part::Input,
-            b"completion_tokens" | b"output_tokens" => Part::Output,
-            b"prompt_tokens_details" | b"input_tokens_details" => Part::InputDetails,
-            b"completion_tokens_details" | b"output_tokens_details" => Part::OutputDetails,
+        let is = |known: &[u8], part| if name == known { part } else { Part::Other };
+        match name.len() {
+            12 => is(b"input_tokens", Part::Input),
+            13 if name[0] == b'p' => is(b"prompt_tokens", Part::Input),
+            13 => is(b"output_tokens", Part::Output),
+            17 => is(b"completion_tokens", Part::Output),
+            20 => is(b"input_tokens_details", Part::InputDetails),
+            21 if name[0] == b'p' => is(b"prompt_tokens_details", Part::InputDetails),
+            21 => is(b"output_tokens_details", Part::OutputDetails),
+            25 => is(b"completion_tokens_details", Part::OutputDetails),
             _ => Part::Other,
         }
     }
 
     fn of_details(details: Part, name: &[u8]) -> Self {
-        match (details, name) {
-            (Part::InputDetails, b"cached_tokens") => Part::Cached,
-            (Part::InputDetails, b"cache_write_tokens") => Part::CacheWrite,
-            (Part::OutputDetails, b"reasoning_tokens") => Part::Reasoning,
+        match (name.len(), details) {
+            (13, Part::InputDetails) if name == b"cached_tokens" => Part::Cached,
+            (18, Part::InputDetails) if name == b"cache_write_tokens" => Part::CacheWrite,
+            (16, Part::OutputDetails) if name == b"reasoning_tokens" => Part::Reasoning,
             _ => Part::Other,
         }
     }
@@ -98,7 +104,7 @@ impl<'b> Cursor<'b> {
     fn key(&mut self) -> Option<&'b [u8]> {
         self.punctuation(b'"')?;
         let from = self.at;
-        let length = self.bytes.get(from..)?.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+        let length = memchr2(b'"', b'\\', self.bytes.get(from..)?)?;
         self.at = from + length;
         self.punctuation(b'"')?;
         self.punctuation(b':')?;
@@ -187,16 +193,13 @@ fn closes_root(rest: &[u8]) -> bool {
         return false;
     }
     let mut open = 1u32;
-    let mut bytes = rest.iter();
-    while let Some(byte) = bytes.next() {
+    let mut at = 0;
+    while let Some(byte) = rest.get(at) {
+        at += 1;
         match byte {
-            b'"' => loop {
-                match bytes.next() {
-                    Some(b'"') => break,
-                    Some(b'\\') => drop(bytes.next()),
-                    Some(_) => {}
-                    None => return false,
-                }
+            b'"' => match string_end(rest, at) {
+                Some(end) => at = end,
+                None => return false,
             },
             b'{' | b'[' if open > 0 => open += 1,
             b'}' | b']' if open > 0 => open -= 1,
@@ -207,6 +210,17 @@ fn closes_root(rest: &[u8]) -> bool {
         }
     }
     open == 0
+}
+
+/// Where the string that begins before `at` ends.
+fn string_end(text: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        at += memchr2(b'"', b'\\', text.get(at..)?)?;
+        if text[at] == b'"' {
+            return Some(at + 1);
+        }
+        at += 2;
+    }
 }
 
 #[cfg(test)]
