@@ -1,6 +1,8 @@
 //! Who may ask, and what never leaves the gateway.
 
-use crate::harness::{Gateway, Io, KEY, Scripted, Setup, UPSTREAM_KEY, chat, mock, on_both_drivers, post_with};
+use crate::harness::{
+    Gateway, Io, KEY, Scripted, Setup, UPSTREAM_KEY, chat, mock, on_both_drivers, post_with,
+};
 use std::time::{Duration, Instant};
 
 const JSON: &str = "content-type: application/json\r\n";
@@ -30,7 +32,9 @@ fn keys_are_found_in_four_headers() {
             assert!(!seen.contains(KEY), "{line}: {seen}");
             assert_eq!(seen.matches(UPSTREAM_KEY).count(), 1);
         }
-        client.ask(&with_key(&format!("x-api-key: {KEY}\r\nauthorization: Bearer wrong\r\n"))).refused(401, "invalid_api_key");
+        client
+            .ask(&with_key(&format!("x-api-key: {KEY}\r\nauthorization: Bearer wrong\r\n")))
+            .refused(401, "invalid_api_key");
     });
 }
 
@@ -69,7 +73,8 @@ fn bad_keys_are_refused() {
 fn a_huge_key_is_unknown() {
     let gateway = Gateway::start(&Setup::of(Io::Auto, "http://127.0.0.1:9/v1"));
     for bytes in [10_000, 20_000] {
-        let answer = gateway.client().ask(&with_key(&format!("authorization: Bearer {}\r\n", "k".repeat(bytes))));
+        let answer =
+            gateway.client().ask(&with_key(&format!("authorization: Bearer {}\r\n", "k".repeat(bytes))));
         answer.refused(401, "invalid_api_key");
     }
 }
@@ -79,7 +84,11 @@ fn a_huge_key_is_unknown() {
 fn keys_are_checked_before_the_body() {
     on_both_drivers(|io| {
         let gateway = Gateway::start(&Setup::of(io, "http://127.0.0.1:9/v1"));
-        for framing in ["content-length: 1000", "transfer-encoding: chunked", "content-length: 99\r\nexpect: 100-continue"] {
+        for framing in [
+            "content-length: 1000",
+            "transfer-encoding: chunked",
+            "content-length: 99\r\nexpect: 100-continue",
+        ] {
             let mut client = gateway.client();
             let began = Instant::now();
             client.send(
@@ -151,7 +160,8 @@ fn private_headers_stay_behind() {
 #[test]
 fn without_keys_the_loopback_is_open() {
     let mock = mock();
-    let gateway = Gateway::start(&Setup::of(Io::Auto, &mock.base_url()).with("keys", "[]").with("groups", "{}"));
+    let gateway =
+        Gateway::start(&Setup::of(Io::Auto, &mock.base_url()).with("keys", "[]").with("groups", "{}"));
     let answer = gateway.client().ask(&post_with("/v1/chat/completions", JSON, br#"{"model":"m/mock"}"#));
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(gateway.client().ask(&chat("")).status, 200);

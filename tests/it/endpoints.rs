@@ -135,9 +135,11 @@ fn the_upstream_head_is_written_afresh() {
 fn credentials_go_where_the_provider_wants_them() {
     let upstream = Scripted::always("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
     let base = format!("http://{}/deep/path/v1", upstream.address);
-    let setup = Setup::at(Io::Auto, upstream.address)
-        .provider("azure", &base, "header: api-key")
-        .model("az", "{provider: azure, model: deployed}", "");
+    let setup = Setup::at(Io::Auto, upstream.address).provider("azure", &base, "header: api-key").model(
+        "az",
+        "{provider: azure, model: deployed}",
+        "",
+    );
     let gateway = Gateway::start(&setup);
     assert_eq!(gateway.client().ask(&post("/v1/embeddings", r#"{"model":"az","input":"x"}"#)).status, 200);
     let seen = upstream.seen().pop().expect("one request");
@@ -150,12 +152,15 @@ fn credentials_go_where_the_provider_wants_them() {
 /// Only a stream of chat or completions gets one field more, and only where the provider knows it.
 #[test]
 fn usage_is_asked_for_in_streams_alone() {
-    let answer = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 14\r\n\r\ndata: [DONE]\n\n";
+    let answer =
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 14\r\n\r\ndata: [DONE]\n\n";
     let upstream = Scripted::always(answer);
     let base = format!("http://{}/v1", upstream.address);
-    let setup = Setup::at(Io::Auto, upstream.address)
-        .provider("old", &base, "stream_usage: false")
-        .model("old", "{provider: old, model: old}", "");
+    let setup = Setup::at(Io::Auto, upstream.address).provider("old", &base, "stream_usage: false").model(
+        "old",
+        "{provider: old, model: old}",
+        "",
+    );
     let gateway = Gateway::start(&setup);
     let mut client = gateway.client();
     let mut sent = |path: &str, body: &str| {
@@ -165,13 +170,20 @@ fn usage_is_asked_for_in_streams_alone() {
     };
     for path in ["/v1/chat/completions", "/v1/completions"] {
         let asked = r#""stream_options":{"include_usage":true}"#;
-        let got: Value = serde_json::from_str(&sent(path, r#"{"model":"m/a","stream":true,"x":1}"#)).expect("JSON");
+        let got: Value =
+            serde_json::from_str(&sent(path, r#"{"model":"m/a","stream":true,"x":1}"#)).expect("JSON");
         assert_eq!(got, json!({"model":"a","stream":true,"x":1,"stream_options":{"include_usage":true}}));
-        assert_eq!(sent(path, &format!(r#"{{"model":"m/a","stream":true,{asked}}}"#)), format!(r#"{{"model":"a","stream":true,{asked}}}"#));
-        let kept = sent(path, r#"{"model":"m/a","stream":true,"stream_options":{"include_obfuscation":false}}"#);
+        assert_eq!(
+            sent(path, &format!(r#"{{"model":"m/a","stream":true,{asked}}}"#)),
+            format!(r#"{{"model":"a","stream":true,{asked}}}"#)
+        );
+        let kept =
+            sent(path, r#"{"model":"m/a","stream":true,"stream_options":{"include_obfuscation":false}}"#);
         let got: Value = serde_json::from_str(&kept).expect("JSON");
         assert_eq!(got["stream_options"], json!({"include_obfuscation":false,"include_usage":true}));
-        for whole in [r#"{"model":"m/a","stream":false}"#, r#"{"model":"m/a"}"#, r#"{"model":"m/a","stream":null}"#] {
+        for whole in
+            [r#"{"model":"m/a","stream":false}"#, r#"{"model":"m/a"}"#, r#"{"model":"m/a","stream":null}"#]
+        {
             assert_eq!(sent(path, whole), whole.replace("m/a", "a"));
         }
         assert_eq!(sent(path, r#"{"model":"old","stream":true}"#), r#"{"model":"old","stream":true}"#);
@@ -187,19 +199,28 @@ fn models_are_listed_by_permission() {
             .model("one", "{provider: up, model: x}", "tags: [eu], price: {input: 1.5, output: 2}")
             .model("two", "{provider: up, model: y}", "")
             .with("groups", "{everyone: {models: [\"*\"]}, few: {models: [one]}}")
-            .with("keys", &format!("[{{id: a, group: everyone, secret: {KEY}}}, {{id: b, group: few, secret: few}}]"));
+            .with(
+                "keys",
+                &format!("[{{id: a, group: everyone, secret: {KEY}}}, {{id: b, group: few, secret: few}}]"),
+            );
         let gateway = Gateway::start(&setup);
         let get = |method: &str, path: &str, key: &str| {
             let mut client = gateway.client();
             client.send(
-                format!("{method} {path} HTTP/1.1\r\nhost: g\r\nauthorization: Bearer {key}\r\n\r\n").as_bytes(),
+                format!("{method} {path} HTTP/1.1\r\nhost: g\r\nauthorization: Bearer {key}\r\n\r\n")
+                    .as_bytes(),
             );
             client.answer_to(method)
         };
         let ids = |key: &str| -> Vec<String> {
             let list = get("GET", "/v1/models", key).json();
             assert_eq!(list["object"], "list");
-            list["data"].as_array().expect("a list").iter().map(|m| m["id"].as_str().expect("a name").to_owned()).collect()
+            list["data"]
+                .as_array()
+                .expect("a list")
+                .iter()
+                .map(|m| m["id"].as_str().expect("a name").to_owned())
+                .collect()
         };
         assert_eq!(ids(KEY), ["m/*", "one", "two"]);
         assert_eq!(ids("few"), ["one"]);
@@ -241,7 +262,9 @@ fn wildcards_carry_their_star() {
         .model("m/exact", "{provider: up, model: chosen}", "");
     let gateway = Gateway::start(&setup);
     let mut client = gateway.client();
-    for (asked, sent) in [("ft:abc:prod", "abc"), ("m/exact", "chosen"), ("m/exactly", "exactly"), ("m/é\\\"", "é\\\"")] {
+    for (asked, sent) in
+        [("ft:abc:prod", "abc"), ("m/exact", "chosen"), ("m/exactly", "exactly"), ("m/é\\\"", "é\\\"")]
+    {
         assert_eq!(client.ask(&post("/v1/embeddings", &format!(r#"{{"model":"{asked}"}}"#))).status, 200);
         let seen = upstream.seen().pop().expect("a request");
         assert!(seen.ends_with(&format!(r#"{{"model":"{sent}"}}"#)), "{seen}");

@@ -1,6 +1,8 @@
 //! Providers that fail: each way has its own status, code and count, and a broken stream never looks whole.
 
-use crate::harness::{Answer, Gateway, Io, Scripted, Setup, UPSTREAM_KEY, chat, mock, on_both_drivers, post, refusing, stream};
+use crate::harness::{
+    Answer, Gateway, Io, Scripted, Setup, UPSTREAM_KEY, chat, mock, on_both_drivers, post, refusing, stream,
+};
 use serde_json::Value;
 
 /// Asserts a refusal, its record and its count.
@@ -33,8 +35,12 @@ fn unreachable_providers() {
         let mut client = gateway.client();
         let record = told(&gateway, &client.ask(&chat("")), 502, "upstream_connect");
         assert_eq!((&record["upstream_status"], &record["attempts"]), (&0.into(), &1.into()));
-        assert!(record["detail"].as_str().is_some_and(|detail| detail.contains(&refusing.to_string())), "{record}");
-        let ask = |model: &str| post("/v1/chat/completions", &format!(r#"{{"model":"{model}","stream":true}}"#));
+        assert!(
+            record["detail"].as_str().is_some_and(|detail| detail.contains(&refusing.to_string())),
+            "{record}"
+        );
+        let ask =
+            |model: &str| post("/v1/chat/completions", &format!(r#"{{"model":"{model}","stream":true}}"#));
         told(&gateway, &client.ask(&ask("dns")), 502, "upstream_dns");
         told(&gateway, &client.ask(&ask("tls")), 502, "upstream_tls");
         assert_eq!(client.ask(&chat("")).header("connection"), None, "the client's connection stays");
@@ -75,7 +81,8 @@ fn broken_streams_never_look_whole() {
                 let text = answer.text();
                 if settings != "truncate" {
                     assert!(!text.contains("[DONE]") && !text.contains("response.completed"), "{text}");
-                    let last: Value = serde_json::from_str(answer.events().last().expect("events")).expect("JSON");
+                    let last: Value =
+                        serde_json::from_str(answer.events().last().expect("events")).expect("JSON");
                     assert_eq!(last["error"]["code"], code, "{settings} {path}: {text}");
                     assert_eq!(last["error"]["ringgate"]["request_id"], answer.id());
                     if path == "/v1/responses" {
@@ -86,7 +93,11 @@ fn broken_streams_never_look_whole() {
                 client.drain();
                 assert!(client.rest.is_empty());
                 let record = gateway.record(answer.id());
-                assert_eq!((&record["fault"], &record["status"]), (&code.into(), &200.into()), "{settings} {path} {record}");
+                assert_eq!(
+                    (&record["fault"], &record["status"]),
+                    (&code.into(), &200.into()),
+                    "{settings} {path} {record}"
+                );
             }
         }
         assert!(gateway.counted(&[("fault", "upstream_truncated"), ("status", "200")]) >= 9);
@@ -156,9 +167,20 @@ fn refusals_pass() {
             for make in [chat, stream] {
                 let settings = format!("fault=status:{status}");
                 let answer = client.ask(&make(&settings));
-                let wanted = direct.ask(&String::from_utf8(make(&settings)).expect("text").replace("m/mock", "mock")
-                    .replace("content-length: ", "x-length: ")
-                    .replace("\r\n\r\n", &format!("\r\ncontent-length: {}\r\n\r\n", make(&settings).len() - find_body(&make(&settings)) - 2)).into_bytes());
+                let wanted = direct.ask(
+                    &String::from_utf8(make(&settings))
+                        .expect("text")
+                        .replace("m/mock", "mock")
+                        .replace("content-length: ", "x-length: ")
+                        .replace(
+                            "\r\n\r\n",
+                            &format!(
+                                "\r\ncontent-length: {}\r\n\r\n",
+                                make(&settings).len() - find_body(&make(&settings)) - 2
+                            ),
+                        )
+                        .into_bytes(),
+                );
                 assert_eq!((answer.status, answer.text()), (status, wanted.text()));
                 assert_eq!(answer.header("retry-after"), Some("1"));
                 let record = gateway.record(answer.id());
@@ -193,13 +215,20 @@ fn account_errors_stay_here() {
 #[test]
 fn keys_in_errors_are_scrubbed() {
     on_both_drivers(|io| {
-        let body = format!("{{\"error\":{{\"message\":\"{UPSTREAM_KEY} is {UPSTREAM_KEY}.\",\"code\":null}}}}");
+        let body =
+            format!("{{\"error\":{{\"message\":\"{UPSTREAM_KEY} is {UPSTREAM_KEY}.\",\"code\":null}}}}");
         for framing in ["content-length", "chunked", "until-close"] {
-            let head = format!("HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nx-echo: Bearer {UPSTREAM_KEY}\r\n");
+            let head = format!(
+                "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nx-echo: Bearer {UPSTREAM_KEY}\r\n"
+            );
             let (first, second) = body.split_at(30);
             let answer = match framing {
                 "content-length" => format!("{head}content-length: {}\r\n\r\n{body}", body.len()),
-                "chunked" => format!("{head}transfer-encoding: chunked\r\n\r\n{:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n", first.len(), second.len()),
+                "chunked" => format!(
+                    "{head}transfer-encoding: chunked\r\n\r\n{:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n",
+                    first.len(),
+                    second.len()
+                ),
                 _ => format!("{head}connection: close\r\n\r\n{body}"),
             };
             let upstream = Scripted::once(answer);

@@ -1,13 +1,18 @@
 //! Where messages begin and end on a client's connection.
 
-use crate::harness::{Client, Gateway, Io, KEY, Scripted, Setup, chat, mock, on_both_drivers, post, post_with, stream};
+use crate::harness::{
+    Client, Gateway, Io, KEY, Scripted, Setup, chat, mock, on_both_drivers, post, post_with, stream,
+};
 
 const LINES: &str = "authorization: Bearer canary-client-key-8e1f\r\ncontent-type: application/json\r\n";
 const ECHO: &str = r#"{"model":"m/mock?fault=echo_body","n":1}"#;
 const ECHOED: &str = r#"{"model":"mock?fault=echo_body","n":1}"#;
 
 fn chunked(body: &str) -> Vec<u8> {
-    format!("POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\n{LINES}transfer-encoding: chunked\r\n\r\n{body}").into_bytes()
+    format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\n{LINES}transfer-encoding: chunked\r\n\r\n{body}"
+    )
+    .into_bytes()
 }
 
 /// One connection serves request after request.
@@ -22,7 +27,11 @@ fn connections_stay() {
             assert!(answer.whole && answer.status == 200 && answer.header("connection").is_none());
         }
         client.ask(&post("/v1/chat/completions", "{}")).refused(400, "missing_model");
-        assert_eq!(client.ask(&chat("")).status, 200, "a refusal whose body was read leaves the connection open");
+        assert_eq!(
+            client.ask(&chat("")).status,
+            200,
+            "a refusal whose body was read leaves the connection open"
+        );
         assert_eq!(mock.stats().connections_opened, 1, "upstream connections are kept too");
     });
 }
@@ -35,7 +44,9 @@ fn pipelining() {
         let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
         let mut client = gateway.client();
         let mut all = post("/v1/chat/completions", ECHO);
-        all.extend(format!("GET /v1/models/m%2Fx HTTP/1.1\r\nhost: g\r\nx-api-key: {KEY}\r\n\r\n").into_bytes());
+        all.extend(
+            format!("GET /v1/models/m%2Fx HTTP/1.1\r\nhost: g\r\nx-api-key: {KEY}\r\n\r\n").into_bytes(),
+        );
         all.extend(chunked(&format!("{:x}\r\n{ECHO}\r\n0\r\n\r\n", ECHO.len())));
         all.extend(post("/v1/chat/completions", "{}"));
         all.extend(stream("chunks=3"));
@@ -59,7 +70,11 @@ fn requests_may_be_cut_anywhere() {
         let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
         let mut client = gateway.client();
         let (first, second) = ECHO.split_at(7);
-        let pieces = format!("{:x};a=b\r\n{first}\r\n0{:X}\r\n{second}\r\n0\r\nx-t: 1\r\n\r\n", first.len(), second.len());
+        let pieces = format!(
+            "{:x};a=b\r\n{first}\r\n0{:X}\r\n{second}\r\n0\r\nx-t: 1\r\n\r\n",
+            first.len(),
+            second.len()
+        );
         for request in [post("/v1/chat/completions", ECHO), chunked(&pieces)] {
             for at in 1..request.len() {
                 client.send_split(&request, at);
@@ -95,13 +110,17 @@ fn extensions_and_trailers_are_dropped() {
         chunked(&format!("{:x}{extension}\r\n{ECHO}\r\n0{extension}\r\n{trailer}\r\n", ECHO.len()))
     };
     let longest = format!(";e=\"{}\"", "x".repeat(200));
-    for (extension, trailer) in [(";a", ""), (";a=\"b;\";c", "x: y\r\n"), (longest.as_str(), "authorization: Bearer z\r\n")] {
+    for (extension, trailer) in
+        [(";a", ""), (";a=\"b;\";c", "x: y\r\n"), (longest.as_str(), "authorization: Bearer z\r\n")]
+    {
         assert_eq!(client.ask(&body(extension, trailer)).status, 200, "{extension} {trailer}");
         let seen = upstream.seen().pop().expect("a request");
         assert!(seen.ends_with(&format!("content-length: {}\r\n\r\n{ECHOED}", ECHOED.len())), "{seen}");
         assert!(!seen.contains("Bearer z") && !seen.contains("x: y"));
     }
-    for bad in [body(&format!(";{}", "x".repeat(5000)), ""), body("", &format!("x: {}\r\n", "y".repeat(20_000)))] {
+    for bad in
+        [body(&format!(";{}", "x".repeat(5000)), ""), body("", &format!("x: {}\r\n", "y".repeat(20_000)))]
+    {
         let mut client = gateway.client();
         client.try_send(&bad);
         client.answer().refused(400, "malformed_body");
@@ -115,7 +134,9 @@ fn expectations() {
         let mock = mock();
         let gateway = Gateway::start(&Setup::of(io, &mock.base_url()).with("limits", "{body_bytes: 1000}"));
         let head = |length: usize| {
-            format!("POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\n{LINES}expect: 100-continue\r\ncontent-length: {length}\r\n\r\n")
+            format!(
+                "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\n{LINES}expect: 100-continue\r\ncontent-length: {length}\r\n\r\n"
+            )
         };
         let mut client = gateway.client();
         client.send(head(ECHO.len()).as_bytes());
@@ -127,7 +148,9 @@ fn expectations() {
         client.send(head(1001).as_bytes());
         client.answer().refused(413, "body_too_large");
         client.ends();
-        let other = format!("POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\n{LINES}expect: magic\r\ncontent-length: 2\r\n\r\n{{}}");
+        let other = format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\n{LINES}expect: magic\r\ncontent-length: 2\r\n\r\n{{}}"
+        );
         gateway.client().ask(other.as_bytes()).refused(417, "expectation_failed");
     });
 }
@@ -171,7 +194,11 @@ fn clients_may_end_connections() {
         let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
         for request in [ECHO, r#"{"model":"m/mock?chunks=3","stream":true}"#, "{}"] {
             let mut client = gateway.client();
-            let answer = client.ask(&post_with("/v1/chat/completions", &format!("{LINES}connection: x, Close\r\n"), request.as_bytes()));
+            let answer = client.ask(&post_with(
+                "/v1/chat/completions",
+                &format!("{LINES}connection: x, Close\r\n"),
+                request.as_bytes(),
+            ));
             assert_eq!(answer.header("connection"), Some("close"));
             client.ends();
         }
@@ -186,10 +213,16 @@ fn what_must_be_tolerated() {
     let mut client = gateway.client();
     let length = ECHO.len();
     for head in [
-        format!("\r\n\r\nPOST /v1/chat/completions HTTP/1.1\r\nhost: g\r\n{LINES}content-length: {length}\r\n\r\n"),
-        format!("POST http://g:80/v1/chat/completions HTTP/1.1\r\nhost: g\r\n{LINES}content-length: {length}\r\n\r\n"),
+        format!(
+            "\r\n\r\nPOST /v1/chat/completions HTTP/1.1\r\nhost: g\r\n{LINES}content-length: {length}\r\n\r\n"
+        ),
+        format!(
+            "POST http://g:80/v1/chat/completions HTTP/1.1\r\nhost: g\r\n{LINES}content-length: {length}\r\n\r\n"
+        ),
         format!("POST /v1/chat/completions HTTP/1.1\r\nHOST:g\r\n{LINES}CONTENT-LENGTH:{length}\r\n\r\n"),
-        format!("POST /v1/chat/completions HTTP/1.1\r\nhost:\t g \t\r\n{LINES}content-length: \t{length} \r\nx:\r\n\r\n"),
+        format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost:\t g \t\r\n{LINES}content-length: \t{length} \r\nx:\r\n\r\n"
+        ),
     ] {
         assert_eq!(client.ask((head + ECHO).as_bytes()).text(), ECHOED);
     }
@@ -201,13 +234,19 @@ fn limits_and_wrong_addresses() {
     on_both_drivers(|io| {
         let mock = mock();
         let gateway = Gateway::start(&Setup::of(io, &mock.base_url()).with("limits", "{body_bytes: 10000}"));
-        let line = |request_line: &str, lines: &str| format!("{request_line}\r\nhost: g\r\n{LINES}{lines}\r\n").into_bytes();
+        let line = |request_line: &str, lines: &str| {
+            format!("{request_line}\r\nhost: g\r\n{LINES}{lines}\r\n").into_bytes()
+        };
         let chat = "POST /v1/chat/completions HTTP/1.1";
         let many = "x: y\r\n".repeat(200);
         let cases = [
             (line(chat, &format!("x: {}\r\n", "y".repeat(40_000))), 431, "head_too_large"),
             (line(chat, &many), 431, "head_too_large"),
-            (line(&format!("POST /v1/chat/completions?{} HTTP/1.1", "q".repeat(9000)), ""), 414, "uri_too_long"),
+            (
+                line(&format!("POST /v1/chat/completions?{} HTTP/1.1", "q".repeat(9000)), ""),
+                414,
+                "uri_too_long",
+            ),
             (line(&format!("POST /{} HTTP/1.1", "q".repeat(40_000)), ""), 414, "uri_too_long"),
             (line(chat, "content-length: 10001\r\n"), 413, "body_too_large"),
             (line(chat, "content-length: 9223372036854775807\r\n"), 413, "body_too_large"),
@@ -219,8 +258,20 @@ fn limits_and_wrong_addresses() {
             (line("OPTIONS /v1/models HTTP/1.1", ""), 405, "method_not_allowed"),
             (line("POST / HTTP/1.1", ""), 404, "unknown_url"),
             (line("GET /v1/files HTTP/1.1", ""), 404, "unknown_url"),
-            (post_with("/v1/chat/completions", &format!("x-api-key: {KEY}\r\n"), b"{}"), 415, "unsupported_media_type"),
-            (post_with("/v1/chat/completions", &format!("x-api-key: {KEY}\r\ncontent-type: text/plain\r\n"), b"{}"), 415, "unsupported_media_type"),
+            (
+                post_with("/v1/chat/completions", &format!("x-api-key: {KEY}\r\n"), b"{}"),
+                415,
+                "unsupported_media_type",
+            ),
+            (
+                post_with(
+                    "/v1/chat/completions",
+                    &format!("x-api-key: {KEY}\r\ncontent-type: text/plain\r\n"),
+                    b"{}",
+                ),
+                415,
+                "unsupported_media_type",
+            ),
             (post("/v1/audio/transcriptions", "{}"), 415, "unsupported_media_type"),
         ];
         for (request, status, code) in &cases {
@@ -249,7 +300,8 @@ fn refusals_keep_connections_where_they_can() {
         let answer = client.ask(format!("GET {path} HTTP/1.1\r\nhost: g\r\n{LINES}\r\n").as_bytes());
         assert_eq!((answer.status, answer.header("connection")), (404, None));
     }
-    let answer = client.ask(format!("POST /nothing HTTP/1.1\r\nhost: g\r\n{LINES}content-length: 3\r\n\r\nabc").as_bytes());
+    let answer = client
+        .ask(format!("POST /nothing HTTP/1.1\r\nhost: g\r\n{LINES}content-length: 3\r\n\r\nabc").as_bytes());
     assert_eq!((answer.status, answer.header("connection")), (404, Some("close")));
     client.ends();
 }

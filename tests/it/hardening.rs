@@ -1,6 +1,10 @@
 //! What hostile or careless peers must not be able to do.
 
-use crate::harness::{Gateway, Io, KEY, Scripted, Setup, UPSTREAM_KEY, chat, mock, on_both_drivers, post, post_with, refusing, stream, until};
+use crate::harness::{
+    Gateway, Io, KEY, Scripted, Setup, UPSTREAM_KEY, chat, mock, on_both_drivers, post, post_with, refusing,
+    stream, until,
+};
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 const JSON: &str = "content-type: application/json\r\n";
@@ -91,14 +95,27 @@ fn secrets_appear_nowhere() {
             let mut client = gateway.client();
             client.try_send(request);
             let answer = client.answer();
-            answers += &format!("{:?} {}\n", answer.headers, answer.text());
+            writeln!(answers, "{:?} {}", answer.headers, answer.text()).expect("a string takes all");
         };
         let body = |model: &str| {
-            format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"{PROMPT}"}}],"stream":true}}"#)
+            format!(
+                r#"{{"model":"{model}","messages":[{{"role":"user","content":"{PROMPT}"}}],"stream":true}}"#
+            )
         };
         for model in [
-            "m/mock", "m/mock?fault=reset", "m/mock?fault=garbage", "m/mock?stall", "m/mock?stall_after=1", "m/mock?reset_after=1",
-            "m/mock?fault=echo_key", "m/mock?fault=status:401", "m/mock?fault=status:500", "m/mock?bad_chunk", "down", "dns", "none",
+            "m/mock",
+            "m/mock?fault=reset",
+            "m/mock?fault=garbage",
+            "m/mock?stall",
+            "m/mock?stall_after=1",
+            "m/mock?reset_after=1",
+            "m/mock?fault=echo_key",
+            "m/mock?fault=status:401",
+            "m/mock?fault=status:500",
+            "m/mock?bad_chunk",
+            "down",
+            "dns",
+            "none",
         ] {
             ask(&post("/v1/chat/completions", &body(model)));
         }
@@ -106,22 +123,43 @@ fn secrets_appear_nowhere() {
         ask(&post("/v1/chat/completions", &format!(r#"{{"model":"m/mock","{PROMPT}":01}}"#)));
         ask(&post("/v1/nothing", &body("m/mock")));
         ask(&post(&format!("/v1/nothing?key={KEY}"), &body("m/mock")));
-        ask(&post_with("/v1/chat/completions", &format!("{JSON}authorization: Bearer {KEY}x\r\n"), body("m/mock").as_bytes()));
-        ask(&post_with("/v1/chat/completions", &format!("{JSON}authorization: Basic {KEY}\r\n"), body("m/mock").as_bytes()));
+        ask(&post_with(
+            "/v1/chat/completions",
+            &format!("{JSON}authorization: Bearer {KEY}x\r\n"),
+            body("m/mock").as_bytes(),
+        ));
+        ask(&post_with(
+            "/v1/chat/completions",
+            &format!("{JSON}authorization: Basic {KEY}\r\n"),
+            body("m/mock").as_bytes(),
+        ));
         ask(format!("GET /v1/models HTTP/1.1\r\nhost: g\r\nauthorization : Bearer {KEY}\r\n\r\n").as_bytes());
         ask(format!("GET /v1/models HTTP/1.1\r\nhost: g\r\nauthorization: Bearer {KEY}\n\r\n").as_bytes());
         ask(format!("{KEY} {PROMPT}\r\n\r\n").as_bytes());
-        ask(&post_with("/v1/chat/completions", &format!("authorization: Bearer {KEY}\r\ncontent-type: {PROMPT}\r\n"), b"{}"));
+        ask(&post_with(
+            "/v1/chat/completions",
+            &format!("authorization: Bearer {KEY}\r\ncontent-type: {PROMPT}\r\n"),
+            b"{}",
+        ));
         gateway.rewrite_config(&gateway.config_text().replace("shards:", "shard:"));
-        until("the bad configuration to be refused", || (gateway.metric("gateway_config_refused_total") > 0).then_some(()));
+        until("the bad configuration to be refused", || {
+            (gateway.metric("gateway_config_refused_total") > 0).then_some(())
+        });
         gateway.records(20);
         let metrics = gateway.metrics();
         for secret in [KEY, UPSTREAM_KEY, PROMPT] {
-            for (place, text) in [("answers", &answers), ("log", &gateway.log()), ("metrics", &metrics), ("stderr", &gateway.stderr()), ("stdout", &gateway.stdout())] {
+            for (place, text) in [
+                ("answers", &answers),
+                ("log", &gateway.log()),
+                ("metrics", &metrics),
+                ("stderr", &gateway.stderr()),
+                ("stdout", &gateway.stdout()),
+            ] {
                 assert!(!text.contains(secret), "{secret} is in the {place}: {text}");
             }
         }
-        let command = std::fs::read_to_string(format!("/proc/{}/cmdline", gateway.pid())).expect("the gateway runs");
+        let command =
+            std::fs::read_to_string(format!("/proc/{}/cmdline", gateway.pid())).expect("the gateway runs");
         assert!(!command.contains(KEY));
     });
 }
@@ -268,7 +306,7 @@ fn noise_brings_nothing_down() {
     });
 }
 
-/// SplitMix64: the same noise for the same seed.
+/// `SplitMix64`: the same noise for the same seed.
 struct Noise(u64);
 
 impl Noise {

@@ -82,13 +82,16 @@ fn wrong_forms_are_refused() {
         let lines = format!("x-api-key: {key}\r\ncontent-type: multipart/form-data{boundary}\r\n");
         gateway.client().ask(&post_with("/v1/audio/transcriptions", &lines, body.as_bytes()))
     };
-    let part = |name: &str, value: &str| format!("--b\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    let part = |name: &str, value: &str| {
+        format!("--b\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
     ask("", "x").refused(415, "unsupported_media_type");
     ask("; boundary=b", "").refused(400, "invalid_multipart");
     ask("; boundary=b", "no form at all").refused(400, "invalid_multipart");
     ask("; boundary=b", &part("model", "m/mock")).refused(400, "invalid_multipart");
     ask("; boundary=b", &(part("file", "x") + "--b--\r\n")).refused(400, "missing_model");
-    ask("; boundary=b", &(part("model", "m/mock") + &part("model", "m/other") + "--b--\r\n")).refused(400, "duplicate_field");
+    ask("; boundary=b", &(part("model", "m/mock") + &part("model", "m/other") + "--b--\r\n"))
+        .refused(400, "duplicate_field");
     assert_eq!(mock.stats().requests, 0);
     assert_eq!(ask("; boundary=b", &(part("model", "m/mock") + "--b--\r\n")).status, 200);
 }
@@ -103,11 +106,17 @@ fn long_is_fine_and_deep_is_not() {
         let messages = vec![r#"{"role":"user","content":"hi"}"#; 100_000].join(",");
         let answer = client.ask(&post(CHAT, &format!(r#"{{"model":"m/mock","messages":[{messages}]}}"#)));
         assert_eq!(answer.status, 200);
-        assert_eq!(answer.json()["usage"]["prompt_tokens"].as_u64().map(|tokens| tokens > 100_000), Some(true));
+        assert_eq!(
+            answer.json()["usage"]["prompt_tokens"].as_u64().map(|tokens| tokens > 100_000),
+            Some(true)
+        );
         let began = Instant::now();
         for opening in ["[", "{\"a\":"] {
             let mut client = gateway.client();
-            client.try_send(&post(CHAT, &format!(r#"{{"model":"m/mock","messages":{}"#, opening.repeat(100_000))));
+            client.try_send(&post(
+                CHAT,
+                &format!(r#"{{"model":"m/mock","messages":{}"#, opening.repeat(100_000)),
+            ));
             client.answer().refused(400, "invalid_json");
         }
         assert!(began.elapsed() < Duration::from_secs(10));
@@ -117,7 +126,10 @@ fn long_is_fine_and_deep_is_not() {
 }
 
 fn huge(bytes: usize) -> Vec<u8> {
-    post(CHAT, &format!(r#"{{"messages":[{{"role":"user","content":"{}"}}],"model":"m/mock"}}"#, "y".repeat(bytes)))
+    post(
+        CHAT,
+        &format!(r#"{{"messages":[{{"role":"user","content":"{}"}}],"model":"m/mock"}}"#, "y".repeat(bytes)),
+    )
 }
 
 /// Asks in a loop until told to stop; the times that answers took, in order of size.
@@ -138,7 +150,8 @@ fn bystander(gateway: &Gateway, until: impl Fn() -> bool) -> Vec<Duration> {
 #[test]
 fn enormous_bodies() {
     let mock = mock();
-    let small = Gateway::start(&Setup::of(Io::Auto, &mock.base_url()).with("limits", "{body_bytes: 1000000}"));
+    let small =
+        Gateway::start(&Setup::of(Io::Auto, &mock.base_url()).with("limits", "{body_bytes: 1000000}"));
     let mut client = small.client();
     let request = huge(200_000_000);
     client.try_send(&request[..500]);
@@ -161,7 +174,12 @@ fn enormous_bodies() {
         (body.join().expect("no panic"), others)
     });
     let rank = |share: f64| others.get((others.len() as f64 * share) as usize).copied().unwrap_or_default();
-    eprintln!("50 MB {quarter:?}, 200 MB {whole:?}; {} bystanders: p50 {:?} p99 {:?}", others.len(), rank(0.5), rank(0.99));
+    eprintln!(
+        "50 MB {quarter:?}, 200 MB {whole:?}; {} bystanders: p50 {:?} p99 {:?}",
+        others.len(),
+        rank(0.5),
+        rank(0.99)
+    );
     assert!(whole < quarter * 16 + Duration::from_secs(1), "{quarter:?} for 50 MB, {whole:?} for 200 MB");
     assert!(rank(0.5) < Duration::from_millis(100), "p50 {:?}", rank(0.5));
     assert!(rank(0.99) < Duration::from_secs(1), "p99 {:?}", rank(0.99));
@@ -177,7 +195,9 @@ fn held_bodies_are_bounded() {
         let request = huge(8_000_000);
         let mut first = gateway.client();
         first.send(&request[..6_000_000]);
-        until("the first body to be held", || (gateway.metric_sum("gateway_buffered_body_bytes") > 4_000_000).then_some(()));
+        until("the first body to be held", || {
+            (gateway.metric_sum("gateway_buffered_body_bytes") > 4_000_000).then_some(())
+        });
         let mut second = gateway.client();
         second.try_send(&request);
         let answer = second.answer();

@@ -1,6 +1,9 @@
 //! From start to end: reloads, drains, successors, and what keeps a gateway from starting.
 
-use crate::harness::{Client, Gateway, Io, KEY, PATIENCE, Setup, chat, mock, on_both_drivers, post_with, run_to_end, stream, until};
+use crate::harness::{
+    Client, Gateway, Io, KEY, PATIENCE, Setup, chat, mock, on_both_drivers, post_with, run_to_end, stream,
+    until,
+};
 use rustix::process::Signal;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -29,16 +32,28 @@ fn reloads_are_seamless() {
         assert_eq!(kept.ask(&chat("")).status, 200);
 
         let first = gateway.config_text();
-        let second = first.replace(KEY, "second-key").replace("models:\n", "models:\n  new: {targets: [{provider: up, model: mock}]}\n");
+        let second = first
+            .replace(KEY, "second-key")
+            .replace("models:\n", "models:\n  new: {targets: [{provider: up, model: mock}]}\n");
         gateway.rewrite_config(&second);
         published(&gateway, 2);
-        until("the new key", || (gateway.client().ask(&ask_with("second-key", "new")).status == 200).then_some(()));
-        until("the old key's end", || (gateway.client().ask(&ask_with(KEY, "m/mock")).status == 401).then_some(()));
-        assert_eq!(kept.ask(&ask_with("second-key", "new")).status, 200, "open connections see the new one too");
+        until("the new key", || {
+            (gateway.client().ask(&ask_with("second-key", "new")).status == 200).then_some(())
+        });
+        until("the old key's end", || {
+            (gateway.client().ask(&ask_with(KEY, "m/mock")).status == 401).then_some(())
+        });
+        assert_eq!(
+            kept.ask(&ask_with("second-key", "new")).status,
+            200,
+            "open connections see the new one too"
+        );
 
         std::fs::write(gateway.config(), &first).expect("a file can be written");
         gateway.signal(Signal::HUP);
-        until("the old configuration again", || (gateway.client().ask(&ask_with(KEY, "m/mock")).status == 200).then_some(()));
+        until("the old configuration again", || {
+            (gateway.client().ask(&ask_with(KEY, "m/mock")).status == 200).then_some(())
+        });
         kept.ask(&ask_with("second-key", "new")).refused(401, "invalid_api_key");
 
         let told = gateway.admin("POST", "/-/reload");
@@ -71,7 +86,9 @@ fn bad_configurations_are_refused_whole() {
         gateway.client().ask(&ask_with("second-key", "m/mock")).refused(401, "invalid_api_key");
         until("standard error to tell", || gateway.stderr().contains("colour").then_some(()));
         gateway.rewrite_config(&good.replace(KEY, "third-key"));
-        until("the repaired configuration", || (gateway.client().ask(&ask_with("third-key", "m/mock")).status == 200).then_some(()));
+        until("the repaired configuration", || {
+            (gateway.client().ask(&ask_with("third-key", "m/mock")).status == 200).then_some(())
+        });
     });
 }
 
@@ -105,7 +122,9 @@ fn who_has_just_come_is_heard() {
         let mut gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
         let (mut late, mut idle) = (gateway.client(), gateway.client());
         assert_eq!(idle.ask(&chat("")).status, 200);
-        until("the connections to be counted", || (gateway.metric_sum("gateway_client_connections") == 2).then_some(()));
+        until("the connections to be counted", || {
+            (gateway.metric_sum("gateway_client_connections") == 2).then_some(())
+        });
         gateway.signal(Signal::TERM);
         idle.drain();
         let answer = late.ask(&chat(""));
@@ -152,15 +171,18 @@ fn a_successor_takes_over() {
     on_both_drivers(|io| {
         let mock = mock();
         let mut old = Gateway::start(&Setup::of(io, &mock.base_url()).shards(2));
-        let text = old.config_text().replace("listen: [\"127.0.0.1:0\"]", &format!("listen: [\"{}\"]", old.address));
-        let text = text.replace("admin: {address: \"127.0.0.1:0\"}", &format!("admin: {{address: \"{}\"}}", old.admin));
+        let text =
+            old.config_text().replace("listen: [\"127.0.0.1:0\"]", &format!("listen: [\"{}\"]", old.address));
+        let text = text
+            .replace("admin: {address: \"127.0.0.1:0\"}", &format!("admin: {{address: \"{}\"}}", old.admin));
         let successor_dir = crate::harness::fresh_dir();
         std::fs::write(successor_dir.join("gateway.yaml"), text).expect("a file can be written");
         let mut running = old.client();
         running.send(&stream("chunks=300&gap_ms=10"));
         assert_eq!(running.head().0, 200);
 
-        let (stop, served, failed) = (AtomicBool::new(false), AtomicU32::new(0), std::sync::Mutex::new(vec![]));
+        let (stop, served, failed) =
+            (AtomicBool::new(false), AtomicU32::new(0), std::sync::Mutex::new(vec![]));
         let address = old.address;
         let new = std::thread::scope(|scope| {
             for _ in 0..2 {
@@ -175,13 +197,19 @@ fn a_successor_takes_over() {
             }
             let wait_for = |more: u32| {
                 let now = served.load(Ordering::Relaxed);
-                until("requests to be served", || (served.load(Ordering::Relaxed) >= now + more).then_some(()));
+                until("requests to be served", || {
+                    (served.load(Ordering::Relaxed) >= now + more).then_some(())
+                });
             };
             wait_for(50);
             let new = Gateway::spawn(successor_dir, &["--take-over"]);
             assert_eq!((new.address, new.admin), (address, old.admin));
             let events = running.arrivals(10_000);
-            assert_eq!(events.last().map(|event| event.data.as_str()), Some("[DONE]"), "the old process's stream finishes");
+            assert_eq!(
+                events.last().map(|event| event.data.as_str()),
+                Some("[DONE]"),
+                "the old process's stream finishes"
+            );
             let code = old.wait().code();
             wait_for(50);
             stop.store(true, Ordering::Relaxed);
@@ -191,7 +219,13 @@ fn a_successor_takes_over() {
         });
         assert_eq!(new.metric("gateway_panics_total"), 0);
         let failed = failed.into_inner().expect("no panic");
-        assert!(failed.is_empty(), "{} served, {} failed: {:?}", served.load(Ordering::Relaxed), failed.len(), failed.first());
+        assert!(
+            failed.is_empty(),
+            "{} served, {} failed: {:?}",
+            served.load(Ordering::Relaxed),
+            failed.len(),
+            failed.first()
+        );
     });
 }
 
@@ -225,7 +259,7 @@ fn what_keeps_it_from_starting() {
     assert!(ended.stderr.contains(&format!("cannot listen on {address}")), "{}", ended.stderr);
 
     let open = good.replace("listen: [\"127.0.0.1:0\"]", "listen: [\"0.0.0.0:0\"]");
-    let keyless: String = open.lines().filter(|line| !line.starts_with("keys:")).map(|line| format!("{line}\n")).collect();
+    let keyless = open.lines().filter(|line| !line.starts_with("keys:")).collect::<Vec<_>>().join("\n");
     let ended = serve(&keyless);
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains("gateway.yaml:1:") && ended.stderr.contains("key"), "{}", ended.stderr);
@@ -267,7 +301,11 @@ fn check_tells_everything_at_once() {
     for line in [1, 2, 3, 4, 6, 8] {
         assert!(ended.stderr.contains(&format!("gateway.yaml:{line}:")), "line {line}: {}", ended.stderr);
     }
-    assert!(ended.stderr.contains("did you mean \"limits\"") && !ended.stderr.contains("hunter2"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("did you mean \"limits\"") && !ended.stderr.contains("hunter2"),
+        "{}",
+        ended.stderr
+    );
     drop(std::fs::remove_dir_all(dir));
 }
 
@@ -280,7 +318,11 @@ fn the_operators_interface() {
     }
     let metrics = gateway.admin("GET", "/metrics");
     assert_eq!(metrics.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
-    for name in ["gateway_build_info{version=\"", "# TYPE gateway_latency_seconds histogram", "gateway_shard_up{shard=\"0\"} 1"] {
+    for name in [
+        "gateway_build_info{version=\"",
+        "# TYPE gateway_latency_seconds histogram",
+        "gateway_shard_up{shard=\"0\"} 1",
+    ] {
         assert!(metrics.text().contains(name), "{name}");
     }
     assert_eq!(gateway.admin("GET", "/nothing").status, 404);

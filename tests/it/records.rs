@@ -33,12 +33,15 @@ fn overhead_is_told() {
         let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
         let mut client = gateway.client();
         let mut told = vec![];
-        for request in [chat("delay_ms=300"), stream("delay_ms=300&gap_ms=20"), chat(""), chat(""), chat("")] {
+        for request in [chat("delay_ms=300"), stream("delay_ms=300&gap_ms=20"), chat(""), chat(""), chat("")]
+        {
             let answer = client.ask(&request);
-            let overhead: u64 = answer.header("x-ringgate-overhead-us").expect("a figure").parse().expect("a number");
+            let overhead: u64 =
+                answer.header("x-ringgate-overhead-us").expect("a figure").parse().expect("a number");
             let record = gateway.record(answer.id());
             let [within, without, first, total] =
-                ["overhead_in_us", "overhead_out_us", "first_byte_us", "total_us"].map(|name| record[name].as_u64().expect("a number"));
+                ["overhead_in_us", "overhead_out_us", "first_byte_us", "total_us"]
+                    .map(|name| record[name].as_u64().expect("a number"));
             assert!(within + without <= total && first <= total, "{record}");
             assert!(within <= overhead, "{overhead} {record}");
             told.push(overhead);
@@ -62,7 +65,9 @@ fn usage_is_recorded() {
         let settings = "prompt_tokens=4001&completion_tokens=302&cached_tokens=1003";
         for path in ["/v1/chat/completions", "/v1/completions", "/v1/responses"] {
             for streams in [false, true] {
-                let body = format!(r#"{{"model":"m/mock?{settings}","stream":{streams},"messages":[],"prompt":"","input":""}}"#);
+                let body = format!(
+                    r#"{{"model":"m/mock?{settings}","stream":{streams},"messages":[],"prompt":"","input":""}}"#
+                );
                 let answer = client.ask(&post(path, &body));
                 let record = gateway.record(answer.id());
                 assert_eq!(
@@ -71,11 +76,15 @@ fn usage_is_recorded() {
                     "{path} {streams}: {record}"
                 );
                 assert_eq!(record["endpoint"], path);
-                assert_eq!(record["response_bytes"].as_u64().map(|bytes| bytes > answer.body.len() as u64), Some(true));
+                assert_eq!(
+                    record["response_bytes"].as_u64().map(|bytes| bytes > answer.body.len() as u64),
+                    Some(true)
+                );
                 assert_eq!(record["request_bytes"], body.len());
             }
         }
-        let embedded = client.ask(&post("/v1/embeddings", &format!(r#"{{"model":"m/mock?{settings}","input":"x"}}"#)));
+        let embedded =
+            client.ask(&post("/v1/embeddings", &format!(r#"{{"model":"m/mock?{settings}","input":"x"}}"#)));
         assert_eq!(gateway.record(embedded.id())["input_tokens"], 4001);
         let spoken = client.ask(&post("/v1/audio/speech", r#"{"model":"m/mock","input":"x"}"#));
         assert_eq!(gateway.record(spoken.id())["input_tokens"], Value::Null, "nothing is made up");
@@ -88,9 +97,14 @@ fn usage_is_recorded() {
 fn records_name_who_and_what() {
     let mock = mock();
     let gateway = Gateway::start(&Setup::of(Io::Auto, &mock.base_url()));
-    let lines = format!("x-api-key: {KEY}\r\ncontent-type: application/json\r\nuser-agent: OpenAI/Python 2.1\r\n");
+    let lines =
+        format!("x-api-key: {KEY}\r\ncontent-type: application/json\r\nuser-agent: OpenAI/Python 2.1\r\n");
     let mut client = gateway.client();
-    client.ask(&crate::harness::post_with("/v1/chat/completions", &lines, br#"{"model":"m/mock?chunks=3","stream":true}"#));
+    client.ask(&crate::harness::post_with(
+        "/v1/chat/completions",
+        &lines,
+        br#"{"model":"m/mock?chunks=3","stream":true}"#,
+    ));
     let record = gateway.only_record(1);
     for (name, value) in [
         ("key", json!("tester")),
@@ -121,7 +135,10 @@ fn metrics_count_every_request() {
         }
         gateway.client().ask(&chat("fault=status:429"));
         gateway.records(13);
-        assert_eq!(gateway.counted(&[("endpoint", "/v1/chat/completions"), ("model", "m/*"), ("status", "200")]), 12);
+        assert_eq!(
+            gateway.counted(&[("endpoint", "/v1/chat/completions"), ("model", "m/*"), ("status", "200")]),
+            12
+        );
         assert_eq!(gateway.counted(&[("status", "429"), ("provider", "up"), ("fault", "")]), 1);
         let metrics = gateway.metrics();
         let wanted = match io {

@@ -1,9 +1,9 @@
 //! TLS and HTTP/2 on the client's side.
 
 use crate::harness::{End, Gateway, Io, KEY, Setup, mock, on_both_drivers, post, until};
+use rustix::process::Signal;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
-use rustix::process::Signal;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -30,7 +30,9 @@ fn connect(gateway: &Gateway, root: &CertificateDer<'static>) -> Tls {
     let mut roots = RootCertStore::empty();
     roots.add(root.clone()).expect("a good certificate");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("versions");
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions");
     let mut config = config.with_root_certificates(roots).with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     let name = ServerName::try_from("localhost").expect("a name");
@@ -50,7 +52,8 @@ fn tls_serves_requests() {
         let (gateway, root) = secured(Setup::of(io, &mock.base_url()));
         let mut tls = connect(&gateway, &root);
         for _ in 0..3 {
-            tls.write_all(&post("/v1/chat/completions", r#"{"model":"m/mock?chunks=30","stream":true}"#)).expect("sent");
+            tls.write_all(&post("/v1/chat/completions", r#"{"model":"m/mock?chunks=30","stream":true}"#))
+                .expect("sent");
             let mut text = Vec::new();
             while !text.ends_with(b"data: [DONE]\n\n\r\n0\r\n\r\n") {
                 let mut buffer = [0; 4096];
@@ -68,7 +71,8 @@ fn tls_serves_requests() {
 #[test]
 fn silence_has_an_end() {
     on_both_drivers(|io| {
-        let setup = Setup::of(io, "http://127.0.0.1:9/v1").with("limits", "{head_ms: 300, keep_alive_ms: 300}");
+        let setup =
+            Setup::of(io, "http://127.0.0.1:9/v1").with("limits", "{head_ms: 300, keep_alive_ms: 300}");
         let (gateway, root) = secured(setup);
         assert!(matches!(gateway.client().drain(), End::Closed | End::Reset), "no handshake");
         let mut tls = connect(&gateway, &root);
@@ -90,7 +94,8 @@ fn streams_of_http2_finish_before_the_end() {
         let mut gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
         let address = gateway.address;
         let reading = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(stream_over_http2(address))
         });
         until("the request at the provider", || (mock.stats().requests == 1).then_some(()));
@@ -137,10 +142,12 @@ async fn stream_over_http2(address: std::net::SocketAddr) -> String {
 /// An HTTP/2 client that is slow with its body is told so, or at least let go.
 #[test]
 fn slow_bodies_over_http2_end() {
-    let gateway = Gateway::start(&Setup::of(Io::Auto, "http://127.0.0.1:9/v1").with("limits", "{body_idle_ms: 300}"));
+    let gateway =
+        Gateway::start(&Setup::of(Io::Auto, "http://127.0.0.1:9/v1").with("limits", "{body_idle_ms: 300}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let tcp = tokio::net::TcpStream::connect(gateway.address).await.expect("the gateway accepts connections");
+        let tcp =
+            tokio::net::TcpStream::connect(gateway.address).await.expect("the gateway accepts connections");
         let (mut client, connection) = h2::client::handshake(tcp).await.expect("a handshake");
         tokio::spawn(connection);
         let request = http::Request::post("http://g/v1/chat/completions")

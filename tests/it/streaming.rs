@@ -14,7 +14,8 @@ fn events_leave_at_once() {
         client.send(&stream("chunks=12&gap_ms=40"));
         assert_eq!(client.head().0, 200);
         let arrivals = client.arrivals(100);
-        let contents: Vec<_> = arrivals.iter().filter(|event| event.data.contains(r#""content":""#)).collect();
+        let contents: Vec<_> =
+            arrivals.iter().filter(|event| event.data.contains(r#""content":""#)).collect();
         assert_eq!(contents.len(), 13);
         assert_eq!(arrivals.last().map(|event| event.data.as_str()), Some("[DONE]"));
         let mut gaps: Vec<_> = contents[1..].windows(2).map(|pair| pair[1].at - pair[0].at).collect();
@@ -31,7 +32,10 @@ fn an_event_does_not_wait_for_the_next() {
         let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
         for path in ["/v1/chat/completions", "/v1/completions", "/v1/responses"] {
             let mut client = gateway.client();
-            client.send(&post(path, r#"{"model":"m/mock?stall_after=2&chunks=5","stream":true,"messages":[]}"#));
+            client.send(&post(
+                path,
+                r#"{"model":"m/mock?stall_after=2&chunks=5","stream":true,"messages":[]}"#,
+            ));
             assert_eq!(client.head().0, 200);
             assert!(client.arrivals(2).len() >= 2, "{path}");
         }
@@ -66,12 +70,15 @@ fn unasked_usage_is_recorded_and_hidden() {
         let mut client = gateway.client();
         let settings = "chunks=7&prompt_tokens=1234&completion_tokens=56&cached_tokens=78";
         for path in ["/v1/chat/completions", "/v1/completions"] {
-            let body = |more: &str| format!(r#"{{"model":"m/mock?{settings}","stream":true{more},"messages":[],"prompt":""}}"#);
+            let body = |more: &str| {
+                format!(r#"{{"model":"m/mock?{settings}","stream":true{more},"messages":[],"prompt":""}}"#)
+            };
             let answer = client.ask(&post(path, &body("")));
             assert!(answer.whole && !answer.text().contains("usage"), "{path}: {}", answer.text());
             assert_eq!(answer.events().last().map(String::as_str), Some("[DONE]"));
             let record = gateway.record(answer.id());
-            for (name, value) in [("input_tokens", 1234), ("output_tokens", 56), ("cached_input_tokens", 78)] {
+            for (name, value) in [("input_tokens", 1234), ("output_tokens", 56), ("cached_input_tokens", 78)]
+            {
                 assert_eq!(record[name], value, "{path} {name}: {record}");
             }
             assert_eq!((&record["stream"], &record["status"]), (&true.into(), &200.into()));
@@ -92,7 +99,10 @@ fn unasked_usage_is_recorded_and_hidden() {
 fn streams_pass_byte_for_byte() {
     on_both_drivers(|io| {
         let events = ": a comment\n\ndata: {\"choices\":[{\"delta\":{\"content\":\"a\"}}],\"x\":1 }\r\n\r\nid: 7\nretry: 10\ndata: {\"choices\":[]}\n\nevent: ping\ndata:{\"usage\" :\"in a word\"}\n\ndata: [DONE]\n\n";
-        let answer = format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ncontent-length: {}\r\n\r\n{events}", events.len());
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ncontent-length: {}\r\n\r\n{events}",
+            events.len()
+        );
         let upstream = Scripted::always(answer);
         let gateway = Gateway::start(&Setup::at(io, upstream.address));
         let mut client = gateway.client();
@@ -109,10 +119,16 @@ fn a_client_that_leaves_stops_the_provider() {
         let mock = mock();
         let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
         let mut delays = vec![];
-        for (number, settings) in ["stall_after=2&chunks=9", "chunks=2000&gap_ms=5", "stall", "delay_ms=20000"].into_iter().enumerate() {
+        for (number, settings) in
+            ["stall_after=2&chunks=9", "chunks=2000&gap_ms=5", "stall", "delay_ms=20000"]
+                .into_iter()
+                .enumerate()
+        {
             let mut client = gateway.client();
             client.send(&stream(settings));
-            until("the request at the provider", || (mock.stats().requests == number as u64 + 1).then_some(()));
+            until("the request at the provider", || {
+                (mock.stats().requests == number as u64 + 1).then_some(())
+            });
             if number < 2 {
                 assert_eq!(client.head().0, 200);
                 assert!(client.arrivals(2).len() >= 2);
@@ -160,7 +176,9 @@ fn a_slow_client_slows_its_provider() {
             if peer.request().is_none() {
                 return;
             }
-            peer.send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n");
+            peer.send(
+                b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
+            );
             let event = format!("data: {{\"x\":\"{}\"}}\n\n", "y".repeat(EVENT));
             let chunk = format!("{:x}\r\n{event}\r\n", event.len());
             for _ in 0..EVENTS {
@@ -191,7 +209,12 @@ fn a_slow_client_slows_its_provider() {
         }
         assert_eq!(events, EVENTS + 1);
         let grown = most.saturating_sub(before);
-        eprintln!("{} MiB through; resident {} KiB before, {} KiB more at most", EVENT * EVENTS >> 20, before >> 10, grown >> 10);
+        eprintln!(
+            "{} MiB through; resident {} KiB before, {} KiB more at most",
+            (EVENT * EVENTS) >> 20,
+            before >> 10,
+            grown >> 10
+        );
         assert!(grown < 10 << 20, "memory grew by {grown} bytes");
         assert_eq!(gateway.only_record(2)["events"], EVENTS as u64 + 1);
     });

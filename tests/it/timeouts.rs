@@ -64,9 +64,11 @@ fn the_total() {
 #[test]
 fn models_have_their_own() {
     let mock = mock();
-    let setup = Setup::of(Io::Auto, &mock.base_url())
-        .with("timeouts", "{first_byte_ms: 60000}")
-        .model("quick", "{provider: up, model: \"mock?stall\"}", "timeouts: {first_byte_ms: 100}");
+    let setup = Setup::of(Io::Auto, &mock.base_url()).with("timeouts", "{first_byte_ms: 60000}").model(
+        "quick",
+        "{provider: up, model: \"mock?stall\"}",
+        "timeouts: {first_byte_ms: 100}",
+    );
     let gateway = Gateway::start(&setup);
     let request = post("/v1/chat/completions", r#"{"model":"quick"}"#);
     gateway.client().ask(&request).refused(504, "upstream_first_byte_timeout");
@@ -108,7 +110,8 @@ fn full_queue() -> Option<(socket2::Socket, Vec<TcpStream>)> {
 #[test]
 fn slow_clients() {
     on_both_drivers(|io| {
-        let setup = Setup::of(io, "http://127.0.0.1:9/v1").with("limits", "{head_ms: 200, body_idle_ms: 200, keep_alive_ms: 200}");
+        let setup = Setup::of(io, "http://127.0.0.1:9/v1")
+            .with("limits", "{head_ms: 200, body_idle_ms: 200, keep_alive_ms: 200}");
         let gateway = Gateway::start(&setup);
         let mut client = gateway.client();
         client.send(b"POST /v1/chat/completions HTTP/1.1\r\nhos");
@@ -131,7 +134,8 @@ fn slow_clients() {
 /// A client that drips a head byte by byte does not outlive the head's limit by it.
 #[test]
 fn a_dripping_head_is_cut() {
-    let gateway = Gateway::start(&Setup::of(Io::Auto, "http://127.0.0.1:9/v1").with("limits", "{head_ms: 400}"));
+    let gateway =
+        Gateway::start(&Setup::of(Io::Auto, "http://127.0.0.1:9/v1").with("limits", "{head_ms: 400}"));
     let mut client = gateway.client();
     client.stream.set_nonblocking(false).expect("blocking");
     let began = Instant::now();

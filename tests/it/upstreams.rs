@@ -1,8 +1,10 @@
 //! What providers may say, and how much of it a client sees.
 
-use crate::harness::{Client, Gateway, Io, Scripted, Setup, chat, mock, on_both_drivers, post, refusing, stream, until};
-use std::sync::mpsc::channel;
+use crate::harness::{
+    Client, Gateway, Io, Scripted, Setup, chat, mock, on_both_drivers, post, refusing, stream, until,
+};
 use std::sync::Mutex;
+use std::sync::mpsc::channel;
 
 const JSON: &str = "content-type: application/json\r\n";
 
@@ -23,7 +25,10 @@ fn interim_answers_are_skipped() {
 /// An endless row of interim answers, or a change of protocol, is a failure.
 #[test]
 fn interim_answers_are_bounded() {
-    for flood in ["HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1000), "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n".into()] {
+    for flood in [
+        "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1000),
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\n\r\n".into(),
+    ] {
         let upstream = Scripted::once(flood);
         let gateway = Gateway::start(&Setup::at(Io::Auto, upstream.address));
         gateway.client().ask(&chat("")).refused(502, "upstream_malformed");
@@ -64,7 +69,11 @@ fn answers_without_a_body() {
             let mut client = gateway.client();
             for _ in 0..3 {
                 let got = client.ask(&chat(""));
-                assert_eq!((got.status, got.body.len(), got.header("x-a")), (status, 0, Some("b")), "{answer}");
+                assert_eq!(
+                    (got.status, got.body.len(), got.header("x-a")),
+                    (status, 0, Some("b")),
+                    "{answer}"
+                );
             }
             assert_eq!(upstream.accepted(), 1, "the upstream connection is kept: {answer}");
         }
@@ -98,8 +107,13 @@ fn answers_are_framed_afresh() {
             let mut names: Vec<_> = got.headers.iter().map(|(name, _)| name.as_str()).collect();
             names.sort_unstable();
             let wanted = [
-                "content-type", "openai-processing-ms", "transfer-encoding", "x-ratelimit-remaining-tokens", "x-request-id",
-                "x-ringgate-overhead-us", "x-ringgate-upstream-request-id",
+                "content-type",
+                "openai-processing-ms",
+                "transfer-encoding",
+                "x-ratelimit-remaining-tokens",
+                "x-request-id",
+                "x-ringgate-overhead-us",
+                "x-ringgate-upstream-request-id",
             ];
             assert_eq!(names, wanted);
             assert_eq!(got.header("x-ringgate-upstream-request-id"), Some("theirs"));
@@ -117,7 +131,8 @@ fn answers_may_be_cut_anywhere() {
         let (first, second) = body.split_at(20);
         let answer = format!(
             "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{first}\r\n{:x}\r\n{second}\r\n0\r\n\r\n",
-            first.len(), second.len()
+            first.len(),
+            second.len()
         );
         let cuts = answer.len();
         let upstream = Scripted::start(move |_, mut peer| {
@@ -132,7 +147,10 @@ fn answers_may_be_cut_anywhere() {
         });
         let gateway = Gateway::start(&Setup::at(io, upstream.address));
         let mut client = gateway.client();
-        let asked = post("/v1/chat/completions", r#"{"model":"m/x","stream":true,"stream_options":{"include_usage":true}}"#);
+        let asked = post(
+            "/v1/chat/completions",
+            r#"{"model":"m/x","stream":true,"stream_options":{"include_usage":true}}"#,
+        );
         for at in 1..cuts {
             let got = client.ask(&asked);
             assert_eq!((got.whole, got.text().as_str()), (true, body), "cut at {at}");
@@ -156,7 +174,10 @@ fn redirects_are_not_followed() {
         let mock = mock();
         let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
         let answer = gateway.client().ask(&chat("redirect"));
-        assert_eq!((answer.status, answer.header("location")), (307, Some("http://127.0.0.1:9/v1/elsewhere")));
+        assert_eq!(
+            (answer.status, answer.header("location")),
+            (307, Some("http://127.0.0.1:9/v1/elsewhere"))
+        );
         assert_eq!(mock.stats().requests, 1);
     });
 }
@@ -225,19 +246,27 @@ fn late_surplus_bytes_reach_nobody() {
         let script = Mutex::new((wait, told));
         let upstream = Scripted::start(move |_, mut peer| {
             while peer.request().is_some() {
-                peer.send(format!("HTTP/1.1 200 OK\r\n{JSON}content-length: 7\r\n\r\n{{\"a\":1}}").as_bytes());
+                peer.send(
+                    format!("HTTP/1.1 200 OK\r\n{JSON}content-length: 7\r\n\r\n{{\"a\":1}}").as_bytes(),
+                );
                 let (wait, told) = &*script.lock().expect("no peer panics");
                 if wait.recv().is_err() {
                     return;
                 }
                 peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n{\"surplus\":1}");
-                drop(told.send(()));
+                if told.send(()).is_err() {
+                    return;
+                }
             }
         });
         let gateway = Gateway::start(&Setup::at(io, upstream.address));
         let mut client = gateway.client();
         for turn in 0..20 {
-            assert_eq!(client.ask(&chat("")).text(), r#"{"a":1}"#, "an answer that nobody asked for, in turn {turn}");
+            assert_eq!(
+                client.ask(&chat("")).text(),
+                r#"{"a":1}"#,
+                "an answer that nobody asked for, in turn {turn}"
+            );
             go.send(()).expect("the upstream waits");
             surplus_is_out.recv().expect("the upstream sends");
         }
@@ -313,7 +342,10 @@ fn what_may_have_run_is_not_run_again() {
         let mock = mock();
         let targets = "{provider: up, model: \"mock?fault=reset\"}, {provider: up, model: mock, priority: 2}";
         let gateway = Gateway::start(&Setup::of(io, &mock.base_url()).model("chain", targets, ""));
-        gateway.client().ask(&post("/v1/chat/completions", r#"{"model":"chain"}"#)).refused(502, "upstream_reset");
+        gateway
+            .client()
+            .ask(&post("/v1/chat/completions", r#"{"model":"chain"}"#))
+            .refused(502, "upstream_reset");
         assert_eq!(mock.stats().requests, 1);
     });
 }
@@ -325,7 +357,9 @@ fn weights_are_kept() {
     let targets = "{provider: up, model: a, weight: 3}, {provider: up, model: b, weight: 1}";
     let gateway = Gateway::start(&Setup::of(Io::Auto, &mock.base_url()).model("both", targets, ""));
     let mut client = gateway.client();
-    let answers: Vec<_> = (0..80).map(|_| client.ask(&post("/v1/chat/completions", r#"{"model":"both"}"#)).json()["model"].clone()).collect();
+    let answers: Vec<_> = (0..80)
+        .map(|_| client.ask(&post("/v1/chat/completions", r#"{"model":"both"}"#)).json()["model"].clone())
+        .collect();
     let first = answers.iter().filter(|model| *model == "a").count();
     assert!((50..=70).contains(&first), "{first} of 80");
 }
@@ -337,7 +371,9 @@ fn an_early_answer_is_heard() {
         let mock = mock();
         let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
         let padding = "x".repeat(8 << 20);
-        let body = format!(r#"{{"model":"m/mock?fault=early","messages":[{{"role":"user","content":"{padding}"}}]}}"#);
+        let body = format!(
+            r#"{{"model":"m/mock?fault=early","messages":[{{"role":"user","content":"{padding}"}}]}}"#
+        );
         let mut client = Client::connect(gateway.address);
         let answer = client.ask(&post("/v1/chat/completions", &body));
         assert_eq!(answer.status, 413, "{}", answer.text());

@@ -62,7 +62,7 @@ impl Client {
 
     /// Reads more; how the connection ended if there is none.
     pub fn more(&mut self) -> Result<(), End> {
-        let mut buffer = [0; 64 * 1024];
+        let mut buffer = [0; 16 * 1024];
         match self.stream.read(&mut buffer) {
             Ok(0) => Err(End::Closed),
             Ok(read) => {
@@ -149,7 +149,8 @@ impl Client {
     /// One chunk of a chunked body, empty at its end; none if the connection ended before.
     pub fn chunk(&mut self) -> Option<Vec<u8>> {
         let end = self.find(b"\r\n").ok()?;
-        let size = std::str::from_utf8(&self.rest[..end]).ok().and_then(|size| usize::from_str_radix(size, 16).ok());
+        let size =
+            std::str::from_utf8(&self.rest[..end]).ok().and_then(|size| usize::from_str_radix(size, 16).ok());
         let size = size.expect("a chunk size");
         while self.rest.len() < end + 2 + size + 2 {
             self.more().ok()?;

@@ -44,7 +44,7 @@ impl Answer {
         data.collect()
     }
 
-    /// Asserts that this is a refusal of the gateway in OpenAI's shape, and gives its message.
+    /// Asserts that this is a refusal of the gateway in `OpenAI`'s shape, and gives its message.
     #[track_caller]
     pub fn refused(&self, status: u16, code: &str) -> String {
         assert_eq!(self.status, status, "{}", self.text());
@@ -60,7 +60,11 @@ impl Answer {
 
 /// A JSON request with [`KEY`].
 pub fn post(path: &str, body: &str) -> Vec<u8> {
-    post_with(path, &format!("authorization: Bearer {KEY}\r\ncontent-type: application/json\r\n"), body.as_bytes())
+    post_with(
+        path,
+        &format!("authorization: Bearer {KEY}\r\ncontent-type: application/json\r\n"),
+        body.as_bytes(),
+    )
 }
 
 /// A request with these header lines, a host and a content-length.

@@ -39,7 +39,8 @@ impl Scripted {
         let seen = Arc::new(Mutex::new(vec![]));
         let accepted = Arc::new(AtomicUsize::new(0));
         let stopping = Arc::new(AtomicBool::new(false));
-        let (requests, count, stop, play) = (seen.clone(), accepted.clone(), stopping.clone(), Arc::new(play));
+        let (requests, count, stop, play) =
+            (seen.clone(), accepted.clone(), stopping.clone(), Arc::new(play));
         let thread = std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 if stop.load(Ordering::Relaxed) {
@@ -130,7 +131,7 @@ impl Peer {
     }
 
     fn more(&mut self) -> Option<()> {
-        let mut buffer = [0; 64 * 1024];
+        let mut buffer = [0; 16 * 1024];
         let read = self.stream.read(&mut buffer).ok().filter(|read| *read > 0)?;
         self.rest.extend_from_slice(&buffer[..read]);
         Some(())
