@@ -131,11 +131,10 @@ impl Client {
     /// The next head.
     #[track_caller]
     pub fn head(&mut self) -> (u16, Vec<(String, String)>) {
-        let end = self.find(b"\r\n\r\n").unwrap_or_else(|end| {
-            let rest = String::from_utf8_lossy(&self.rest).into_owned();
-            assert_eq!(rest, "\0", "the connection ended in place of a head: {end:?}");
-            0
-        });
+        let found = self.find(b"\r\n\r\n");
+        let rest = String::from_utf8_lossy(&self.rest).into_owned();
+        assert!(found.is_ok(), "the connection ended in place of a head: {found:?} after {rest:?}");
+        let end = found.unwrap_or_default();
         let text = String::from_utf8_lossy(&self.rest[..end]).into_owned();
         self.rest.drain(..end + 4);
         let mut lines = text.split("\r\n");

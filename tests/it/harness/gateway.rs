@@ -179,6 +179,9 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
+        if let Ok(Some(status)) = self.child.try_wait() {
+            eprintln!("the gateway had ended before: {status}");
+        }
         // It may have ended already; then there is nothing to do.
         drop(self.child.kill());
         drop(self.child.wait());
