@@ -1,7 +1,7 @@
 //! Providers that fail: each way has its own status, code and count, and a broken stream never looks whole.
 
 use crate::harness::{
-    Answer, Gateway, Io, Scripted, Setup, UPSTREAM_KEY, chat, mock, on_both_drivers, post, stream,
+    Answer, Gateway, Io, Scripted, Setup, UPSTREAM_KEY, chat, mock, on_both_drivers, post, refusing, stream,
 };
 use serde_json::Value;
 
@@ -25,7 +25,7 @@ fn unreachable_providers() {
             peer.send(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n");
             peer.wait_for_end();
         });
-        let refusing = closed_port();
+        let (_held, refusing) = refusing();
         let setup = Setup::of(io, &format!("http://{refusing}/v1"))
             .provider("nowhere", "http://nonexistent.invalid/v1", "")
             .provider("plain", &format!("https://localhost:{}/v1", plain.address.port()), "")
@@ -35,19 +35,16 @@ fn unreachable_providers() {
         let mut client = gateway.client();
         let record = told(&gateway, &client.ask(&chat("")), 502, "upstream_connect");
         assert_eq!((&record["upstream_status"], &record["attempts"]), (&0.into(), &1.into()));
-        assert!(record["detail"].as_str().is_some_and(|detail| detail.contains(&refusing)), "{record}");
+        assert!(
+            record["detail"].as_str().is_some_and(|detail| detail.contains(&refusing.to_string())),
+            "{record}"
+        );
         let ask =
             |model: &str| post("/v1/chat/completions", &format!(r#"{{"model":"{model}","stream":true}}"#));
         told(&gateway, &client.ask(&ask("dns")), 502, "upstream_dns");
         told(&gateway, &client.ask(&ask("tls")), 502, "upstream_tls");
         assert_eq!(client.ask(&chat("")).header("connection"), None, "the client's connection stays");
     });
-}
-
-/// An address on which nobody listens, and nobody will soon.
-fn closed_port() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("bound").to_string()
 }
 
 /// A provider that breaks off before a word of its answer, or says what is no HTTP.

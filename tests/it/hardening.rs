@@ -1,9 +1,10 @@
 //! What hostile or careless peers must not be able to do.
 
 use crate::harness::{
-    Gateway, Io, KEY, Scripted, Setup, UPSTREAM_KEY, chat, mock, on_both_drivers, post, post_with, stream,
-    until,
+    Gateway, Io, KEY, Scripted, Setup, UPSTREAM_KEY, chat, mock, on_both_drivers, post, post_with, refusing,
+    stream, until,
 };
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 const JSON: &str = "content-type: application/json\r\n";
@@ -81,9 +82,7 @@ fn a_huge_event_passes() {
 fn secrets_appear_nowhere() {
     on_both_drivers(|io| {
         let mock = mock();
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .and_then(|socket| socket.local_addr())
-            .expect("a free port");
+        let (_held, port) = refusing();
         let setup = Setup::of(io, &mock.base_url())
             .provider("down", &format!("http://{port}/v1"), "")
             .provider("dns", "http://nonexistent.invalid/v1", "")
@@ -96,7 +95,7 @@ fn secrets_appear_nowhere() {
             let mut client = gateway.client();
             client.try_send(request);
             let answer = client.answer();
-            answers += &format!("{:?} {}\n", answer.headers, answer.text());
+            writeln!(answers, "{:?} {}", answer.headers, answer.text()).expect("a string takes all");
         };
         let body = |model: &str| {
             format!(
@@ -307,7 +306,7 @@ fn noise_brings_nothing_down() {
     });
 }
 
-/// SplitMix64: the same noise for the same seed.
+/// `SplitMix64`: the same noise for the same seed.
 struct Noise(u64);
 
 impl Noise {

@@ -114,6 +114,26 @@ fn streams_finish_before_the_end() {
     });
 }
 
+/// A connection that was accepted a moment before the end, and has said nothing yet, is heard.
+#[test]
+fn who_has_just_come_is_heard() {
+    on_both_drivers(|io| {
+        let mock = mock();
+        let mut gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
+        let (mut late, mut idle) = (gateway.client(), gateway.client());
+        assert_eq!(idle.ask(&chat("")).status, 200);
+        until("the connections to be counted", || {
+            (gateway.metric_sum("gateway_client_connections") == 2).then_some(())
+        });
+        gateway.signal(Signal::TERM);
+        idle.drain();
+        let answer = late.ask(&chat(""));
+        assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+        late.ends();
+        assert_eq!(gateway.wait().code(), Some(0));
+    });
+}
+
 /// Streams that outlast the time for draining are cut, and the exit is still orderly.
 #[test]
 fn draining_has_an_end() {
@@ -239,8 +259,7 @@ fn what_keeps_it_from_starting() {
     assert!(ended.stderr.contains(&format!("cannot listen on {address}")), "{}", ended.stderr);
 
     let open = good.replace("listen: [\"127.0.0.1:0\"]", "listen: [\"0.0.0.0:0\"]");
-    let keyless: String =
-        open.lines().filter(|line| !line.starts_with("keys:")).map(|line| format!("{line}\n")).collect();
+    let keyless = open.lines().filter(|line| !line.starts_with("keys:")).collect::<Vec<_>>().join("\n");
     let ended = serve(&keyless);
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
     assert!(ended.stderr.contains("gateway.yaml:1:") && ended.stderr.contains("key"), "{}", ended.stderr);

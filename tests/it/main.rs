@@ -13,6 +13,7 @@ mod input;
 mod lifecycle;
 mod records;
 mod sdk;
+mod secure;
 mod smuggling;
 mod streaming;
 mod timeouts;

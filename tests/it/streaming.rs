@@ -211,7 +211,7 @@ fn a_slow_client_slows_its_provider() {
         let grown = most.saturating_sub(before);
         eprintln!(
             "{} MiB through; resident {} KiB before, {} KiB more at most",
-            EVENT * EVENTS >> 20,
+            (EVENT * EVENTS) >> 20,
             before >> 10,
             grown >> 10
         );

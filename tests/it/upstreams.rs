@@ -1,7 +1,7 @@
 //! What providers may say, and how much of it a client sees.
 
 use crate::harness::{
-    Client, Gateway, Io, Scripted, Setup, chat, mock, on_both_drivers, post, stream, until,
+    Client, Gateway, Io, Scripted, Setup, chat, mock, on_both_drivers, post, refusing, stream, until,
 };
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
@@ -254,7 +254,9 @@ fn late_surplus_bytes_reach_nobody() {
                     return;
                 }
                 peer.send(b"HTTP/1.1 200 OK\r\ncontent-length: 13\r\n\r\n{\"surplus\":1}");
-                drop(told.send(()));
+                if told.send(()).is_err() {
+                    return;
+                }
             }
         });
         let gateway = Gateway::start(&Setup::at(io, upstream.address));
@@ -315,9 +317,7 @@ fn a_connection_that_dies_under_a_request_is_replaced() {
 fn a_second_target_steps_in() {
     on_both_drivers(|io| {
         let mock = mock();
-        let port = std::net::TcpListener::bind("127.0.0.1:0")
-            .and_then(|socket| socket.local_addr())
-            .expect("a free port");
+        let (_held, port) = refusing();
         let targets = "{provider: down, model: \"mock?fault=echo_body\"}, {provider: up, model: \"mock?fault=echo_body\", priority: 2}";
         let setup = Setup::of(io, &mock.base_url())
             .provider("down", &format!("http://{port}/v1"), "")

@@ -8,6 +8,7 @@
 
 use super::connection;
 use crate::base::buf::Buf;
+use crate::base::clock::Moment;
 use crate::base::limits::{BULK_BUFFER_BYTES, CLIENT_BUFFER_BYTES};
 use crate::contract::snapshot::Limits;
 use crate::http::chunked::{self, Decoder};
@@ -23,6 +24,7 @@ use crate::traffic::exchange::shard::{Counted, Current, Shard};
 use bytes::Bytes;
 use h2::server::{Builder, SendResponse};
 use h2::{Reason, RecvStream, SendStream};
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
@@ -37,6 +39,8 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// Streams that a client reset and that are still held, before the connection is ended (CVE-2023-44487).
 const RESETS_PENDING: usize = 20;
+/// How long a client may take to read the last bytes of its connection.
+const FLUSH_MS: u64 = 1500;
 /// How often an idle connection is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -50,7 +54,12 @@ pub async fn serve(shard: Rc<Shard>, client: Client, snapshot: Current) {
         return;
     }
     runtime::spawn(pump_in(reader, inward));
-    runtime::spawn(pump_out(outward, writer));
+    let sent = Rc::new(Cell::new(false));
+    let all_sent = sent.clone();
+    runtime::spawn(async move {
+        pump_out(outward, writer).await;
+        all_sent.set(true);
+    });
     let io = PipeIo { reader: near.0, writer: near.1 };
     let mut builder = Builder::new();
     builder
@@ -66,6 +75,11 @@ pub async fn serve(shard: Rc<Shard>, client: Client, snapshot: Current) {
     if let Ok(connection) = connection {
         streams(&shard, connection, &deadline, limits, peer).await;
     }
+    // What was said last is still on its way through the pipe.
+    let latest = Moment::now().plus_ms(FLUSH_MS);
+    while !sent.get() && Moment::now() < latest {
+        runtime::sleep(Duration::from_millis(2)).await;
+    }
     cutter.cut();
     deadline.cut();
 }
@@ -78,7 +92,7 @@ async fn streams(
     limits: &Limits,
     peer: Option<SocketAddr>,
 ) {
-    let open = Rc::new(std::cell::Cell::new(0));
+    let open = Rc::new(Cell::new(0));
     let mut idle_since = shard.deadlines.coarse_now();
     let (mut ending, mut leaving) = (false, false);
     loop {

@@ -62,7 +62,7 @@ impl Client {
 
     /// Reads more; how the connection ended if there is none.
     pub fn more(&mut self) -> Result<(), End> {
-        let mut buffer = [0; 64 * 1024];
+        let mut buffer = [0; 16 * 1024];
         match self.stream.read(&mut buffer) {
             Ok(0) => Err(End::Closed),
             Ok(read) => {
@@ -131,11 +131,10 @@ impl Client {
     /// The next head.
     #[track_caller]
     pub fn head(&mut self) -> (u16, Vec<(String, String)>) {
-        let end = self.find(b"\r\n\r\n").unwrap_or_else(|end| {
-            let rest = String::from_utf8_lossy(&self.rest).into_owned();
-            assert_eq!(rest, "\0", "the connection ended in place of a head: {end:?}");
-            0
-        });
+        let found = self.find(b"\r\n\r\n");
+        let rest = String::from_utf8_lossy(&self.rest).into_owned();
+        assert!(found.is_ok(), "the connection ended in place of a head: {found:?} after {rest:?}");
+        let end = found.unwrap_or_default();
         let text = String::from_utf8_lossy(&self.rest[..end]).into_owned();
         self.rest.drain(..end + 4);
         let mut lines = text.split("\r\n");

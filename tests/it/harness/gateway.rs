@@ -73,10 +73,6 @@ impl Gateway {
         until("the gateway to end", || self.child.try_wait().expect("a child can be waited for"))
     }
 
-    pub fn has_ended(&mut self) -> bool {
-        self.child.try_wait().expect("a child can be waited for").is_some()
-    }
-
     pub fn stderr(&self) -> String {
         self.stderr.lock().expect("no reader panics").clone()
     }
@@ -183,6 +179,9 @@ impl Gateway {
 
 impl Drop for Gateway {
     fn drop(&mut self) {
+        if let Ok(Some(status)) = self.child.try_wait() {
+            eprintln!("the gateway had ended before: {status}");
+        }
         // It may have ended already; then there is nothing to do.
         drop(self.child.kill());
         drop(self.child.wait());

@@ -44,7 +44,7 @@ impl Answer {
         data.collect()
     }
 
-    /// Asserts that this is a refusal of the gateway in OpenAI's shape, and gives its message.
+    /// Asserts that this is a refusal of the gateway in `OpenAI`'s shape, and gives its message.
     #[track_caller]
     pub fn refused(&self, status: u16, code: &str) -> String {
         assert_eq!(self.status, status, "{}", self.text());

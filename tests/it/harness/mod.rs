@@ -7,11 +7,11 @@ mod process;
 mod scripted;
 mod setup;
 
-pub use client::{Arrival, Client, End};
+pub use client::{Client, End};
 pub use gateway::{Gateway, fresh_dir};
 pub use message::{Answer, chat, post, post_with, stream};
-pub use process::{Finished, run_to_end};
-pub use scripted::{Peer, Scripted};
+pub use process::run_to_end;
+pub use scripted::{Scripted, refusing};
 pub use setup::{Io, KEY, Setup, UPSTREAM_KEY, mock, on_both_drivers};
 
 use std::time::{Duration, Instant};

@@ -1,11 +1,19 @@
 //! An upstream that says exactly what a test writes, true or not.
 
-use super::{PATIENCE, until};
+use super::PATIENCE;
 use std::io::{Read, Write};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+
+/// An address that refuses connections for as long as the socket lives.
+pub fn refusing() -> (socket2::Socket, SocketAddr) {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+    let address = socket.local_addr().expect("bound").as_socket().expect("an address");
+    (socket, address)
+}
 
 /// A listener whose connections a test plays.
 pub struct Scripted {
@@ -78,11 +86,6 @@ impl Scripted {
     pub fn accepted(&self) -> usize {
         self.accepted.load(Ordering::Relaxed)
     }
-
-    /// Waits for so many requests.
-    pub fn wait_for(&self, requests: usize) {
-        until("requests at the upstream", || (self.seen().len() >= requests).then_some(()));
-    }
 }
 
 impl Drop for Scripted {
@@ -122,24 +125,13 @@ impl Peer {
         drop(self.stream.write_all(bytes));
     }
 
-    /// Ends the connection with a reset.
-    pub fn reset(self) {
-        let linger = socket2::SockRef::from(&self.stream).set_linger(Some(std::time::Duration::ZERO));
-        linger.expect("the connection is open");
-    }
-
     /// Waits until the gateway closes this connection.
     pub fn wait_for_end(&mut self) {
         while self.more().is_some() {}
     }
 
-    /// Says that nothing more will be sent.
-    pub fn finish(&self) {
-        drop(self.stream.shutdown(Shutdown::Write));
-    }
-
     fn more(&mut self) -> Option<()> {
-        let mut buffer = [0; 64 * 1024];
+        let mut buffer = [0; 16 * 1024];
         let read = self.stream.read(&mut buffer).ok().filter(|read| *read > 0)?;
         self.rest.extend_from_slice(&buffer[..read]);
         Some(())
