@@ -9,9 +9,9 @@ use crate::control::reload::Reloader;
 use crate::control::schema::json_schema;
 use crate::logcore;
 use crate::net::listen;
-use crate::net::runtime::{self, Wanted};
+use crate::net::runtime::{self, Driver, Wanted};
 use crate::traffic::exchange::shard::OnOverflow;
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, bail};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -179,6 +179,7 @@ fn bind_all(
             }
             continue;
         }
+        check_driver(&handed, settings.io)?;
         // Every handed socket is accepted from, and every shard has one.
         for turn in 0..handed.len().max(shards) {
             let socket = handed[turn % handed.len()].try_clone()?;
@@ -186,6 +187,20 @@ fn bind_all(
         }
     }
     Ok(sockets)
+}
+
+/// Whether a socket blocks is a property that both processes share, and the two drivers need it differently.
+fn check_driver(handed: &[TcpListener], io: config::Driver) -> Result<()> {
+    let ours = runtime::probe(wanted(io))? == Driver::Epoll;
+    for socket in handed {
+        let theirs = rustix::fs::fcntl_getfl(socket)?.contains(rustix::fs::OFlags::NONBLOCK);
+        if ours != theirs {
+            bail!(
+                "the running ringgate and this one use different I/O drivers: set `io` alike, or restart instead"
+            );
+        }
+    }
+    Ok(())
 }
 
 fn in_use(address: SocketAddr, error: &std::io::Error) -> anyhow::Error {

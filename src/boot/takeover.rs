@@ -46,6 +46,9 @@ impl Inherited {
     pub fn ask(first: SocketAddr) -> Result<Self> {
         let line = UnixStream::connect_addr(&address(first)?)
             .with_context(|| format!("no running ringgate of this user offers the sockets of {first}"))?;
+        if sockopt::socket_peercred(&line)?.uid != rustix::process::getuid() {
+            bail!("the process that offers the sockets of {first} belongs to another user");
+        }
         line.set_read_timeout(Some(PATIENCE))?;
         let mut sockets = vec![];
         loop {

@@ -38,6 +38,7 @@ pub enum Waiting {
 }
 
 /// How a connection is cut from outside of the task that owns it.
+#[derive(Clone)]
 pub enum Cutter {
     Socket(RawFd),
     Pipe(PipeCutter),
@@ -120,6 +121,11 @@ impl Deadlines {
         }
     }
 
+    /// Cuts every connection.
+    pub fn cut_all(&self) {
+        self.slots.borrow().iter().flatten().for_each(|slot| slot.cutter.cut());
+    }
+
     /// Cuts every connection that waits for this. Used for idle ones when the shard drains.
     pub fn cut_waiting(&self, waiting: Waiting) {
         for slot in self.slots.borrow().iter().flatten() {
@@ -174,6 +180,11 @@ impl Deadline {
     /// What the connection waited for when it was cut, if it was.
     pub fn fired(&self) -> Option<Waiting> {
         self.slot.fired.get()
+    }
+
+    /// A second deadline of the same connection, for a direction of its own.
+    pub fn twin(&self) -> Deadline {
+        self.table.register(self.slot.cutter.clone())
     }
 
     /// Cuts the connection now.

@@ -44,6 +44,7 @@ impl Channel {
 }
 
 /// Ends a pipe from outside.
+#[derive(Clone)]
 pub struct PipeCutter(Rc<Channel>, Rc<Channel>);
 
 impl PipeCutter {

@@ -40,6 +40,17 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// Whether nothing waits here that was read from the socket and not taken yet.
+    pub fn holds_nothing(&mut self) -> bool {
+        match self {
+            Reader::Tcp(_) => true,
+            Reader::Tls(tls) => tls.holds_nothing(),
+            Reader::Pipe(_) => false,
+        }
+    }
+}
+
 impl Writer {
     /// Writes all pieces, in as few system calls as the kernel allows. The gather comes back as it was.
     pub async fn write(&mut self, gather: Gather) -> (io::Result<()>, Gather) {

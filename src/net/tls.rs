@@ -115,6 +115,13 @@ impl TlsReader {
         }
     }
 
+    pub(super) fn holds_nothing(&mut self) -> bool {
+        let state = self.session.borrow_mut().process_new_packets();
+        let silent =
+            state.is_ok_and(|state| state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed());
+        self.cipher.is_empty() && silent
+    }
+
     /// Moves decrypted bytes that wait in the session; `WouldBlock` if there are none.
     fn plaintext(&mut self, buf: &mut Buf) -> io::Result<usize> {
         let mut session = self.session.borrow_mut();

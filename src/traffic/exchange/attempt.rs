@@ -43,9 +43,7 @@ pub async fn run(snapshot: &Snapshot, exchange: &mut Exchange, reply: &mut Reply
                     hide_usage: usage == InjectUsage::Yes && exchange.ask.as_ref().is_some_and(hides_usage),
                     style: exchange.intake.endpoint.row().stream,
                 };
-                // From here on the request cannot be sent again: its buffers serve others.
-                reply.shard.buffers.give_gather(std::mem::take(&mut exchange.course.body));
-                reply.shard.buffers.give(std::mem::take(&mut exchange.intake.forward));
+                exchange.release_request(reply.shard);
                 return relay::run(&passage, answer, reply, exchange).await;
             }
             Err(error) => {

@@ -5,12 +5,12 @@
 
 use super::client::Client;
 use super::local;
-use super::shard::{Counted, Shard};
+use super::shard::Shard;
 use super::state::{BodyScan, Exchange, Intake};
 use crate::base::buf::Buf;
 use crate::base::clock::{Moment, unix_seconds};
 use crate::base::fault::{Fault, FaultKind};
-use crate::base::limits::{BODY_SEGMENT_BYTES, CLIENT_BUFFER_BYTES, TARGET_BYTES};
+use crate::base::limits::{BODY_SEGMENT_BYTES, BODY_TOTAL_MS, CLIENT_BUFFER_BYTES, TARGET_BYTES};
 use crate::base::text::Text;
 use crate::contract::endpoint::{BodyKind, Endpoint};
 use crate::contract::snapshot::{Limits, Snapshot};
@@ -62,7 +62,9 @@ impl Refusal {
 pub async fn head(shard: &Shard, snapshot: &Snapshot, client: &mut Client) -> Option<Result<usize, Refusal>> {
     let limits = head_limits(snapshot);
     let mut scan = HeadScan::default();
-    if !client.inbox.is_empty() {
+    // From its first byte on, empty lines before it included, a head has one time limit.
+    let mut timed = !client.inbox.is_empty();
+    if timed {
         client.deadline.set(Waiting::Head, snapshot.limits.head_ms);
     }
     loop {
@@ -80,7 +82,6 @@ pub async fn head(shard: &Shard, snapshot: &Snapshot, client: &mut Client) -> Op
         {
             return Some(Err(Refusal::closing(error.fault())));
         }
-        let idle = client.inbox.is_empty();
         if client.inbox.capacity() == 0 {
             client.inbox = shard.buffers.small();
         }
@@ -94,7 +95,8 @@ pub async fn head(shard: &Shard, snapshot: &Snapshot, client: &mut Client) -> Op
             }
             _ => return None,
         }
-        if idle {
+        if !timed {
+            timed = true;
             client.deadline.set(Waiting::Head, snapshot.limits.head_ms);
         }
     }
@@ -174,7 +176,7 @@ impl Intake {
         let mut presented: Option<(auth::Rank, &[u8])> = None;
         for (name, value) in head.headers.iter() {
             if let Some(found) = auth::credential(name, value) {
-                if presented.is_none_or(|(rank, _)| found.0 < rank) {
+                if !found.1.is_empty() && presented.is_none_or(|(rank, _)| found.0 < rank) {
                     presented = Some(found);
                 }
                 continue;
@@ -220,6 +222,8 @@ pub async fn plan(
         return Err(refused(kind.into()));
     }
     if intake.endpoint.row().body == BodyKind::None {
+        // A body that nobody reads must not be taken for the next request.
+        intake.keep_alive &= !close;
         return answer_here(snapshot, &caller, intake).map_err(refused);
     }
     exchange.scan = BodyScan::of(intake).map_err(refused)?;
@@ -344,10 +348,10 @@ async fn read_body(
     course.body_bytes = 0;
     course.body = shard.buffers.gather();
     course.body.hold(Buf::default());
-    let mut held = Counted::new(&shard.buffered, 0);
     let mut segment = std::mem::take(&mut client.inbox);
     let mut decoded = 0;
     let mut continued = !exchange.intake.expects_continue;
+    let latest = exchange.tally.begun.plus_ms(BODY_TOTAL_MS);
     loop {
         let step = inbound.take(&mut segment, decoded, &mut client.inbox).map_err(Refusal::closing)?;
         let fresh = &segment[decoded..];
@@ -369,16 +373,18 @@ async fn read_body(
         if segment.room() == 0 || decoded >= BODY_SEGMENT_BYTES {
             course.body.hold(segment);
             segment = Buf::with_capacity(inbound.next_segment());
-            held.add(segment.capacity() as u64);
+            let capacity = segment.capacity() as u64;
+            course.held_bytes += capacity;
+            shard.buffered.set(shard.buffered.get() + capacity);
             decoded = 0;
             if shard.buffered.get() > limits.buffered_bytes {
                 return Err(Refusal::closing(FaultKind::Overloaded));
             }
         }
-        client.deadline.set(Waiting::Body, limits.body_idle_ms);
+        client.deadline.set_before(Waiting::Body, limits.body_idle_ms, latest);
         let (read, back) = client.reader.read(segment).await;
         segment = back;
-        let stalled = client.deadline.fired() == Some(Waiting::Body);
+        let stalled = matches!(client.deadline.fired(), Some(Waiting::Body | Waiting::Total));
         client.deadline.clear();
         match read {
             Ok(n) if n > 0 => {}

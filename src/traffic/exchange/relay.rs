@@ -23,7 +23,6 @@ use crate::traffic::dialect::{EventFilter, HideUsage, UsageScan, refusal};
 use crate::traffic::provider::response::BodyShape;
 use crate::traffic::upstream::call::Answer;
 use crate::traffic::upstream::pool::Conn;
-use std::io;
 
 /// What holds for one answer.
 pub struct Passage<'s> {
@@ -168,7 +167,6 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
 
     async fn run(&mut self, tally: &mut Tally) -> Result<(), Fault> {
         let result = self.pump(tally).await;
-        self.note(tally);
         if let Err(fault) = &result
             && self.reply.status != 0
             && !matches!(fault.kind, FaultKind::ClientGone | FaultKind::ClientStalled)
@@ -237,9 +235,13 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         let (read, back) = self.conn.reader.read(buf).await;
         self.buf = back;
         match read {
-            Ok(n) if n > 0 => Ok(n),
+            Ok(n) if n > 0 => {
+                // While the client takes its time, the provider's does not run.
+                self.conn.deadline.set_before(Waiting::Total, 0, self.passage.latest);
+                Ok(n)
+            }
             Ok(_) if self.conn.deadline.fired().is_none() && self.inbound.ends_with_connection() => Ok(0),
-            other => Err(self.broken(&other)),
+            _ => Err(cut_off(&self.conn)),
         }
     }
 
@@ -254,16 +256,6 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         bulk.extend(&buf);
         pool.give(buf);
         bulk
-    }
-
-    fn broken(&self, read: &io::Result<usize>) -> Fault {
-        let kind = match self.conn.deadline.fired() {
-            Some(Waiting::Total) => FaultKind::UpstreamTotal,
-            Some(_) => FaultKind::UpstreamIdle,
-            None => FaultKind::UpstreamTruncated,
-        };
-        debug_assert!(!matches!(read, Ok(n) if *n > 0));
-        kind.into()
     }
 
     /// Sends the first `emit` bytes of the buffer, the head before them if it is still to be sent, and the end
@@ -342,19 +334,6 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         }
     }
 
-    /// Notes what the answer said it used.
-    fn note(&mut self, tally: &mut Tally) {
-        let usage = match &*self.reading {
-            Reading::Events(filter) => filter.facts().usage,
-            Reading::Json(scan) => scan.usage(),
-            Reading::Opaque => None,
-        };
-        if let Some(usage) = usage {
-            tally.record.usage = usage;
-            tally.record.usage_known = true;
-        }
-    }
-
     /// Tells the client inside its stream that the stream broke. The connection is cut afterwards.
     async fn say_broken(&mut self, fault: &Fault) {
         self.reply.keep_alive = false;
@@ -399,6 +378,15 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
     }
 }
 
+/// Why an answer ended early.
+fn cut_off(conn: &Conn) -> Fault {
+    match conn.deadline.fired() {
+        Some(Waiting::Total) => FaultKind::UpstreamTotal.into(),
+        Some(_) => FaultKind::UpstreamIdle.into(),
+        None => FaultKind::UpstreamTruncated.into(),
+    }
+}
+
 struct Emit {
     bytes: usize,
     keep_from: usize,
@@ -431,7 +419,7 @@ impl Failure {
             match read {
                 Ok(n) if n > 0 => {}
                 Ok(_) if inbound.ends_with_connection() && answer.conn.deadline.fired().is_none() => break,
-                _ => return Err(FaultKind::UpstreamTruncated.into()),
+                _ => return Err(cut_off(&answer.conn)),
             }
         }
         let body = scrubbed(&buf, passage.provider);

@@ -14,6 +14,7 @@ use crate::net::deadline::Waiting;
 use crate::net::stream::Reader;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::ops::{Deref, DerefMut};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
@@ -34,9 +35,10 @@ pub async fn serve(shard: &Shard, client: &mut Client) -> Next {
     let Some(head) = receive::head(shard, &snapshot, client).await else {
         return Next::Close;
     };
-    let _running = Counted::new(&shard.exchanges, 1);
-    let mut exchange = shard.states.take();
-    exchange.begin(shard.next_id(), shard.id, unix_micros(), Moment::now());
+    // The configuration may have changed while the head was waited for.
+    let snapshot = shard.snapshot();
+    let running = Counted::new(&shard.exchanges, 1);
+    let mut exchange = Running::begin(shard);
     exchange.tally.record.client = client.peer;
     let planned = match head {
         Ok(end) => match receive::read_head(shard, &snapshot, &client.inbox[..end], &mut exchange) {
@@ -60,8 +62,8 @@ pub async fn serve(shard: &Shard, client: &mut Client) -> Next {
     let next = answer(&snapshot, planned, &mut reply, &mut exchange, ahead.as_mut(), &mut arrived).await;
     exchange.tally.record.status = reply.status;
     exchange.tally.record.response_bytes = reply.sent_bytes;
-    shard.close(&mut exchange.tally).await;
-    shard.states.give(exchange, &shard.buffers);
+    exchange.end().await;
+    drop(running);
     if next != Next::KeepAlive || !watching {
         return next;
     }
@@ -74,6 +76,54 @@ pub async fn serve(shard: &Shard, client: &mut Client) -> Next {
     deadline.clear();
     *inbox = buf;
     if matches!(read, Ok(n) if n > 0) { Next::KeepAlive } else { Next::Close }
+}
+
+/// A state in use. However its exchange ends, there is one record of it.
+struct Running<'s> {
+    shard: &'s Shard,
+    /// There until the end.
+    state: Option<Box<Exchange>>,
+}
+
+impl<'s> Running<'s> {
+    fn begin(shard: &'s Shard) -> Self {
+        let mut state = shard.states.take();
+        state.begin(shard.next_id(), shard.id, unix_micros(), Moment::now());
+        Self { shard, state: Some(state) }
+    }
+
+    /// Writes the record and gives the state back.
+    async fn end(mut self) {
+        self.shard.close(&mut self.tally).await;
+        if let Some(state) = self.state.take() {
+            self.shard.states.give(state, self.shard);
+        }
+    }
+}
+
+/// An exchange that was dropped before its end, by a panic or because the shard stops, is on record as failed.
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if let Some(mut state) = self.state.take() {
+            state.tally.fail(FaultKind::Internal);
+            state.note_usage();
+            self.shard.close_at_once(&mut state.tally);
+            self.shard.states.give(state, self.shard);
+        }
+    }
+}
+
+impl Deref for Running<'_> {
+    type Target = Exchange;
+    fn deref(&self) -> &Exchange {
+        self.state.as_deref().unwrap_or_else(|| unreachable!("taken at the end only"))
+    }
+}
+
+impl DerefMut for Running<'_> {
+    fn deref_mut(&mut self) -> &mut Exchange {
+        self.state.as_deref_mut().unwrap_or_else(|| unreachable!("taken at the end only"))
+    }
 }
 
 type Arrived = (io::Result<usize>, Buf);
@@ -101,6 +151,7 @@ async fn answer(
                 let attempt = pin!(attempt::run(snapshot, exchange, reply));
                 watched(ahead, arrived, attempt).await
             };
+            exchange.note_usage();
             permit.settle(&exchange.tally.record.usage);
             (outcome.map_err(|fault| stalled(fault, reply)), None, false)
         }

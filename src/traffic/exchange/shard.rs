@@ -121,6 +121,14 @@ impl Shard {
         self.on_overflow == OnOverflow::Refuse && !self.book.has_room(ROOM_MIN)
     }
 
+    /// Ends the books where nothing can be waited for; a record that finds no room is counted as dropped.
+    pub fn close_at_once(&self, tally: &mut Tally) {
+        self.book.close(tally);
+        if self.book.write(&tally.record) == Written::RingFull {
+            self.book.dropped.set(self.book.dropped.get() + 1);
+        }
+    }
+
     /// Ends the books: exactly one record, by the overflow policy.
     pub async fn close(&self, tally: &mut Tally) {
         self.book.close(tally);
@@ -146,11 +154,6 @@ impl<'c> Counted<'c> {
     pub fn new(cell: &'c Cell<u64>, n: u64) -> Self {
         cell.set(cell.get() + n);
         Self(cell, n)
-    }
-
-    pub fn add(&mut self, n: u64) {
-        self.0.set(self.0.get() + n);
-        self.1 += n;
     }
 }
 

@@ -4,6 +4,7 @@
 //!
 //! Invariant: a state that was given back holds no byte of the request that it served.
 
+use super::shard::Shard;
 use crate::base::buf::Buf;
 use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
@@ -14,7 +15,6 @@ use crate::contract::endpoint::Endpoint;
 use crate::contract::record::{Record, Usage};
 use crate::http::request::Framing;
 use crate::net::gather::Gather;
-use crate::net::pool::BufferPool;
 use crate::traffic::account::Tally;
 use crate::traffic::auth::Caller;
 use crate::traffic::dialect::{Ask, BodyType, EventFilter, MultipartScan, RequestScan, UsageScan};
@@ -60,6 +60,8 @@ pub struct Course {
     /// The body's segments, as `outbound` wants them.
     pub body: Gather,
     pub body_bytes: u64,
+    /// Memory of the body's segments, as the shard counts it.
+    pub held_bytes: u64,
 }
 
 /// The scan that fits the body's type.
@@ -88,6 +90,7 @@ impl Exchange {
                 targets: Targets::NONE,
                 body: Gather::default(),
                 body_bytes: 0,
+                held_bytes: 0,
             },
             reading: Reading::Opaque,
             tally: Tally {
@@ -107,16 +110,36 @@ impl Exchange {
         (self.tally.begun, self.tally.complete, self.tally.last_event) = (now, now, now);
     }
 
+    /// Notes what the answer said it used, as far as it was read.
+    pub fn note_usage(&mut self) {
+        let usage = match &self.reading {
+            Reading::Events(filter) => filter.facts().usage,
+            Reading::Json(scan) => scan.usage(),
+            Reading::Opaque => None,
+        };
+        if let Some(usage) = usage {
+            self.tally.record.usage = usage;
+            self.tally.record.usage_known = true;
+        }
+    }
+
     /// What a wildcard's star stands for; empty for an exact name.
     pub fn star(&self) -> &str {
         let (from, until) = self.course.star;
         self.ask.as_ref().and_then(|ask| ask.model.as_str().get(from..until)).unwrap_or_default()
     }
 
+    /// The request is not sent again: its buffers serve others.
+    pub fn release_request(&mut self, shard: &Shard) {
+        shard.buffers.give(std::mem::take(&mut self.intake.forward));
+        shard.buffers.give_gather(std::mem::take(&mut self.course.body));
+        let held = std::mem::take(&mut self.course.held_bytes);
+        shard.buffered.set(shard.buffered.get().saturating_sub(held));
+    }
+
     /// Gives the buffers back and forgets the rest.
-    fn retire(&mut self, buffers: &BufferPool) {
-        buffers.give(std::mem::take(&mut self.intake.forward));
-        buffers.give_gather(std::mem::take(&mut self.course.body));
+    fn retire(&mut self, shard: &Shard) {
+        self.release_request(shard);
         self.intake.fault = None;
         self.intake.query_bytes = 0;
         self.intake.model_id = None;
@@ -199,8 +222,8 @@ impl States {
         self.0.borrow_mut().truncate(kept);
     }
 
-    pub fn give(&self, mut state: Box<Exchange>, buffers: &BufferPool) {
-        state.retire(buffers);
+    pub fn give(&self, mut state: Box<Exchange>, shard: &Shard) {
+        state.retire(shard);
         let mut kept = self.0.borrow_mut();
         if kept.len() < KEPT {
             kept.push(state);

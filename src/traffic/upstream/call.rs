@@ -27,6 +27,10 @@ use std::time::Duration;
 /// How often a name that is being resolved is looked at.
 const RESOLVE_POLL: Duration = Duration::from_millis(20);
 
+/// An idle connection that its peer had closed says so within this time after the request was sent. Later, the
+/// peer may have begun to work on it.
+const STALE_WITHIN_US: u64 = 500_000;
+
 /// What a shard needs to call upstreams.
 pub struct Caller {
     pub pool: Pool,
@@ -162,12 +166,19 @@ impl Caller {
         timings: &Timings,
     ) -> Result<AnswerHead, Unanswered> {
         conn.deadline.set_before(Waiting::FirstByte, timeouts.first_byte_ms, latest);
-        let sending = Sending { request, sent: &timings.sent };
+        let written = Cell::new(Written::No);
+        let sending = Sending { request, sent: &timings.sent, written: &written };
         let (read, mut rest) = send_and_receive(conn, sending, self.buffers.small()).await;
-        timings.first_byte.set(Moment::now());
+        let now = Moment::now();
+        timings.first_byte.set(now);
+        if timings.sent.get() == Moment(0) {
+            // The answer came before the request was taken.
+            timings.sent.set(now);
+        }
         if !matches!(read, Ok(n) if n > 0) {
             self.buffers.give(rest);
-            return Err(no_answer(conn, read, request));
+            let waited = now.micros_since(timings.sent.get());
+            return Err(no_answer(conn, read, request, waited));
         }
         let mut scan = HeadScan::default();
         let mut fields = self.buffers.small();
@@ -176,6 +187,9 @@ impl Caller {
             match next_head(&rest, &mut scan, &mut fields) {
                 Head::Final { length, status, framing, keep_alive, shape } => {
                     rest.consume(length);
+                    conn.deadline.set_before(Waiting::Total, 0, latest);
+                    // A peer that did not get the whole request would take the next one for the rest of it.
+                    let keep_alive = keep_alive && written.get() == Written::Whole;
                     return Ok(AnswerHead { rest, status, framing, keep_alive, shape, fields });
                 }
                 Head::Interim { length } if interim < INTERIM_HEADS => {
@@ -193,7 +207,7 @@ impl Caller {
             rest = back;
             match read {
                 Ok(n) if n > 0 => {}
-                _ if conn.deadline.fired().is_some() => return Err(no_answer(conn, read, request)),
+                _ if conn.deadline.fired().is_some() => return Err(no_answer(conn, read, request, u64::MAX)),
                 _ => return Err(malformed("the connection ended inside the answer's head")),
             }
         }
@@ -232,12 +246,15 @@ fn malformed(reason: &str) -> Unanswered {
     })
 }
 
-fn no_answer(conn: &Conn, read: io::Result<usize>, request: &Gather) -> Unanswered {
+/// `waited_us`: since the request was sent.
+fn no_answer(conn: &Conn, read: io::Result<usize>, request: &Gather, waited_us: u64) -> Unanswered {
     let kind = match conn.deadline.fired() {
         Some(Waiting::Total) => FaultKind::UpstreamTotal,
         Some(_) => FaultKind::UpstreamFirstByte,
-        // A request whose write did not come back cannot be sent again.
-        None if conn.reused && !request.is_empty() => return Unanswered::Stale,
+        // A request whose write did not come back cannot be sent again, and one that was worked on must not.
+        None if conn.reused && !request.is_empty() && waited_us < STALE_WITHIN_US => {
+            return Unanswered::Stale;
+        }
         None => FaultKind::UpstreamReset,
     };
     let detail = match read {
@@ -251,6 +268,14 @@ fn no_answer(conn: &Conn, read: io::Result<usize>, request: &Gather) -> Unanswer
 struct Sending<'r> {
     request: &'r mut Gather,
     sent: &'r Cell<Moment>,
+    written: &'r Cell<Written>,
+}
+
+/// How much of a request the socket took.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Written {
+    No,
+    Whole,
 }
 
 /// Writes the request and reads the first bytes of the answer, at the same time: a provider may answer before
@@ -261,15 +286,18 @@ async fn send_and_receive(conn: &mut Conn, sending: Sending<'_>, buf: Buf) -> (i
     let mut write = pin!(writer.write(std::mem::take(sending.request)));
     let mut early = None;
     poll_fn(|cx: &mut Context<'_>| {
-        if let Poll::Ready((_, request)) = write.as_mut().poll(cx) {
+        if let Poll::Ready((result, request)) = write.as_mut().poll(cx) {
             sending.sent.set(Moment::now());
             *sending.request = request;
+            if result.is_ok() {
+                sending.written.set(Written::Whole);
+            }
             return Poll::Ready(());
         }
         if early.is_none()
             && let Poll::Ready(done) = read.as_mut().poll(cx)
         {
-            let answered = matches!(done.0, Ok(n) if n > 0);
+            let answered = matches!(done.0, Ok(n) if n > 0) && !begins_interim(&done.1);
             early = Some(done);
             if answered {
                 return Poll::Ready(());
@@ -284,6 +312,11 @@ async fn send_and_receive(conn: &mut Conn, sending: Sending<'_>, buf: Buf) -> (i
         // A failed write does not matter: the answer may have come before, and if it did not the read fails too.
         None => read.await,
     }
+}
+
+/// Whether these first bytes may be those of an interim answer, after which the request goes on.
+fn begins_interim(bytes: &[u8]) -> bool {
+    bytes.get(9).is_none_or(|digit| *digit == b'1')
 }
 
 enum Head {

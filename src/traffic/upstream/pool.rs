@@ -63,6 +63,9 @@ impl Pool {
 
     /// Keeps a connection for the next request.
     pub fn give(&self, mut conn: Conn, now: Moment, limits: &Limits) {
+        if !conn.reader.holds_nothing() {
+            return;
+        }
         conn.deadline.clear();
         conn.idle_since = now;
         let mut idle = self.idle.borrow_mut();

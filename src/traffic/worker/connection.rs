@@ -101,8 +101,8 @@ pub async fn requests(shard: &Shard, client: &mut Client) {
 /// Says that nothing more will come, and reads on a little: closing at once would reset the connection, and
 /// the client could lose the answer that it has not read yet.
 async fn linger(client: &mut Client) {
-    client.writer.finish().await;
     let drained = async {
+        client.writer.finish().await;
         let mut seen = 0;
         let mut buf = std::mem::take(&mut client.inbox);
         while seen < LINGER_BYTES {

@@ -8,7 +8,6 @@
 
 use super::connection;
 use crate::base::buf::Buf;
-use crate::base::clock::Moment;
 use crate::base::limits::{BULK_BUFFER_BYTES, CLIENT_BUFFER_BYTES};
 use crate::contract::snapshot::Limits;
 use crate::http::chunked::{self, Decoder};
@@ -39,28 +38,48 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// Streams that a client reset and that are still held, before the connection is ended (CVE-2023-44487).
 const RESETS_PENDING: usize = 20;
-/// How long a client may take to read the last bytes of its connection.
-const FLUSH_MS: u64 = 1500;
 /// How often an idle connection is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
 /// Serves HTTP/2 until the connection ends. What stands in the client's inbox was read from it already.
+///
+/// Socket and deadlines live in this one future, the deadlines for less long.
 pub async fn serve(shard: Rc<Shard>, client: Client, snapshot: Current) {
     let limits = &snapshot.limits;
-    let Client { deadline, reader, writer, inbox, peer } = client;
+    let Client { deadline, mut reader, mut writer, inbox, peer } = client;
+    // Declared behind the halves, so that they go before the socket does.
+    let deadline = deadline;
+    let writing = deadline.twin();
     let (near, far, cutter) = pipe::pair();
-    let (mut inward, outward) = (far.1, far.0);
-    if inward.write_all(&inbox).await.is_err() {
-        return;
-    }
-    runtime::spawn(pump_in(reader, inward));
-    let sent = Rc::new(Cell::new(false));
-    let all_sent = sent.clone();
-    runtime::spawn(async move {
-        pump_out(outward, writer).await;
-        all_sent.set(true);
-    });
     let io = PipeIo { reader: near.0, writer: near.1 };
+    let mut inward = pin!(pump_in(&mut reader, inbox, far.1));
+    let mut outward = pin!(pump_out(far.0, &mut writer, &writing, limits.write_idle_ms));
+    let mut spoken = pin!(speak(&shard, io, &deadline, limits, peer));
+    let (mut all_in, mut all_out, mut ended) = (false, false, false);
+    poll_fn(|cx| {
+        all_in = all_in || inward.as_mut().poll(cx).is_ready();
+        ended = ended || spoken.as_mut().poll(cx).is_ready();
+        all_out = all_out || outward.as_mut().poll(cx).is_ready();
+        if all_out && !ended {
+            // The client takes nothing any more.
+            cutter.cut();
+            ended = spoken.as_mut().poll(cx).is_ready();
+        }
+        // What was said last leaves before the connection does.
+        if ended && all_out { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    deadline.cut();
+}
+
+/// The handshake, then the streams.
+async fn speak(
+    shard: &Rc<Shard>,
+    io: PipeIo,
+    deadline: &Deadline,
+    limits: &Limits,
+    peer: Option<SocketAddr>,
+) {
     let mut builder = Builder::new();
     builder
         .max_concurrent_streams(limits.h2_streams)
@@ -73,15 +92,8 @@ pub async fn serve(shard: Rc<Shard>, client: Client, snapshot: Current) {
     let connection = builder.handshake(io).await;
     deadline.clear();
     if let Ok(connection) = connection {
-        streams(&shard, connection, &deadline, limits, peer).await;
+        streams(shard, connection, deadline, limits, peer).await;
     }
-    // What was said last is still on its way through the pipe.
-    let latest = Moment::now().plus_ms(FLUSH_MS);
-    while !sent.get() && Moment::now() < latest {
-        runtime::sleep(Duration::from_millis(2)).await;
-    }
-    cutter.cut();
-    deadline.cut();
 }
 
 /// Accepts streams until the connection ends, is idle too long, or the shard drains.
@@ -93,6 +105,10 @@ async fn streams(
     peer: Option<SocketAddr>,
 ) {
     let open = Rc::new(Cell::new(0));
+    let patience = match limits.write_idle_ms {
+        0 => Duration::MAX,
+        ms => Duration::from_millis(ms),
+    };
     let mut idle_since = shard.deadlines.coarse_now();
     let (mut ending, mut leaving) = (false, false);
     loop {
@@ -102,7 +118,7 @@ async fn streams(
                 let (shard, open) = (shard.clone(), open.clone());
                 runtime::spawn(async move {
                     let _open = Counted::new(&open, 1);
-                    stream(shard, request, respond, peer).await;
+                    stream(shard, request, respond, peer, patience).await;
                 });
                 continue;
             }
@@ -132,6 +148,7 @@ async fn stream(
     request: ::http::Request<RecvStream>,
     mut respond: SendResponse<Bytes>,
     peer: Option<SocketAddr>,
+    patience: Duration,
 ) {
     let (near, far, cutter) = pipe::pair();
     let inner = Stream {
@@ -152,7 +169,8 @@ async fn stream(
     let chunked = !body.is_end_stream() && !parts.headers.contains_key("content-length");
     let mut upload = pin!(upload(head, body, &mut writer, chunked));
     let mut uploaded = false;
-    let mut download = pin!(download(&mut reader, respond));
+    let asked = if parts.method == ::http::Method::HEAD { Asked::Head } else { Asked::Body };
+    let mut download = pin!(download(&mut reader, respond, asked, patience));
     poll_fn(|cx| {
         if !uploaded && upload.as_mut().poll(cx).is_ready() {
             uploaded = true;
@@ -182,7 +200,8 @@ fn head_text(parts: &::http::request::Parts, bodiless: bool) -> Option<Vec<u8>> 
     if !bodiless && !lengthy {
         crate::http::encode::field(&mut out, "transfer-encoding", b"chunked");
     }
-    out.extend_from_slice(b"\r\n");
+    // A stream carries one request; the exchange ends its pipe after the answer, and leaves what is in it.
+    out.extend_from_slice(b"connection: close\r\n\r\n");
     Some(out)
 }
 
@@ -217,11 +236,16 @@ async fn upload(
     Ok(())
 }
 
-/// Reads the answer out of the pipe and sends it; resets the stream if it broke.
-async fn download(reader: &mut PipeReader, mut respond: SendResponse<Bytes>) {
+/// Reads the answer out of the pipe and sends it. If it broke, the stream is reset, behind what was sent of it.
+async fn download(
+    reader: &mut PipeReader,
+    mut respond: SendResponse<Bytes>,
+    asked: Asked,
+    patience: Duration,
+) {
     let mut buf = Buf::with_capacity(CLIENT_BUFFER_BYTES);
     let (response, framing) = loop {
-        match next_head(reader, &mut buf, &mut respond).await {
+        match next_head(reader, &mut buf, &mut respond, asked).await {
             Some((response, _)) if response.status().is_informational() => {
                 // `100 Continue`: the body is on its way already.
             }
@@ -231,8 +255,9 @@ async fn download(reader: &mut PipeReader, mut respond: SendResponse<Bytes>) {
     };
     let ends = matches!(framing, ResponseFraming::None | ResponseFraming::Length(0));
     let Ok(mut send) = respond.send_response(response, ends) else { return };
-    if !ends && send_body(reader, buf, framing, &mut send).await.is_none() {
-        send.send_reset(Reason::INTERNAL_ERROR);
+    if !ends {
+        // A sender that is dropped before its end resets the stream, after the frames that are queued.
+        _ = send_body(reader, buf, framing, &mut send, patience).await;
     }
 }
 
@@ -240,12 +265,13 @@ async fn next_head(
     reader: &mut PipeReader,
     buf: &mut Buf,
     respond: &mut SendResponse<Bytes>,
+    asked: Asked,
 ) -> Option<(::http::Response<()>, ResponseFraming)> {
     let mut scan = HeadScan::default();
     loop {
         if let Some(end) = scan.end(buf) {
             let mut slots = Slots::new();
-            let head = response::parse(&buf[..end], &mut slots, Asked::Body).ok()?;
+            let head = response::parse(&buf[..end], &mut slots, asked).ok()?;
             let framing = head.framing;
             let mut answer = ::http::Response::builder().status(head.status);
             for (name, value) in head.headers.iter().filter(|(name, _)| !is_hop_by_hop(name)) {
@@ -273,6 +299,7 @@ async fn send_body(
     mut buf: Buf,
     framing: ResponseFraming,
     send: &mut SendStream<Bytes>,
+    patience: Duration,
 ) -> Option<()> {
     let mut decoder = Decoder::default();
     let mut left = match framing {
@@ -288,7 +315,7 @@ async fn send_body(
             (buf.len(), left == 0)
         };
         if data > 0 || finished {
-            give(send, Bytes::copy_from_slice(&buf[..data]), finished).await?;
+            give(send, Bytes::copy_from_slice(&buf[..data]), finished, patience).await?;
         }
         if finished {
             return Some(());
@@ -308,7 +335,7 @@ async fn send_body(
 }
 
 /// Sends bytes as the client's window allows.
-async fn give(send: &mut SendStream<Bytes>, mut bytes: Bytes, last: bool) -> Option<()> {
+async fn give(send: &mut SendStream<Bytes>, mut bytes: Bytes, last: bool, patience: Duration) -> Option<()> {
     while !bytes.is_empty() {
         send.reserve_capacity(bytes.len());
         let room = poll_fn(|cx| {
@@ -316,8 +343,8 @@ async fn give(send: &mut SendStream<Bytes>, mut bytes: Bytes, last: bool) -> Opt
                 return Poll::Ready(None);
             }
             send.poll_capacity(cx).map(|room| room.and_then(Result::ok))
-        })
-        .await?;
+        });
+        let room = runtime::within(patience, room).await??;
         let piece = bytes.split_to(room.min(bytes.len()));
         let ends = last && bytes.is_empty();
         send.send_data(piece, ends).ok()?;
@@ -331,29 +358,37 @@ async fn give(send: &mut SendStream<Bytes>, mut bytes: Bytes, last: bool) -> Opt
     Some(())
 }
 
-async fn pump_in(mut reader: Reader, mut pipe: PipeWriter) {
-    let mut buf = Buf::with_capacity(CLIENT_BUFFER_BYTES);
+/// Moves what the client says into the pipe, beginning with what was read already.
+async fn pump_in(reader: &mut Reader, mut buf: Buf, mut pipe: PipeWriter) {
     loop {
-        let (read, back) = reader.read(buf).await;
-        buf = back;
-        if !matches!(read, Ok(n) if n > 0) || pipe.write_all(&buf).await.is_err() {
+        if pipe.write_all(&buf).await.is_err() {
             return;
         }
         buf.clear();
+        buf.reserve(CLIENT_BUFFER_BYTES);
+        let (read, back) = reader.read(buf).await;
+        buf = back;
+        if !matches!(read, Ok(n) if n > 0) {
+            return;
+        }
     }
 }
 
-async fn pump_out(mut pipe: PipeReader, mut writer: Writer) {
+/// Moves what the pipe holds to the client. One that takes nothing for too long is cut off.
+async fn pump_out(mut pipe: PipeReader, writer: &mut Writer, writing: &Deadline, patience_ms: u64) {
     let mut buf = Buf::with_capacity(BULK_BUFFER_BYTES);
     let mut gather = Gather::default();
     loop {
         let (read, back) = pipe.read(buf).await;
-        if !matches!(read, Ok(n) if n > 0) {
+        let more = matches!(read, Ok(n) if n > 0);
+        writing.set(Waiting::Write, patience_ms);
+        if !more {
             writer.finish().await;
             return;
         }
         let index = gather.whole(back);
         let (written, mut back) = writer.write(gather).await;
+        writing.clear();
         if written.is_err() {
             return;
         }

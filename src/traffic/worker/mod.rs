@@ -34,6 +34,9 @@ const FIRST_WORDS_US: u64 = 1_000_000;
 /// Time between two reports of meters.
 const REPORT_US: u64 = 1_000_000;
 
+/// How long exchanges have to end when the shard is ordered to stop.
+const STOP_MS: u64 = 1_000;
+
 /// Spare buffers and states that a shard keeps although it does not need them now.
 const SPARE_MIN: usize = 64;
 
@@ -81,6 +84,7 @@ pub async fn run(shard: Rc<Shard>, driver: Driver, orders: Orders) -> io::Result
         stop: Some(stop),
         ending_since: None,
         reported: Moment::now(),
+        stopped_by: Moment(0),
     };
     keeper.run().await;
     Ok(())
@@ -151,6 +155,8 @@ struct Keeper {
     stop: Option<Stop>,
     ending_since: Option<Moment>,
     reported: Moment,
+    /// When the shard ends although connections are left; 0 until it is ordered to stop.
+    stopped_by: Moment,
 }
 
 impl Keeper {
@@ -175,12 +181,26 @@ impl Keeper {
                         break;
                     }
                 }
-                Order::Stop => break,
+                Order::Stop => {
+                    self.stop_all(now);
+                    if self.shard.connections.get() == 0 || now >= self.stopped_by {
+                        break;
+                    }
+                }
             }
             runtime::sleep(SWEEP).await;
         }
         self.report();
         self.link.set_state(State::Ended);
+    }
+
+    /// Cuts every connection, and gives what runs on them a moment to end with a record.
+    fn stop_all(&mut self, now: Moment) {
+        if self.stopped_by == Moment(0) {
+            self.drain(now);
+            self.stopped_by = now.plus_ms(STOP_MS);
+        }
+        self.shard.deadlines.cut_all();
     }
 
     /// Accepts what was overlooked. A new connection wakes one of the accepts that wait on its socket; if that
