@@ -1,5 +1,6 @@
 //! The few words that control and a shard exchange while the shard runs: flags, no messages.
 
+use crossbeam_utils::CachePadded;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// What control wants of a shard.
@@ -26,16 +27,17 @@ pub enum State {
 
 /// One shard's flags, shared with control. Looked at every few milliseconds, never per request.
 pub struct Link {
-    order: AtomicU8,
-    state: AtomicU8,
+    /// On a cache line of its own: control writes it while shards read theirs.
+    order: CachePadded<AtomicU8>,
+    state: CachePadded<AtomicU8>,
     driver: AtomicU8,
 }
 
 impl Default for Link {
     fn default() -> Self {
         Self {
-            order: AtomicU8::new(Order::Serve as u8),
-            state: AtomicU8::new(State::Starting as u8),
+            order: CachePadded::new(AtomicU8::new(Order::Serve as u8)),
+            state: CachePadded::new(AtomicU8::new(State::Starting as u8)),
             driver: AtomicU8::new(u8::MAX),
         }
     }

@@ -3,42 +3,46 @@
 //! Invariant: an id never changes its name. Shards carry ids and never come here.
 
 use crate::base::ids::NameId;
-use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use dashmap::DashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// The process's table of names.
-#[derive(Default)]
-pub struct Names(RwLock<Table>);
+pub struct Names {
+    ids: DashMap<Arc<str>, NameId>,
+    texts: DashMap<NameId, Arc<str>>,
+    next: AtomicU32,
+}
 
-#[derive(Default)]
-struct Table {
-    texts: Vec<Arc<str>>,
-    ids: HashMap<Arc<str>, NameId>,
+impl Default for Names {
+    fn default() -> Self {
+        let none: Arc<str> = Arc::from("");
+        Self {
+            ids: DashMap::from_iter([(none.clone(), NameId::NONE)]),
+            texts: DashMap::from_iter([(NameId::NONE, none)]),
+            next: AtomicU32::new(NameId::NONE.0 + 1),
+        }
+    }
 }
 
 impl Names {
     /// The id of `name`, new or known. The empty name is [`NameId::NONE`].
     pub fn intern(&self, name: &str) -> NameId {
-        let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if table.texts.is_empty() {
-            let none: Arc<str> = Arc::from("");
-            table.texts.push(none.clone());
-            table.ids.insert(none, NameId::NONE);
-        }
-        if let Some(id) = table.ids.get(name) {
+        if let Some(id) = self.ids.get(name) {
             return *id;
         }
-        let id = NameId(table.texts.len() as u32);
         let text: Arc<str> = Arc::from(name);
-        table.texts.push(text.clone());
-        table.ids.insert(text, id);
+        let id = *self
+            .ids
+            .entry(text.clone())
+            .or_insert_with(|| NameId(self.next.fetch_add(1, Ordering::Relaxed)));
+        self.texts.insert(id, text);
         id
     }
 
     /// The name behind an id; empty for an id that this table did not give.
     pub fn text(&self, id: NameId) -> Arc<str> {
-        let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        table.texts.get(id.0 as usize).cloned().unwrap_or_else(|| Arc::from(""))
+        self.texts.get(&id).map_or_else(|| Arc::from(""), |text| text.clone())
     }
 }
 

@@ -31,7 +31,7 @@ impl HeadScan {
     }
 }
 
-/// How many bytes of empty lines stand before a request, to be skipped: at most [`BLANK_LINES`] of CR LF.
+/// How many bytes of empty lines stand before a request, to be skipped: at most four, of CR LF.
 ///
 /// Source: RFC 9112, 2.2: some clients send a CR LF after a body, which its length does not count.
 pub fn leading_blank(bytes: &[u8]) -> usize {

@@ -183,6 +183,7 @@ impl Deadline {
     }
 
     /// A second deadline of the same connection, for a direction of its own.
+    #[must_use]
     pub fn twin(&self) -> Deadline {
         self.table.register(self.slot.cutter.clone())
     }

@@ -80,7 +80,7 @@ fn refused_bodies() {
         (r#"{"model":"a","max_tokens":1,"max_tokens":2}"#, ScanError::Duplicate("max_tokens")),
     ] {
         assert_eq!(scan_cut(body.as_bytes()), Err(error), "{body}");
-        let broken = format!("{}x", body);
+        let broken = format!("{body}x");
         assert_eq!(
             scan_cut(broken.as_bytes()).unwrap_err().kind(),
             crate::base::fault::FaultKind::InvalidJson
