@@ -103,7 +103,7 @@ mod tests {
             let path = row.path.replace("{id}", "a");
             let other = if row.method == "GET" { "POST" } else { "GET" };
             if wanted == Endpoint::Unknown {
-                assert_eq!(find("GET", &path), Err(PathFault::Unknown))
+                assert_eq!(find("GET", &path), Err(PathFault::Unknown));
             } else {
                 assert_eq!(find(row.method, &path).map(|m| m.endpoint), Ok(wanted));
                 let allow = if row.method == "GET" { "GET, HEAD" } else { "POST" };
