@@ -31,6 +31,17 @@ impl BufferPool {
         self.bulk.borrow_mut().pop().unwrap_or_else(|| Buf::with_capacity(BULK_BUFFER_BYTES))
     }
 
+    /// An empty buffer of at least so many bytes: a spare one, unless it is larger than those are.
+    pub fn of(&self, bytes: usize) -> Buf {
+        if bytes <= CLIENT_BUFFER_BYTES {
+            self.small()
+        } else if bytes <= BULK_BUFFER_BYTES {
+            self.bulk()
+        } else {
+            Buf::with_capacity(bytes)
+        }
+    }
+
     /// Takes a buffer back; those of unusual size are freed.
     pub fn give(&self, mut buf: Buf) {
         buf.clear();

@@ -368,7 +368,7 @@ async fn read_body(
         }
         if segment.room() == 0 || decoded >= BODY_SEGMENT_BYTES {
             course.body.hold(segment);
-            segment = Buf::with_capacity(inbound.next_segment());
+            segment = shard.buffers.of(inbound.next_segment());
             held.add(segment.capacity() as u64);
             decoded = 0;
             if shard.buffered.get() > limits.buffered_bytes {
