@@ -92,6 +92,11 @@ impl Gather {
         self.bufs.drain(..)
     }
 
+    /// Whether it has memory that its next use will not have to ask for.
+    pub fn is_worn(&self) -> bool {
+        self.bufs.capacity() > 0
+    }
+
     /// Bytes of all pieces.
     pub fn len(&self) -> usize {
         self.pieces.iter().map(|p| p.range.len()).sum()
@@ -113,6 +118,7 @@ impl Gather {
         }
         let mut flat = std::mem::take(&mut self.flat);
         flat.clear();
+        flat.reserve(FLAT_BYTES);
         for piece in &self.pieces {
             flat.extend(&self.bufs[piece.buf][piece.range.clone()]);
         }

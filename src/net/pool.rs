@@ -31,6 +31,17 @@ impl BufferPool {
         self.bulk.borrow_mut().pop().unwrap_or_else(|| Buf::with_capacity(BULK_BUFFER_BYTES))
     }
 
+    /// An empty buffer of at least so many bytes: a spare one, unless it is larger than those are.
+    pub fn of(&self, bytes: usize) -> Buf {
+        if bytes <= CLIENT_BUFFER_BYTES {
+            self.small()
+        } else if bytes <= BULK_BUFFER_BYTES {
+            self.bulk()
+        } else {
+            Buf::with_capacity(bytes)
+        }
+    }
+
     /// Takes a buffer back; those of unusual size are freed.
     pub fn give(&self, mut buf: Buf) {
         buf.clear();
@@ -57,14 +68,31 @@ impl BufferPool {
         self.gathers.borrow_mut().pop().unwrap_or_default()
     }
 
-    /// Takes a gather back, and the buffers in it.
+    /// Takes a gather back, and the buffers in it. One that was never used, such as stands in the place of one
+    /// that was given back before, would only be handed out ahead of those that were.
     pub fn give_gather(&self, mut gather: Gather) {
         for buf in gather.drain() {
             self.give(buf);
         }
         let mut gathers = self.gathers.borrow_mut();
-        if gathers.len() < GATHERS_KEPT {
+        if gather.is_worn() && gathers.len() < GATHERS_KEPT {
             gathers.push(gather);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A gather that was used comes out again with its memory, also if an unused one is given back after it.
+    #[test]
+    fn gathers_keep_their_memory() {
+        let pool = BufferPool::default();
+        let mut used = pool.gather();
+        used.whole(pool.small());
+        pool.give_gather(used);
+        pool.give_gather(Gather::default());
+        assert!(pool.gather().is_worn());
     }
 }

@@ -134,7 +134,8 @@ fn secrets_appear_nowhere() {
             body("m/mock").as_bytes(),
         ));
         ask(format!("GET /v1/models HTTP/1.1\r\nhost: g\r\nauthorization : Bearer {KEY}\r\n\r\n").as_bytes());
-        ask(format!("GET /v1/models HTTP/1.1\r\nhost: g\r\nauthorization: Bearer {KEY}\nx: y\r\n\r\n").as_bytes());
+        ask(format!("GET /v1/models HTTP/1.1\r\nhost: g\r\nauthorization: Bearer {KEY}\nx: y\r\n\r\n")
+            .as_bytes());
         ask(format!("{KEY} {PROMPT}\r\n\r\n").as_bytes());
         ask(&post_with(
             "/v1/chat/completions",

@@ -372,7 +372,7 @@ async fn read_body(
         }
         if segment.room() == 0 || decoded >= BODY_SEGMENT_BYTES {
             course.body.hold(segment);
-            segment = Buf::with_capacity(inbound.next_segment());
+            segment = shard.buffers.of(inbound.next_segment());
             let capacity = segment.capacity() as u64;
             course.held_bytes += capacity;
             shard.buffered.set(shard.buffered.get() + capacity);
