@@ -1,0 +1,71 @@
+//! The process's allocator: the system's, with a count.
+
+#![expect(unsafe_code, reason = "an allocator")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::backtrace::Backtrace;
+use std::cell::Cell;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Counts what any thread allocates or makes larger.
+pub struct Counting;
+
+static COUNT: AtomicU64 = AtomicU64::new(0);
+/// Allocations whose place is still to be printed.
+static TO_TRACE: AtomicU64 = AtomicU64::new(0);
+
+thread_local! {
+    /// Printing a place allocates.
+    static TRACING: Cell<bool> = const { Cell::new(false) };
+}
+
+// SAFETY: every call goes to the system's allocator as it is.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        note(layout.size());
+        // SAFETY: the caller keeps the contract, which is the same.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        note(layout.size());
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
+        note(bytes);
+        // SAFETY: as above.
+        unsafe { System.realloc(pointer, layout, bytes) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+/// Allocations while this runs.
+pub fn during(run: impl FnOnce()) -> u64 {
+    let traces = std::env::var("RINGGATE_TRACE_ALLOCATIONS").ok().and_then(|count| count.parse().ok());
+    TO_TRACE.store(traces.unwrap_or(0), Ordering::SeqCst);
+    let before = COUNT.load(Ordering::SeqCst);
+    run();
+    let count = COUNT.load(Ordering::SeqCst) - before;
+    TO_TRACE.store(0, Ordering::SeqCst);
+    count
+}
+
+fn note(bytes: usize) {
+    if TRACING.get() {
+        return;
+    }
+    COUNT.fetch_add(1, Ordering::Relaxed);
+    let wanted = TO_TRACE.load(Ordering::Relaxed) > 0
+        && TO_TRACE.try_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+    if wanted {
+        TRACING.set(true);
+        eprintln!("{bytes} bytes:\n{}", Backtrace::force_capture());
+        TRACING.set(false);
+    }
+}

@@ -1,0 +1,81 @@
+//! A warm gateway serves without the heap.
+//!
+//! The gateway's threads run in this process, on each I/O driver, with keys and with the access log; everything that
+//! any thread allocates is counted. The provider is the mock, in a process of its own. The client is this thread, with
+//! buffers that were made before.
+//!
+//! There is no test harness: its threads would be counted too. `RINGGATE_TRACE_ALLOCATIONS=3` prints where the first
+//! three allocations of each measurement come from.
+
+mod client;
+mod counting;
+mod gateway;
+mod upstream;
+
+use client::{Clients, Work};
+use counting::Counting;
+use gateway::Gateway;
+use ringgate::net::runtime::Wanted;
+use std::process::ExitCode;
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+/// Connections at a time.
+const CONNECTIONS: usize = 8;
+/// Requests of each kind before the first one that is measured.
+const WARM_UP: usize = 504;
+/// Allocations that a measurement may have in all, whatever its number of requests: what the threads do once in a
+/// while grows a table here and there. A request that allocates, be it one in ten, has many more.
+const SLACK: u64 = 16;
+
+fn main() -> ExitCode {
+    if upstream::is_wanted() {
+        return upstream::run();
+    }
+    let upstream = upstream::Upstream::start();
+    let measured = [Wanted::Auto, Wanted::Epoll].map(|io| no_allocation_per_request(io, &upstream));
+    if measured.iter().all(|within| *within) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// After a warm-up, no request allocates: neither on its shard nor, by its record, on the log core. Nor does an event
+/// of a stream.
+fn no_allocation_per_request(io: Wanted, upstream: &upstream::Upstream) -> bool {
+    let gateway = Gateway::start(io, upstream.address);
+    let works = works();
+    let mut clients = Clients::connect(gateway.address, CONNECTIONS);
+    for work in &works {
+        clients.serve(work, WARM_UP);
+    }
+    let mut within = true;
+    for work in &works {
+        let count = counting::during(|| clients.serve(work, work.requests));
+        let per_request = count as f64 / work.requests as f64;
+        let verdict = if count <= SLACK { "ok" } else { "TOO MANY" };
+        eprintln!(
+            "{:<24} {:<48} {count:>6} allocations in {:>5} requests: {per_request:.2} per request, {verdict}",
+            gateway.driver(),
+            work.name,
+            work.requests
+        );
+        within &= count <= SLACK;
+    }
+    drop(clients);
+    let served: usize = works.iter().map(|work| WARM_UP + work.requests).sum();
+    let logged = gateway.end();
+    assert_eq!(logged, served, "every request has its line in the access log");
+    within
+}
+
+/// What is measured. The bodies are those of clients that never heard of the gateway: none asks for usage in its
+/// stream, so every stream has usage put into its request and taken out of its answer.
+fn works() -> Vec<Work> {
+    vec![
+        Work::chat("answers, the name is replaced", "exact", "Hello!", 2_000),
+        Work::chat("answers, a wildcard's star is the name", "star/mock", "Hello!", 2_000),
+        Work::chat("answers of 100 KB", "star/mock?answer_bytes=100000", "Hello!", 400),
+        Work::chat("answers to bodies of 32 KB", "star/mock", &"word ".repeat(6_500), 400),
+        Work::stream("streams of 50 events", "star/mock?chunks=50", 200),
+        Work::stream("streams of 50 events, 10 in a write", "star/mock?chunks=50&batch=10", 200),
+    ]
+}
