@@ -123,7 +123,7 @@ pub fn chunked_body(chunks: usize) -> Vec<u8> {
     body
 }
 
-/// A configuration with so many keys (`secret-0123456789-N`) and models: `model-N`, of `model-7` has three
+/// A configuration with so many keys (`secret-0123456789-N`) and models: `model-N`, of which `model-7` has three
 /// targets, and eight wildcards `vendor-N/*`.
 ///
 /// # Panics
