@@ -44,20 +44,24 @@ pub fn write_utc(out: &mut Vec<u8>, unix_micros: u64) {
     let (seconds, micros) = (unix_micros / 1_000_000, unix_micros % 1_000_000);
     let (day, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(day);
-    for (value, digits, then) in [
-        (year, 4, b'-'),
-        (month, 2, b'-'),
-        (day, 2, b'T'),
-        (second / 3600, 2, b':'),
-        (second / 60 % 60, 2, b':'),
-        (second % 60, 2, b'.'),
-        (micros, 6, b'Z'),
-    ] {
-        for place in (0..digits).rev() {
-            out.push(b'0' + (value / 10u64.pow(place) % 10) as u8);
-        }
-        out.push(then);
+    digits(out, year, 4, b'-');
+    digits(out, month, 2, b'-');
+    digits(out, day, 2, b'T');
+    digits(out, second / 3600, 2, b':');
+    digits(out, second / 60 % 60, 2, b':');
+    digits(out, second % 60, 2, b'.');
+    digits(out, micros, 6, b'Z');
+}
+
+/// Appends a number with leading zeros, and what stands behind it.
+fn digits(out: &mut Vec<u8>, mut value: u64, count: usize, then: u8) {
+    let mut text = [b'0'; 7];
+    for place in text[..count].iter_mut().rev() {
+        *place = b'0' + (value % 10) as u8;
+        value /= 10;
     }
+    text[count] = then;
+    out.extend_from_slice(&text[..=count]);
 }
 
 /// Year, month and day of the n-th day since 1970-01-01, in the Gregorian calendar. Years begin in March here,

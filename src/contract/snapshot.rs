@@ -179,7 +179,7 @@ pub struct Model {
 pub struct Target {
     /// Index into [`Snapshot::providers`].
     pub provider: u32,
-    /// Name sent upstream; `*` stands for what the wildcard's star matched.
+    /// Name sent upstream; `*` alone stands for what the wildcard's star matched.
     pub model: Box<str>,
     pub weight: u32,
     pub priority: u32,

@@ -6,6 +6,7 @@ use super::names::NameCache;
 use crate::base::clock::write_utc;
 use crate::contract::record::Record;
 use std::io::Write as _;
+use std::net::SocketAddr;
 
 /// Appends the line of a record. Texts that are empty are left out, and figures that are 0
 /// where 0 says nothing.
@@ -48,13 +49,26 @@ pub fn write(out: &mut Vec<u8>, record: &Record, names: &mut NameCache) {
     number(out, "total_us", record.total_us);
     if let Some(client) = record.client {
         out.extend_from_slice(b",\"client\":\"");
-        // Writing to a vector cannot fail.
-        drop(write!(out, "{client}"));
+        address(out, client);
         out.push(b'"');
     }
     text(out, "user_agent", record.user_agent.as_str());
     text(out, "detail", record.detail.as_str());
     out.extend_from_slice(b"}\n");
+}
+
+/// An address as it is usually written; the common kind without the formatting machinery.
+fn address(out: &mut Vec<u8>, client: SocketAddr) {
+    let SocketAddr::V4(v4) = client else {
+        // Writing to a vector cannot fail.
+        drop(write!(out, "{client}"));
+        return;
+    };
+    for (octet, then) in v4.ip().octets().into_iter().zip(*b"...:") {
+        out.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
+        out.push(then);
+    }
+    out.extend_from_slice(itoa::Buffer::new().format(v4.port()).as_bytes());
 }
 
 fn number(out: &mut Vec<u8>, name: &str, value: u64) {
@@ -111,6 +125,10 @@ mod tests {
     fn hostile_text_stays_on_its_line() {
         let mut out = vec![];
         text(&mut out, "asked", "a\r\nb\u{1b}[31m\"\\é");
+        let mut at = vec![];
+        address(&mut at, "10.0.0.7:8080".parse().expect("an address"));
+        address(&mut at, "[::1]:9".parse().expect("an address"));
+        assert_eq!(at, b"10.0.0.7:8080[::1]:9");
         assert_eq!(out, ",\"asked\":\"a\\u000d\\u000ab\\u001b[31m\\\"\\\\é\"".as_bytes());
     }
 }

@@ -15,7 +15,6 @@ use crate::contract::snapshot::{Model, Provider, Snapshot, Target};
 use crate::traffic::dialect::{Ask, Edits, InjectUsage, StreamUsage};
 use crate::traffic::provider::request;
 use crate::traffic::upstream::call::{Answer, CallError, Timings};
-use std::borrow::Cow;
 
 /// Sends a request to its targets and relays the answer.
 ///
@@ -79,7 +78,7 @@ fn lay_out(
 ) -> Result<(), Fault> {
     let name = upstream_name(target, exchange.star());
     let ask = exchange.ask.as_ref().ok_or(FaultKind::Internal)?;
-    let edits = Edits::plan(ask, &name, usage).map_err(|error| error.fault())?;
+    let edits = Edits::plan(ask, name, usage).map_err(|error| error.fault())?;
     let (course, intake) = (&mut exchange.course, &exchange.intake);
     let mut head = course.body.take(HEAD);
     head.clear();
@@ -94,11 +93,10 @@ fn lay_out(
 }
 
 /// The name that the target knows the model by.
-fn upstream_name<'n>(target: &'n Target, star: &'n str) -> Cow<'n, str> {
+fn upstream_name<'n>(target: &'n Target, star: &'n str) -> &'n str {
     match &*target.model {
-        "*" => Cow::Borrowed(star),
-        name if name.contains('*') => Cow::Owned(name.replacen('*', star, 1)),
-        name => Cow::Borrowed(name),
+        "*" => star,
+        name => name,
     }
 }
 

@@ -228,7 +228,6 @@ pub async fn plan(
     }
     exchange.scan = BodyScan::of(intake).map_err(refused)?;
     read_body(shard, snapshot, client, exchange).await?;
-    exchange.tally.complete = Moment::now();
     exchange.tally.record.request_bytes = exchange.course.body_bytes;
     admit(snapshot, &caller, exchange).map_err(|fault| Refusal { fault, allow: None, close: false })
 }
@@ -387,7 +386,7 @@ async fn read_body(
         let stalled = matches!(client.deadline.fired(), Some(Waiting::Body | Waiting::Total));
         client.deadline.clear();
         match read {
-            Ok(n) if n > 0 => {}
+            Ok(n) if n > 0 => exchange.tally.complete = Moment::now(),
             _ if stalled => return Err(Refusal::closing(FaultKind::BodyTimeout)),
             _ => return Err(Refusal::closing(FaultKind::ClientGone)),
         }

@@ -17,17 +17,19 @@ pub enum BodyShape {
 /// Fields of an upstream answer that stay here: they speak of the connection, of the provider's site, or would
 /// be mistaken for the gateway's own.
 fn stays(name: &str) -> bool {
-    const DROPPED: [&str; 7] = [
-        "content-length",
-        "set-cookie",
-        "alt-svc",
-        "strict-transport-security",
-        "x-request-id",
-        "nel",
-        "report-to",
-    ];
-    is_hop_by_hop(name)
-        || DROPPED.iter().any(|d| d.eq_ignore_ascii_case(name))
+    let is = |dropped: &str| name.eq_ignore_ascii_case(dropped);
+    let dropped = match name.len() {
+        3 => is("nel"),
+        7 => is("alt-svc"),
+        9 => is("report-to"),
+        10 => is("set-cookie"),
+        12 => is("x-request-id"),
+        14 => is("content-length"),
+        25 => is("strict-transport-security"),
+        _ => false,
+    };
+    dropped
+        || is_hop_by_hop(name)
         || name.get(..11).is_some_and(|start| start.eq_ignore_ascii_case("x-ringgate-"))
 }
 

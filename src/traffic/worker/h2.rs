@@ -38,6 +38,8 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// Streams that a client reset and that are still held, before the connection is ended (CVE-2023-44487).
 const RESETS_PENDING: usize = 20;
+/// Time for the last frames of a broken stream to leave before it is reset.
+const FLUSH: Duration = Duration::from_millis(20);
 /// How often an idle connection is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -255,9 +257,11 @@ async fn download(
     };
     let ends = matches!(framing, ResponseFraming::None | ResponseFraming::Length(0));
     let Ok(mut send) = respond.send_response(response, ends) else { return };
-    if !ends {
-        // A sender that is dropped before its end resets the stream, after the frames that are queued.
-        _ = send_body(reader, buf, framing, &mut send, patience).await;
+    if !ends && send_body(reader, buf, framing, &mut send, patience).await.is_none() {
+        // A reset throws away what is still queued, and one that `h2` makes by itself says CANCEL, which some
+        // clients take for a proper end.
+        runtime::sleep(FLUSH).await;
+        send.send_reset(Reason::INTERNAL_ERROR);
     }
 }
 
