@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 /// How often the shards' flags are looked at.
@@ -56,6 +56,9 @@ pub fn run(parts: Parts, planes: Planes) -> Result<ExitCode> {
 async fn supervise(parts: Parts, planes: &Planes) -> Result<ExitCode> {
     let Parts { mut reloader, reachable, drain_timeout, admin, addresses, offered, inherited, announce } =
         parts;
+    // Before anything is announced: who reads the announcement may signal at once.
+    let mut orders =
+        Orders { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
     resolve::resolve_all_once(&reachable, RESOLVE).await;
     tokio::spawn(resolve::keep_fresh(reloader.resolve()));
     let (requests, queue) = mpsc::channel(16);
@@ -90,9 +93,9 @@ async fn supervise(parts: Parts, planes: &Planes) -> Result<ExitCode> {
         let notify = taken.clone();
         takeover::offer(*first, offered, move || notify.notify_one())?;
     }
-    let code = wait_for_end(planes, &health, &taken).await?;
+    let code = wait_for_end(planes, &health, &taken, &mut orders).await;
     health.draining.store(true, Relaxed);
-    drain(planes, &health, drain_timeout).await;
+    drain(planes, &health, drain_timeout, &mut orders).await;
     admin_ended.notify_one();
     Ok(code)
 }
@@ -151,42 +154,52 @@ fn note_health(planes: &Planes, health: &Health) {
     health.failed.store(planes.failed(), Relaxed);
 }
 
+/// The signals that end the process.
+struct Orders {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Orders {
+    /// Waits for the next one; gives its name.
+    async fn recv(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
 /// Waits for a signal, a successor, or the failure of a shard.
-async fn wait_for_end(planes: &Planes, health: &Health, taken: &Notify) -> Result<ExitCode> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+async fn wait_for_end(planes: &Planes, health: &Health, taken: &Notify, orders: &mut Orders) -> ExitCode {
     let mut look = tokio::time::interval(LOOK * 10);
     loop {
         let reason = tokio::select! {
-            _ = terminate.recv() => "SIGTERM",
-            _ = interrupt.recv() => "SIGINT",
+            name = orders.recv() => name,
             () = taken.notified() => "a successor has taken over",
             _ = look.tick() => {
                 note_health(planes, health);
                 if planes.failed() {
                     log::error("a shard has failed: the process ends", &[]);
-                    return Ok(ExitCode::FAILURE);
+                    return ExitCode::FAILURE;
                 }
                 continue;
             }
         };
         log::info("draining: no new connections, running requests finish", &[("reason", &reason)]);
-        return Ok(ExitCode::SUCCESS);
+        return ExitCode::SUCCESS;
     }
 }
 
 /// Lets the shards finish. A second signal, or the drain timeout, ends them at once.
-async fn drain(planes: &Planes, health: &Health, timeout: Duration) {
+async fn drain(planes: &Planes, health: &Health, timeout: Duration, orders: &mut Orders) {
     planes.order(Order::Drain);
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
-    let Ok(mut interrupt) = signal(SignalKind::interrupt()) else { return };
     let until = Instant::now() + timeout;
     while !planes.all(State::Ended) {
         note_health(planes, health);
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
-            _ = terminate.recv() => return,
-            _ = interrupt.recv() => return,
+            _ = orders.recv() => return,
         }
         if Instant::now() >= until {
             log::warn(
