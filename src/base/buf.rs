@@ -5,7 +5,7 @@
 //!
 //! Invariant: `start <= bytes.len()`, and spare capacity is only ever handed to the kernel, never read.
 
-use std::ops::{Deref, DerefMut};
+use std::ops::{Deref, DerefMut, Range};
 
 /// Bytes that wait to be read: `[start..len]` is unread, `[len..capacity]` is room for more.
 #[derive(Default)]
@@ -42,6 +42,11 @@ impl Buf {
     /// Adds bytes at the end.
     pub fn extend(&mut self, more: &[u8]) {
         self.bytes.extend_from_slice(more);
+    }
+
+    /// Adds bytes of the unread part again at the end.
+    pub fn extend_from_within(&mut self, range: Range<usize>) {
+        self.bytes.extend_from_within(self.start + range.start..self.start + range.end);
     }
 
     /// The underlying vector, for writers that append (`write!`, `itoa`, encoders). They must only append.

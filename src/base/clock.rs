@@ -1,20 +1,17 @@
-//! Time as the shards use it: one monotonic origin per process, microseconds in 64 bits.
+//! Time as the shards use it: the kernel's monotonic clock, microseconds in 64 bits.
 //!
 //! Invariant: a `Moment` only ever grows on one thread; wall time is asked for separately and never subtracted.
 
-use std::sync::OnceLock;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use rustix::time::{ClockId, Timespec, clock_gettime};
 
-static ORIGIN: OnceLock<Instant> = OnceLock::new();
-
-/// Microseconds since the process first asked for the time. Monotonic.
+/// Microseconds since the machine started. Monotonic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Moment(pub u64);
 
 impl Moment {
     /// Reads the monotonic clock (about 22 ns).
     pub fn now() -> Self {
-        Self(ORIGIN.get_or_init(Instant::now).elapsed().as_micros() as u64)
+        Self(micros(clock_gettime(ClockId::Monotonic)))
     }
 
     /// Microseconds from `earlier` to here; 0 when `earlier` is later.
@@ -31,7 +28,11 @@ impl Moment {
 
 /// Microseconds since 1970-01-01T00:00:00Z; 0 if the wall clock stands before that.
 pub fn unix_micros() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as u64)
+    micros(clock_gettime(ClockId::Realtime))
+}
+
+fn micros(time: Timespec) -> u64 {
+    u64::try_from(time.tv_sec).map_or(0, |seconds| seconds * 1_000_000 + time.tv_nsec as u64 / 1000)
 }
 
 /// Seconds since 1970-01-01T00:00:00Z.

@@ -7,6 +7,7 @@ use crate::base::limits::RECORD_RING_SLOTS;
 use crate::contract::link::{Link, Order, State};
 use crate::contract::meters::Meters;
 use crate::contract::names::Names;
+use crate::contract::record::Record;
 use crate::contract::snapshot::Snapshot;
 use crate::logcore::{AccessLog, Command, LogCore, Source};
 use crate::net::runtime::{self, Driver, Wanted};
@@ -45,17 +46,20 @@ pub struct Planes {
 
 /// One shard's ends of its rings.
 struct ShardEnds {
-    ring: rtrb::Producer<crate::contract::record::Record>,
+    ring: rtrb::Producer<Record>,
     meters: MetersPort,
 }
 
 fn rings(link: Arc<Link>) -> (ShardEnds, Source) {
-    let (ring, records) = rtrb::RingBuffer::new(RECORD_RING_SLOTS);
+    let (mut ring, mut records) = rtrb::RingBuffer::new(RECORD_RING_SLOTS);
+    // Every page is touched now: the first requests shall not wait for the kernel to find memory.
+    while ring.push(Record::BLANK).is_ok() {}
+    while records.pop().is_ok() {}
     let (up, meters) = rtrb::RingBuffer::new(METER_SETS);
     let (mut meters_back, back) = rtrb::RingBuffer::new(METER_SETS);
     for _ in 1..METER_SETS {
         // The ring is new and has room for every set.
-        drop(meters_back.push(Box::<Meters>::default()));
+        drop(meters_back.push(Meters::touched()));
     }
     let ends = ShardEnds { ring, meters: MetersPort { up, back } };
     (ends, Source { records, meters, meters_back, link })

@@ -60,3 +60,35 @@ pub struct Record {
     pub total_us: u64,
     pub events: u32,
 }
+
+impl Record {
+    /// Nothing is known yet.
+    pub const BLANK: Self = Self {
+        id: RequestId { process: 0, sequence: 0 },
+        shard: 0,
+        started_unix_us: 0,
+        endpoint: Endpoint::Unknown,
+        status: 0,
+        upstream_status: 0,
+        fault: None,
+        streamed: false,
+        usage_known: false,
+        attempts: 0,
+        key: NameId::NONE,
+        group: NameId::NONE,
+        model: NameId::NONE,
+        provider: NameId::NONE,
+        asked: Text::EMPTY,
+        user_agent: Text::EMPTY,
+        detail: Text::EMPTY,
+        client: None,
+        usage: Usage { input: 0, cached_input: 0, cache_write: 0, output: 0, reasoning: 0 },
+        request_bytes: 0,
+        response_bytes: 0,
+        overhead_in_us: 0,
+        overhead_out_us: 0,
+        first_byte_us: 0,
+        total_us: 0,
+        events: 0,
+    };
+}

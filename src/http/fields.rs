@@ -80,15 +80,15 @@ impl fmt::Debug for Headers<'_> {
 
 /// Whether a field speaks about one connection and is never passed on. Source: RFC 9110, 7.6.1.
 pub fn is_hop_by_hop(name: &str) -> bool {
-    let is = |known: &str| name.eq_ignore_ascii_case(known);
+    let name = name.as_bytes();
     match name.len() {
-        2 => is("te"),
-        7 => is("trailer") || is("upgrade"),
-        10 => is("connection") || is("keep-alive"),
-        16 => is("proxy-connection"),
-        17 => is("transfer-encoding"),
-        18 => is("proxy-authenticate"),
-        19 => is("proxy-authorization"),
+        2 => is(name, b"te"),
+        7 => is(name, b"trailer") || is(name, b"upgrade"),
+        10 => is(name, b"connection") || is(name, b"keep-alive"),
+        16 => is(name, b"proxy-connection"),
+        17 => is(name, b"transfer-encoding"),
+        18 => is(name, b"proxy-authenticate"),
+        19 => is(name, b"proxy-authorization"),
         _ => false,
     }
 }
@@ -182,11 +182,23 @@ impl<'b> Facts<'b> {
     }
 }
 
-/// Whether this is the name `known`, which is in lower case. The size being known, it takes no loop.
+/// Whether this is `known`, whatever the case of its letters. The size being known, it takes no loop.
+///
+/// `known` is of small letters, digits and `-`, `/`, `+` or a space, where setting one bit makes the other case equal;
+/// `text` is a name or a value of a parsed head, which have no control bytes for which it would make more equal.
 #[inline]
-fn is<const N: usize>(name: &[u8], known: &[u8; N]) -> bool {
-    name.first_chunk()
-        .is_some_and(|name| name.len() == N && name.map(|byte| byte.to_ascii_lowercase()) == *known)
+pub fn is<const N: usize>(text: &[u8], known: &[u8; N]) -> bool {
+    const CASE: u8 = 0x20;
+    debug_assert!(known.iter().all(|byte| byte & CASE != 0));
+    let Some(text) = text.first_chunk::<N>().filter(|_| text.len() == N) else { return false };
+    let (Some(text_end), Some(known_end)) = (text.last_chunk::<8>(), known.last_chunk::<8>()) else {
+        return text.iter().zip(known).all(|(byte, known)| byte | CASE == *known);
+    };
+    let differs = |text: &[u8; 8], known: &[u8; 8]| {
+        (u64::from_ne_bytes(*text) | u64::from_ne_bytes([CASE; 8])) ^ u64::from_ne_bytes(*known)
+    };
+    let words = text.as_chunks().0.iter().zip(known.as_chunks().0);
+    words.fold(differs(text_end, known_end), |all, (text, known)| all | differs(text, known)) == 0
 }
 
 /// Whether CR LF stands before this name, which is a part of `bytes`.
@@ -273,6 +285,29 @@ mod tests {
         for name in ["", "t", "host", "authorization", "content-length", "x-transfer-enco", "connectio_"] {
             assert!(!is_hop_by_hop(name), "{name}");
         }
+    }
+
+    /// Names of every length are the same in any case, and one changed byte makes another name of them.
+    #[test]
+    fn names_in_any_case() {
+        fn check<const N: usize>(known: &[u8; N]) {
+            assert!(is(known, known) && is(&known.to_ascii_uppercase(), known));
+            assert!(!is(&known[1..], known) && !is(&[known.as_slice(), b"x"].concat(), known));
+            for at in 0..N {
+                for byte in 0x20..=0xff {
+                    let mut text = *known;
+                    text[at] = byte;
+                    assert_eq!(is(&text, known), text.eq_ignore_ascii_case(known), "{byte:#x} at {at}");
+                }
+            }
+        }
+        check(b"te");
+        check(b"bearer ");
+        check(b"x-api-k3");
+        check(b"authorization");
+        check(b"application/json");
+        check(b"proxy-authorization");
+        check(b"strict-transport-security");
     }
 
     /// Debug output shows no value.

@@ -18,5 +18,5 @@ mod scan;
 mod target;
 
 pub use error::{HeadError, ResponseError};
-pub use fields::{Headers, Slots, is_hop_by_hop};
+pub use fields::{Headers, Slots, is, is_hop_by_hop};
 pub use scan::{HeadScan, Preface, h2_preface, leading_blank};

@@ -16,44 +16,43 @@ pub fn write(out: &mut Vec<u8>, record: &Record, names: &mut NameCache) {
     out.extend_from_slice(b"\",\"id\":\"");
     out.extend_from_slice(&record.id.text());
     out.push(b'"');
-    number(out, "shard", u64::from(record.shard));
-    text(out, "endpoint", record.endpoint.row().path);
-    always(out, "status", u64::from(record.status));
+    number(out, b",\"shard\":", u64::from(record.shard));
+    text(out, b",\"endpoint\":\"", record.endpoint.row().path);
+    always(out, b",\"status\":", u64::from(record.status));
     if let Some(fault) = record.fault {
-        text(out, "fault", fault.row().code);
-        text(out, "blame", fault.row().blame.name());
+        text(out, b",\"fault\":\"", fault.row().code);
+        text(out, b",\"blame\":\"", fault.row().blame.name());
     }
-    for (name, id) in
-        [("key", record.key), ("group", record.group), ("model", record.model), ("provider", record.provider)]
-    {
-        text(out, name, names.text(id));
-    }
-    text(out, "asked", record.asked.as_str());
-    always(out, "upstream_status", u64::from(record.upstream_status));
-    number(out, "attempts", u64::from(record.attempts));
+    text(out, b",\"key\":\"", names.text(record.key));
+    text(out, b",\"group\":\"", names.text(record.group));
+    text(out, b",\"model\":\"", names.text(record.model));
+    text(out, b",\"provider\":\"", names.text(record.provider));
+    text(out, b",\"asked\":\"", record.asked.as_str());
+    always(out, b",\"upstream_status\":", u64::from(record.upstream_status));
+    number(out, b",\"attempts\":", u64::from(record.attempts));
     out.extend_from_slice(if record.streamed { b",\"stream\":true" } else { b",\"stream\":false" });
     if record.usage_known {
         let usage = &record.usage;
-        always(out, "input_tokens", usage.input);
-        always(out, "output_tokens", usage.output);
-        number(out, "cached_input_tokens", usage.cached_input);
-        number(out, "cache_write_tokens", usage.cache_write);
-        number(out, "reasoning_tokens", usage.reasoning);
+        always(out, b",\"input_tokens\":", usage.input);
+        always(out, b",\"output_tokens\":", usage.output);
+        number(out, b",\"cached_input_tokens\":", usage.cached_input);
+        number(out, b",\"cache_write_tokens\":", usage.cache_write);
+        number(out, b",\"reasoning_tokens\":", usage.reasoning);
     }
-    number(out, "request_bytes", record.request_bytes);
-    number(out, "response_bytes", record.response_bytes);
-    number(out, "events", u64::from(record.events));
-    number(out, "overhead_in_us", u64::from(record.overhead_in_us));
-    number(out, "overhead_out_us", u64::from(record.overhead_out_us));
-    number(out, "first_byte_us", u64::from(record.first_byte_us));
-    number(out, "total_us", record.total_us);
+    number(out, b",\"request_bytes\":", record.request_bytes);
+    number(out, b",\"response_bytes\":", record.response_bytes);
+    number(out, b",\"events\":", u64::from(record.events));
+    number(out, b",\"overhead_in_us\":", u64::from(record.overhead_in_us));
+    number(out, b",\"overhead_out_us\":", u64::from(record.overhead_out_us));
+    number(out, b",\"first_byte_us\":", u64::from(record.first_byte_us));
+    number(out, b",\"total_us\":", record.total_us);
     if let Some(client) = record.client {
         out.extend_from_slice(b",\"client\":\"");
         address(out, client);
         out.push(b'"');
     }
-    text(out, "user_agent", record.user_agent.as_str());
-    text(out, "detail", record.detail.as_str());
+    text(out, b",\"user_agent\":\"", record.user_agent.as_str());
+    text(out, b",\"detail\":\"", record.detail.as_str());
     out.extend_from_slice(b"}\n");
 }
 
@@ -71,23 +70,24 @@ fn address(out: &mut Vec<u8>, client: SocketAddr) {
     out.extend_from_slice(itoa::Buffer::new().format(v4.port()).as_bytes());
 }
 
-fn number(out: &mut Vec<u8>, name: &str, value: u64) {
+/// `begin` is what stands before the value of a member, comma and name included.
+fn number(out: &mut Vec<u8>, begin: &[u8], value: u64) {
     if value != 0 {
-        always(out, name, value);
+        always(out, begin, value);
     }
 }
 
-fn always(out: &mut Vec<u8>, name: &str, value: u64) {
-    member(out, name);
+fn always(out: &mut Vec<u8>, begin: &[u8], value: u64) {
+    out.extend_from_slice(begin);
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
-fn text(out: &mut Vec<u8>, name: &str, value: &str) {
+/// `begin` ends with the quote that begins the text.
+fn text(out: &mut Vec<u8>, begin: &[u8], value: &str) {
     if value.is_empty() {
         return;
     }
-    member(out, name);
-    out.push(b'"');
+    out.extend_from_slice(begin);
     if value.bytes().any(must_escape) {
         escaped(out, value);
     } else {
@@ -110,12 +110,6 @@ fn escaped(out: &mut Vec<u8>, value: &str) {
     }
 }
 
-fn member(out: &mut Vec<u8>, name: &str) {
-    out.extend_from_slice(b",\"");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\":");
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,7 +118,7 @@ mod tests {
     #[test]
     fn hostile_text_stays_on_its_line() {
         let mut out = vec![];
-        text(&mut out, "asked", "a\r\nb\u{1b}[31m\"\\é");
+        text(&mut out, b",\"asked\":\"", "a\r\nb\u{1b}[31m\"\\é");
         let mut at = vec![];
         address(&mut at, "10.0.0.7:8080".parse().expect("an address"));
         address(&mut at, "[::1]:9".parse().expect("an address"));

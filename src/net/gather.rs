@@ -14,20 +14,24 @@ use std::ops::Range;
 /// Pieces handed to the kernel at once (`UIO_MAXIOV`).
 const PIECES_MAX: usize = 1024;
 
-/// Messages up to this size are put together and sent as one buffer: copying them costs less than having the
-/// kernel look at several pieces. Longer ones are not copied.
+/// Messages up to this size are put together behind their first piece and sent as one buffer: copying them costs
+/// less than having the kernel look at several pieces. Longer ones are not copied.
 pub const FLAT_BYTES: usize = 2 * 1024;
 
-/// Buffers and the pieces of them that are to be written, in order.
+/// Index of the first buffer, behind whose bytes short messages are put together.
+const FIRST: usize = 0;
+
+/// Buffers and the pieces of them that are to be written, in order. One pointer: it moves with every write.
 #[derive(Default)]
-pub struct Gather {
+pub struct Gather(Option<Box<Parts>>);
+
+#[derive(Default)]
+struct Parts {
     bufs: Vec<Buf>,
     pieces: Vec<Piece>,
     vectors: Vec<libc::iovec>,
     /// Vectors before this index are written.
     written: usize,
-    /// Where short messages are put together; see [`FLAT_BYTES`].
-    flat: Buf,
 }
 
 struct Piece {
@@ -36,17 +40,30 @@ struct Piece {
 }
 
 impl Gather {
+    fn parts(&mut self) -> &mut Parts {
+        self.0.get_or_insert_default()
+    }
+
+    fn held(&self) -> &[Buf] {
+        self.0.as_ref().map_or(&[], |parts| &parts.bufs)
+    }
+
+    fn laid(&self) -> &[Piece] {
+        self.0.as_ref().map_or(&[], |parts| &parts.pieces)
+    }
+
     /// Adds a buffer without any piece of it; gives its index.
     pub fn hold(&mut self, buf: Buf) -> usize {
-        self.bufs.push(buf);
-        self.bufs.len() - 1
+        let bufs = &mut self.parts().bufs;
+        bufs.push(buf);
+        bufs.len() - 1
     }
 
     /// Appends a piece of a held buffer. Empty pieces are left out.
     pub fn piece(&mut self, buf: usize, range: Range<usize>) {
-        debug_assert!(range.end <= self.bufs[buf].len());
+        debug_assert!(range.end <= self.held()[buf].len());
         if !range.is_empty() {
-            self.pieces.push(Piece { buf, range });
+            self.parts().pieces.push(Piece { buf, range });
         }
     }
 
@@ -60,100 +77,132 @@ impl Gather {
 
     /// Puts a buffer at an index that holds an empty one.
     pub fn put(&mut self, buf: usize, bytes: Buf) {
-        debug_assert!(self.bufs[buf].is_empty());
-        self.bufs[buf] = bytes;
+        let place = &mut self.parts().bufs[buf];
+        debug_assert!(place.is_empty());
+        *place = bytes;
     }
 
     /// Forgets the pieces and keeps the buffers.
     pub fn unlay(&mut self) {
-        self.pieces.clear();
+        self.parts().pieces.clear();
     }
 
     /// Takes a buffer back; an empty one stands in its place.
     pub fn take(&mut self, buf: usize) -> Buf {
-        std::mem::take(&mut self.bufs[buf])
+        std::mem::take(&mut self.parts().bufs[buf])
     }
 
     /// Number of held buffers.
     pub fn count(&self) -> usize {
-        self.bufs.len()
+        self.held().len()
     }
 
     /// The buffer at an index.
     pub fn buf(&self, buf: usize) -> &Buf {
-        &self.bufs[buf]
+        &self.held()[buf]
     }
 
-    /// Empties the gather and gives its buffers, in order.
-    pub fn drain(&mut self) -> impl Iterator<Item = Buf> + '_ {
-        self.pieces.clear();
-        self.vectors.clear();
-        self.written = 0;
-        self.bufs.drain(..)
+    /// Empties the gather and gives its buffers away, in order.
+    pub fn clear(&mut self, give: impl FnMut(Buf)) {
+        if let Some(parts) = &mut self.0 {
+            parts.pieces.clear();
+            parts.vectors.clear();
+            parts.written = 0;
+            parts.bufs.drain(..).for_each(give);
+        }
     }
 
     /// Whether it has memory that its next use will not have to ask for.
     pub fn is_worn(&self) -> bool {
-        self.bufs.capacity() > 0
+        self.0.is_some()
     }
 
     /// Bytes of all pieces.
     pub fn len(&self) -> usize {
-        self.pieces.iter().map(|p| p.range.len()).sum()
+        self.laid().iter().map(|p| p.range.len()).sum()
     }
 
     pub fn is_empty(&self) -> bool {
-        self.pieces.is_empty()
+        self.laid().is_empty()
     }
 
     /// The pieces as slices, in order.
     pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
-        self.pieces.iter().map(|p| &self.bufs[p.buf][p.range.clone()])
+        let bufs = self.held();
+        self.laid().iter().map(move |p| &bufs[p.buf][p.range.clone()])
     }
 
-    /// The pieces put together in one buffer, if they are short enough. It comes back by [`Gather::give_flat`].
-    pub(super) fn flatten(&mut self) -> Option<Buf> {
-        if self.len() > FLAT_BYTES {
+    /// The whole message in one buffer, if there is one piece or little enough to be put together. The buffer comes
+    /// back by [`Gather::restore`].
+    pub(super) fn flatten(&mut self) -> Option<Flat> {
+        let bytes = self.len();
+        let Parts { bufs, pieces, .. } = &mut **self.0.as_mut()?;
+        let (first, others) = pieces.split_first()?;
+        let buf = bufs.get_mut(FIRST)?;
+        let (from, own) = (first.range.start, buf.len());
+        let copied = bytes - first.range.len();
+        let fits = copied == 0 || (bytes <= FLAT_BYTES && copied <= buf.room());
+        if first.buf != FIRST || first.range.end != own || !fits {
             return None;
         }
-        let mut flat = std::mem::take(&mut self.flat);
-        flat.clear();
-        flat.reserve(FLAT_BYTES);
-        for piece in &self.pieces {
-            flat.extend(&self.bufs[piece.buf][piece.range.clone()]);
+        let mut buf = std::mem::take(buf);
+        for Piece { buf: index, range } in others {
+            if *index == FIRST {
+                buf.extend_from_within(range.clone());
+            } else {
+                buf.extend(&bufs[*index][range.clone()]);
+            }
         }
-        Some(flat)
+        Some(Flat { buf, from, own })
     }
 
-    pub(super) fn give_flat(&mut self, flat: Buf) {
-        self.flat = flat;
+    /// Puts the buffer back as it was.
+    pub(super) fn restore(&mut self, mut buf: Buf, own: usize) {
+        buf.truncate(own);
+        self.parts().bufs[FIRST] = buf;
     }
 
     /// Starts the write from the first byte (again).
     pub(super) fn rewind(&mut self) {
-        self.vectors.clear();
-        self.written = 0;
-        for piece in &self.pieces {
-            let slice = &self.bufs[piece.buf][piece.range.clone()];
+        let Parts { bufs, pieces, vectors, written, .. } = self.parts();
+        vectors.clear();
+        *written = 0;
+        for piece in pieces {
+            let slice = &bufs[piece.buf][piece.range.clone()];
             let iov_base = slice.as_ptr().cast_mut().cast();
-            self.vectors.push(libc::iovec { iov_base, iov_len: slice.len() });
+            vectors.push(libc::iovec { iov_base, iov_len: slice.len() });
         }
     }
 
     /// Notes that the kernel took `n` more bytes; tells whether anything is left.
     pub(super) fn advance(&mut self, mut n: usize) -> Left {
-        while let Some(vector) = self.vectors.get_mut(self.written) {
+        let parts = self.parts();
+        while let Some(vector) = parts.vectors.get_mut(parts.written) {
             if n < vector.iov_len {
                 vector.iov_base = vector.iov_base.wrapping_byte_add(n);
                 vector.iov_len -= n;
                 return Left::Some;
             }
             n -= vector.iov_len;
-            self.written += 1;
+            parts.written += 1;
         }
         debug_assert_eq!(n, 0, "the kernel took more than it was given");
         Left::None
     }
+
+    /// What the kernel has not taken yet.
+    fn left(&self) -> &[libc::iovec] {
+        self.0.as_ref().map_or(&[], |parts| &parts.vectors[parts.written.min(parts.vectors.len())..])
+    }
+}
+
+/// A message in one buffer.
+pub(super) struct Flat {
+    pub buf: Buf,
+    /// Where the message begins.
+    pub from: usize,
+    /// Length of what is the buffer's own; the rest was put behind it.
+    pub own: usize,
 }
 
 /// Whether a write has to go on.
@@ -167,11 +216,11 @@ pub(super) enum Left {
 // lent, and the vectors themselves are heap memory that stays put when the gather moves.
 unsafe impl IoVecBuf for Gather {
     fn read_iovec_ptr(&self) -> *const libc::iovec {
-        self.vectors[self.written.min(self.vectors.len())..].as_ptr()
+        self.left().as_ptr()
     }
 
     fn read_iovec_len(&self) -> usize {
-        (self.vectors.len() - self.written).min(PIECES_MAX)
+        self.left().len().min(PIECES_MAX)
     }
 }
 
@@ -183,6 +232,42 @@ mod tests {
         let mut buf = Buf::default();
         buf.extend(bytes);
         buf
+    }
+
+    /// A short message is put together behind its first piece, and the gather is afterwards as it was before.
+    #[test]
+    fn short_messages_become_one_buffer() {
+        let mut gather = Gather::default();
+        let mut first = Buf::with_capacity(64);
+        first.extend(b"TEXThead");
+        let (head, body) = (gather.hold(first), gather.hold(buf(b"abXcd")));
+        gather.piece(head, 4..8);
+        gather.piece(body, 0..2);
+        gather.piece(head, 0..4);
+        gather.piece(body, 3..5);
+        for _ in 0..2 {
+            let flat = gather.flatten().expect("it is short");
+            assert_eq!(&flat.buf[flat.from..], b"headabTEXTcd");
+            gather.restore(flat.buf, flat.own);
+            assert_eq!(gather.slices().flatten().copied().collect::<Vec<_>>(), b"headabTEXTcd");
+        }
+    }
+
+    /// One piece is sent as it lies, however long; several long ones, and those without room, are not copied.
+    #[test]
+    fn long_messages_stay_in_pieces() {
+        let mut one = Gather::default();
+        one.whole(buf(&[b'x'; 3 * FLAT_BYTES]));
+        assert!(one.flatten().is_some_and(|flat| flat.buf.len() == 3 * FLAT_BYTES));
+        let mut long = Gather::default();
+        long.whole(Buf::with_capacity(2 * FLAT_BYTES));
+        let first = long.hold(buf(b"a"));
+        long.piece(first, 0..1);
+        assert!(long.flatten().is_none(), "the first piece is not of the first buffer");
+        let mut full = Gather::default();
+        full.whole(buf(b"12345678"));
+        full.whole(buf(&[b'y'; FLAT_BYTES]));
+        assert!(full.flatten().is_none(), "no room");
     }
 
     /// What is left after a partial write is exactly the bytes that were not taken, whatever the split.
@@ -202,7 +287,7 @@ mod tests {
             gather.rewind();
             let left = gather.advance(split);
             assert_eq!(left, if split == 9 { Left::None } else { Left::Some });
-            let rest: usize = gather.vectors[gather.written..].iter().map(|v| v.iov_len).sum();
+            let rest: usize = gather.left().iter().map(|v| v.iov_len).sum();
             assert_eq!(rest, 9 - split);
         }
     }

@@ -1,4 +1,4 @@
-//! How a [`Buf`] is lent to the kernel: reads append to its spare capacity.
+//! How a [`Buf`] is lent to the kernel: reads append to its spare capacity, writes take its bytes from a place on.
 
 #![expect(unsafe_code, reason = "the kernel is told where to write")]
 
@@ -8,15 +8,18 @@ use monoio::buf::{IoBuf, IoBufMut};
 /// A buffer while the kernel reads into it or writes out of it.
 pub(super) struct Lent(pub Buf);
 
-// SAFETY: the pointer is into the buffer's heap memory, which stays where it is when `Lent` moves;
+/// A buffer while the kernel reads what stands in it from an index on.
+pub(super) struct LentFrom(pub Buf, pub usize);
+
+// SAFETY: the pointer is into the buffer's heap memory, which stays where it is when `LentFrom` moves;
 // `bytes_init` bytes behind it are initialised.
-unsafe impl IoBuf for Lent {
+unsafe impl IoBuf for LentFrom {
     fn read_ptr(&self) -> *const u8 {
-        self.0.as_ptr()
+        self.0[self.1.min(self.0.len())..].as_ptr()
     }
 
     fn bytes_init(&self) -> usize {
-        self.0.len()
+        self.0.len().saturating_sub(self.1)
     }
 }
 

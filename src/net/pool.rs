@@ -71,9 +71,7 @@ impl BufferPool {
     /// Takes a gather back, and the buffers in it. One that was never used, such as stands in the place of one
     /// that was given back before, would only be handed out ahead of those that were.
     pub fn give_gather(&self, mut gather: Gather) {
-        for buf in gather.drain() {
-            self.give(buf);
-        }
+        gather.clear(|buf| self.give(buf));
         let mut gathers = self.gathers.borrow_mut();
         if gather.is_worn() && gathers.len() < GATHERS_KEPT {
             gathers.push(gather);

@@ -5,10 +5,10 @@
 //! Invariant: a panic in one task ends that task alone, and is counted.
 
 use std::cell::Cell;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -125,13 +125,20 @@ pub fn take_panics() -> u64 {
 }
 
 /// Waits. monoio's timer is a wheel of one millisecond, and about one millisecond late.
+/// The timer is boxed: it is large, and most of what can wait here seldom does.
 pub async fn sleep(duration: Duration) {
-    monoio::time::sleep(duration).await;
+    Box::pin(monoio::time::sleep(duration)).await;
 }
 
 /// Waits for a future, but not longer than this.
 pub async fn within<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
-    monoio::time::timeout(duration, future).await.ok()
+    let mut timer = Box::pin(monoio::time::sleep(duration));
+    let mut future = pin!(future);
+    poll_fn(|cx| match future.as_mut().poll(cx) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
+    })
+    .await
 }
 
 /// A task whose panic ends it alone. A future by hand: an `async` block around the task would hold it twice.

@@ -1,8 +1,8 @@
 //! A connection's two halves, alike over TCP, TLS and an HTTP/2 stream.
 
 use super::deadline::Cutter;
-use super::gather::{Gather, Left};
-use super::iobuf::Lent;
+use super::gather::{Flat, Gather, Left};
+use super::iobuf::{Lent, LentFrom};
 use super::pipe::{PipeReader, PipeWriter};
 use super::tls::{TlsReader, TlsWriter};
 use crate::base::buf::Buf;
@@ -104,9 +104,9 @@ impl TcpWriter {
         if gather.is_empty() {
             return (Ok(()), gather);
         }
-        if let Some(flat) = gather.flatten() {
-            let (result, flat) = self.write_buf(flat).await;
-            gather.give_flat(flat);
+        if let Some(Flat { buf, from, own }) = gather.flatten() {
+            let (result, buf) = self.write_from(buf, from).await;
+            gather.restore(buf, own);
             return (result, gather);
         }
         gather.rewind();
@@ -122,14 +122,14 @@ impl TcpWriter {
         }
     }
 
-    /// Writes one buffer, whole.
-    pub(super) async fn write_buf(&mut self, mut buf: Buf) -> (io::Result<()>, Buf) {
-        while !buf.is_empty() {
-            let (result, lent) = self.half.write(Lent(buf)).await;
+    /// Writes what stands in a buffer from an index on.
+    pub(super) async fn write_from(&mut self, mut buf: Buf, mut from: usize) -> (io::Result<()>, Buf) {
+        while from < buf.len() {
+            let (result, lent) = self.half.write(LentFrom(buf, from)).await;
             buf = lent.0;
             match result {
                 Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), buf),
-                Ok(n) => buf.consume(n),
+                Ok(n) => from += n,
                 Err(error) => return (Err(error), buf),
             }
         }

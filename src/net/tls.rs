@@ -222,7 +222,7 @@ impl TlsWriter {
     }
 
     async fn send(&mut self, out: Buf) -> io::Result<Buf> {
-        let (result, mut out) = self.tcp.write_buf(out).await;
+        let (result, mut out) = self.tcp.write_from(out, 0).await;
         out.clear();
         result.map(|()| out)
     }

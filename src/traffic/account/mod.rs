@@ -40,7 +40,7 @@ pub enum Written {
 
 impl Book {
     pub fn new(ring: rtrb::Producer<Record>) -> Self {
-        Self { ring: RefCell::new(ring), meters: RefCell::default(), dropped: Cell::new(0) }
+        Self { ring: RefCell::new(ring), meters: RefCell::new(Meters::touched()), dropped: Cell::new(0) }
     }
 
     /// Whether the ring has room for `n` more records.

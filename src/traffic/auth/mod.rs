@@ -10,6 +10,7 @@ use crate::base::ids::NameId;
 use crate::base::limits::KEY_BYTES;
 use crate::base::secret::KeyHash;
 use crate::contract::snapshot::{Access, Snapshot};
+use crate::http::is;
 
 /// Somebody who may ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,11 +22,12 @@ pub struct Caller {
 
 /// The key in a header field, if it is one that carries keys. `rank` decides between several: the lowest wins.
 pub fn credential<'v>(name: &str, value: &'v [u8]) -> Option<(Rank, &'v [u8])> {
+    let name = name.as_bytes();
     let rank = match name.len() {
-        13 if name.eq_ignore_ascii_case("authorization") => return Some((Rank(0), bearer(value))),
-        9 if name.eq_ignore_ascii_case("x-api-key") => 1,
-        7 if name.eq_ignore_ascii_case("api-key") => 2,
-        14 if name.eq_ignore_ascii_case("x-goog-api-key") => 3,
+        13 if is(name, b"authorization") => return Some((Rank(0), bearer(value))),
+        9 if is(name, b"x-api-key") => 1,
+        7 if is(name, b"api-key") => 2,
+        14 if is(name, b"x-goog-api-key") => 3,
         _ => return None,
     };
     Some((Rank(rank), value.trim_ascii()))
@@ -38,7 +40,7 @@ pub struct Rank(u8);
 /// The token of `Bearer TOKEN`; a value of another scheme is itself taken for the key, and will not be known.
 fn bearer(value: &[u8]) -> &[u8] {
     match value.split_at_checked(7) {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => token.trim_ascii(),
+        Some((scheme, token)) if is(scheme, b"bearer ") => token.trim_ascii(),
         _ => value,
     }
 }

@@ -33,30 +33,6 @@ enum Part {
 }
 
 impl Part {
-    fn of_report(name: &[u8]) -> Self {
-        let is = |known: &[u8], part| if name == known { part } else { Part::Other };
-        match name.len() {
-            12 => is(b"input_tokens", Part::Input),
-            13 if name[0] == b'p' => is(b"prompt_tokens", Part::Input),
-            13 => is(b"output_tokens", Part::Output),
-            17 => is(b"completion_tokens", Part::Output),
-            20 => is(b"input_tokens_details", Part::InputDetails),
-            21 if name[0] == b'p' => is(b"prompt_tokens_details", Part::InputDetails),
-            21 => is(b"output_tokens_details", Part::OutputDetails),
-            25 => is(b"completion_tokens_details", Part::OutputDetails),
-            _ => Part::Other,
-        }
-    }
-
-    fn of_details(details: Part, name: &[u8]) -> Self {
-        match (name.len(), details) {
-            (13, Part::InputDetails) if name == b"cached_tokens" => Part::Cached,
-            (18, Part::InputDetails) if name == b"cache_write_tokens" => Part::CacheWrite,
-            (16, Part::OutputDetails) if name == b"reasoning_tokens" => Part::Reasoning,
-            _ => Part::Other,
-        }
-    }
-
     fn place(self, usage: &mut Usage) -> Option<&mut u64> {
         match self {
             Part::Input => Some(&mut usage.input),
@@ -74,13 +50,14 @@ struct Cursor<'b> {
     at: usize,
 }
 
-impl<'b> Cursor<'b> {
+impl Cursor<'_> {
     /// The next byte that is no white space; it is not taken.
     fn peek(&mut self) -> Option<u8> {
         loop {
             match *self.bytes.get(self.at)? {
+                byte if byte > b' ' => return Some(byte),
                 b' ' | b'\n' | b'\r' | b'\t' => self.at += 1,
-                byte => return Some(byte),
+                _ => return None,
             }
         }
     }
@@ -100,15 +77,55 @@ impl<'b> Cursor<'b> {
         }
     }
 
-    /// A key without escapes, and its colon.
-    fn key(&mut self) -> Option<&'b [u8]> {
+    /// Takes a name with its closing quote, if it stands here.
+    fn takes<const N: usize>(&mut self, name: &[u8; N]) -> bool {
+        let is_here = self.bytes.get(self.at..).and_then(|rest| rest.first_chunk()) == Some(name);
+        self.at += if is_here { N } else { 0 };
+        is_here
+    }
+
+    /// A key of the usage object, and its colon.
+    fn report_key(&mut self) -> Option<Part> {
         self.punctuation(b'"')?;
-        let from = self.at;
-        let length = memchr2(b'"', b'\\', self.bytes.get(from..)?)?;
-        self.at = from + length;
-        self.punctuation(b'"')?;
+        let part = match *self.bytes.get(self.at)? {
+            b'p' if self.takes(b"prompt_tokens\"") => Part::Input,
+            b'p' if self.takes(b"prompt_tokens_details\"") => Part::InputDetails,
+            b'c' if self.takes(b"completion_tokens\"") => Part::Output,
+            b'c' if self.takes(b"completion_tokens_details\"") => Part::OutputDetails,
+            b'i' if self.takes(b"input_tokens\"") => Part::Input,
+            b'i' if self.takes(b"input_tokens_details\"") => Part::InputDetails,
+            b'o' if self.takes(b"output_tokens\"") => Part::Output,
+            b'o' if self.takes(b"output_tokens_details\"") => Part::OutputDetails,
+            b't' if self.takes(b"total_tokens\"") => Part::Other,
+            _ => self.other_key()?,
+        };
         self.punctuation(b':')?;
-        self.bytes.get(from..from + length)
+        Some(part)
+    }
+
+    /// A key of one of the objects in it, and its colon.
+    fn details_key(&mut self, details: Part) -> Option<Part> {
+        self.punctuation(b'"')?;
+        let part = match *self.bytes.get(self.at)? {
+            b'c' if details == Part::InputDetails && self.takes(b"cached_tokens\"") => Part::Cached,
+            b'c' if details == Part::InputDetails && self.takes(b"cache_write_tokens\"") => Part::CacheWrite,
+            b'r' if details == Part::OutputDetails && self.takes(b"reasoning_tokens\"") => Part::Reasoning,
+            b'a' if self.takes(b"audio_tokens\"") || self.takes(b"accepted_prediction_tokens\"") => {
+                Part::Other
+            }
+            b'r' if self.takes(b"rejected_prediction_tokens\"") => Part::Other,
+            _ => self.other_key()?,
+        };
+        self.punctuation(b':')?;
+        Some(part)
+    }
+
+    /// The rest of a key without escapes, with its closing quote.
+    fn other_key(&mut self) -> Option<Part> {
+        let rest = self.bytes.get(self.at..)?;
+        let length = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..b' '))?;
+        self.at += length + 1;
+        (rest[length] == b'"').then_some(Part::Other)
     }
 
     /// A plain count of up to 18 digits.
@@ -131,7 +148,7 @@ impl<'b> Cursor<'b> {
         let mut usage = Usage::default();
         let mut seen = 0u8;
         loop {
-            let part = Part::of_report(self.key()?);
+            let part = self.report_key()?;
             if part != Part::Other {
                 // A repeated member is unusual.
                 let bit = 1 << part as u8;
@@ -165,7 +182,7 @@ impl<'b> Cursor<'b> {
             return Some(());
         }
         loop {
-            let part = Part::of_details(details, self.key()?);
+            let part = self.details_key(details)?;
             if self.peek()? == b'n' {
                 self.null()?;
             } else {

@@ -81,14 +81,14 @@ fn lay_out(
     let edits = Edits::plan(ask, name, usage).map_err(|error| error.fault())?;
     let (course, intake) = (&mut exchange.course, &exchange.intake);
     let mut head = course.body.take(HEAD);
-    head.clear();
     if head.capacity() == 0 {
         head = reply.shard.buffers.small();
     }
     let (query, fields) = intake.forward.split_at(intake.query_bytes);
     let body_bytes = edits.edited_len(course.body_bytes);
-    request::head(head.tail(), provider, intake.endpoint, query, fields, body_bytes);
-    outbound::lay_out(&mut course.body, head, &edits);
+    outbound::lay_out(&mut course.body, head, &edits, |out| {
+        request::head(out, provider, intake.endpoint, query, fields, body_bytes);
+    });
     Ok(())
 }
 

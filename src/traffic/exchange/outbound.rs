@@ -1,6 +1,6 @@
 //! A request as it goes upstream: a new head, and the client's own body bytes around the edits.
 //!
-//! Invariant: body bytes are never copied; the pieces of the gather cover head, body and edits exactly once,
+//! Invariant: the exchange copies no body byte (`net` may put a short message together); the pieces of the gather cover head, body and edits exactly once,
 //! in order.
 
 use crate::base::buf::Buf;
@@ -8,20 +8,23 @@ use crate::net::gather::Gather;
 use crate::traffic::dialect::Edits;
 use std::ops::Range;
 
-/// Index of the buffer that holds the head and the replacement texts; body segments stand behind it.
+/// Index of the buffer that holds the replacement texts and the head behind them; body segments stand behind it.
 pub const HEAD: usize = 0;
 
-/// Lays out a request: `head` is the complete upstream head, the gather holds the body's segments behind an
-/// empty buffer at [`HEAD`]. What was laid out before is taken apart first.
-pub fn lay_out(gather: &mut Gather, mut head: Buf, edits: &Edits) {
+/// Lays out a request: `write_head` appends the complete upstream head, the gather holds the body's segments behind
+/// a buffer at [`HEAD`] that is filled anew. What was laid out before is taken apart first.
+pub fn lay_out(gather: &mut Gather, mut head: Buf, edits: &Edits, write_head: impl FnOnce(&mut Vec<u8>)) {
     gather.unlay();
-    let head_bytes = head.len();
+    head.clear();
     for (_, text) in edits.iter() {
         head.extend(text);
     }
+    let head_at = head.len();
+    write_head(head.tail());
+    let head_end = head.len();
     gather.put(HEAD, head);
-    gather.piece(HEAD, 0..head_bytes);
-    let (mut body_at, mut text_at) = (0, head_bytes);
+    gather.piece(HEAD, head_at..head_end);
+    let (mut body_at, mut text_at) = (0, 0);
     for (span, text) in edits.iter() {
         body(gather, body_at..span.start);
         gather.piece(HEAD, text_at..text_at + text.len());
@@ -71,7 +74,7 @@ mod tests {
             }
             for _ in 0..2 {
                 drop(gather.take(HEAD));
-                lay_out(&mut gather, buf(b"HEAD"), &edits);
+                lay_out(&mut gather, Buf::default(), &edits, |out| out.extend_from_slice(b"HEAD"));
                 assert_eq!(gather.slices().flatten().copied().collect::<Vec<_>>(), expected);
             }
         }

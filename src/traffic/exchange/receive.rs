@@ -17,7 +17,7 @@ use crate::contract::snapshot::{Limits, Snapshot};
 use crate::http::chunked::Decoder;
 use crate::http::encode;
 use crate::http::request::{self, Framing, HeadLimits, RequestHead};
-use crate::http::{HeadScan, Slots};
+use crate::http::{HeadScan, Slots, is};
 use crate::net::deadline::Waiting;
 use crate::net::gather::Gather;
 use crate::net::stream::Writer;
@@ -185,9 +185,9 @@ impl Intake {
                 continue;
             }
             encode::field(self.forward.tail(), name, value);
-            if name.eq_ignore_ascii_case("content-type") {
+            if is(name.as_bytes(), b"content-type") {
                 self.body_type = content_type_kind(value);
-            } else if name.eq_ignore_ascii_case("user-agent") {
+            } else if is(name.as_bytes(), b"user-agent") {
                 user_agent = Text::cut_bytes(value);
             }
         }

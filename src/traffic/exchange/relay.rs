@@ -18,11 +18,15 @@ use crate::contract::snapshot::{Provider, Timeouts};
 use crate::http::chunked::{self, Decoder};
 use crate::http::response::ResponseFraming;
 use crate::net::deadline::Waiting;
+use crate::net::gather::FLAT_BYTES;
 use crate::traffic::account::Tally;
 use crate::traffic::dialect::{EventFilter, HideUsage, UsageScan, refusal};
 use crate::traffic::provider::response::BodyShape;
 use crate::traffic::upstream::call::Answer;
 use crate::traffic::upstream::pool::Conn;
+
+/// Room for what stands behind a chunk.
+const END_BYTES: usize = 16;
 
 /// What holds for one answer.
 pub struct Passage<'s> {
@@ -118,9 +122,10 @@ impl Inbound {
 struct Relay<'r, 'c, 'p> {
     passage: &'r Passage<'p>,
     reply: &'r mut Reply<'c>,
-    conn: Conn,
+    conn: Box<Conn>,
     status: u16,
-    fields: Buf,
+    /// The beginning of the head for the client, until that is sent.
+    head: Buf,
     keep_alive: bool,
     inbound: Inbound,
     reading: &'r mut Reading,
@@ -155,7 +160,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             reply,
             conn: answer.conn,
             status: answer.status,
-            fields: answer.fields,
+            head: answer.head,
             keep_alive: answer.keep_alive,
             inbound: Inbound::new(answer.framing),
             reading,
@@ -261,44 +266,61 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
     /// Sends the first `emit` bytes of the buffer, the head before them if it is still to be sent, and the end
     /// of the body behind them if they are the last.
     async fn send(&mut self, emit: usize, last: bool, tally: &mut Tally) -> Result<(), Fault> {
-        let mut out = self.reply.shard.buffers.small();
         let first = self.reply.status == 0;
-        if first {
-            self.head(out.tail(), tally);
-            self.reply.shard.buffers.give(std::mem::take(&mut self.fields));
-        }
+        let mut out = if first { self.finish_head(tally) } else { self.reply.shard.buffers.small() };
         let framed = self.ending == Ending::Chunked;
         if framed && emit > 0 {
             out.extend(chunked::size_line(emit, &mut [0; 18]));
         }
-        let front = out.len();
-        if framed && emit > 0 {
-            out.extend(b"\r\n");
-        }
-        if framed && last && !self.failed_inside() {
-            out.extend(chunked::LAST);
-        }
         let mut gather = self.reply.shard.buffers.gather();
-        let back = out.len();
-        let out = gather.hold(out);
-        let body = gather.hold(std::mem::take(&mut self.buf));
-        gather.piece(out, 0..front);
-        gather.piece(body, 0..emit);
-        gather.piece(out, front..back);
+        let short = out.len() + emit <= FLAT_BYTES && out.room() >= emit + END_BYTES;
+        let body = if short {
+            out.extend(&self.buf[..emit]);
+            self.end(out.tail(), emit, last);
+            gather.whole(out);
+            None
+        } else {
+            let front = out.len();
+            self.end(out.tail(), emit, last);
+            let back = out.len();
+            let (out, body) = (gather.hold(out), gather.hold(std::mem::take(&mut self.buf)));
+            gather.piece(out, 0..front);
+            gather.piece(body, 0..emit);
+            gather.piece(out, front..back);
+            Some(body)
+        };
         let mut gather = self.reply.write(gather).await?;
-        self.buf = gather.take(body);
+        if let Some(body) = body {
+            self.buf = gather.take(body);
+        }
         self.reply.shard.buffers.give_gather(gather);
         self.clock(first, emit, tally);
         Ok(())
     }
 
-    fn head(&mut self, out: &mut Vec<u8>, tally: &mut Tally) {
+    /// What stands behind `emit` bytes of the body.
+    fn end(&self, out: &mut Vec<u8>, emit: usize, last: bool) {
+        if self.ending != Ending::Chunked {
+            return;
+        }
+        if emit > 0 {
+            out.extend_from_slice(b"\r\n");
+        }
+        if last && !self.failed_inside() {
+            out.extend_from_slice(chunked::LAST);
+        }
+    }
+
+    fn finish_head(&mut self, tally: &Tally) -> Buf {
         let back = Moment::now().micros_since(tally.last_event);
         let overhead = u64::from(tally.record.overhead_in_us) + back;
-        self.reply.head(out, self.status, &self.fields, self.ending);
+        let mut head = std::mem::take(&mut self.head);
+        let out = head.tail();
+        self.reply.rest_of_head(out, self.status, self.ending);
         out.extend_from_slice(b"x-ringgate-overhead-us: ");
         out.extend_from_slice(itoa::Buffer::new().format(overhead).as_bytes());
         out.extend_from_slice(b"\r\n\r\n");
+        head
     }
 
     /// Notes the time of the way back, and the gap between events.
@@ -395,7 +417,8 @@ struct Emit {
 /// A provider's error answer, read whole, so that it can be cleaned before it is passed on.
 struct Failure {
     status: u16,
-    fields: Buf,
+    /// Status line and fields.
+    head: Buf,
     body: Vec<u8>,
 }
 
@@ -428,11 +451,12 @@ impl Failure {
         if answer.keep_alive && !inbound.surplus && !inbound.ends_with_connection() {
             shard.upstreams.pool.give(answer.conn, shard.deadlines.coarse_now(), reply.limits);
         }
-        Ok(Self { status: answer.status, fields: answer.fields, body })
+        Ok(Self { status: answer.status, head: answer.head, body })
     }
 
     async fn pass(self, passage: &Passage<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let fields = scrubbed(&self.fields, passage.provider);
+        let line_end = memchr::memchr(b'\n', &self.head).map_or(self.head.len(), |at| at + 1);
+        let fields = scrubbed(&self.head[line_end..], passage.provider);
         reply.whole(self.status, &fields, &self.body).await
     }
 }

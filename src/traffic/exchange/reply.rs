@@ -64,9 +64,14 @@ impl<'c> Reply<'c> {
 
     /// Writes a status line and the fields that every answer has; `fields` are complete lines.
     pub fn head(&mut self, out: &mut Vec<u8>, status: u16, fields: &[u8], ending: Ending) {
-        self.status = status;
         encode::status_line(out, status);
         out.extend_from_slice(fields);
+        self.rest_of_head(out, status, ending);
+    }
+
+    /// Writes the fields that every answer has behind the status line and the fields of this one.
+    pub fn rest_of_head(&mut self, out: &mut Vec<u8>, status: u16, ending: Ending) {
+        self.status = status;
         encode::field(out, "x-request-id", &self.id.text());
         match ending {
             Ending::Nothing => {}

@@ -44,7 +44,7 @@ pub async fn serve(shard: &Shard, client: &mut Client) -> Next {
         Ok(end) => match receive::read_head(shard, &snapshot, &client.inbox[..end], &mut exchange) {
             Ok(()) => {
                 client.inbox.consume(end);
-                receive::plan(shard, &snapshot, client, &mut exchange).await
+                shard.berths.moor(|| receive::plan(shard, &snapshot, client, &mut exchange)).await
             }
             Err(refusal) => Err(refusal),
         },
@@ -59,7 +59,10 @@ pub async fn serve(shard: &Shard, client: &mut Client) -> Next {
     let mut ahead = pin!(read_ahead(watching.then(|| (reader, shard.buffers.small()))));
     let mut arrived = None;
     let mut reply = Reply::new(shard, &snapshot.limits, writer, deadline, &exchange);
-    let next = answer(&snapshot, planned, &mut reply, &mut exchange, ahead.as_mut(), &mut arrived).await;
+    let next = shard
+        .berths
+        .moor(|| answer(&snapshot, planned, &mut reply, &mut exchange, ahead.as_mut(), &mut arrived))
+        .await;
     exchange.tally.record.status = reply.status;
     exchange.tally.record.response_bytes = reply.sent_bytes;
     exchange.end().await;

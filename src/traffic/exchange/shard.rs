@@ -4,6 +4,7 @@ use super::state::States;
 use crate::base::ids::RequestId;
 use crate::contract::record::Record;
 use crate::contract::snapshot::Snapshot;
+use crate::net::berth::Berths;
 use crate::net::deadline::Deadlines;
 use crate::net::pool::BufferPool;
 use crate::net::runtime;
@@ -48,6 +49,8 @@ pub struct Shard {
     pub connections_refused: Cell<u64>,
     pub records_stalled: Cell<u64>,
     pub states: States,
+    /// Where the futures of running exchanges lie.
+    pub berths: Berths,
     mailbox: RefCell<Mailbox>,
     process: u64,
     sequence: Cell<u64>,
@@ -91,6 +94,7 @@ impl Shard {
             connections_refused: Cell::new(0),
             records_stalled: Cell::new(0),
             states: States::default(),
+            berths: Berths::default(),
             mailbox: RefCell::new(Mailbox { cache: Cache::new(parts.snapshots), current }),
             process: parts.process,
             // Shards count in ranges of their own.

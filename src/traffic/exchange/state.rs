@@ -8,11 +8,11 @@ use super::shard::Shard;
 use crate::base::buf::Buf;
 use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
-use crate::base::ids::{NameId, RequestId};
+use crate::base::ids::RequestId;
 use crate::base::limits::MODEL_NAME_BYTES;
 use crate::base::text::Text;
 use crate::contract::endpoint::Endpoint;
-use crate::contract::record::{Record, Usage};
+use crate::contract::record::Record;
 use crate::http::request::Framing;
 use crate::net::gather::Gather;
 use crate::traffic::account::Tally;
@@ -94,7 +94,7 @@ impl Exchange {
             },
             reading: Reading::Opaque,
             tally: Tally {
-                record: blank_record(),
+                record: Record::BLANK,
                 begun: Moment(0),
                 complete: Moment(0),
                 last_event: Moment(0),
@@ -105,7 +105,7 @@ impl Exchange {
     /// Starts the books.
     pub fn begin(&mut self, id: RequestId, shard: u16, started_unix_us: u64, now: Moment) {
         let record = &mut self.tally.record;
-        *record = blank_record();
+        *record = Record::BLANK;
         (record.id, record.shard, record.started_unix_us) = (id, shard, started_unix_us);
         (self.tally.begun, self.tally.complete, self.tally.last_event) = (now, now, now);
     }
@@ -170,37 +170,6 @@ impl Intake {
     /// As for a head that could not be read: an answer can be given, and then the connection ends.
     pub fn unreadable(&mut self) {
         *self = Self::blank();
-    }
-}
-
-fn blank_record() -> Record {
-    Record {
-        id: RequestId::default(),
-        shard: 0,
-        started_unix_us: 0,
-        endpoint: Endpoint::Unknown,
-        status: 0,
-        upstream_status: 0,
-        fault: None,
-        streamed: false,
-        usage_known: false,
-        attempts: 0,
-        key: NameId::NONE,
-        group: NameId::NONE,
-        model: NameId::NONE,
-        provider: NameId::NONE,
-        asked: Text::EMPTY,
-        user_agent: Text::EMPTY,
-        detail: Text::EMPTY,
-        client: None,
-        usage: Usage::default(),
-        request_bytes: 0,
-        response_bytes: 0,
-        overhead_in_us: 0,
-        overhead_out_us: 0,
-        first_byte_us: 0,
-        total_us: 0,
-        events: 0,
     }
 }
 

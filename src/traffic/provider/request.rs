@@ -2,22 +2,22 @@
 
 use crate::contract::endpoint::Endpoint;
 use crate::contract::snapshot::Provider;
-use crate::http::encode;
+use crate::http::{encode, is};
 
 /// Whether a client's header field goes to the provider as it is: what a body means, what dialect version it
 /// speaks, and nothing about who sent it.
 pub fn passes(name: &str) -> bool {
-    let is = |allowed: &str| name.eq_ignore_ascii_case(allowed);
+    let name = name.as_bytes();
     match name.len() {
-        6 => is("accept"),
-        10 => is("user-agent"),
-        11 => is("openai-beta"),
-        12 => is("content-type"),
-        14 => is("anthropic-beta") || is("openai-version"),
-        15 => is("idempotency-key"),
-        16 => is("content-language"),
-        17 => is("anthropic-version"),
-        19 => is("x-client-request-id"),
+        6 => is(name, b"accept"),
+        10 => is(name, b"user-agent"),
+        11 => is(name, b"openai-beta"),
+        12 => is(name, b"content-type"),
+        14 => is(name, b"anthropic-beta") || is(name, b"openai-version"),
+        15 => is(name, b"idempotency-key"),
+        16 => is(name, b"content-language"),
+        17 => is(name, b"anthropic-version"),
+        19 => is(name, b"x-client-request-id"),
         _ => false,
     }
 }

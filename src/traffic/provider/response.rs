@@ -1,7 +1,7 @@
 //! What a client sees of an upstream answer's head.
 
 use crate::http::encode;
-use crate::http::{Headers, is_hop_by_hop};
+use crate::http::{Headers, is, is_hop_by_hop};
 
 /// What the relay must know of an answer's body.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,20 +17,18 @@ pub enum BodyShape {
 /// Fields of an upstream answer that stay here: they speak of the connection, of the provider's site, or would
 /// be mistaken for the gateway's own.
 fn stays(name: &str) -> bool {
-    let is = |dropped: &str| name.eq_ignore_ascii_case(dropped);
+    let bytes = name.as_bytes();
     let dropped = match name.len() {
-        3 => is("nel"),
-        7 => is("alt-svc"),
-        9 => is("report-to"),
-        10 => is("set-cookie"),
-        12 => is("x-request-id"),
-        14 => is("content-length"),
-        25 => is("strict-transport-security"),
+        3 => is(bytes, b"nel"),
+        7 => is(bytes, b"alt-svc"),
+        9 => is(bytes, b"report-to"),
+        10 => is(bytes, b"set-cookie"),
+        12 => is(bytes, b"x-request-id"),
+        14 => is(bytes, b"content-length"),
+        25 => is(bytes, b"strict-transport-security"),
         _ => false,
     };
-    dropped
-        || is_hop_by_hop(name)
-        || name.get(..11).is_some_and(|start| start.eq_ignore_ascii_case("x-ringgate-"))
+    dropped || is_hop_by_hop(name) || bytes.get(..11).is_some_and(|start| is(start, b"x-ringgate-"))
 }
 
 /// Copies the fields that pass to `out`; tells the body's shape. The provider's own request id passes under
@@ -40,11 +38,11 @@ pub fn carry(headers: &Headers<'_>, out: &mut Vec<u8>) -> BodyShape {
     let mut compressed = false;
     for (name, value) in headers.iter() {
         match name.len() {
-            12 if name.eq_ignore_ascii_case("content-type") => shape = shape_of(value),
-            16 if name.eq_ignore_ascii_case("content-encoding") => {
-                compressed = !value.eq_ignore_ascii_case(b"identity");
+            12 if is(name.as_bytes(), b"content-type") => shape = shape_of(value),
+            16 if is(name.as_bytes(), b"content-encoding") => {
+                compressed = !is(value, b"identity");
             }
-            12 if name.eq_ignore_ascii_case("x-request-id") => {
+            12 if is(name.as_bytes(), b"x-request-id") => {
                 encode::field(out, "x-ringgate-upstream-request-id", value);
             }
             _ => {}
@@ -57,10 +55,14 @@ pub fn carry(headers: &Headers<'_>, out: &mut Vec<u8>) -> BodyShape {
 }
 
 fn shape_of(content_type: &[u8]) -> BodyShape {
+    // What nearly every answer that is no stream says.
+    if content_type == b"application/json" {
+        return BodyShape::Json;
+    }
     let kind = content_type.split(|b| *b == b';').next().unwrap_or_default().trim_ascii();
-    if kind.eq_ignore_ascii_case(b"text/event-stream") {
+    if is(kind, b"text/event-stream") {
         BodyShape::Events
-    } else if kind.eq_ignore_ascii_case(b"application/json") {
+    } else if is(kind, b"application/json") {
         BodyShape::Json
     } else {
         BodyShape::Opaque

@@ -7,7 +7,7 @@ use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::{HEAD_BYTES, INTERIM_HEADS};
 use crate::contract::snapshot::{Addresses, Limits, Origin, Timeouts};
 use crate::http::response::{self, Asked, ResponseFraming};
-use crate::http::{HeadScan, Slots};
+use crate::http::{HeadScan, Slots, encode};
 use crate::net::connect::{ConnectError, connect};
 use crate::net::deadline::{Deadlines, Waiting};
 use crate::net::gather::Gather;
@@ -60,15 +60,15 @@ pub struct CallError {
 
 /// The head of an answer; its body is still to be read from the connection.
 pub struct Answer {
-    pub conn: Conn,
+    pub conn: Box<Conn>,
     /// Bytes read behind the head.
     pub rest: Buf,
     pub status: u16,
     pub framing: ResponseFraming,
     pub keep_alive: bool,
     pub shape: BodyShape,
-    /// Field lines for the client.
-    pub fields: Buf,
+    /// The head for the client as far as the provider decides it: status line and field lines.
+    pub head: Buf,
 }
 
 /// An answer without its connection.
@@ -78,13 +78,13 @@ struct AnswerHead {
     framing: ResponseFraming,
     keep_alive: bool,
     shape: BodyShape,
-    fields: Buf,
+    head: Buf,
 }
 
 impl AnswerHead {
-    fn on(self, conn: Conn) -> Answer {
-        let Self { rest, status, framing, keep_alive, shape, fields } = self;
-        Answer { conn, rest, status, framing, keep_alive, shape, fields }
+    fn on(self, conn: Box<Conn>) -> Answer {
+        let Self { rest, status, framing, keep_alive, shape, head } = self;
+        Answer { conn, rest, status, framing, keep_alive, shape, head }
     }
 }
 
@@ -128,7 +128,7 @@ impl Caller {
         }
     }
 
-    async fn connect(&self, origin: &Origin, timeouts: &Timeouts) -> Result<Conn, CallError> {
+    async fn connect(&self, origin: &Origin, timeouts: &Timeouts) -> Result<Box<Conn>, CallError> {
         let fail = |kind: FaultKind, detail: String| {
             origin.wants_resolving.store(true, Ordering::Relaxed);
             CallError { fault: kind.into(), detail, untouched: true }
@@ -142,7 +142,7 @@ impl Caller {
             .map_err(|reason| fail(FaultKind::UpstreamDns, format!("{}: {reason}", origin.host)))?;
         self.connects.set(self.connects.get() + 1);
         match connect(&addresses, origin.tls.as_ref(), limit).await {
-            Ok(connected) => Ok(Conn::new(connected, origin, &self.deadlines)),
+            Ok(connected) => Ok(Box::new(Conn::new(connected, origin, &self.deadlines))),
             Err(error) => {
                 let mut detail = format!("{}:{} {addresses:?}: ", origin.host, origin.port);
                 let (kind, reason) = match error {
@@ -181,16 +181,16 @@ impl Caller {
             return Err(no_answer(conn, read, request, waited));
         }
         let mut scan = HeadScan::default();
-        let mut fields = self.buffers.small();
+        let mut head = self.buffers.small();
         let mut interim = 0;
         loop {
-            match next_head(&rest, &mut scan, &mut fields) {
+            match next_head(&rest, &mut scan, &mut head) {
                 Head::Final { length, status, framing, keep_alive, shape } => {
                     rest.consume(length);
                     conn.deadline.set_before(Waiting::Total, 0, latest);
                     // A peer that did not get the whole request would take the next one for the rest of it.
                     let keep_alive = keep_alive && written.get() == Written::Whole;
-                    return Ok(AnswerHead { rest, status, framing, keep_alive, shape, fields });
+                    return Ok(AnswerHead { rest, status, framing, keep_alive, shape, head });
                 }
                 Head::Interim { length } if interim < INTERIM_HEADS => {
                     rest.consume(length);
@@ -326,7 +326,8 @@ enum Head {
     Wrong(Box<str>),
 }
 
-fn next_head(bytes: &[u8], scan: &mut HeadScan, fields: &mut Buf) -> Head {
+/// Reads a head at the front of `bytes`; a final one is written to `out` as the client is to see it.
+fn next_head(bytes: &[u8], scan: &mut HeadScan, out: &mut Buf) -> Head {
     if !response::looks_like_response(bytes) {
         return Head::Wrong("not an HTTP/1 answer".into());
     }
@@ -341,7 +342,8 @@ fn next_head(bytes: &[u8], scan: &mut HeadScan, fields: &mut Buf) -> Head {
     match response::parse(&bytes[..length], &mut slots, Asked::Body) {
         Ok(head) if (100..200).contains(&head.status) => Head::Interim { length },
         Ok(head) => {
-            let shape = carry(&head.headers, fields.tail());
+            encode::status_line(out.tail(), head.status);
+            let shape = carry(&head.headers, out.tail());
             let (status, framing, keep_alive) = (head.status, head.framing, head.keep_alive);
             Head::Final { length, status, framing, keep_alive, shape }
         }

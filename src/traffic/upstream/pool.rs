@@ -41,13 +41,14 @@ impl Conn {
 /// One shard's idle connections.
 #[derive(Default)]
 pub struct Pool {
-    idle: RefCell<Vec<Vec<Conn>>>,
+    #[expect(clippy::vec_box, reason = "a connection moves between here and a call as one pointer")]
+    idle: RefCell<Vec<Vec<Box<Conn>>>>,
     count: Cell<usize>,
 }
 
 impl Pool {
     /// The connection to this origin that was used last, if there is one that can be used.
-    pub fn take(&self, origin: &Origin, now: Moment, limits: &Limits) -> Option<Conn> {
+    pub fn take(&self, origin: &Origin, now: Moment, limits: &Limits) -> Option<Box<Conn>> {
         let mut idle = self.idle.borrow_mut();
         let waiting = idle.get_mut(origin.id as usize)?;
         while let Some(mut conn) = waiting.pop() {
@@ -62,7 +63,7 @@ impl Pool {
     }
 
     /// Keeps a connection for the next request.
-    pub fn give(&self, mut conn: Conn, now: Moment, limits: &Limits) {
+    pub fn give(&self, mut conn: Box<Conn>, now: Moment, limits: &Limits) {
         if !conn.reader.holds_nothing() {
             return;
         }

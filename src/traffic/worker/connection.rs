@@ -128,11 +128,11 @@ mod tests {
         size_of::<F>()
     }
 
-    /// What an idle connection costs besides its read buffer stays small: states of exchanges are pooled, and
-    /// their futures hold references.
+    /// What an idle connection costs besides its read buffer stays small: states of exchanges and their futures are
+    /// pooled. With the task's own 48 bytes it fits a block of 1,792.
     #[test]
     fn a_connection_is_small() {
         let bytes = size_of_future(|shard, accepted| serve(shard, accepted, 0, ()));
-        assert!(bytes <= 3 * 1024 + 768, "the future of a connection takes {bytes} bytes");
+        assert!(bytes <= 1_744, "the future of a connection takes {bytes} bytes");
     }
 }

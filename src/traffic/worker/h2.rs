@@ -398,7 +398,7 @@ async fn pump_out(mut pipe: PipeReader, writer: &mut Writer, writing: &Deadline,
         }
         buf = back.take(index);
         buf.clear();
-        drop(back.drain());
+        back.clear(drop);
         gather = back;
     }
 }

@@ -171,6 +171,7 @@ impl Keeper {
                 let kept = SPARE_MIN.max(2 * self.shard.exchanges.get() as usize);
                 self.shard.buffers.trim(kept);
                 self.shard.states.trim(kept);
+                self.shard.berths.trim(kept);
                 self.report();
             }
             match self.link.order() {

@@ -18,6 +18,10 @@ pub enum BodyType {
 
 /// The shape that a `Content-Type` names. Forms without a usable boundary are `Other`.
 pub fn content_type_kind(value: &[u8]) -> BodyType {
+    // What nearly everybody writes.
+    if value == b"application/json" {
+        return BodyType::Json;
+    }
     let end = value.iter().position(|b| *b == b';').unwrap_or(value.len());
     let essence = value[..end].trim_ascii();
     if is_json(essence) {
