@@ -170,8 +170,8 @@ impl Intake {
     fn read_fields(&mut self, head: &RequestHead<'_>, snapshot: &Snapshot) -> Text<64> {
         let mut user_agent = Text::EMPTY;
         if let Some(query) = head.query {
-            self.forward.extend(query.as_bytes());
-            self.query_bytes = query.len();
+            auth::query::without_credentials(query, |piece| self.forward.extend(piece));
+            self.query_bytes = self.forward.len();
         }
         let mut presented: Option<(auth::Rank, &[u8])> = None;
         for (name, value) in head.headers.iter() {
