@@ -3,8 +3,8 @@
 //! Invariant: labels are bounded by the configuration: catalog names, providers, endpoints, statuses, faults;
 //! nothing that a client chose.
 
-use super::Source;
 use super::names::NameCache;
+use super::{Reloads, Source};
 use crate::base::fault::FaultKind;
 use crate::base::ids::NameId;
 use crate::contract::endpoint::Endpoint;
@@ -26,7 +26,7 @@ pub struct Metrics {
     total: Micros,
     gauges: BTreeMap<u16, Gauges>,
     sums: Gauges,
-    reloads: (u64, u64, u64),
+    pub(super) reloads: Reloads,
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord, Clone, Copy)]
@@ -192,10 +192,6 @@ impl Metrics {
         self.gauges.insert(new.shard, *new);
     }
 
-    pub fn reloads(&mut self, accepted: u64, refused: u64, version: u64) {
-        self.reloads = (accepted, refused, version);
-    }
-
     /// All metrics in Prometheus' text format 0.0.4.
     pub fn text(&self, names: &mut NameCache, sources: &[Source], lost_lines: u64) -> String {
         let mut out = String::with_capacity(16 * 1024);
@@ -351,14 +347,22 @@ impl Metrics {
                 "Access log lines that could not be written.",
                 lost_lines,
             ),
-            ("gateway_config_reloads_total", "Configurations published after the first.", self.reloads.0),
-            ("gateway_config_refused_total", "Configurations refused on reload.", self.reloads.1),
+            (
+                "gateway_config_reloads_total",
+                "Configurations published after the first.",
+                self.reloads.accepted,
+            ),
+            ("gateway_config_refused_total", "Configurations refused on reload.", self.reloads.refused),
         ] {
             head(out, name, "counter", help);
             line(out, format_args!("{name} {value}"));
         }
         head(out, "gateway_config_version", "gauge", "Version of the configuration that serves.");
-        line(out, format_args!("gateway_config_version {}", self.reloads.2));
+        line(out, format_args!("gateway_config_version {}", self.reloads.version));
+        let help =
+            "Configurations in memory: the one that serves, and older ones that requests still run with.";
+        head(out, "gateway_snapshots_live", "gauge", help);
+        line(out, format_args!("gateway_snapshots_live {}", self.reloads.snapshots));
         head(out, "gateway_build_info", "gauge", "1, with the version of this build.");
         line(out, format_args!("gateway_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION")));
     }

@@ -9,6 +9,7 @@ mod failures;
 mod framing;
 mod hardening;
 mod harness;
+mod http2;
 mod input;
 mod lifecycle;
 mod records;

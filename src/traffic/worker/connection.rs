@@ -1,7 +1,6 @@
 //! A client's connection, from its first byte to its end.
 
 use super::h2;
-use crate::contract::snapshot::{Limits, Snapshot};
 use crate::http::{Preface, h2_preface};
 use crate::net::deadline::Waiting;
 use crate::net::listen::Accepted;
@@ -21,14 +20,13 @@ const LINGER: Duration = Duration::from_millis(1500);
 pub async fn serve<A>(shard: Rc<Shard>, accepted: Accepted, index: usize, arriving: A) {
     let _open = Counted::new(&shard.connections, 1);
     drop(arriving);
-    let snapshot = shard.snapshot();
-    if shard.connections.get() > snapshot.limits.connections {
+    if shard.connections.get() > shard.snapshot().limits.connections {
         shard.connections_refused.set(shard.connections_refused.get() + 1);
         return;
     }
     let peer = accepted.peer;
     // Boxed: a handshake's state is large, and gone afterwards.
-    let Some(stream) = Box::pin(greet(accepted, &snapshot, index)).await else {
+    let Some(stream) = Box::pin(greet(&shard, accepted, index)).await else {
         shard.connections_refused.set(shard.connections_refused.get() + 1);
         return;
     };
@@ -37,32 +35,36 @@ pub async fn serve<A>(shard: Rc<Shard>, accepted: Accepted, index: usize, arrivi
     let preface = match protocol {
         Protocol::Http2 => Preface::Yes,
         Protocol::Http1 => {
-            client.deadline.set(Waiting::First, snapshot.limits.keep_alive_ms);
+            client.deadline.set(Waiting::First, shard.snapshot().limits.keep_alive_ms);
             Preface::No
         }
-        Protocol::Unknown => Box::pin(first_words(&shard, &mut client, &snapshot.limits)).await,
+        Protocol::Unknown => Box::pin(first_words(&shard, &mut client)).await,
     };
     match preface {
-        Preface::Yes => Box::pin(h2::serve(shard.clone(), client, snapshot)).await,
-        Preface::No | Preface::Maybe => {
-            drop(snapshot);
-            requests(&shard, &mut client).await;
-        }
+        Preface::Yes => Box::pin(h2::serve(shard.clone(), client)).await,
+        Preface::No | Preface::Maybe => requests(&shard, &mut client).await,
     }
 }
 
 /// Makes TLS where the listener has it.
-async fn greet(accepted: Accepted, snapshot: &Snapshot, index: usize) -> Option<Stream> {
-    let Some(config) = snapshot.listeners.get(index).and_then(|listener| listener.tls.clone()) else {
-        return Some(accepted.plain());
+async fn greet(shard: &Shard, accepted: Accepted, index: usize) -> Option<Stream> {
+    let (config, longest) = {
+        let snapshot = shard.snapshot();
+        let config = snapshot.listeners.get(index).and_then(|listener| listener.tls.clone());
+        (config, patience(snapshot.limits.head_ms))
     };
-    let patience = Duration::from_millis(snapshot.limits.head_ms.max(1));
-    runtime::within(patience, accepted.secure(config)).await?.ok()
+    let Some(config) = config else { return Some(accepted.plain()) };
+    runtime::within(longest, accepted.secure(config)).await?.ok()
+}
+
+/// A limit in time as a setting tells it, where 0 is none.
+pub fn patience(ms: u64) -> Duration {
+    if ms == 0 { Duration::MAX } else { Duration::from_millis(ms) }
 }
 
 /// Reads until it is clear which version of HTTP is spoken. `Maybe`: the connection ended before.
-async fn first_words(shard: &Shard, client: &mut Client, limits: &Limits) -> Preface {
-    client.deadline.set(Waiting::First, limits.keep_alive_ms);
+async fn first_words(shard: &Shard, client: &mut Client) -> Preface {
+    client.deadline.set(Waiting::First, shard.snapshot().limits.keep_alive_ms);
     client.inbox = shard.buffers.small();
     loop {
         let (read, inbox) = client.reader.read(std::mem::take(&mut client.inbox)).await;
@@ -71,7 +73,7 @@ async fn first_words(shard: &Shard, client: &mut Client, limits: &Limits) -> Pre
             return Preface::Maybe;
         }
         match h2_preface(&client.inbox) {
-            Preface::Maybe => client.deadline.set(Waiting::Head, limits.head_ms),
+            Preface::Maybe => client.deadline.set(Waiting::Head, shard.snapshot().limits.head_ms),
             known => {
                 client.deadline.clear();
                 return known;
