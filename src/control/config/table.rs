@@ -78,12 +78,28 @@ const LISTEN_TLS: &[Field] = &[
     row("cert", Kind::File, Required, "PEM: the certificate, then its chain."),
     row("key", Kind::File, Required, "PEM: the certificate's private key."),
     row(
+        "certificates",
+        Kind::List(&Kind::Section(CERTIFICATE)),
+        Default(""),
+        "Further certificates: each is shown to clients that ask for one of its names (SNI), cert to all others.",
+    ),
+    row(
         "client_ca",
         Kind::File,
         Default(""),
         "PEM: who signs clients' certificates. Present: clients need one.",
     ),
     row("client_auth", Kind::Choice(&["required", "optional"]), Default("required"), "Only with client_ca."),
+];
+
+const CERTIFICATE: &[Field] = &[
+    row(
+        "cert",
+        Kind::File,
+        Required,
+        "PEM: the certificate, then its chain. Its DNS names decide who is shown it.",
+    ),
+    row("key", Kind::File, Required, "PEM: the certificate's private key."),
 ];
 
 const ADMIN: &[Field] = &[
