@@ -9,7 +9,7 @@ use crate::base::fault::FaultKind;
 use crate::base::ids::NameId;
 use crate::contract::endpoint::Endpoint;
 use crate::contract::link::State;
-use crate::contract::meters::{Gauges, Meters, Micros};
+use crate::contract::meters::{Gauges, Meters, Micros, Unserved};
 use crate::contract::record::Record;
 use crate::net::runtime::Driver;
 use std::collections::BTreeMap;
@@ -188,7 +188,9 @@ impl Metrics {
         sums.panics += new.panics;
         sums.records_stalled += new.records_stalled;
         sums.records_dropped += new.records_dropped;
-        sums.connections_refused += new.connections_refused;
+        for (sum, new) in sums.connections_refused.iter_mut().zip(new.connections_refused) {
+            *sum += new;
+        }
         self.gauges.insert(new.shard, *new);
     }
 
@@ -320,11 +322,6 @@ impl Metrics {
         let sums = &self.sums;
         for (name, help, value) in [
             ("gateway_connections_accepted_total", "Client connections accepted.", sums.accepted),
-            (
-                "gateway_connections_refused_total",
-                "Client connections closed before a request: over the limit, or no TLS handshake.",
-                sums.connections_refused,
-            ),
             ("gateway_upstream_connects_total", "Connections opened to providers.", sums.upstream_connects),
             (
                 "gateway_upstream_stale_retries_total",
@@ -356,6 +353,12 @@ impl Metrics {
         ] {
             head(out, name, "counter", help);
             line(out, format_args!("{name} {value}"));
+        }
+        let name = "gateway_connections_refused_total";
+        let help = "Client connections ended before a request: over one of the limits, or no TLS handshake.";
+        head(out, name, "counter", help);
+        for (reason, count) in Unserved::ALL.iter().zip(sums.connections_refused) {
+            line(out, format_args!("{name}{{reason=\"{}\"}} {count}", reason.name()));
         }
         head(out, "gateway_config_version", "gauge", "Version of the configuration that serves.");
         line(out, format_args!("gateway_config_version {}", self.reloads.version));

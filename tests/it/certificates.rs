@@ -168,6 +168,10 @@ fn names_choose_certificates() {
             }
             assert!(connect(&gateway, "b.example", &BOTH[1..], version).is_err(), "no key of that type");
         }
+        until("the handshakes that failed", || {
+            let refused = gateway.metric("gateway_connections_refused_total{reason=\"handshake\"}");
+            (refused == 2).then_some(())
+        });
     });
 }
 

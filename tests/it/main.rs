@@ -5,6 +5,7 @@
 
 mod auth;
 mod certificates;
+mod crowds;
 mod endpoints;
 mod failures;
 mod framing;

@@ -1,14 +1,19 @@
 //! A client's connection, from its first byte to its end.
 
+use super::crowd::Place;
 use super::h2;
+use crate::base::fault::FaultKind;
+use crate::contract::meters::Unserved;
 use crate::http::{Preface, h2_preface};
 use crate::net::deadline::Waiting;
+use crate::net::gather::Gather;
 use crate::net::listen::Accepted;
 use crate::net::runtime;
 use crate::net::stream::{Protocol, Stream};
 use crate::traffic::exchange::client::Client;
+use crate::traffic::exchange::reply::unheard;
 use crate::traffic::exchange::serve::{Next, serve as serve_request};
-use crate::traffic::exchange::shard::{Counted, Shard};
+use crate::traffic::exchange::shard::Shard;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,18 +21,13 @@ use std::time::Duration;
 const LINGER_BYTES: usize = 1024 * 1024;
 const LINGER: Duration = Duration::from_millis(1500);
 
-/// Serves a connection that listener `index` accepted. `arriving` is held until the connection is counted.
-pub async fn serve<A>(shard: Rc<Shard>, accepted: Accepted, index: usize, arriving: A) {
-    let _open = Counted::new(&shard.connections, 1);
-    drop(arriving);
-    if shard.connections.get() > shard.snapshot().limits.connections {
-        shard.connections_refused.set(shard.connections_refused.get() + 1);
-        return;
-    }
+/// Serves a connection that listener `index` accepted, and holds its place.
+pub async fn serve(shard: Rc<Shard>, accepted: Accepted, index: usize, place: Place) {
+    let _place = place;
     let peer = accepted.peer;
     // Boxed: a handshake's state is large, and gone afterwards.
     let Some(stream) = Box::pin(greet(&shard, accepted, index)).await else {
-        shard.connections_refused.set(shard.connections_refused.get() + 1);
+        shard.count_unserved(Unserved::Handshake);
         return;
     };
     let protocol = stream.protocol;
@@ -43,6 +43,22 @@ pub async fn serve<A>(shard: Rc<Shard>, accepted: Accepted, index: usize, arrivi
     match preface {
         Preface::Yes => Box::pin(h2::serve(shard.clone(), client)).await,
         Preface::No | Preface::Maybe => requests(&shard, &mut client).await,
+    }
+}
+
+/// Tells a client of plain HTTP why it is not served, before it has asked, and ends its connection.
+pub async fn turn_away(shard: &Shard, accepted: Accepted, why: Unserved) {
+    let kind = match why {
+        Unserved::ConnectionsPerClient => FaultKind::TooManyConnections,
+        Unserved::Connections | Unserved::Handshake => FaultKind::Overloaded,
+    };
+    let peer = accepted.peer;
+    let mut client = Client::new(shard, accepted.plain(), Some(peer));
+    let mut gather = Gather::default();
+    gather.whole(unheard(kind, shard.next_id()));
+    // The socket is new and takes it at once.
+    if client.writer.write(gather).await.0.is_ok() {
+        linger(&mut client).await;
     }
 }
 
@@ -126,7 +142,7 @@ mod tests {
     use super::*;
 
     /// The type of a future that is never made.
-    fn size_of_future<F>(_: impl FnOnce(Rc<Shard>, Accepted) -> F) -> usize {
+    fn size_of_future<F>(_: impl FnOnce(Rc<Shard>, Accepted, Place) -> F) -> usize {
         size_of::<F>()
     }
 
@@ -134,7 +150,7 @@ mod tests {
     /// their futures hold references.
     #[test]
     fn a_connection_is_small() {
-        let bytes = size_of_future(|shard, accepted| serve(shard, accepted, 0, ()));
+        let bytes = size_of_future(|shard, accepted, place| serve(shard, accepted, 0, place));
         assert!(bytes <= 3 * 1024 + 768, "the future of a connection takes {bytes} bytes");
     }
 }
