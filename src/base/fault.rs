@@ -87,6 +87,7 @@ faults! {
     BodyTimeout         408 "body_timeout"            "timeout_error"         Client "The request's body did not arrive in time.";
     ClientGone          499 "client_gone"             "client_closed_request" Client "The client closed the connection.";
     ClientStalled       408 "client_stalled"          "timeout_error"         Client "The client stopped reading its answer.";
+    TooManyConnections  429 "too_many_connections"    "rate_limit_error"      Client "Too many connections are open from this address. Close some, or use the open ones again.";
     // the provider
     UpstreamDns         502 "upstream_dns"            "upstream_error"        Upstream "The provider's host name could not be resolved.";
     UpstreamConnect     502 "upstream_connect"        "upstream_error"        Upstream "The provider could not be reached.";

@@ -40,6 +40,12 @@ pub const KEY_BYTES: usize = 16 * 1024;
 pub const EVENT_HOLD_BYTES: usize = 64 * 1024;
 /// An upstream's error body is read up to here (it is scrubbed before it is passed on).
 pub const ERROR_BODY_BYTES: usize = 64 * 1024;
+/// Most connections of one client in the process, clients on this machine apart (setting
+/// `limits.connections_per_client_max`). Half of what one shard takes in all: a proxy before the gateway is one
+/// client and must not come near it, and one host alone must not fill every shard.
+pub const CONNECTIONS_PER_CLIENT: u64 = 10_000;
+/// Clients beyond a limit that one shard tells so at once; more are closed without a word.
+pub const TURNED_AWAY: u64 = 256;
 /// Records that wait in one shard's ring for the log core.
 pub const RECORD_RING_SLOTS: usize = 8 * 1024;
 /// Answers to `Expect: 100-continue` and other 1xx heads that an upstream may send before its real one.

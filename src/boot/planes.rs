@@ -88,6 +88,7 @@ pub fn start(plan: Plan) -> Result<Planes> {
     for (index, ((ends, sockets), link)) in ends.into_iter().zip(plan.sockets).zip(&links).enumerate() {
         let parts = Parts {
             id: index as u16,
+            shards: plan.shards as u16,
             snapshots: plan.snapshots.clone(),
             ring: ends.ring,
             on_overflow: plan.on_overflow,

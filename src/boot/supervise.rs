@@ -9,7 +9,7 @@ use crate::control::health::Health;
 use crate::control::reload::{Counts, Reloader, Request};
 use crate::control::watch::FileWatch;
 use crate::control::{log, resolve, watch};
-use crate::logcore::Command;
+use crate::logcore::{Command, Reloads};
 use anyhow::{Context, Result};
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
@@ -126,11 +126,12 @@ fn metrics(log: Sender<Command>, counts: Arc<Counts>) -> MetricsText {
         let (log, counts) = (log.clone(), counts.clone());
         Box::pin(async move {
             let (reply, text) = oneshot::channel();
-            let reloads = Command::Reloads {
+            let reloads = Command::Reloads(Reloads {
                 accepted: counts.published.load(Relaxed),
                 refused: counts.refused.load(Relaxed),
                 version: counts.version.load(Relaxed),
-            };
+                snapshots: 1 + counts.retired.load(Relaxed),
+            });
             // If the log core is gone, so is the sender of the reply, and the text is empty.
             drop(log.send(reloads));
             drop(log.send(Command::Metrics(Box::new(move |text| drop(reply.send(text))))));

@@ -72,8 +72,32 @@ pub struct Gauges {
     pub panics: u64,
     pub records_stalled: u64,
     pub records_dropped: u64,
-    /// Connections that ended before a request had a head (handshake failed, garbage, idle).
-    pub connections_refused: u64,
+    /// By [`Unserved`].
+    pub connections_refused: [u64; Unserved::ALL.len()],
+}
+
+/// Why a connection ended before its first request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unserved {
+    /// The shard has as many as it takes.
+    Connections,
+    /// The client has as many as one may have.
+    ConnectionsPerClient,
+    /// No TLS handshake came about.
+    Handshake,
+}
+
+impl Unserved {
+    pub const ALL: [Self; 3] = [Self::Connections, Self::ConnectionsPerClient, Self::Handshake];
+
+    /// As metrics name it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connections => "connections",
+            Self::ConnectionsPerClient => "connections_per_client",
+            Self::Handshake => "handshake",
+        }
+    }
 }
 
 impl Meters {

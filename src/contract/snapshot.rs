@@ -49,8 +49,10 @@ pub struct Limits {
     pub headers: usize,
     pub body_bytes: u64,
     pub buffered_bytes: u64,
-    /// Most client connections of one shard; one more is closed at once.
+    /// Most client connections of one shard; one more is turned away.
     pub connections: u64,
+    /// Most connections of one client in the process; one more is turned away.
+    pub connections_per_client: PerClient,
     /// Most exchanges in flight in one shard; one more is answered 503.
     pub exchanges: u64,
     /// First byte of a head to its end (and TLS handshake).
@@ -77,6 +79,7 @@ impl Default for Limits {
             body_bytes: l::BODY_BYTES,
             buffered_bytes: l::BUFFERED_BYTES,
             connections: 20_000,
+            connections_per_client: PerClient::Default,
             exchanges: 10_000,
             head_ms: 10_000,
             body_idle_ms: 30_000,
@@ -87,6 +90,16 @@ impl Default for Limits {
             h2_streams: 128,
         }
     }
+}
+
+/// A bound on each client's connections. A client is an IPv4 address or an IPv6 network of 64 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PerClient {
+    /// Nothing was configured: [`crate::base::limits::CONNECTIONS_PER_CLIENT`], and none for this machine itself,
+    /// where proxies and load generators run.
+    Default,
+    Unlimited,
+    AtMost(u64),
 }
 
 /// A key, without its secret.

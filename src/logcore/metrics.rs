@@ -3,13 +3,13 @@
 //! Invariant: labels are bounded by the configuration: catalog names, providers, endpoints, statuses, faults;
 //! nothing that a client chose.
 
-use super::Source;
 use super::names::NameCache;
+use super::{Reloads, Source};
 use crate::base::fault::FaultKind;
 use crate::base::ids::NameId;
 use crate::contract::endpoint::Endpoint;
 use crate::contract::link::State;
-use crate::contract::meters::{Gauges, Meters, Micros};
+use crate::contract::meters::{Gauges, Meters, Micros, Unserved};
 use crate::contract::record::Record;
 use crate::net::runtime::Driver;
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ pub struct Metrics {
     total: Micros,
     gauges: BTreeMap<u16, Gauges>,
     sums: Gauges,
-    reloads: (u64, u64, u64),
+    pub(super) reloads: Reloads,
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord, Clone, Copy)]
@@ -188,12 +188,10 @@ impl Metrics {
         sums.panics += new.panics;
         sums.records_stalled += new.records_stalled;
         sums.records_dropped += new.records_dropped;
-        sums.connections_refused += new.connections_refused;
+        for (sum, new) in sums.connections_refused.iter_mut().zip(new.connections_refused) {
+            *sum += new;
+        }
         self.gauges.insert(new.shard, *new);
-    }
-
-    pub fn reloads(&mut self, accepted: u64, refused: u64, version: u64) {
-        self.reloads = (accepted, refused, version);
     }
 
     /// All metrics in Prometheus' text format 0.0.4.
@@ -324,11 +322,6 @@ impl Metrics {
         let sums = &self.sums;
         for (name, help, value) in [
             ("gateway_connections_accepted_total", "Client connections accepted.", sums.accepted),
-            (
-                "gateway_connections_refused_total",
-                "Client connections closed before a request: over the limit, or no TLS handshake.",
-                sums.connections_refused,
-            ),
             ("gateway_upstream_connects_total", "Connections opened to providers.", sums.upstream_connects),
             (
                 "gateway_upstream_stale_retries_total",
@@ -351,14 +344,28 @@ impl Metrics {
                 "Access log lines that could not be written.",
                 lost_lines,
             ),
-            ("gateway_config_reloads_total", "Configurations published after the first.", self.reloads.0),
-            ("gateway_config_refused_total", "Configurations refused on reload.", self.reloads.1),
+            (
+                "gateway_config_reloads_total",
+                "Configurations published after the first.",
+                self.reloads.accepted,
+            ),
+            ("gateway_config_refused_total", "Configurations refused on reload.", self.reloads.refused),
         ] {
             head(out, name, "counter", help);
             line(out, format_args!("{name} {value}"));
         }
+        let name = "gateway_connections_refused_total";
+        let help = "Client connections ended before a request: over one of the limits, or no TLS handshake.";
+        head(out, name, "counter", help);
+        for (reason, count) in Unserved::ALL.iter().zip(sums.connections_refused) {
+            line(out, format_args!("{name}{{reason=\"{}\"}} {count}", reason.name()));
+        }
         head(out, "gateway_config_version", "gauge", "Version of the configuration that serves.");
-        line(out, format_args!("gateway_config_version {}", self.reloads.2));
+        line(out, format_args!("gateway_config_version {}", self.reloads.version));
+        let help =
+            "Configurations in memory: the one that serves, and older ones that requests still run with.";
+        head(out, "gateway_snapshots_live", "gauge", help);
+        line(out, format_args!("gateway_snapshots_live {}", self.reloads.snapshots));
         head(out, "gateway_build_info", "gauge", "1, with the version of this build.");
         line(out, format_args!("gateway_build_info{{version=\"{}\"}} 1", env!("CARGO_PKG_VERSION")));
     }

@@ -46,10 +46,20 @@ pub struct Source {
 pub enum Command {
     /// The metrics text, handed to the function on this thread.
     Metrics(Box<dyn FnOnce(String) + Send>),
-    /// Configurations that were published and refused since the start.
-    Reloads { accepted: u64, refused: u64, version: u64 },
+    Reloads(Reloads),
     /// Drain everything once more and end.
     End,
+}
+
+/// What became of configurations since the start.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Reloads {
+    pub accepted: u64,
+    pub refused: u64,
+    /// Version of the one that serves.
+    pub version: u64,
+    /// Those in memory: the one that serves, and older ones that something still runs with.
+    pub snapshots: u64,
 }
 
 /// The log core's state.
@@ -91,9 +101,7 @@ impl LogCore {
                     let text = self.metrics.text(&mut self.names, &self.sources, self.sink.lost_lines());
                     reply(text);
                 }
-                Ok(Command::Reloads { accepted, refused, version }) => {
-                    self.metrics.reloads(accepted, refused, version);
-                }
+                Ok(Command::Reloads(reloads)) => self.metrics.reloads = reloads,
                 Ok(Command::End) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
             }

@@ -9,6 +9,7 @@
 //! next: what it received is lost.
 
 pub mod berth;
+pub mod certificates;
 pub mod connect;
 pub mod deadline;
 pub mod gather;

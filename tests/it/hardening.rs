@@ -228,7 +228,7 @@ fn nothing_waits_for_an_acknowledgement() {
     });
 }
 
-/// A connection beyond the limit is closed at once; when another ends there is room again.
+/// A connection beyond the limit is told so at once; when another ends there is room again.
 #[test]
 fn connections_are_bounded() {
     on_both_drivers(|io| {
@@ -238,15 +238,19 @@ fn connections_are_bounded() {
         for client in &mut held {
             assert_eq!(client.ask(&chat("")).status, 200);
         }
-        gateway.client().drain();
+        let mut beyond = gateway.client();
+        beyond.answer().refused(503, "overloaded");
+        beyond.ends();
         assert_eq!(held[0].ask(&chat("")).status, 200);
         held.pop();
         until("room for a connection", || {
             let mut client = gateway.client();
             client.try_send(&chat(""));
-            client.more().is_ok().then_some(())
+            (client.answer().status == 200).then_some(())
         });
-        until("the count", || (gateway.metric("gateway_connections_refused_total") >= 1).then_some(()));
+        until("the count", || {
+            (gateway.metric("gateway_connections_refused_total{reason=\"connections\"}") >= 1).then_some(())
+        });
     });
 }
 

@@ -1,8 +1,8 @@
 //! From start to end: reloads, drains, successors, and what keeps a gateway from starting.
 
 use crate::harness::{
-    Client, Gateway, Io, KEY, PATIENCE, Setup, chat, mock, on_both_drivers, post_with, run_to_end, stream,
-    until,
+    Client, Fate, Frames, Gateway, Io, KEY, PATIENCE, Setup, chat, mock, on_both_drivers, post_with,
+    run_to_end, stream, until,
 };
 use rustix::process::Signal;
 use std::io::{Read as _, Write as _};
@@ -62,6 +62,58 @@ fn reloads_are_seamless() {
 
         let events = running.arrivals(10_000);
         assert_eq!(events.last().map(|event| event.data.as_str()), Some("[DONE]"), "the stream ran on");
+    });
+}
+
+/// Connections that wait hold no configuration, though they may wait for ever; what runs holds its own to its end.
+#[test]
+fn idle_connections_hold_no_configuration() {
+    on_both_drivers(|io| {
+        let mock = mock();
+        let setup = Setup::of(io, &mock.base_url()).with("limits", "{keep_alive_ms: 0, head_ms: 0}");
+        let gateway = Gateway::start(&setup);
+        let silent = gateway.client();
+        let mut begun = gateway.client();
+        let (first_bytes, rest) = (chat(""), 40);
+        begun.send(&first_bytes[..rest]);
+        let (mut kept, mut told, mut http2) =
+            (gateway.client(), gateway.client(), Frames::connect(gateway.address));
+        assert_eq!(kept.ask(&chat("")).status, 200);
+        assert_eq!(
+            told.ask(format!("GET /v1/models HTTP/1.1\r\nhost: g\r\nx-api-key: {KEY}\r\n\r\n").as_bytes())
+                .status,
+            200
+        );
+        let list = |key| {
+            let path =
+                [(":method", "GET"), (":scheme", "http"), (":authority", "g"), (":path", "/v1/models")];
+            [path.as_slice(), &[("x-api-key", key)]].concat()
+        };
+        http2.head(1, &list(KEY), false);
+        assert!(matches!(http2.fate(1), Fate::Answered { status: 200, .. }));
+        let mut running = gateway.client();
+        running.send(&stream("stall_after=1"));
+        assert_eq!(running.head().0, 200);
+
+        let live = |count| {
+            until(&format!("{count} configurations"), || {
+                (gateway.metric("gateway_snapshots_live") == count).then_some(())
+            });
+        };
+        live(1);
+        gateway.rewrite_config(&gateway.config_text().replace(KEY, "second-key"));
+        published(&gateway, 2);
+        live(2);
+        drop(running);
+        live(1);
+
+        http2.head(3, &list("second-key"), false);
+        assert!(matches!(http2.fate(3), Fate::Answered { status: 200, .. }));
+        begun.send(&first_bytes[rest..]);
+        begun.answer().refused(401, "invalid_api_key");
+        for mut client in [silent, kept, told] {
+            assert_eq!(client.ask(&ask_with("second-key", "m/mock")).status, 200);
+        }
     });
 }
 

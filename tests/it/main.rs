@@ -4,11 +4,14 @@
 //! exactly what the test writes. Tests of the data plane run on both drivers.
 
 mod auth;
+mod certificates;
+mod crowds;
 mod endpoints;
 mod failures;
 mod framing;
 mod hardening;
 mod harness;
+mod http2;
 mod input;
 mod lifecycle;
 mod records;

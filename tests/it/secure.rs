@@ -9,10 +9,10 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-type Tls = StreamOwned<ClientConnection, TcpStream>;
+pub type Tls = StreamOwned<ClientConnection, TcpStream>;
 
 /// A gateway with a certificate of its own, and who signed it.
-fn secured(setup: Setup) -> (Gateway, CertificateDer<'static>) {
+pub fn secured(setup: Setup) -> (Gateway, CertificateDer<'static>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let dir = crate::harness::fresh_dir();
     let [cert, key] = ["cert.pem", "key.pem"].map(|name| dir.join(name));
@@ -26,7 +26,7 @@ fn secured(setup: Setup) -> (Gateway, CertificateDer<'static>) {
     (Gateway::start(&setup.with("listen", &listen)), made.cert.der().clone())
 }
 
-fn connect(gateway: &Gateway, root: &CertificateDer<'static>) -> Tls {
+pub fn connect(gateway: &Gateway, root: &CertificateDer<'static>) -> Tls {
     let mut roots = RootCertStore::empty();
     roots.add(root.clone()).expect("a good certificate");
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -2,7 +2,7 @@
 //!
 //! Invariant: what is absent is the default of the contract, which the table of keys only repeats for people.
 
-use crate::contract::snapshot::{Limits, Timeouts};
+use crate::contract::snapshot::{Limits, PerClient, Timeouts};
 use crate::control::config::checked::Cursor;
 use crate::control::config::complaint::Findings;
 
@@ -15,6 +15,11 @@ pub fn compile(section: &Cursor<'_>, findings: &mut Findings) -> Limits {
         body_bytes: whole("body_bytes", default.body_bytes),
         buffered_bytes: whole("buffered_bytes", default.buffered_bytes),
         connections: whole("connections", default.connections),
+        connections_per_client: match section.whole("connections_per_client_max") {
+            None => default.connections_per_client,
+            Some(0) => PerClient::Unlimited,
+            Some(most) => PerClient::AtMost(most),
+        },
         exchanges: whole("exchanges", default.exchanges),
         head_ms: whole("head_ms", default.head_ms),
         body_idle_ms: whole("body_idle_ms", default.body_idle_ms),

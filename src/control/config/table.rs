@@ -78,12 +78,28 @@ const LISTEN_TLS: &[Field] = &[
     row("cert", Kind::File, Required, "PEM: the certificate, then its chain."),
     row("key", Kind::File, Required, "PEM: the certificate's private key."),
     row(
+        "certificates",
+        Kind::List(&Kind::Section(CERTIFICATE)),
+        Default(""),
+        "Further certificates: each is shown to clients that ask for one of its names (SNI), cert to all others.",
+    ),
+    row(
         "client_ca",
         Kind::File,
         Default(""),
         "PEM: who signs clients' certificates. Present: clients need one.",
     ),
     row("client_auth", Kind::Choice(&["required", "optional"]), Default("required"), "Only with client_ca."),
+];
+
+const CERTIFICATE: &[Field] = &[
+    row(
+        "cert",
+        Kind::File,
+        Required,
+        "PEM: the certificate, then its chain. Its DNS names decide who is shown it.",
+    ),
+    row("key", Kind::File, Required, "PEM: the certificate's private key."),
 ];
 
 const ADMIN: &[Field] = &[
@@ -144,7 +160,18 @@ const LIMITS: &[Field] = &[
         Default("1073741824"),
         "Request bodies held at once by one shard; beyond it requests are answered 503.",
     ),
-    row("connections", COUNT, Default("20000"), "Most client connections of one shard."),
+    row(
+        "connections",
+        COUNT,
+        Default("20000"),
+        "Most client connections of one shard; one more is answered 503 (TLS: closed).",
+    ),
+    row(
+        "connections_per_client_max",
+        Kind::Whole { least: 0, most: u64::MAX },
+        Default(""),
+        "Most connections of one client (IPv4 address, IPv6 /64), divided evenly among the shards, at least 1 each; one more is answered 429 (TLS: closed). 0: no limit. Default: 10000, and no limit for clients on this machine.",
+    ),
     row(
         "exchanges",
         COUNT,

@@ -5,6 +5,8 @@
 //! Invariant: the presented key is hashed at once and goes no further; a lookup costs the same for a known and
 //! an unknown key.
 
+pub mod query;
+
 use crate::base::fault::FaultKind;
 use crate::base::ids::NameId;
 use crate::base::limits::KEY_BYTES;

@@ -45,7 +45,7 @@ pub fn fields(kind: FaultKind) -> impl Iterator<Item = (&'static str, &'static s
     let hopeless = client && (400..500).contains(&row.status) && !matches!(row.status, 408 | 429);
     [
         (row.status == 401).then_some(("www-authenticate", "Bearer")),
-        (row.status == 503).then_some(("retry-after", "1")),
+        (row.status == 503 || kind == FaultKind::TooManyConnections).then_some(("retry-after", "1")),
         hopeless.then_some(("x-should-retry", "false")),
     ]
     .into_iter()

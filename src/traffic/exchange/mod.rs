@@ -12,7 +12,7 @@ mod local;
 mod outbound;
 mod receive;
 mod relay;
-mod reply;
+pub mod reply;
 pub mod serve;
 pub mod shard;
 mod state;

@@ -59,13 +59,12 @@ impl Refusal {
 ///
 /// # Errors
 /// What arrived is no head that this gateway takes; the connection can only be closed.
-pub async fn head(shard: &Shard, snapshot: &Snapshot, client: &mut Client) -> Option<Result<usize, Refusal>> {
-    let limits = head_limits(snapshot);
+pub async fn head(shard: &Shard, client: &mut Client) -> Option<Result<usize, Refusal>> {
     let mut scan = HeadScan::default();
     // From its first byte on, empty lines before it included, a head has one time limit.
     let mut timed = !client.inbox.is_empty();
     if timed {
-        client.deadline.set(Waiting::Head, snapshot.limits.head_ms);
+        client.deadline.set(Waiting::Head, shard.snapshot().limits.head_ms);
     }
     loop {
         let blank = crate::http::leading_blank(&client.inbox);
@@ -78,7 +77,7 @@ pub async fn head(shard: &Shard, snapshot: &Snapshot, client: &mut Client) -> Op
             return Some(Ok(end));
         }
         if !client.inbox.is_empty()
-            && let Err(error) = request::plausible(&client.inbox, &limits)
+            && let Err(error) = request::plausible(&client.inbox, &head_limits(&shard.snapshot()))
         {
             return Some(Err(Refusal::closing(error.fault())));
         }
@@ -97,7 +96,7 @@ pub async fn head(shard: &Shard, snapshot: &Snapshot, client: &mut Client) -> Op
         }
         if !timed {
             timed = true;
-            client.deadline.set(Waiting::Head, snapshot.limits.head_ms);
+            client.deadline.set(Waiting::Head, shard.snapshot().limits.head_ms);
         }
     }
 }
@@ -170,8 +169,8 @@ impl Intake {
     fn read_fields(&mut self, head: &RequestHead<'_>, snapshot: &Snapshot) -> Text<64> {
         let mut user_agent = Text::EMPTY;
         if let Some(query) = head.query {
-            self.forward.extend(query.as_bytes());
-            self.query_bytes = query.len();
+            auth::query::without_credentials(query, |piece| self.forward.extend(piece));
+            self.query_bytes = self.forward.len();
         }
         let mut presented: Option<(auth::Rank, &[u8])> = None;
         for (name, value) in head.headers.iter() {

@@ -128,16 +128,36 @@ impl<'c> Reply<'c> {
     /// # Errors
     /// As [`Reply::write`].
     pub async fn refuse(&mut self, fault: &Fault, allow: Option<&str>) -> Result<(), Fault> {
-        let mut fields = b"content-type: application/json\r\n".to_vec();
-        for (name, value) in refusal::fields(fault.kind) {
-            encode::field(&mut fields, name, value.as_bytes());
-        }
+        let (mut fields, body) = refusal(fault, self.id);
         if let Some(methods) = allow {
             encode::field(&mut fields, "allow", methods.as_bytes());
         }
-        let mut body = Vec::with_capacity(256);
-        let id = self.id.text();
-        refusal::body(fault, std::str::from_utf8(&id).unwrap_or_default(), &mut body);
         self.whole(fault.kind.row().status, &fields, &body).await
     }
+}
+
+/// Fields and body of a refusal.
+fn refusal(fault: &Fault, id: RequestId) -> (Vec<u8>, Vec<u8>) {
+    let mut fields = b"content-type: application/json\r\n".to_vec();
+    for (name, value) in refusal::fields(fault.kind) {
+        encode::field(&mut fields, name, value.as_bytes());
+    }
+    let mut body = Vec::with_capacity(256);
+    refusal::body(fault, std::str::from_utf8(&id.text()).unwrap_or_default(), &mut body);
+    (fields, body)
+}
+
+/// The whole answer to a client that was not heard. Its connection ends with it.
+pub fn unheard(kind: FaultKind, id: RequestId) -> Buf {
+    let (fields, body) = refusal(&kind.into(), id);
+    let mut out = Buf::with_capacity(fields.len() + body.len() + 256);
+    let head = out.tail();
+    encode::status_line(head, kind.row().status);
+    head.extend_from_slice(&fields);
+    encode::field(head, "x-request-id", &id.text());
+    encode::content_length(head, body.len() as u64);
+    encode::field(head, "connection", b"close");
+    encode::end(head);
+    out.extend(&body);
+    out
 }

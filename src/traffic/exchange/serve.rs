@@ -31,11 +31,10 @@ pub enum Next {
 
 /// Serves the next request on a connection, from its head to its record.
 pub async fn serve(shard: &Shard, client: &mut Client) -> Next {
-    let snapshot = shard.snapshot();
-    let Some(head) = receive::head(shard, &snapshot, client).await else {
+    let Some(head) = receive::head(shard, client).await else {
         return Next::Close;
     };
-    // The configuration may have changed while the head was waited for.
+    // Not before the head is there: whoever waits for one must not hold an old configuration.
     let snapshot = shard.snapshot();
     let running = Counted::new(&shard.exchanges, 1);
     let mut exchange = Running::begin(shard);

@@ -2,6 +2,7 @@
 
 use super::state::States;
 use crate::base::ids::RequestId;
+use crate::contract::meters::Unserved;
 use crate::contract::record::Record;
 use crate::contract::snapshot::Snapshot;
 use crate::net::berth::Berths;
@@ -33,6 +34,8 @@ const ROOM_MIN: usize = 256;
 /// One shard's state.
 pub struct Shard {
     pub id: u16,
+    /// How many shards the process has.
+    pub shards: u16,
     pub buffers: Rc<BufferPool>,
     pub deadlines: Rc<Deadlines>,
     pub upstreams: Caller,
@@ -46,7 +49,7 @@ pub struct Shard {
     /// Bytes of request bodies held beyond the clients' own buffers.
     pub buffered: Cell<u64>,
     pub accepted: Cell<u64>,
-    pub connections_refused: Cell<u64>,
+    pub unserved: Cell<[u64; Unserved::ALL.len()]>,
     pub records_stalled: Cell<u64>,
     pub states: States,
     /// Where the futures of running exchanges lie.
@@ -68,6 +71,7 @@ struct Mailbox {
 /// What a shard is made with.
 pub struct Parts {
     pub id: u16,
+    pub shards: u16,
     pub snapshots: Arc<ArcSwap<Snapshot>>,
     pub ring: rtrb::Producer<Record>,
     pub on_overflow: OnOverflow,
@@ -81,6 +85,7 @@ impl Shard {
         let current = Rc::new(parts.snapshots.load_full());
         Self {
             id: parts.id,
+            shards: parts.shards,
             upstreams: Caller::new(buffers.clone(), deadlines.clone()),
             buffers,
             deadlines,
@@ -91,7 +96,7 @@ impl Shard {
             exchanges: Cell::new(0),
             buffered: Cell::new(0),
             accepted: Cell::new(0),
-            connections_refused: Cell::new(0),
+            unserved: Cell::default(),
             records_stalled: Cell::new(0),
             states: States::default(),
             berths: Berths::default(),
@@ -111,6 +116,13 @@ impl Shard {
             *current = Rc::new(newest.clone());
         }
         current.clone()
+    }
+
+    /// Counts a connection that gets no request served.
+    pub fn count_unserved(&self, why: Unserved) {
+        let mut counts = self.unserved.get();
+        counts[why as usize] += 1;
+        self.unserved.set(counts);
     }
 
     /// A number that no other request of this process has.

@@ -1,15 +1,19 @@
 //! A client's connection, from its first byte to its end.
 
+use super::crowd::Place;
 use super::h2;
-use crate::contract::snapshot::{Limits, Snapshot};
+use crate::base::fault::FaultKind;
+use crate::contract::meters::Unserved;
 use crate::http::{Preface, h2_preface};
 use crate::net::deadline::Waiting;
+use crate::net::gather::Gather;
 use crate::net::listen::Accepted;
 use crate::net::runtime;
 use crate::net::stream::{Protocol, Stream};
 use crate::traffic::exchange::client::Client;
+use crate::traffic::exchange::reply::unheard;
 use crate::traffic::exchange::serve::{Next, serve as serve_request};
-use crate::traffic::exchange::shard::{Counted, Shard};
+use crate::traffic::exchange::shard::Shard;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -17,19 +21,13 @@ use std::time::Duration;
 const LINGER_BYTES: usize = 1024 * 1024;
 const LINGER: Duration = Duration::from_millis(1500);
 
-/// Serves a connection that listener `index` accepted. `arriving` is held until the connection is counted.
-pub async fn serve<A>(shard: Rc<Shard>, accepted: Accepted, index: usize, arriving: A) {
-    let _open = Counted::new(&shard.connections, 1);
-    drop(arriving);
-    let snapshot = shard.snapshot();
-    if shard.connections.get() > snapshot.limits.connections {
-        shard.connections_refused.set(shard.connections_refused.get() + 1);
-        return;
-    }
+/// Serves a connection that listener `index` accepted, and holds its place.
+pub async fn serve(shard: Rc<Shard>, accepted: Accepted, index: usize, place: Place) {
+    let _place = place;
     let peer = accepted.peer;
     // Boxed: a handshake's state is large, and gone afterwards.
-    let Some(stream) = Box::pin(greet(accepted, &snapshot, index)).await else {
-        shard.connections_refused.set(shard.connections_refused.get() + 1);
+    let Some(stream) = Box::pin(greet(&shard, accepted, index)).await else {
+        shard.count_unserved(Unserved::Handshake);
         return;
     };
     let protocol = stream.protocol;
@@ -37,32 +35,52 @@ pub async fn serve<A>(shard: Rc<Shard>, accepted: Accepted, index: usize, arrivi
     let preface = match protocol {
         Protocol::Http2 => Preface::Yes,
         Protocol::Http1 => {
-            client.deadline.set(Waiting::First, snapshot.limits.keep_alive_ms);
+            client.deadline.set(Waiting::First, shard.snapshot().limits.keep_alive_ms);
             Preface::No
         }
-        Protocol::Unknown => Box::pin(first_words(&shard, &mut client, &snapshot.limits)).await,
+        Protocol::Unknown => Box::pin(first_words(&shard, &mut client)).await,
     };
     match preface {
-        Preface::Yes => Box::pin(h2::serve(shard.clone(), client, snapshot)).await,
-        Preface::No | Preface::Maybe => {
-            drop(snapshot);
-            requests(&shard, &mut client).await;
-        }
+        Preface::Yes => Box::pin(h2::serve(shard.clone(), client)).await,
+        Preface::No | Preface::Maybe => requests(&shard, &mut client).await,
+    }
+}
+
+/// Tells a client of plain HTTP why it is not served, before it has asked, and ends its connection.
+pub async fn turn_away(shard: &Shard, accepted: Accepted, why: Unserved) {
+    let kind = match why {
+        Unserved::ConnectionsPerClient => FaultKind::TooManyConnections,
+        Unserved::Connections | Unserved::Handshake => FaultKind::Overloaded,
+    };
+    let peer = accepted.peer;
+    let mut client = Client::new(shard, accepted.plain(), Some(peer));
+    let mut gather = Gather::default();
+    gather.whole(unheard(kind, shard.next_id()));
+    // The socket is new and takes it at once.
+    if client.writer.write(gather).await.0.is_ok() {
+        linger(&mut client).await;
     }
 }
 
 /// Makes TLS where the listener has it.
-async fn greet(accepted: Accepted, snapshot: &Snapshot, index: usize) -> Option<Stream> {
-    let Some(config) = snapshot.listeners.get(index).and_then(|listener| listener.tls.clone()) else {
-        return Some(accepted.plain());
+async fn greet(shard: &Shard, accepted: Accepted, index: usize) -> Option<Stream> {
+    let (config, longest) = {
+        let snapshot = shard.snapshot();
+        let config = snapshot.listeners.get(index).and_then(|listener| listener.tls.clone());
+        (config, patience(snapshot.limits.head_ms))
     };
-    let patience = Duration::from_millis(snapshot.limits.head_ms.max(1));
-    runtime::within(patience, accepted.secure(config)).await?.ok()
+    let Some(config) = config else { return Some(accepted.plain()) };
+    runtime::within(longest, accepted.secure(config)).await?.ok()
+}
+
+/// A limit in time as a setting tells it, where 0 is none.
+pub fn patience(ms: u64) -> Duration {
+    if ms == 0 { Duration::MAX } else { Duration::from_millis(ms) }
 }
 
 /// Reads until it is clear which version of HTTP is spoken. `Maybe`: the connection ended before.
-async fn first_words(shard: &Shard, client: &mut Client, limits: &Limits) -> Preface {
-    client.deadline.set(Waiting::First, limits.keep_alive_ms);
+async fn first_words(shard: &Shard, client: &mut Client) -> Preface {
+    client.deadline.set(Waiting::First, shard.snapshot().limits.keep_alive_ms);
     client.inbox = shard.buffers.small();
     loop {
         let (read, inbox) = client.reader.read(std::mem::take(&mut client.inbox)).await;
@@ -71,7 +89,7 @@ async fn first_words(shard: &Shard, client: &mut Client, limits: &Limits) -> Pre
             return Preface::Maybe;
         }
         match h2_preface(&client.inbox) {
-            Preface::Maybe => client.deadline.set(Waiting::Head, limits.head_ms),
+            Preface::Maybe => client.deadline.set(Waiting::Head, shard.snapshot().limits.head_ms),
             known => {
                 client.deadline.clear();
                 return known;
@@ -124,7 +142,7 @@ mod tests {
     use super::*;
 
     /// The type of a future that is never made.
-    fn size_of_future<F>(_: impl FnOnce(Rc<Shard>, Accepted) -> F) -> usize {
+    fn size_of_future<F>(_: impl FnOnce(Rc<Shard>, Accepted, Place) -> F) -> usize {
         size_of::<F>()
     }
 
@@ -132,7 +150,7 @@ mod tests {
     /// pooled. With the task's own 48 bytes it fits a block of 1,792.
     #[test]
     fn a_connection_is_small() {
-        let bytes = size_of_future(|shard, accepted| serve(shard, accepted, 0, ()));
+        let bytes = size_of_future(|shard, accepted, place| serve(shard, accepted, 0, place));
         assert!(bytes <= 1_744, "the future of a connection takes {bytes} bytes");
     }
 }

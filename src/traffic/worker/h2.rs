@@ -19,7 +19,7 @@ use crate::net::pipe::{self, PipeReader, PipeWriter};
 use crate::net::runtime;
 use crate::net::stream::{Protocol, Reader, Stream, Writer};
 use crate::traffic::exchange::client::Client;
-use crate::traffic::exchange::shard::{Counted, Current, Shard};
+use crate::traffic::exchange::shard::{Counted, Shard};
 use bytes::Bytes;
 use h2::server::{Builder, SendResponse};
 use h2::{Reason, RecvStream, SendStream};
@@ -46,8 +46,7 @@ const LOOK: Duration = Duration::from_millis(250);
 /// Serves HTTP/2 until the connection ends. What stands in the client's inbox was read from it already.
 ///
 /// Socket and deadlines live in this one future, the deadlines for less long.
-pub async fn serve(shard: Rc<Shard>, client: Client, snapshot: Current) {
-    let limits = &snapshot.limits;
+pub async fn serve(shard: Rc<Shard>, client: Client) {
     let Client { deadline, mut reader, mut writer, inbox, peer } = client;
     // Declared behind the halves, so that they go before the socket does.
     let deadline = deadline;
@@ -55,8 +54,8 @@ pub async fn serve(shard: Rc<Shard>, client: Client, snapshot: Current) {
     let (near, far, cutter) = pipe::pair();
     let io = PipeIo { reader: near.0, writer: near.1 };
     let mut inward = pin!(pump_in(&mut reader, inbox, far.1));
-    let mut outward = pin!(pump_out(far.0, &mut writer, &writing, limits.write_idle_ms));
-    let mut spoken = pin!(speak(&shard, io, &deadline, limits, peer));
+    let mut outward = pin!(pump_out(&shard, far.0, &mut writer, &writing));
+    let mut spoken = pin!(speak(&shard, io, &deadline, peer));
     let (mut all_in, mut all_out, mut ended) = (false, false, false);
     poll_fn(|cx| {
         all_in = all_in || inward.as_mut().poll(cx).is_ready();
@@ -75,13 +74,17 @@ pub async fn serve(shard: Rc<Shard>, client: Client, snapshot: Current) {
 }
 
 /// The handshake, then the streams.
-async fn speak(
-    shard: &Rc<Shard>,
-    io: PipeIo,
-    deadline: &Deadline,
-    limits: &Limits,
-    peer: Option<SocketAddr>,
-) {
+async fn speak(shard: &Rc<Shard>, io: PipeIo, deadline: &Deadline, peer: Option<SocketAddr>) {
+    let builder = settings(&shard.snapshot().limits);
+    deadline.set(Waiting::Handshake, shard.snapshot().limits.head_ms);
+    let connection = builder.handshake(io).await;
+    deadline.clear();
+    if let Ok(connection) = connection {
+        streams(shard, connection, deadline, peer).await;
+    }
+}
+
+fn settings(limits: &Limits) -> Builder {
     let mut builder = Builder::new();
     builder
         .max_concurrent_streams(limits.h2_streams)
@@ -90,12 +93,7 @@ async fn speak(
         .max_pending_accept_reset_streams(RESETS_PENDING)
         .initial_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW);
-    deadline.set(Waiting::Handshake, limits.head_ms);
-    let connection = builder.handshake(io).await;
-    deadline.clear();
-    if let Ok(connection) = connection {
-        streams(shard, connection, deadline, limits, peer).await;
-    }
+    builder
 }
 
 /// Accepts streams until the connection ends, is idle too long, or the shard drains.
@@ -103,14 +101,9 @@ async fn streams(
     shard: &Rc<Shard>,
     mut connection: h2::server::Connection<PipeIo, Bytes>,
     deadline: &Deadline,
-    limits: &Limits,
     peer: Option<SocketAddr>,
 ) {
     let open = Rc::new(Cell::new(0));
-    let patience = match limits.write_idle_ms {
-        0 => Duration::MAX,
-        ms => Duration::from_millis(ms),
-    };
     let mut idle_since = shard.deadlines.coarse_now();
     let (mut ending, mut leaving) = (false, false);
     loop {
@@ -120,7 +113,7 @@ async fn streams(
                 let (shard, open) = (shard.clone(), open.clone());
                 runtime::spawn(async move {
                     let _open = Counted::new(&open, 1);
-                    stream(shard, request, respond, peer, patience).await;
+                    stream(shard, request, respond, peer).await;
                 });
                 continue;
             }
@@ -131,7 +124,8 @@ async fn streams(
         if open.get() > 0 {
             idle_since = now;
         }
-        let idle = limits.keep_alive_ms != 0 && now.micros_since(idle_since) > limits.keep_alive_ms * 1000;
+        let keep_alive_ms = shard.snapshot().limits.keep_alive_ms;
+        let idle = keep_alive_ms != 0 && now.micros_since(idle_since) > keep_alive_ms * 1000;
         if !ending && (idle || shard.draining.get()) {
             ending = true;
             connection.graceful_shutdown();
@@ -139,7 +133,7 @@ async fn streams(
         // A peer that was told the end, and has nothing left to wait for, is not waited for long.
         if ending && open.get() == 0 && !leaving {
             leaving = true;
-            deadline.set(Waiting::KeepAlive, limits.head_ms);
+            deadline.set(Waiting::KeepAlive, shard.snapshot().limits.head_ms);
         }
     }
 }
@@ -148,10 +142,10 @@ async fn streams(
 async fn stream(
     shard: Rc<Shard>,
     request: ::http::Request<RecvStream>,
-    mut respond: SendResponse<Bytes>,
+    respond: SendResponse<Bytes>,
     peer: Option<SocketAddr>,
-    patience: Duration,
 ) {
+    let patience = connection::patience(shard.snapshot().limits.write_idle_ms);
     let (near, far, cutter) = pipe::pair();
     let inner = Stream {
         reader: Reader::Pipe(far.0),
@@ -164,10 +158,7 @@ async fn stream(
     runtime::spawn(async move { connection::requests(&worker, &mut client).await });
     let (mut reader, mut writer) = near;
     let (parts, body) = request.into_parts();
-    let Some(head) = head_text(&parts, body.is_end_stream()) else {
-        respond.send_reset(Reason::PROTOCOL_ERROR);
-        return;
-    };
+    let head = head_text(&parts, body.is_end_stream());
     let chunked = !body.is_end_stream() && !parts.headers.contains_key("content-length");
     let mut upload = pin!(upload(head, body, &mut writer, chunked));
     let mut uploaded = false;
@@ -182,20 +173,21 @@ async fn stream(
     .await;
 }
 
-/// The request's head as HTTP/1.1 text. `None` if it cannot be one.
-fn head_text(parts: &::http::request::Parts, bodiless: bool) -> Option<Vec<u8>> {
-    let target = parts.uri.path_and_query()?.as_str();
-    let authority = parts.uri.authority().map(|a| a.as_str().as_bytes());
-    let host = authority.or_else(|| parts.headers.get("host").map(::http::HeaderValue::as_bytes))?;
+/// The request's head as HTTP/1.1 text. What HTTP/1.1 would not take comes out as such, and is refused there: a
+/// target that is no path, and hosts that differ.
+fn head_text(parts: &::http::request::Parts, bodiless: bool) -> Vec<u8> {
     let mut out = Vec::with_capacity(CLIENT_BUFFER_BYTES / 4);
-    for piece in
-        [parts.method.as_str().as_bytes(), b" ", target.as_bytes(), b" HTTP/1.1\r\nhost: ", host, b"\r\n"]
-    {
-        out.extend_from_slice(piece);
+    for piece in [parts.method.as_str(), " ", path(parts), " HTTP/1.1\r\n"] {
+        out.extend_from_slice(piece.as_bytes());
+    }
+    let authority = parts.uri.authority().map(|authority| authority.as_str().as_bytes());
+    if let Some(authority) = authority {
+        crate::http::encode::field(&mut out, "host", authority);
     }
     let lengthy = parts.headers.contains_key("content-length");
     for (name, value) in &parts.headers {
-        if !is_hop_by_hop(name.as_str()) && name != "host" {
+        let said = name == "host" && authority.is_some_and(|a| a.eq_ignore_ascii_case(value.as_bytes()));
+        if !is_hop_by_hop(name.as_str()) && !said {
             crate::http::encode::field(&mut out, name.as_str(), value.as_bytes());
         }
     }
@@ -204,7 +196,16 @@ fn head_text(parts: &::http::request::Parts, bodiless: bool) -> Option<Vec<u8>> 
     }
     // A stream carries one request; the exchange ends its pipe after the answer, and leaves what is in it.
     out.extend_from_slice(b"connection: close\r\n\r\n");
-    Some(out)
+    out
+}
+
+/// The path and query; a star where there is none, or something else. HTTP/2 has no other form of a request.
+///
+/// Source: RFC 9113, 8.3.1. The whole URL, which HTTP/1.1 would take, and CONNECT have no place here.
+fn path(parts: &::http::request::Parts) -> &str {
+    let path = parts.uri.path_and_query().map(::http::uri::PathAndQuery::as_str);
+    let connects = parts.method == ::http::Method::CONNECT;
+    path.filter(|path| path.starts_with('/') && !connects).unwrap_or("*")
 }
 
 /// Writes head and body into the pipe. If the client breaks the body off, the pipe is left unended inside it,
@@ -248,8 +249,9 @@ async fn download(
     let mut buf = Buf::with_capacity(CLIENT_BUFFER_BYTES);
     let (response, framing) = loop {
         match next_head(reader, &mut buf, &mut respond, asked).await {
-            Some((response, _)) if response.status().is_informational() => {
-                // `100 Continue`: the body is on its way already.
+            // `100 Continue`, which the client asked for. If it has gone away, the next head does not come.
+            Some((interim, _)) if interim.status().is_informational() => {
+                drop(respond.send_informational(interim));
             }
             Some(answer) => break answer,
             None => return respond.send_reset(Reason::INTERNAL_ERROR),
@@ -379,13 +381,13 @@ async fn pump_in(reader: &mut Reader, mut buf: Buf, mut pipe: PipeWriter) {
 }
 
 /// Moves what the pipe holds to the client. One that takes nothing for too long is cut off.
-async fn pump_out(mut pipe: PipeReader, writer: &mut Writer, writing: &Deadline, patience_ms: u64) {
+async fn pump_out(shard: &Shard, mut pipe: PipeReader, writer: &mut Writer, writing: &Deadline) {
     let mut buf = Buf::with_capacity(BULK_BUFFER_BYTES);
     let mut gather = Gather::default();
     loop {
         let (read, back) = pipe.read(buf).await;
         let more = matches!(read, Ok(n) if n > 0);
-        writing.set(Waiting::Write, patience_ms);
+        writing.set(Waiting::Write, shard.snapshot().limits.write_idle_ms);
         if !more {
             writer.finish().await;
             return;

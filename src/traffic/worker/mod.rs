@@ -5,15 +5,18 @@
 //! Invariant: after `run` returned, every exchange that began has its record on the ring.
 
 pub mod connection;
+mod crowd;
 mod h2;
 
 use crate::base::clock::Moment;
+use crate::base::limits::TURNED_AWAY;
 use crate::contract::link::{Link, Order, State};
-use crate::contract::meters::{Gauges, Meters};
+use crate::contract::meters::{Gauges, Meters, Unserved};
 use crate::net::deadline::{SWEEP, Waiting};
 use crate::net::listen::{Accepted, Listener, Stop, StopHandle};
 use crate::net::runtime::{self, Driver};
 use crate::traffic::exchange::shard::Shard;
+use crowd::Crowd;
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
@@ -62,10 +65,19 @@ pub async fn run(shard: Rc<Shard>, driver: Driver, orders: Orders) -> io::Result
     let Orders { link, listeners, meters } = orders;
     let stop = Stop::default();
     let arriving = Rc::<Cell<u64>>::default();
+    let crowd = Rc::new(Crowd::new(shard.clone()));
+    let turned_away = Rc::<Cell<u64>>::default();
     let mut doors = vec![];
     for (index, socket) in listeners {
         let listener = Rc::new(Listener::adopt(socket, driver)?);
-        let door = Door { shard: shard.clone(), listener, index, arriving: arriving.clone() };
+        let door = Door {
+            shard: shard.clone(),
+            listener,
+            index,
+            crowd: crowd.clone(),
+            arriving: arriving.clone(),
+            turned_away: turned_away.clone(),
+        };
         for _ in 0..accepts(driver) {
             runtime::spawn(door.clone().accept_all(stop.handle()));
         }
@@ -96,13 +108,15 @@ struct Door {
     shard: Rc<Shard>,
     listener: Rc<Listener>,
     index: usize,
-    /// Accepts in flight, and connections that no task has taken yet: a shard does not end before they have.
+    crowd: Rc<Crowd>,
+    /// Accepts in flight, and clients that are being turned away: a shard does not end before they are.
     arriving: Rc<Cell<u64>>,
+    turned_away: Rc<Cell<u64>>,
 }
 
 impl Door {
     async fn accept_all(self, stop: StopHandle) {
-        let _arriving = Arriving::new(&self.arriving);
+        let _arriving = Held::new(&self.arriving);
         loop {
             match self.listener.accept(&stop).await {
                 Ok(accepted) => self.serve(accepted),
@@ -114,7 +128,7 @@ impl Door {
     }
 
     async fn accept_one(self, stop: StopHandle) {
-        let _arriving = Arriving::new(&self.arriving);
+        let _arriving = Held::new(&self.arriving);
         if let Ok(accepted) = self.listener.accept(&stop).await {
             self.serve(accepted);
         }
@@ -123,22 +137,43 @@ impl Door {
     fn serve(&self, accepted: Accepted) {
         let (shard, index) = (self.shard.clone(), self.index);
         shard.accepted.set(shard.accepted.get() + 1);
-        let arriving = Arriving::new(&self.arriving);
-        runtime::spawn(connection::serve(shard, accepted, index, arriving));
+        match self.crowd.enter(accepted.peer.ip()) {
+            Ok(place) => runtime::spawn(connection::serve(shard, accepted, index, place)),
+            Err(why) => {
+                shard.count_unserved(why);
+                self.turn_away(accepted, why);
+            }
+        }
+    }
+
+    /// Ends a connection that there is no room for. A client of plain HTTP is told why; so many at a time that
+    /// those who are told do not become a crowd of their own.
+    fn turn_away(&self, accepted: Accepted, why: Unserved) {
+        let listeners = &self.shard.snapshot().listeners;
+        let plain = listeners.get(self.index).is_some_and(|listener| listener.tls.is_none());
+        if !plain || self.turned_away.get() >= TURNED_AWAY {
+            return;
+        }
+        let held = (Held::new(&self.arriving), Held::new(&self.turned_away));
+        let shard = self.shard.clone();
+        runtime::spawn(async move {
+            let _held = held;
+            connection::turn_away(&shard, accepted, why).await;
+        });
     }
 }
 
 /// Counts one more for as long as it lives.
-struct Arriving(Rc<Cell<u64>>);
+struct Held(Rc<Cell<u64>>);
 
-impl Arriving {
+impl Held {
     fn new(count: &Rc<Cell<u64>>) -> Self {
         count.set(count.get() + 1);
         Self(count.clone())
     }
 }
 
-impl Drop for Arriving {
+impl Drop for Held {
     fn drop(&mut self) {
         self.0.set(self.0.get() - 1);
     }
@@ -255,7 +290,7 @@ impl Keeper {
             panics: runtime::take_panics(),
             records_stalled: shard.records_stalled.take(),
             records_dropped: shard.book.dropped.take(),
-            connections_refused: shard.connections_refused.take(),
+            connections_refused: shard.unserved.take(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What the tests are made of: a gateway process, a client that shows every byte, upstreams that lie.
 
 mod client;
+mod frames;
 mod gateway;
 mod message;
 mod process;
@@ -8,6 +9,7 @@ mod scripted;
 mod setup;
 
 pub use client::{Client, End};
+pub use frames::{Fate, Frames};
 pub use gateway::{Gateway, fresh_dir};
 pub use message::{Answer, chat, post, post_with, stream};
 pub use process::run_to_end;

@@ -3,7 +3,10 @@
 use super::{Compiled, compile_source, project_file, sound};
 use crate::control::config::{Complaint, Origins, Source};
 use crate::control::scratch::Scratch;
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519,
+    SignatureAlgorithm, date_time_ymd,
+};
 use rustls::pki_types::ServerName;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, ClientConnection, HandshakeKind, RootCertStore, ServerConfig, ServerConnection};
@@ -126,6 +129,105 @@ fn wrong_files() {
     assert!(complaint(&no_certificate, &key).starts_with(at_cert));
 }
 
+/// The years of a certificate that clients accept.
+const GOOD: (i32, i32) = (2000, 2400);
+
+/// A certificate for these names, with a new key of this type, both PEM.
+fn certificate_for(names: &[&str], kind: &'static SignatureAlgorithm, years: (i32, i32)) -> (String, String) {
+    let key = KeyPair::generate_for(kind).expect("a key");
+    let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(names).expect("parameters");
+    params.not_before = date_time_ymd(years.0, 1, 1);
+    params.not_after = date_time_ymd(years.1, 1, 1);
+    (params.self_signed(&key).expect("a certificate").pem(), key.serialize_pem())
+}
+
+/// Compiles a listener whose further certificates these are; the first is for `localhost`.
+fn with_further(pairs: &[(String, String)]) -> (Result<Compiled, Vec<Complaint>>, String) {
+    let scratch = Scratch::new();
+    let (_, cert, key) = certificates();
+    scratch.write("cert.pem", &cert);
+    scratch.write("key.pem", &key);
+    let mut further = String::new();
+    for (index, (cert, key)) in pairs.iter().enumerate() {
+        scratch.write(&format!("cert{index}.pem"), cert);
+        scratch.write(&format!("key{index}.pem"), key);
+        further += &format!("{{cert: cert{index}.pem, key: key{index}.pem}}, ");
+    }
+    let text = LISTEN.replace("key.pem}", &format!("key.pem, certificates: [{further}]}}"));
+    let result = compile(&scratch, &text, &mut Origins::new(None));
+    (result, scratch.path.to_str().expect("UTF-8").to_owned())
+}
+
+/// Two certificates for one name, with keys of one type, and one that nobody would be shown are complaints; so is
+/// a key that is not the certificate's. Keys of two types are not.
+#[test]
+fn further_certificates_are_for_further_names() {
+    let (ec, ed) = (&PKCS_ECDSA_P256_SHA256, &PKCS_ED25519);
+    let of = |names: &[&str], kind| certificate_for(names, kind, GOOD);
+    let good =
+        [of(&["a.example", "*.a.example"], ec), of(&["A.example", "localhost"], ed), of(&["b.example"], ec)];
+    let (result, _) = with_further(&good.each_ref().map(|(cert, key)| (cert.clone(), key.clone())));
+    assert_eq!(sound(result).files.len(), 8);
+
+    let complaint = |pairs: &[(String, String)]| {
+        let (result, dir) = with_further(pairs);
+        let complaints = result.err().expect("complaints");
+        assert_eq!(complaints.len(), 1, "{complaints:?}");
+        let text = complaints[0].to_string().replace(&dir, "DIR");
+        text.split_once(": ").expect("a place").1.to_owned()
+    };
+    let listen = "listen[0].tls";
+    assert_eq!(
+        complaint(&[of(&["b.example"], ec), of(&["*.c.example", "LOCALHOST"], ec)]),
+        format!(
+            "{listen}.certificates[1].cert: DIR/cert1.pem is for localhost, as {listen}.cert is, with a key of the same type"
+        )
+    );
+    assert_eq!(
+        complaint(&[of(&["*.c.example"], ed), of(&["*.C.example"], ed)]),
+        format!(
+            "{listen}.certificates[1].cert: DIR/cert1.pem is for *.c.example, as {listen}.certificates[0].cert is, with a key of the same type"
+        )
+    );
+    assert_eq!(
+        complaint(&[of(&["10.0.0.1"], ec)]),
+        format!(
+            "{listen}.certificates[0].cert: DIR/cert0.pem is for no DNS name, so no client would be shown it"
+        )
+    );
+    assert_eq!(
+        complaint(&[(of(&["b.example"], ec).0, of(&["b.example"], ec).1)]),
+        format!("{listen}.certificates[0].key: the key in DIR/key0.pem does not belong to DIR/cert0.pem")
+    );
+}
+
+/// A certificate outside of its dates is served, and told; so it is with the first as with the others.
+#[test]
+fn dates_are_told() {
+    let scratch = Scratch::new();
+    let ec = &PKCS_ECDSA_P256_SHA256;
+    let warnings = |years| {
+        let (cert, key) = certificate_for(&["localhost"], ec, years);
+        scratch.write("cert.pem", &cert);
+        scratch.write("key.pem", &key);
+        let compiled = sound(compile(&scratch, LISTEN, &mut Origins::new(None)));
+        let texts = compiled.warnings.iter().map(|w| format!("{}: {}", w.path, w.message));
+        texts.collect::<String>().replace(scratch.path.to_str().expect("UTF-8"), "DIR")
+    };
+    assert_eq!(
+        warnings((2020, 2021)),
+        "listen[0].tls.cert: DIR/cert.pem has expired on 2021-01-01T00:00:00.000Z"
+    );
+    assert_eq!(
+        warnings((2400, 2401)),
+        "listen[0].tls.cert: DIR/cert.pem is not valid before 2400-01-01T00:00:00.000Z"
+    );
+    let (result, _) = with_further(&[certificate_for(&["old.example"], ec, (2020, 2021))]);
+    let paths: Vec<_> = sound(result).warnings.into_iter().map(|warning| warning.path).collect();
+    assert_eq!(paths, ["listen[0].tls.certificates[0].cert"]);
+}
+
 /// An upstream's TLS sessions outlive reloads until one of its files has another content.
 #[test]
 fn upstream_origins_depend_on_file_contents() {
@@ -163,6 +265,9 @@ fn the_reference_with_everything_on() {
     ] {
         scratch.write(name, content);
     }
+    let (cert, key) = certificate_for(&["*.example.com"], &PKCS_ECDSA_P256_SHA256, GOOD);
+    scratch.write("example-cert.pem", &cert);
+    scratch.write("example-key.pem", &key);
     scratch.write("private.key", "sk-canary-0123456789\n");
     let text = std::fs::read_to_string(project_file("gateway.yaml")).expect("the file");
     let text: String = text.lines().map(|line| line.replacen("#:", "", 1) + "\n").collect();

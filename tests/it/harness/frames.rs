@@ -1,0 +1,166 @@
+//! An HTTP/2 client that sends the frames that a test writes, right or wrong.
+
+use super::{Client, End};
+use std::net::SocketAddr;
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const RESET: u8 = 3;
+const SETTINGS: u8 = 4;
+const PING: u8 = 6;
+const GO_AWAY: u8 = 7;
+
+const END_STREAM: u8 = 1;
+const ACK: u8 = 1;
+const END_HEADERS: u8 = 4;
+
+/// A connection that speaks frames. Statuses are read without a dynamic table, so each connection sees at most
+/// one answer of a status that the static table does not have.
+pub struct Frames {
+    client: Client,
+}
+
+struct Frame {
+    kind: u8,
+    flags: u8,
+    stream: u32,
+    payload: Vec<u8>,
+}
+
+/// What became of a stream.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    Answered {
+        status: u16,
+        body: String,
+    },
+    /// The stream was reset with this code.
+    Reset(u32),
+    /// The connection was ended.
+    Ended,
+}
+
+impl Frames {
+    /// Connects and says what an HTTP/2 client says first.
+    pub fn connect(address: SocketAddr) -> Self {
+        let mut frames = Self { client: Client::connect(address) };
+        frames.client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        frames.send(SETTINGS, 0, 0, &[]);
+        frames
+    }
+
+    /// Sends a head; `more`: a body follows.
+    pub fn head(&mut self, stream: u32, fields: &[(&str, &str)], more: bool) {
+        let mut block = vec![];
+        for (name, value) in fields {
+            block.push(0);
+            for text in [name, value] {
+                block.push(u8::try_from(text.len()).ok().filter(|n| *n < 127).expect("a short text"));
+                block.extend_from_slice(text.as_bytes());
+            }
+        }
+        self.send(HEADERS, END_HEADERS | if more { 0 } else { END_STREAM }, stream, &block);
+    }
+
+    /// Sends a body, and its end.
+    pub fn body(&mut self, stream: u32, bytes: &[u8]) {
+        self.send(DATA, END_STREAM, stream, bytes);
+    }
+
+    fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+        let length = u32::try_from(payload.len()).expect("a short payload").to_be_bytes();
+        let mut frame = vec![length[1], length[2], length[3], kind, flags];
+        frame.extend(stream.to_be_bytes());
+        frame.extend_from_slice(payload);
+        // The gateway may have ended the connection already; reading tells.
+        self.client.try_send(&frame);
+    }
+
+    /// The status of the next head of this stream.
+    pub fn status(&mut self, stream: u32) -> Result<u16, Fate> {
+        loop {
+            let frame = self.next().map_err(|_| Fate::Ended)?;
+            match frame.kind {
+                HEADERS if frame.stream == stream => return Ok(status(&frame.payload)),
+                RESET if frame.stream == stream => return Err(Fate::Reset(number(&frame.payload))),
+                GO_AWAY => return Err(Fate::Ended),
+                _ => {}
+            }
+        }
+    }
+
+    /// Reads until this stream is over.
+    pub fn fate(&mut self, stream: u32) -> Fate {
+        match self.status(stream) {
+            Err(fate) => fate,
+            Ok(status) => self.rest(stream, status),
+        }
+    }
+
+    fn rest(&mut self, stream: u32, status: u16) -> Fate {
+        let mut body = Vec::new();
+        loop {
+            let Ok(frame) = self.next() else { return Fate::Ended };
+            match frame.kind {
+                DATA if frame.stream == stream => {
+                    body.extend_from_slice(&frame.payload);
+                    if frame.flags & END_STREAM != 0 {
+                        return Fate::Answered { status, body: String::from_utf8_lossy(&body).into_owned() };
+                    }
+                }
+                RESET if frame.stream == stream => return Fate::Reset(number(&frame.payload)),
+                GO_AWAY => return Fate::Ended,
+                _ => {}
+            }
+        }
+    }
+
+    /// The next frame; settings and pings are acknowledged.
+    fn next(&mut self) -> Result<Frame, End> {
+        while self.client.rest.len() < 9 {
+            self.client.more()?;
+        }
+        let head = &self.client.rest;
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+        let (kind, flags) = (head[3], head[4]);
+        let stream = number(&head[5..]) & 0x7FFF_FFFF;
+        while self.client.rest.len() < 9 + length {
+            self.client.more()?;
+        }
+        let payload: Vec<u8> = self.client.rest.drain(..9 + length).skip(9).collect();
+        if matches!(kind, SETTINGS | PING) && flags & ACK == 0 {
+            self.send(kind, ACK, 0, if kind == PING { &payload } else { &[] });
+        }
+        Ok(Frame { kind, flags, stream, payload })
+    }
+}
+
+fn number(bytes: &[u8]) -> u32 {
+    u32::from_be_bytes(bytes[..4].try_into().expect("four bytes"))
+}
+
+/// The status that a block of fields begins with. Source: RFC 7541, appendices A and B.
+fn status(block: &[u8]) -> u16 {
+    match block[0] {
+        0x88 => 200,
+        0x8C => 400,
+        0x8D => 404,
+        0x8E => 500,
+        // A literal whose name is `:status`, Huffman coded: `0`, `1` and `2` have five bits, the others six.
+        0x48 | 0x08 => {
+            assert_eq!(block[1] & 0x80, 0x80, "a Huffman code");
+            let bytes = &block[2..2 + usize::from(block[1] & 0x7F)];
+            let bits = bytes.iter().fold(0u64, |bits, byte| bits << 8 | u64::from(*byte));
+            let (mut left, mut status) = (bytes.len() * 8, 0);
+            for _ in 0..3 {
+                let short = bits >> (left - 5) & 0x1F;
+                let (digit, used) =
+                    if short < 3 { (short, 5) } else { ((bits >> (left - 6) & 0x3F) - 0x19 + 3, 6) };
+                status = status * 10 + u16::try_from(digit).expect("a digit");
+                left -= used;
+            }
+            status
+        }
+        other => unreachable!("a status that this client does not read: {other:#x}"),
+    }
+}

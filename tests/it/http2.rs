@@ -1,0 +1,180 @@
+//! HTTP/2, frame by frame: what a well-behaved library would not send.
+
+use crate::harness::{Fate, Frames, Gateway, KEY, Scripted, Setup, mock, on_both_drivers};
+
+const BODY: &[u8] = br#"{"model":"m/mock","messages":[]}"#;
+const PROTOCOL_ERROR: u32 = 1;
+
+type Fields<'f> = Vec<(&'f str, &'f str)>;
+
+/// A chat request's head.
+fn chat_head() -> Fields<'static> {
+    vec![
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":authority", "gateway"),
+        (":path", "/v1/chat/completions"),
+        ("x-api-key", KEY),
+        ("content-type", "application/json"),
+    ]
+}
+
+/// The head with other values for fields that it has, and further ones behind.
+fn changed<'f>(changes: &[(&'f str, &'f str)]) -> Fields<'f> {
+    let mut fields: Fields<'f> = chat_head();
+    for change in changes {
+        match fields.iter_mut().find(|(name, _)| *name == change.0) {
+            Some(field) => *field = *change,
+            None => fields.push(*change),
+        }
+    }
+    fields
+}
+
+fn without(name: &str) -> Fields<'static> {
+    chat_head().into_iter().filter(|(known, _)| *known != name).collect()
+}
+
+/// Who waits for `100 Continue` gets it when the body is wanted, and otherwise the refusal alone.
+#[test]
+fn expectations_are_met() {
+    on_both_drivers(|io| {
+        let mock = mock();
+        let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
+        let mut waiting = Frames::connect(gateway.address);
+        waiting.head(1, &changed(&[("expect", "100-continue")]), true);
+        assert_eq!(waiting.status(1), Ok(100));
+        waiting.body(1, BODY);
+        assert!(matches!(waiting.fate(1), Fate::Answered { status: 200, .. }));
+
+        let mut stranger = Frames::connect(gateway.address);
+        stranger.head(1, &changed(&[("expect", "100-continue"), ("x-api-key", "unknown")]), true);
+        assert!(matches!(stranger.fate(1), Fate::Answered { status: 401, .. }));
+        stranger.head(3, &changed(&[("expect", "something")]), true);
+        assert!(matches!(stranger.fate(3), Fate::Answered { status: 417, .. }));
+
+        let mut hasty = Frames::connect(gateway.address);
+        hasty.head(1, &chat_head(), true);
+        hasty.body(1, BODY);
+        assert_eq!(hasty.status(1), Ok(200), "nobody is told to go on who did not ask");
+        assert_eq!(mock.stats().requests, 2);
+    });
+}
+
+/// What HTTP/2 calls malformed never becomes a request; the stream is refused, and the connection serves on.
+#[test]
+fn malformed_heads_are_refused() {
+    on_both_drivers(|io| {
+        let mock = mock();
+        let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
+        let mut pseudo_last = without(":path");
+        pseudo_last.push((":path", "/v1/chat/completions"));
+        let mut path_twice = chat_head();
+        path_twice.insert(0, (":path", "/v1/models"));
+        let mut length_twice = chat_head();
+        length_twice.extend([("content-length", "32"), ("content-length", "33")]);
+        let cases: Vec<(&str, Fields<'_>)> = vec![
+            ("connection", changed(&[("connection", "close")])),
+            ("connection that names a field", changed(&[("connection", "x-api-key")])),
+            ("transfer-encoding", changed(&[("transfer-encoding", "chunked")])),
+            ("keep-alive", changed(&[("keep-alive", "timeout=5")])),
+            ("proxy-connection", changed(&[("proxy-connection", "close")])),
+            ("upgrade", changed(&[("upgrade", "websocket")])),
+            ("te other than trailers", changed(&[("te", "gzip")])),
+            ("te with more than trailers", changed(&[("te", "trailers, gzip")])),
+            ("a pseudo-field behind a field", pseudo_last),
+            ("two paths", path_twice),
+            ("two lengths", length_twice),
+            ("a length that is none", changed(&[("content-length", "+32")])),
+            ("a length beyond the body", changed(&[("content-length", "33")])),
+            ("a length short of the body", changed(&[("content-length", "31")])),
+            ("no path", without(":path")),
+            ("no method", without(":method")),
+            ("no scheme", without(":scheme")),
+            ("an empty path", changed(&[(":path", "")])),
+            ("a path without a slash", changed(&[(":path", "v1/chat/completions")])),
+            ("a whole URL for a path", changed(&[(":path", "http://gateway/v1/chat/completions")])),
+            ("a path with a space", changed(&[(":path", "/v1/chat /completions")])),
+            ("a status", changed(&[(":status", "200")])),
+            ("a protocol without CONNECT", changed(&[(":protocol", "websocket")])),
+            ("CONNECT with a path", changed(&[(":method", "CONNECT")])),
+            ("CONNECT for a protocol", changed(&[(":method", "CONNECT"), (":protocol", "websocket")])),
+            ("an authority that is none", changed(&[(":authority", "a b")])),
+        ];
+        for (number, (name, fields)) in (1..).zip(cases) {
+            let mut client = Frames::connect(gateway.address);
+            client.head(1, &fields, true);
+            client.body(1, BODY);
+            assert_eq!(client.fate(1), Fate::Reset(PROTOCOL_ERROR), "{name}");
+            client.head(3, &chat_head(), true);
+            client.body(3, BODY);
+            assert!(matches!(client.fate(3), Fate::Answered { status: 200, .. }), "after {name}");
+            assert_eq!(mock.stats().requests, number, "{name}");
+        }
+    });
+}
+
+/// A name in upper case ends the connection: field compression is out of step from then on, for all that is known.
+#[test]
+fn names_are_lower_case() {
+    on_both_drivers(|io| {
+        let mock = mock();
+        let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
+        let mut client = Frames::connect(gateway.address);
+        client.head(1, &changed(&[("X-Upper", "a")]), true);
+        client.body(1, BODY);
+        assert!(matches!(client.fate(1), Fate::Reset(PROTOCOL_ERROR) | Fate::Ended));
+        assert_eq!(mock.stats().requests, 0);
+    });
+}
+
+/// What is a valid message of HTTP/2 but no request that this gateway takes is answered, in words, and on record.
+#[test]
+fn odd_targets_are_answered() {
+    on_both_drivers(|io| {
+        let mock = mock();
+        let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
+        let mut hosts = without(":authority");
+        hosts.extend([("host", "gateway"), ("host", "gateway")]);
+        let cases: Vec<(&str, Fields<'_>)> = vec![
+            ("another host", changed(&[("host", "elsewhere")])),
+            ("another port", changed(&[("host", "gateway:1")])),
+            ("two hosts", hosts),
+            ("no host", without(":authority")),
+            ("a user", changed(&[(":authority", "user@gateway")])),
+            ("a star", changed(&[(":path", "*")])),
+            ("CONNECT", vec![(":method", "CONNECT"), (":authority", "gateway:443"), ("x-api-key", KEY)]),
+        ];
+        for (index, (name, fields)) in cases.iter().enumerate() {
+            let mut client = Frames::connect(gateway.address);
+            client.head(1, fields, true);
+            client.body(1, BODY);
+            let fate = client.fate(1);
+            let Fate::Answered { status: 400, body } = &fate else { unreachable!("{name}: {fate:?}") };
+            assert!(body.contains(r#""code":"malformed_request""#), "{name}: {body}");
+            assert_eq!(gateway.only_record(index + 1)["status"], 400);
+        }
+        assert_eq!(mock.stats().requests, 0);
+    });
+}
+
+/// A host beside the authority that is the same is taken, and trailers may be announced.
+#[test]
+fn harmless_fields_are_taken() {
+    on_both_drivers(|io| {
+        let upstream = Scripted::always("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}");
+        let gateway = Gateway::start(&Setup::at(io, upstream.address));
+        let mut client = Frames::connect(gateway.address);
+        client.head(1, &changed(&[("host", "GATEWAY"), ("te", "trailers")]), true);
+        client.body(1, BODY);
+        assert!(matches!(client.fate(1), Fate::Answered { status: 200, .. }));
+        let mut hosted = without(":authority");
+        hosted.push(("host", "gateway"));
+        client.head(3, &hosted, true);
+        client.body(3, BODY);
+        assert!(matches!(client.fate(3), Fate::Answered { status: 200, .. }));
+        for seen in upstream.seen() {
+            assert!(!seen.contains("\r\nte:") && seen.matches("\r\nhost: ").count() == 1, "{seen}");
+        }
+    });
+}
