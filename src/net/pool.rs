@@ -5,7 +5,7 @@
 
 use super::gather::Gather;
 use crate::base::buf::Buf;
-use crate::base::limits::{BULK_BUFFER_BYTES, CLIENT_BUFFER_BYTES};
+use crate::base::limits::{BULK_BUFFER_BYTES, CLIENT_BUFFER_BYTES, WATCH_BUFFER_BYTES};
 use std::cell::RefCell;
 
 const SMALL_KEPT: usize = 1024;
@@ -15,6 +15,7 @@ const GATHERS_KEPT: usize = 256;
 /// One shard's spare buffers.
 #[derive(Default)]
 pub struct BufferPool {
+    watch: RefCell<Vec<Buf>>,
     small: RefCell<Vec<Buf>>,
     bulk: RefCell<Vec<Buf>>,
     gathers: RefCell<Vec<Gather>>,
@@ -24,6 +25,22 @@ impl BufferPool {
     /// An empty buffer of at least [`CLIENT_BUFFER_BYTES`].
     pub fn small(&self) -> Buf {
         self.small.borrow_mut().pop().unwrap_or_else(|| Buf::with_capacity(CLIENT_BUFFER_BYTES))
+    }
+
+    /// An empty buffer of [`WATCH_BUFFER_BYTES`].
+    pub fn watch(&self) -> Buf {
+        self.watch.borrow_mut().pop().unwrap_or_else(|| Buf::with_capacity(WATCH_BUFFER_BYTES))
+    }
+
+    /// The same bytes in a buffer that a request may be read into.
+    pub fn at_least_small(&self, buf: Buf) -> Buf {
+        if buf.capacity() >= CLIENT_BUFFER_BYTES {
+            return buf;
+        }
+        let mut small = self.small();
+        small.extend(&buf);
+        self.give(buf);
+        small
     }
 
     /// An empty buffer of at least [`BULK_BUFFER_BYTES`].
@@ -46,6 +63,7 @@ impl BufferPool {
     pub fn give(&self, mut buf: Buf) {
         buf.clear();
         let (list, kept) = match buf.capacity() {
+            WATCH_BUFFER_BYTES => (&self.watch, SMALL_KEPT),
             CLIENT_BUFFER_BYTES..=8_192 => (&self.small, SMALL_KEPT),
             BULK_BUFFER_BYTES..=131_072 => (&self.bulk, BULK_KEPT),
             _ => return,
@@ -58,6 +76,7 @@ impl BufferPool {
 
     /// Frees what a burst left behind: all but `kept` of each kind.
     pub fn trim(&self, kept: usize) {
+        self.watch.borrow_mut().truncate(kept);
         self.small.borrow_mut().truncate(kept);
         self.bulk.borrow_mut().truncate(kept);
         self.gathers.borrow_mut().truncate(kept);

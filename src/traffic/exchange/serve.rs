@@ -55,7 +55,8 @@ pub async fn serve(shard: &Shard, client: &mut Client) -> Next {
     // From here on the connection is read ahead, so that a client that leaves is noticed at once.
     let watching = matches!(planned, Ok(Planned::Forward(_))) && client.inbox.is_empty();
     let Client { reader, writer, deadline, inbox, .. } = client;
-    let mut ahead = pin!(read_ahead(watching.then(|| (reader, shard.buffers.small()))));
+    let room = || if exchange.tally.record.streamed { shard.buffers.watch() } else { shard.buffers.small() };
+    let mut ahead = pin!(read_ahead(watching.then(|| (reader, room()))));
     let mut arrived = None;
     let mut reply = Reply::new(shard, &snapshot.limits, writer, deadline, &exchange);
     let next = shard
@@ -76,7 +77,7 @@ pub async fn serve(shard: &Shard, client: &mut Client) -> Next {
         None => ahead.await,
     };
     deadline.clear();
-    *inbox = buf;
+    *inbox = shard.buffers.at_least_small(buf);
     if matches!(read, Ok(n) if n > 0) { Next::KeepAlive } else { Next::Close }
 }
 
