@@ -2,6 +2,9 @@
 //!
 //! A violation reads like a compiler's message: `src/traffic/policy/rate.rs:12: policy may not import route`.
 
+#[path = "arch/dependencies.rs"]
+mod dependencies;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -32,13 +32,13 @@ impl Default for Slots<'_> {
 #[derive(Clone, Copy)]
 pub struct Headers<'b> {
     fields: &'b [Header<'b>],
-    /// There is a Connection field, so [`Headers::connection_nominates`] has something to look through.
-    connection: bool,
+    /// A Connection field names other fields, so [`Headers::connection_nominates`] has something to look through.
+    nominates: bool,
 }
 
 impl<'b> Headers<'b> {
     pub(super) fn new(fields: &'b [Header<'b>], facts: &Facts<'_>) -> Self {
-        Self { fields, connection: facts.connection }
+        Self { fields, nominates: facts.nominates }
     }
 
     /// Names and values, as they were written.
@@ -55,7 +55,7 @@ impl<'b> Headers<'b> {
     ///
     /// Source: RFC 9110, 7.6.1.
     pub fn connection_nominates(&self, name: &str) -> bool {
-        self.connection
+        self.nominates
             && self
                 .iter()
                 .filter(|(have, _)| have.eq_ignore_ascii_case("connection"))
@@ -131,7 +131,8 @@ pub(super) struct Facts<'b> {
     pub length: Seen<'b>,
     pub coding: Seen<'b>,
     pub expect: Seen<'b>,
-    pub connection: bool,
+    /// A Connection field has an element that is no option of the connection's own.
+    nominates: bool,
     close: bool,
     keep_alive: bool,
 }
@@ -164,10 +165,14 @@ impl<'b> Facts<'b> {
     }
 
     fn note_connection(&mut self, value: &[u8]) {
-        self.connection = true;
         for token in tokens(value) {
-            self.close |= token.eq_ignore_ascii_case(b"close");
-            self.keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
+            if is(token, b"close") {
+                self.close = true;
+            } else if is(token, b"keep-alive") {
+                self.keep_alive = true;
+            } else {
+                self.nominates = true;
+            }
         }
     }
 
@@ -235,7 +240,7 @@ mod tests {
     use super::*;
 
     fn headers<'b>(fields: &'b [Header<'b>]) -> Headers<'b> {
-        Headers { fields, connection: true }
+        Headers { fields, nominates: true }
     }
 
     /// Lengths are plain decimal numbers that fit; every other spelling is refused.

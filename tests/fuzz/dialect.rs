@@ -53,6 +53,38 @@ pub fn json(data: &[u8]) {
     assert_eq!(scan.usage(), cut.usage(), "how an answer is cut matters");
 }
 
+/// What an answer reports does not depend on whether it came in one piece, in several, or is known to be over: the
+/// short way through a usual report gives what the scanner gives.
+pub fn usage(data: &[u8]) {
+    let mut scanner = UsageScan::new();
+    scanner.feed(data);
+    let mut brief = UsageScan::new();
+    brief.feed_last(data);
+    assert_eq!(brief.usage(), scanner.usage(), "the short way reads something else");
+    let pieces = pieces(data);
+    if let Some((last, before)) = pieces.split_last() {
+        let mut cut = UsageScan::new();
+        for piece in before {
+            cut.feed(piece);
+        }
+        cut.feed_last(last);
+        assert_eq!(cut.usage(), scanner.usage(), "how an answer is cut matters");
+    }
+    for at in cuts(data) {
+        let mut cut = UsageScan::new();
+        cut.feed(&data[..at]);
+        cut.feed_last(&data[at..]);
+        assert_eq!(cut.usage(), scanner.usage(), "a cut at {at} matters");
+    }
+}
+
+/// A few places to cut `data` in two, which depend on its bytes.
+fn cuts(data: &[u8]) -> impl Iterator<Item = usize> {
+    let seed = data.iter().fold(7usize, |n, b| n.wrapping_mul(31).wrapping_add(usize::from(*b)));
+    let bound = data.len() + 1;
+    (1..=8usize).map(move |n| seed.wrapping_mul(n).wrapping_add(n * n) % bound)
+}
+
 fn assert_edits(ask: &Ask, data: &[u8], text: &[u8]) {
     let edits = Edits::plan(ask, "other \"model\"", InjectUsage::Yes).expect("this name fits");
     let edited = apply(&edits, data);
@@ -108,7 +140,7 @@ fn pass(style: StreamStyle, hide: HideUsage, pieces: &[&[u8]]) -> (Vec<u8>, Stre
 /// A stream gives the same however it is cut; without hiding, what leaves is what came, up to some point; hiding
 /// takes bytes out, puts none in, and does not change what is known; and what left passes again unchanged.
 pub fn sse(data: &[u8]) {
-    for style in [StreamStyle::OpenAiChunks, StreamStyle::OpenAiEvents] {
+    for style in STYLES {
         let (shown, facts) = pass(style, HideUsage::No, &[data]);
         assert!(data.starts_with(&shown), "bytes were changed");
         assert_eq!(
@@ -122,5 +154,32 @@ pub fn sse(data: &[u8]) {
         let mut rest = shown.iter();
         assert!(hidden.iter().all(|byte| rest.any(|b| b == byte)), "bytes were put in");
         assert_eq!(pass(style, HideUsage::No, &[&shown]).0, shown);
+    }
+}
+
+const STYLES: [StreamStyle; 2] = [StreamStyle::OpenAiChunks, StreamStyle::OpenAiEvents];
+
+/// A stream gives the same when it comes byte by byte, and when it is cut in two at a few places.
+pub fn sse_cut(data: &[u8]) {
+    sse_cut_at(data, cuts(data));
+}
+
+/// As [`sse_cut`], cut in two at every place.
+pub fn sse_cut_everywhere(data: &[u8]) {
+    sse_cut_at(data, 0..=data.len());
+}
+
+fn sse_cut_at(data: &[u8], cuts: impl Iterator<Item = usize>) {
+    let cuts: Vec<usize> = cuts.collect();
+    let bytes: Vec<&[u8]> = data.chunks(1).collect();
+    for style in STYLES {
+        for hide in [HideUsage::No, HideUsage::Yes] {
+            let whole = pass(style, hide, &[data]);
+            assert_eq!(pass(style, hide, &bytes), whole, "byte by byte");
+            for at in &cuts {
+                let (before, after) = data.split_at(*at);
+                assert_eq!(pass(style, hide, &[before, after]), whole, "cut at {at}");
+            }
+        }
     }
 }

@@ -62,6 +62,24 @@ fn json() {
     run("json", dialect::json, &words);
 }
 
+/// A report of usage is read alike by the scanner and by the short way through usual reports.
+#[test]
+fn usage() {
+    let words: [&[u8]; 10] = [
+        b"\"usage\":{",
+        b"\"prompt_tokens\":",
+        b"\"output_tokens\":",
+        b"\"prompt_tokens_details\":{",
+        b"\"cached_tokens\":",
+        b"null",
+        b"1e2",
+        b"},",
+        b"\"us\\u0061ge\":{\"input_tokens\":1},",
+        b"\"usage\":{\"input_tokens\":1},",
+    ];
+    run("usage", dialect::usage, &words);
+}
+
 /// A form is read alike however it is cut.
 #[test]
 fn multipart() {
@@ -72,14 +90,23 @@ fn multipart() {
     );
 }
 
+/// What streams are made of.
+const STREAM_WORDS: &[&[u8]] =
+    &[b"data: ", b"\n\n", b"\r\n\r\n", b"event: ", b"[DONE]", b"\"usage\":{", b"\"choices\":[]"];
+
 /// A stream passes unchanged but for the usage that is hidden, however it is cut.
 #[test]
 fn sse() {
-    run(
-        "sse",
-        dialect::sse,
-        &[b"data: ", b"\n\n", b"\r\n\r\n", b"event: ", b"[DONE]", b"\"usage\":{", b"\"choices\":[]"],
-    );
+    run("sse", dialect::sse, STREAM_WORDS);
+}
+
+/// A stream gives the same whether it comes whole, byte by byte or in two parts.
+#[test]
+fn sse_cut() {
+    for (file, input) in &corpus("sse") {
+        judge("sse", dialect::sse_cut_everywhere, input, file);
+    }
+    run("sse", dialect::sse_cut, STREAM_WORDS);
 }
 
 /// Runs a target over its corpus, then over mutations of it. `words` are what inputs of this kind are made of.

@@ -4,7 +4,7 @@
 //! that and nothing else; whatever is unusual is left to the scanner.
 
 use crate::contract::record::Usage;
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 
 /// Bytes behind the usage object that are looked through for the end of the root.
 const REST_BYTES: usize = 1024;
@@ -120,7 +120,8 @@ impl Cursor<'_> {
         Some(part)
     }
 
-    /// The rest of a key without escapes, with its closing quote.
+    /// The rest of a key without escapes and control bytes (which end the text for the scanner), with its closing
+    /// quote.
     fn other_key(&mut self) -> Option<Part> {
         let rest = self.bytes.get(self.at..)?;
         let length = rest.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..b' '))?;
@@ -146,7 +147,7 @@ impl Cursor<'_> {
     /// The members of the usage object, to its end. `None` also where it counts nothing.
     fn report(&mut self) -> Option<Usage> {
         let mut usage = Usage::default();
-        let mut seen = 0u8;
+        let (mut seen, mut counted) = (0u8, false);
         loop {
             let part = self.report_key()?;
             if part != Part::Other {
@@ -163,14 +164,14 @@ impl Cursor<'_> {
                     let count = self.count()?;
                     if let Some(place) = part.place(&mut usage) {
                         *place = count;
+                        counted = true;
                     }
                 }
                 (b'n', _) => self.null()?,
                 _ => return None,
             }
             if !self.goes_on()? {
-                let counts = 1 << Part::Input as u8 | 1 << Part::Output as u8;
-                return (seen & counts != 0).then_some(usage);
+                return counted.then_some(usage);
             }
         }
     }
@@ -203,20 +204,27 @@ impl Cursor<'_> {
     }
 }
 
-/// Whether this text, which follows a member, closes exactly one container: the one that the member is in.
+/// Whether this text, which follows the report, closes exactly one container: the one that the report is in. It must
+/// not report again.
 fn closes_root(rest: &[u8]) -> bool {
     if rest.len() > REST_BYTES {
         return false;
     }
     let mut open = 1u32;
     let mut at = 0;
+    let mut text: &[u8] = b"";
     while let Some(byte) = rest.get(at) {
         at += 1;
         match byte {
-            b'"' => match string_end(rest, at) {
-                Some(end) => at = end,
+            b'"' if open > 0 => match string_end(rest, at) {
+                Some(end) => {
+                    text = &rest[at..end - 1];
+                    at = end;
+                }
                 None => return false,
             },
+            // The text before it is a name, which an escape may have disguised.
+            b':' if open == 1 && (text == b"usage" || memchr(b'\\', text).is_some()) => return false,
             b'{' | b'[' if open > 0 => open += 1,
             b'}' | b']' if open > 0 => open -= 1,
             b' ' | b'\n' | b'\r' | b'\t' => {}
@@ -254,6 +262,9 @@ mod tests {
         let usage = Usage { input: 12, cached_input: 5, cache_write: 0, output: 34, reasoning: 7 };
         assert_eq!(read(full), Some(usage));
         assert_eq!(read(br#":{"input_tokens":1}}"#).map(|u| u.input), Some(1));
+        assert_eq!(read(br#":{"input_tokens":1,"output_tokens":null}}"#).map(|u| u.input), Some(1));
+        let deeper = br#":{"input_tokens":1},"x":{"usage":{"input_tokens":2},"y":"\u0022"},"z":"usage"}"#;
+        assert_eq!(read(deeper).map(|u| u.input), Some(1));
     }
 
     /// Whatever is unusual, deeper than the root, or cut off is left to the scanner.
@@ -274,6 +285,12 @@ mod tests {
             r#":{"input_tokens":1}},"usage":{"input_tokens":2}}"#,
             r#":{"input_tokens":9999999999999999999}}"#,
             r#","x":1}"#,
+            r#":{"input_tokens":1}} "x""#,
+            r#":{"input_tokens":null}}"#,
+            ":{\"input_tokens\":1,\"a\tb\":2}}",
+            r#":{"input_tokens":1},"usage":{"input_tokens":2}}"#,
+            r#":{"input_tokens":1},"x":[{}], "usage" : null}"#,
+            r#":{"input_tokens":1},"us\u0061ge":null}"#,
         ] {
             assert_eq!(read(text.as_bytes()), None, "{text}");
         }

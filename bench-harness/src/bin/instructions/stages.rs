@@ -1,0 +1,175 @@
+//! The stages that are counted, in the order in which a request flows.
+
+use bench_harness::{
+    FORWARDED, REQUEST_HEAD, RESPONSE_HEAD, Said, chat_answer, chat_request, event, record, snapshot,
+};
+use ringgate::base::clock::Moment;
+use ringgate::contract::endpoint::{Endpoint, StreamStyle};
+use ringgate::contract::record::Usage;
+use ringgate::contract::snapshot::Snapshot;
+use ringgate::http::request::{self, HeadLimits};
+use ringgate::http::response::{self, Asked};
+use ringgate::http::{HeadScan, Slots};
+use ringgate::traffic::account::{Book, Tally, Written};
+use ringgate::traffic::dialect::{Edits, EventFilter, HideUsage, InjectUsage, RequestScan, UsageScan};
+use ringgate::traffic::{auth, policy, provider, route};
+use std::hint::black_box;
+use std::rc::Rc;
+
+/// One stage, and how often it is run to be counted.
+pub struct Stage {
+    pub name: &'static str,
+    pub times: u32,
+    pub run: Box<dyn FnMut()>,
+}
+
+fn stage(name: &'static str, times: u32, run: impl FnMut() + 'static) -> Stage {
+    Stage { name, times, run: Box::new(run) }
+}
+
+pub fn all() -> Vec<Stage> {
+    let snapshot = Rc::new(snapshot(1000, 100));
+    vec![
+        stage("request_head_17_fields", 1000, request_head),
+        authenticate(snapshot.clone()),
+        request_scan("request_scan_1_kb", 200, 1024),
+        request_scan("request_scan_32_kb", 20, 32 * 1024),
+        admit(snapshot.clone()),
+        find_and_order(snapshot.clone()),
+        upstream_head(snapshot),
+        edits(),
+        response_head(),
+        usage_of_answer(),
+        event_filter("event_plain", Said::Nothing),
+        event_filter("event_usage_null_hidden", Said::Null),
+        event_filter("event_report_hidden", Said::Report),
+        settle(),
+        record_on_ring(),
+    ]
+}
+
+/// The end of a head is found, then it is parsed.
+fn request_head() {
+    let bytes = black_box(REQUEST_HEAD);
+    let end = HeadScan::default().end(bytes).expect("a whole head");
+    let mut slots = Slots::new();
+    let head = request::parse(&bytes[..end], &mut slots, &HeadLimits::default()).expect("a valid head");
+    black_box((head.framing, head.keep_alive, head.headers.len()));
+}
+
+/// The credential is found among 17 fields, hashed and looked up.
+fn authenticate(snapshot: Rc<Snapshot>) -> Stage {
+    let slots: &'static mut Slots<'static> = Box::leak(Box::new(Slots::new()));
+    let head = request::parse(REQUEST_HEAD, slots, &HeadLimits::default()).expect("a valid head");
+    stage("authenticate", 1000, move || {
+        let mut fields = black_box(&head).headers.iter();
+        let found = fields.find_map(|(name, value)| auth::credential(name, value));
+        let caller = auth::authenticate(&snapshot, found.map(|(_, key)| key), || 0);
+        black_box(caller.expect("a known key"));
+    })
+}
+
+/// A body is read for its model and its stream.
+fn request_scan(name: &'static str, times: u32, bytes: usize) -> Stage {
+    let body = chat_request(bytes);
+    stage(name, times, move || {
+        let mut scan = RequestScan::new();
+        scan.feed(black_box(&body)).expect("valid");
+        black_box(scan.finish().expect("it names a model"));
+    })
+}
+
+/// A caller is admitted to a model.
+fn admit(snapshot: Rc<Snapshot>) -> Stage {
+    let caller = auth::authenticate(&snapshot, Some(b"secret-0123456789-7"), || 0).expect("a known key");
+    stage("policy", 1000, move || {
+        let permit =
+            policy::admit(&snapshot, black_box(&caller), black_box("model-7")).expect("it is granted");
+        permit.settle(&Usage::default());
+    })
+}
+
+/// A model is found in the catalog, and its three targets are put in order.
+fn find_and_order(snapshot: Rc<Snapshot>) -> Stage {
+    let mut spread = 0;
+    stage("route", 1000, move || {
+        let (model, _) = snapshot.catalog.find(black_box("model-7")).expect("it is there");
+        spread += 1;
+        black_box(route::order(model, spread));
+    })
+}
+
+/// The head of a request is written for a provider.
+fn upstream_head(snapshot: Rc<Snapshot>) -> Stage {
+    let mut out = Vec::with_capacity(4096);
+    stage("upstream_head", 1000, move || {
+        out.clear();
+        let to = black_box(&snapshot.providers[0]);
+        provider::request::head(&mut out, to, Endpoint::ChatCompletions, b"", black_box(FORWARDED), 1024);
+        black_box(&out);
+    })
+}
+
+/// The edits of a body are planned: another model's name, and a request for usage.
+fn edits() -> Stage {
+    let mut scan = RequestScan::new();
+    scan.feed(&chat_request(1024)).expect("valid");
+    let ask = scan.finish().expect("it names a model");
+    stage("edits", 1000, move || {
+        let edits = Edits::plan(black_box(&ask), "upstream-7", InjectUsage::Yes).expect("a plain name");
+        black_box(edits.edited_len(1024));
+    })
+}
+
+/// The head of an answer is found and parsed, and its fields are written for the client.
+fn response_head() -> Stage {
+    let mut out = Vec::with_capacity(4096);
+    stage("response_head_17_fields", 1000, move || {
+        out.clear();
+        let bytes = black_box(RESPONSE_HEAD);
+        let end = HeadScan::default().end(bytes).expect("a whole head");
+        let mut slots = Slots::new();
+        let head = response::parse(&bytes[..end], &mut slots, Asked::Body).expect("a valid head");
+        black_box((head.framing, provider::response::carry(&head.headers, &mut out)));
+    })
+}
+
+/// An answer of 700 bytes, whole, is read for its usage.
+fn usage_of_answer() -> Stage {
+    let answer = chat_answer();
+    stage("answer_usage_700_b", 1000, move || {
+        let mut scan = UsageScan::new();
+        scan.feed_last(black_box(&answer));
+        black_box(scan.usage().expect("a report"));
+    })
+}
+
+/// One event passes a filter that hides usage. The count has the copy of the event in it, which the filter changes.
+fn event_filter(name: &'static str, said: Said) -> Stage {
+    let event = event(said);
+    let mut bytes = event.clone();
+    let mut filter = EventFilter::new(StreamStyle::OpenAiChunks, HideUsage::Yes);
+    stage(name, 1000, move || {
+        bytes.copy_from_slice(black_box(&event));
+        black_box(filter.advance(&mut bytes, false).emit);
+    })
+}
+
+/// An exchange is closed: its times are taken and counted.
+fn settle() -> Stage {
+    let (ring, _) = rtrb::RingBuffer::new(1);
+    let book = Book::new(ring);
+    let now = Moment::now();
+    let mut tally = Tally { record: record(1), begun: now, complete: now, last_event: now };
+    stage("settle", 1000, move || book.close(black_box(&mut tally)))
+}
+
+/// A record is put on the ring, and taken off by the log core.
+fn record_on_ring() -> Stage {
+    let (ring, mut taken) = rtrb::RingBuffer::new(8192);
+    let (book, record) = (Book::new(ring), record(1));
+    stage("record", 1000, move || {
+        assert!(book.write(black_box(&record)) == Written::Yes, "there is room");
+        black_box(taken.pop().expect("it was written"));
+    })
+}
