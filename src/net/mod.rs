@@ -18,3 +18,4 @@ pub mod pool;
 pub mod runtime;
 pub mod stream;
 pub mod tls;
+mod turn;

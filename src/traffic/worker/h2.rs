@@ -385,7 +385,7 @@ async fn pump_out(mut pipe: PipeReader, writer: &mut Writer, writing: &Deadline,
     loop {
         let (read, back) = pipe.read(buf).await;
         let more = matches!(read, Ok(n) if n > 0);
-        writing.set(Waiting::Write, patience_ms);
+        writing.set_writing(patience_ms);
         if !more {
             writer.finish().await;
             return;
