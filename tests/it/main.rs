@@ -6,11 +6,13 @@
 mod auth;
 mod endpoints;
 mod failures;
+mod fairness;
 mod framing;
 mod hardening;
 mod harness;
 mod input;
 mod lifecycle;
+mod peers;
 mod records;
 mod sdk;
 mod secure;
