@@ -19,7 +19,7 @@ use ringgate::http::chunked::Decoder;
 use ringgate::http::request::{self, HeadLimits};
 use ringgate::http::response::{self, Asked};
 use ringgate::http::{HeadScan, Slots};
-use ringgate::logcore::{AccessLog, Command, LogCore, Source};
+use ringgate::logcore::{AccessLog, Command, LogCore, Source, WhenFull};
 use ringgate::net::pool::BufferPool;
 use ringgate::traffic::dialect::{Edits, EventFilter, HideUsage, InjectUsage, RequestScan, UsageScan};
 use ringgate::traffic::{auth, provider, route};
@@ -283,7 +283,8 @@ fn log_core(criterion: &mut Criterion) {
                 let source = Source { records, meters, meters_back, link: Arc::new(Link::default()) };
                 let (orders, commands) = channel();
                 orders.send(Command::End).expect("the other end is here");
-                LogCore::new(vec![source], commands, names.clone(), &log).expect("the log opens")
+                LogCore::new(vec![source], commands, names.clone(), &log, WhenFull::Keep)
+                    .expect("the log opens")
             };
             bencher.iter_batched(full, LogCore::run, BatchSize::LargeInput);
         });

@@ -4,12 +4,13 @@
 //! stays there.
 
 use crate::base::limits::RECORD_RING_SLOTS;
-use crate::contract::link::{Link, Order, State};
+use crate::contract::link::{Link, LogLink, Order, State};
 use crate::contract::meters::Meters;
 use crate::contract::names::Names;
 use crate::contract::record::Record;
 use crate::contract::snapshot::Snapshot;
-use crate::logcore::{AccessLog, Command, LogCore, Source};
+use crate::control::log as console;
+use crate::logcore::{AccessLog, Command, LogCore, Source, WhenFull};
 use crate::net::runtime::{self, Driver, Wanted};
 use crate::traffic::exchange::shard::{OnOverflow, Parts, Shard};
 use crate::traffic::worker::{self, MetersPort, Orders};
@@ -20,9 +21,13 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 /// Sets of histograms that travel between a shard and the log core.
 const METER_SETS: usize = 2;
+
+/// How long the log core may take to write what is left: longer than it tries.
+const LAST_LINES: Duration = Duration::from_secs(5);
 
 /// What the planes are started with.
 pub struct Plan {
@@ -40,6 +45,7 @@ pub struct Plan {
 pub struct Planes {
     pub links: Vec<Arc<Link>>,
     pub log: Sender<Command>,
+    pub log_link: Arc<LogLink>,
     shards: Vec<JoinHandle<()>>,
     log_core: JoinHandle<()>,
 }
@@ -76,7 +82,13 @@ pub fn start(plan: Plan) -> Result<Planes> {
     let links: Vec<Arc<Link>> = (0..plan.shards).map(|_| Arc::default()).collect();
     let (ends, sources): (Vec<_>, Vec<_>) = links.iter().map(|link| rings(link.clone())).unzip();
     let (log, commands) = channel();
-    let log_core = LogCore::new(sources, commands, plan.names, &plan.access_log).context("the access log")?;
+    let when_full = match plan.on_overflow {
+        OnOverflow::Block | OnOverflow::Refuse => WhenFull::Keep,
+        OnOverflow::CountAndDrop => WhenFull::Drop,
+    };
+    let log_core =
+        LogCore::new(sources, commands, plan.names, &plan.access_log, when_full).context("the access log")?;
+    let log_link = log_core.link();
     let cpus = runtime::allowed_cpus();
     let log_cpu = (cpus.len() > plan.shards).then(|| cpus[plan.shards]);
     let log_core = std::thread::Builder::new().name("logcore".into()).spawn(move || {
@@ -100,7 +112,7 @@ pub fn start(plan: Plan) -> Result<Planes> {
         let thread = std::thread::Builder::new().name(format!("shard-{index}"));
         shards.push(thread.spawn(move || run_shard(cpu, io, parts, orders))?);
     }
-    Ok(Planes { links, log, shards, log_core })
+    Ok(Planes { links, log, log_link, shards, log_core })
 }
 
 fn run_shard(cpu: Option<usize>, io: Wanted, parts: Parts, orders: Orders) {
@@ -159,12 +171,26 @@ impl Planes {
         self.links.iter().any(|link| link.state() == State::Failed)
     }
 
-    /// Waits for the shards, which were ordered to end, then has the log core write what is left.
+    /// Whether the log core is gone: nothing that happens is recorded any more.
+    pub fn log_core_ended(&self) -> bool {
+        self.log_core.is_finished()
+    }
+
+    /// Waits for the shards, which were ordered to end, then has the log core write what is left. It is not waited
+    /// for longer than it may take.
     pub fn join(self) {
         for shard in self.shards {
             drop(shard.join());
         }
         drop(self.log.send(Command::End));
+        let until = Instant::now() + LAST_LINES;
+        while !self.log_core.is_finished() {
+            if Instant::now() >= until {
+                console::error("the access log does not come to its end: the last lines are lost", &[]);
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
         drop(self.log_core.join());
     }
 }

@@ -70,6 +70,7 @@ pub fn serve(path: Option<&Path>, take_over: bool) -> Result<ExitCode> {
         reloader,
         reachable,
         drain_timeout: Duration::from_millis(settings.drain_timeout_ms),
+        on_overflow: settings.on_overflow,
         admin,
         addresses,
         offered,

@@ -4,7 +4,7 @@ use super::planes::Planes;
 use super::takeover::{self, Inherited};
 use crate::contract::link::{Order, State};
 use crate::control::admin::{self, AdminState, MetricsText};
-use crate::control::config::Reachable;
+use crate::control::config::{Overflow, Reachable};
 use crate::control::health::Health;
 use crate::control::reload::{Counts, Reloader, Request};
 use crate::control::watch::FileWatch;
@@ -30,6 +30,7 @@ pub struct Parts {
     pub reloader: Reloader,
     pub reachable: Vec<Reachable>,
     pub drain_timeout: Duration,
+    pub on_overflow: Overflow,
     pub admin: Option<TcpListener>,
     /// The addresses that are served, with the ports that were chosen.
     pub addresses: Vec<SocketAddr>,
@@ -54,8 +55,17 @@ pub fn run(parts: Parts, planes: Planes) -> Result<ExitCode> {
 }
 
 async fn supervise(parts: Parts, planes: &Planes) -> Result<ExitCode> {
-    let Parts { mut reloader, reachable, drain_timeout, admin, addresses, offered, inherited, announce } =
-        parts;
+    let Parts {
+        mut reloader,
+        reachable,
+        drain_timeout,
+        on_overflow,
+        admin,
+        addresses,
+        offered,
+        inherited,
+        announce,
+    } = parts;
     // Before anything is announced: who reads the announcement may signal at once.
     let mut orders =
         Orders { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
@@ -66,7 +76,7 @@ async fn supervise(parts: Parts, planes: &Planes) -> Result<ExitCode> {
     let counts = reloader.counts();
     tokio::spawn(reloader.run(queue));
 
-    let health = Arc::new(Health::expecting(planes.links.len() as u32));
+    let health = Arc::new(Health::expecting(planes.links.len() as u32, on_overflow));
     let admin_ended = Arc::new(Notify::new());
     let interface = admin.map(|socket| {
         let state = AdminState {
@@ -152,7 +162,8 @@ async fn all_listen(planes: &Planes, health: &Health) -> bool {
 fn note_health(planes: &Planes, health: &Health) {
     let listening = planes.links.iter().filter(|link| link.state() == State::Listening).count();
     health.shards_listening.store(listening as u32, Relaxed);
-    health.failed.store(planes.failed(), Relaxed);
+    health.failed.store(planes.failed() || planes.log_core_ended(), Relaxed);
+    health.log_stalled.store(planes.log_link.is_stalled(), Relaxed);
 }
 
 /// The signals that end the process.
@@ -171,7 +182,7 @@ impl Orders {
     }
 }
 
-/// Waits for a signal, a successor, or the failure of a shard.
+/// Waits for a signal, a successor, or the failure of a shard or of the log core.
 async fn wait_for_end(planes: &Planes, health: &Health, taken: &Notify, orders: &mut Orders) -> ExitCode {
     let mut look = tokio::time::interval(LOOK * 10);
     loop {
@@ -182,6 +193,10 @@ async fn wait_for_end(planes: &Planes, health: &Health, taken: &Notify, orders: 
                 note_health(planes, health);
                 if planes.failed() {
                     log::error("a shard has failed: the process ends", &[]);
+                    return ExitCode::FAILURE;
+                }
+                if planes.log_core_ended() {
+                    log::error("the log core has failed, requests cannot be recorded: the process ends", &[]);
                     return ExitCode::FAILURE;
                 }
                 continue;
@@ -202,6 +217,10 @@ async fn drain(planes: &Planes, health: &Health, timeout: Duration, orders: &mut
             () = tokio::time::sleep(LOOK) => {}
             _ = orders.recv() => return,
         }
+        if planes.log_core_ended() {
+            // Nobody makes room for the records that exchanges may wait to write.
+            return;
+        }
         if Instant::now() >= until {
             log::warn(
                 "the drain timeout has passed: connections are cut",
@@ -209,5 +228,52 @@ async fn drain(planes: &Planes, health: &Health, timeout: Duration, orders: &mut
             );
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::boot::planes::{self, Plan};
+    use crate::contract::names::Names;
+    use crate::control::config::{self, Origins, Source};
+    use crate::logcore::AccessLog;
+    use crate::net::runtime::Wanted;
+    use crate::traffic::exchange::shard::OnOverflow;
+
+    /// A log core that dies ends the process with an error, as a shard does: nothing would be recorded any more.
+    #[tokio::test]
+    async fn a_dead_log_core_ends_the_process() {
+        let text = "providers: {up: {format: openai, base_url: \"http://127.0.0.1:9/v1\"}}\n\
+                    models: {m: {targets: [{provider: up, model: m}]}}\n";
+        let source = Source { path: None, text: text.into() };
+        let names = Arc::new(Names::default());
+        let mut origins = Origins::new(None);
+        let compiled = config::compile(&source, &names, &mut origins, 1).expect("a valid configuration");
+        let reloader = Reloader::new(source, compiled, names.clone(), origins);
+        let planes = planes::start(Plan {
+            shards: 0,
+            io: Wanted::Epoll,
+            on_overflow: OnOverflow::Block,
+            access_log: AccessLog::None,
+            snapshots: reloader.published(),
+            names,
+            sockets: vec![],
+        })
+        .expect("the planes start");
+        let health = Health::expecting(0, Overflow::Block);
+        let mut orders = Orders {
+            terminate: signal(SignalKind::user_defined1()).expect("a signal"),
+            interrupt: signal(SignalKind::user_defined2()).expect("a signal"),
+        };
+        let taken = Notify::new();
+        let mut ended = Box::pin(wait_for_end(&planes, &health, &taken, &mut orders));
+        assert!(tokio::time::timeout(LOOK * 30, &mut ended).await.is_err(), "while it runs, all is well");
+        let last = Command::Metrics(Box::new(|_| std::panic::panic_any("the log core fails")));
+        planes.log.send(last).expect("it runs");
+        let code = tokio::time::timeout(Duration::from_secs(20), ended).await.expect("it is noticed");
+        assert_eq!(code, ExitCode::FAILURE);
+        assert!(health.alive().is_err());
+        planes.join();
     }
 }

@@ -1,7 +1,7 @@
-//! The few words that control and a shard exchange while the shard runs: flags, no messages.
+//! The few words that control, a shard and the log core exchange while they run: flags, no messages.
 
 use crossbeam_utils::CachePadded;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 /// What control wants of a shard.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -79,6 +79,23 @@ impl Link {
 
     pub fn set_driver(&self, driver: u8) {
         self.driver.store(driver, Ordering::Release);
+    }
+}
+
+/// The log core's flag, for control.
+#[derive(Default)]
+pub struct LogLink {
+    stalled: AtomicBool,
+}
+
+impl LogLink {
+    /// Whether lines have waited for some time because nothing takes them.
+    pub fn is_stalled(&self) -> bool {
+        self.stalled.load(Ordering::Relaxed)
+    }
+
+    pub fn set_stalled(&self, stalled: bool) {
+        self.stalled.store(stalled, Ordering::Relaxed);
     }
 }
 

@@ -70,7 +70,10 @@ async fn healthz(State(state): State<AdminState>) -> Response {
 }
 
 async fn readyz(State(state): State<AdminState>) -> Response {
-    verdict(state.health.ready())
+    match (state.health.ready(), state.health.log_trouble()) {
+        (Ok(()), Some(trouble)) => format!("ok; {trouble}\n").into_response(),
+        (ready, _) => verdict(ready),
+    }
 }
 
 fn verdict(verdict: Result<(), String>) -> Response {

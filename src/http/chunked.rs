@@ -102,6 +102,7 @@ const NEXT_CHUNK: State = State::Size { digits: 0, size: 0 };
 pub struct Decoder {
     state: State,
     trailer_bytes: usize,
+    salvaged: usize,
 }
 
 impl Default for Decoder {
@@ -112,13 +113,14 @@ impl Default for Decoder {
 
 impl Decoder {
     pub const fn new() -> Self {
-        Self { state: NEXT_CHUNK, trailer_bytes: 0 }
+        Self { state: NEXT_CHUNK, trailer_bytes: 0, salvaged: 0 }
     }
 
     /// Decodes the next piece of a body and moves its payload to the front of `bytes`.
     ///
     /// # Errors
-    /// The bytes are no chunked body; what they held of payload is lost.
+    /// The bytes are no chunked body. The payload before the mistake stands at the front of `bytes`, and
+    /// [`Decoder::salvaged`] tells how much there is.
     pub fn decode(&mut self, bytes: &mut [u8]) -> Result<Decoded, ChunkError> {
         let (mut data, mut at) = (0, 0);
         while at < bytes.len() && self.state != State::Finished {
@@ -129,12 +131,17 @@ impl Decoder {
                 data += n;
                 at += n;
             } else {
-                self.state = self.step(bytes[at])?;
+                self.state = self.step(bytes[at]).inspect_err(|_| self.salvaged = data)?;
                 at += 1;
             }
         }
         debug_assert!(data <= at && at <= bytes.len());
         Ok(Decoded { data, consumed: at, finished: self.state == State::Finished })
+    }
+
+    /// Bytes of payload that the call which failed had found before the mistake.
+    pub fn salvaged(&self) -> usize {
+        self.salvaged
     }
 
     /// Whether the body is complete. An input that ends before is a truncated one.

@@ -16,6 +16,8 @@ static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(HEAD_END
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct HeadScan {
     from: usize,
+    /// Bytes that were looked through for bare line feeds.
+    fed: usize,
 }
 
 impl HeadScan {
@@ -28,6 +30,14 @@ impl HeadScan {
             self.from = bytes.len().saturating_sub(HEAD_END.len() - 1);
         }
         found
+    }
+
+    /// Whether one of the lines that have arrived ends in a line feed alone: such a head is refused, and the end
+    /// that [`HeadScan::end`] looks for might never come.
+    pub fn has_bare_feed(&mut self, bytes: &[u8]) -> bool {
+        let from = self.fed.min(bytes.len());
+        self.fed = bytes.len();
+        memchr::memchr_iter(b'\n', &bytes[from..]).any(|at| !bytes[..from + at].ends_with(b"\r"))
     }
 }
 
@@ -86,6 +96,26 @@ mod tests {
         ];
         for (bytes, end) in table {
             assert_eq!(HeadScan::default().end(bytes), end, "{:?}", bytes.escape_ascii().to_string());
+        }
+    }
+
+    /// A bare line feed is found wherever it stands and however the bytes were split; a whole line end is none.
+    #[test]
+    fn bare_feeds_are_found() {
+        for (bytes, bare) in [
+            (&b"A\r\nB: c\r\n"[..], false),
+            (b"\n", true),
+            (b"A\n", true),
+            (b"A\r\nB: c\nD", true),
+            (b"A\r\nB: c\r\n\n", true),
+            (b"A\r\nB: c\r", false),
+        ] {
+            for step in 1..=bytes.len() {
+                let mut scan = HeadScan::default();
+                let found = (step..bytes.len()).step_by(step).chain([bytes.len()]);
+                let found = found.fold(false, |found, seen| found | scan.has_bare_feed(&bytes[..seen]));
+                assert_eq!(found, bare, "{:?} by {step}", bytes.escape_ascii().to_string());
+            }
         }
     }
 

@@ -15,6 +15,12 @@ use crate::net::runtime::Driver;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+/// What there is to tell about the access log.
+pub struct LogState {
+    pub lost_lines: u64,
+    pub stalled: bool,
+}
+
 /// Everything that is counted, since the start.
 #[derive(Default)]
 pub struct Metrics {
@@ -195,13 +201,13 @@ impl Metrics {
     }
 
     /// All metrics in Prometheus' text format 0.0.4.
-    pub fn text(&self, names: &mut NameCache, sources: &[Source], lost_lines: u64) -> String {
+    pub fn text(&self, names: &mut NameCache, sources: &[Source], log: &LogState) -> String {
         let mut out = String::with_capacity(16 * 1024);
         self.write_requests(&mut out, names);
         self.write_latency(&mut out);
         self.write_operations(&mut out, names);
         self.write_shards(&mut out, sources);
-        self.write_counters(&mut out, lost_lines);
+        self.write_counters(&mut out, log);
         out
     }
 
@@ -318,7 +324,7 @@ impl Metrics {
         }
     }
 
-    fn write_counters(&self, out: &mut String, lost_lines: u64) {
+    fn write_counters(&self, out: &mut String, log: &LogState) {
         let sums = &self.sums;
         for (name, help, value) in [
             ("gateway_connections_accepted_total", "Client connections accepted.", sums.accepted),
@@ -342,7 +348,7 @@ impl Metrics {
             (
                 "gateway_access_log_lost_lines_total",
                 "Access log lines that could not be written.",
-                lost_lines,
+                log.lost_lines,
             ),
             (
                 "gateway_config_reloads_total",
@@ -360,6 +366,8 @@ impl Metrics {
         for (reason, count) in Unserved::ALL.iter().zip(sums.connections_refused) {
             line(out, format_args!("{name}{{reason=\"{}\"}} {count}", reason.name()));
         }
+        head(out, "gateway_access_log_stalled", "gauge", "1 while nothing takes the access log's lines.");
+        line(out, format_args!("gateway_access_log_stalled {}", u8::from(log.stalled)));
         head(out, "gateway_config_version", "gauge", "Version of the configuration that serves.");
         line(out, format_args!("gateway_config_version {}", self.reloads.version));
         let help =

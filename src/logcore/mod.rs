@@ -3,7 +3,8 @@
 //! Takes `Record`s and `Meters`; gives the access log and the metrics text.
 //!
 //! Invariant: shards are never woken and never wait for this thread, except by the overflow policy; a record
-//! that was taken off its ring is in the log or in a counter of lost lines.
+//! that was taken off its ring is in the log or in a counter of lost lines; this thread waits for nobody who
+//! reads the log, so that it can always be asked.
 
 mod lines;
 mod metrics;
@@ -11,11 +12,11 @@ mod names;
 mod sink;
 
 use crate::base::clock::Moment;
-use crate::contract::link::Link;
+use crate::contract::link::{Link, LogLink};
 use crate::contract::meters::Meters;
 use crate::contract::names::Names;
 use crate::contract::record::Record;
-use metrics::Metrics;
+use metrics::{LogState, Metrics};
 use names::NameCache;
 use sink::Sink;
 use std::path::PathBuf;
@@ -25,6 +26,8 @@ use std::time::Duration;
 
 /// Time between two looks at the rings. A full ring takes far longer to fill.
 const POLL: Duration = Duration::from_millis(5);
+/// How long the last lines are tried to be written when the process ends.
+const LAST_US: u64 = 2_000_000;
 
 /// Where the access log goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +35,15 @@ pub enum AccessLog {
     Stdout,
     File(PathBuf),
     None,
+}
+
+/// What becomes of records when the access log takes no more (`audit.on_overflow`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// They stay in the rings, for whose room shards wait or refuse requests.
+    Keep,
+    /// They are counted as lost.
+    Drop,
 }
 
 /// One shard's rings, as this end holds them.
@@ -69,7 +81,8 @@ pub struct LogCore {
     names: NameCache,
     metrics: Metrics,
     sink: Sink,
-    lines: Vec<u8>,
+    link: Arc<LogLink>,
+    when_full: WhenFull,
 }
 
 impl LogCore {
@@ -80,50 +93,60 @@ impl LogCore {
         commands: Receiver<Command>,
         names: Arc<Names>,
         log: &AccessLog,
+        when_full: WhenFull,
     ) -> std::io::Result<Self> {
         Ok(Self {
             sources,
             commands,
             names: NameCache::new(names),
             metrics: Metrics::default(),
-            sink: Sink::open(log)?,
-            lines: Vec::with_capacity(64 * 1024),
+            sink: Sink::open(log, when_full)?,
+            link: Arc::default(),
+            when_full,
         })
+    }
+
+    /// What control looks at while this runs.
+    pub fn link(&self) -> Arc<LogLink> {
+        self.link.clone()
     }
 
     /// Runs until told to end.
     pub fn run(mut self) {
         let mut looked = Moment::now();
         loop {
-            self.drain();
+            let now = Moment::now();
+            self.drain(now);
+            self.link.set_stalled(self.sink.is_stalled(now));
             match self.commands.recv_timeout(POLL) {
                 Ok(Command::Metrics(reply)) => {
-                    let text = self.metrics.text(&mut self.names, &self.sources, self.sink.lost_lines());
-                    reply(text);
+                    let log =
+                        LogState { lost_lines: self.sink.lost_lines(), stalled: self.link.is_stalled() };
+                    reply(self.metrics.text(&mut self.names, &self.sources, &log));
                 }
                 Ok(Command::Reloads(reloads)) => self.metrics.reloads = reloads,
                 Ok(Command::End) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
             }
-            let now = Moment::now();
             if now.micros_since(looked) > 1_000_000 {
                 looked = now;
                 self.sink.follow_rotation();
             }
         }
-        self.drain();
+        self.end();
     }
 
-    /// Takes everything that waits in the rings.
-    fn drain(&mut self) {
+    /// Takes what waits in the rings, as long as the log takes it.
+    fn drain(&mut self, now: Moment) {
         for source in &mut self.sources {
-            while let Ok(record) = source.records.pop() {
+            while self.when_full == WhenFull::Drop || !self.sink.is_full() {
+                let Ok(record) = source.records.pop() else { break };
                 self.metrics.count(&record);
-                if self.sink.is_wanted() {
-                    lines::write(&mut self.lines, &record, &mut self.names);
+                if let Some(lines) = self.sink.tail() {
+                    lines::write(lines, &record, &mut self.names);
                 }
-                if self.lines.len() > 48 * 1024 {
-                    self.sink.write(&mut self.lines);
+                if self.sink.is_full() {
+                    self.sink.write(now);
                 }
             }
             while let Ok(mut meters) = source.meters.pop() {
@@ -133,6 +156,27 @@ impl LogCore {
                 drop(source.meters_back.push(meters));
             }
         }
-        self.sink.write(&mut self.lines);
+        self.sink.write(now);
+    }
+
+    /// Writes what is left. What is not taken in time is lost, and told.
+    fn end(&mut self) {
+        let began = Moment::now();
+        loop {
+            let now = Moment::now();
+            self.drain(now);
+            let done = self.sink.is_empty() && self.sources.iter().all(|source| source.records.is_empty());
+            if done || now.micros_since(began) >= LAST_US {
+                break;
+            }
+            std::thread::sleep(POLL);
+        }
+        let before = self.sink.lost_lines();
+        self.sink.drop_waiting();
+        let left: usize = self.sources.iter().map(|source| source.records.slots()).sum();
+        let lost = self.sink.lost_lines() - before + left as u64;
+        if lost > 0 {
+            eprintln!("ringgate: the access log took no more: the last {lost} lines are lost");
+        }
     }
 }

@@ -1,73 +1,172 @@
-//! Where lines end up. A full disk or a closed pipe costs lines, which are counted, and nothing else.
+//! Where lines end up, and where they wait when it takes none: a full disk, a pipe that nobody reads.
+//!
+//! Invariant: writing never waits for whoever reads; a line is lost only where the overflow policy says so or the
+//! process ends, and then it is counted; what is written is whole lines.
 
-use super::AccessLog;
+use super::{AccessLog, WhenFull};
+use crate::base::clock::Moment;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
+use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-enum Target {
-    Stdout(io::Stdout),
-    File { path: PathBuf, file: File },
-    None,
+/// Lines that wait in memory; more of them stay in the shards' rings, or are dropped.
+const WAITING_BYTES: usize = 48 * 1024;
+/// Bytes that a pipe which says that it can be written to takes without waiting (`PIPE_BUF`).
+const PIPE_BYTES: usize = 4096;
+/// How long nothing can be written before that is a stall: a reader may pause.
+const STALL_US: u64 = 1_000_000;
+
+struct Target {
+    file: File,
+    /// Where it was opened, unless it is standard output.
+    path: Option<PathBuf>,
+    /// A regular file, which never makes a writer wait for a reader.
+    regular: bool,
 }
 
 /// The access log's end.
 pub struct Sink {
-    target: Target,
-    lost_lines: u64,
+    /// None if no log is wanted.
+    target: Option<Target>,
+    when_full: WhenFull,
+    lines: Vec<u8>,
+    /// Bytes of the first line that are written.
+    written: usize,
+    /// Since when nothing could be written, if lines waited.
+    stuck_since: Option<Moment>,
     failing: bool,
+    lost_lines: u64,
 }
 
 impl Sink {
     /// # Errors
     /// The file cannot be opened for appending.
-    pub fn open(log: &AccessLog) -> io::Result<Self> {
+    pub fn open(log: &AccessLog, when_full: WhenFull) -> io::Result<Self> {
         let target = match log {
-            AccessLog::Stdout => Target::Stdout(io::stdout()),
-            AccessLog::File(path) => Target::File { path: path.clone(), file: append(path)? },
-            AccessLog::None => Target::None,
+            AccessLog::Stdout => Some(Target::of(io::stdout().as_fd().try_clone_to_owned()?.into(), None)?),
+            AccessLog::File(path) => Some(Target::of(append(path)?, Some(path.clone()))?),
+            AccessLog::None => None,
         };
-        Ok(Self { target, lost_lines: 0, failing: false })
+        Ok(Self {
+            target,
+            when_full,
+            lines: Vec::with_capacity(64 * 1024),
+            written: 0,
+            stuck_since: None,
+            failing: false,
+            lost_lines: 0,
+        })
     }
 
-    pub fn is_wanted(&self) -> bool {
-        !matches!(self.target, Target::None)
+    /// Where the next line goes; none if no log is wanted.
+    pub fn tail(&mut self) -> Option<&mut Vec<u8>> {
+        self.target.is_some().then_some(&mut self.lines)
     }
 
-    /// Writes whole lines and empties the buffer.
-    pub fn write(&mut self, lines: &mut Vec<u8>) {
-        if lines.is_empty() {
-            return;
-        }
-        let result = match &mut self.target {
-            Target::Stdout(out) => out.write_all(lines).and_then(|()| out.flush()),
-            Target::File { file, .. } => file.write_all(lines),
-            Target::None => Ok(()),
-        };
-        if let Err(error) = &result {
-            self.lost_lines += memchr::memchr_iter(b'\n', lines).count() as u64;
-            if !self.failing {
-                eprintln!("ringgate: the access log cannot be written, lines are lost: {error}");
-            }
+    /// Whether so much waits that it should be written.
+    pub fn is_full(&self) -> bool {
+        self.waiting() > WAITING_BYTES
+    }
+
+    /// Whether nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting() == 0
+    }
+
+    /// Writes as much as is taken without waiting.
+    pub fn write(&mut self, now: Moment) {
+        let before = self.written;
+        let result = self.push();
+        if let Err(error) = &result
+            && !self.failing
+        {
+            eprintln!("ringgate: the access log cannot be written: {error}");
         }
         self.failing = result.is_err();
-        lines.clear();
+        if self.written > before {
+            self.stuck_since = (!self.is_empty()).then_some(now);
+        } else if !self.is_empty() {
+            self.stuck_since.get_or_insert(now);
+        }
+        self.forget_written();
+        if self.is_full() && self.when_full == WhenFull::Drop {
+            self.drop_waiting();
+        }
     }
 
-    /// Lines that could not be written since the start.
+    /// Whether lines have waited for some time.
+    pub fn is_stalled(&self, now: Moment) -> bool {
+        self.stuck_since.is_some_and(|since| now.micros_since(since) >= STALL_US)
+    }
+
+    /// Gives up the lines that wait, except the rest of one that was begun.
+    pub fn drop_waiting(&mut self) {
+        let begun = memchr::memchr(b'\n', &self.lines[self.written..])
+            .map_or(self.written, |end| self.written + end + 1);
+        let kept = if self.written > 0 { begun } else { 0 };
+        self.lost_lines += memchr::memchr_iter(b'\n', &self.lines[kept..]).count() as u64;
+        self.lines.truncate(kept);
+    }
+
+    /// Lines that were lost since the start.
     pub fn lost_lines(&self) -> u64 {
         self.lost_lines
     }
 
     /// Opens the file anew if it was moved away.
     pub fn follow_rotation(&mut self) {
-        if let Target::File { path, file } = &mut self.target
+        if let Some(Target { file, path: Some(path), .. }) = &mut self.target
             && !is_still(path, file)
             && let Ok(fresh) = append(path)
         {
             *file = fresh;
         }
+    }
+
+    /// Forgets the lines that are out.
+    fn forget_written(&mut self) {
+        let out = memchr::memrchr(b'\n', &self.lines[..self.written]).map_or(0, |end| end + 1);
+        self.lines.drain(..out);
+        self.written -= out;
+    }
+
+    fn waiting(&self) -> usize {
+        self.lines.len() - self.written
+    }
+
+    fn push(&mut self) -> io::Result<()> {
+        let Some(target) = &mut self.target else { return Ok(()) };
+        while self.written < self.lines.len() {
+            match target.write(&self.lines[self.written..]) {
+                Ok(0) => return Ok(()),
+                Ok(n) => self.written += n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Target {
+    fn of(file: File, path: Option<PathBuf>) -> io::Result<Self> {
+        let regular = file.metadata()?.is_file();
+        Ok(Self { file, path, regular })
+    }
+
+    /// Writes what is taken without waiting; 0 if nothing is.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.regular {
+            return self.file.write(bytes);
+        }
+        let mut asked = [PollFd::new(&self.file, PollFlags::OUT)];
+        if poll(&mut asked, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? == 0 {
+            return Ok(0);
+        }
+        self.file.write(&bytes[..bytes.len().min(PIPE_BYTES)])
     }
 }
 
@@ -86,27 +185,73 @@ fn is_still(path: &Path, file: &File) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Read;
+
+    fn put(sink: &mut Sink, lines: &[u8]) {
+        sink.tail().expect("a log is wanted").extend_from_slice(lines);
+        sink.write(Moment(1));
+    }
 
     /// After its file was moved away, the log goes on in a new one, and no line is lost.
     #[test]
     fn a_rotated_log_goes_on() {
         let folder = std::env::temp_dir().join(format!("ringgate-sink-{}", std::process::id()));
         let path = folder.join("access.log");
-        let mut sink = Sink::open(&AccessLog::File(path.clone())).expect("a temporary folder");
-        sink.write(&mut b"one\n".to_vec());
+        let mut sink =
+            Sink::open(&AccessLog::File(path.clone()), WhenFull::Keep).expect("a temporary folder");
+        put(&mut sink, b"one\n");
         std::fs::rename(&path, folder.join("access.log.1")).expect("just written");
         sink.follow_rotation();
-        sink.write(&mut b"two\n".to_vec());
+        put(&mut sink, b"two\n");
         assert_eq!(std::fs::read(folder.join("access.log.1")).expect("moved"), b"one\n");
         assert_eq!(std::fs::read(&path).expect("new"), b"two\n");
         std::fs::remove_dir_all(folder).expect("ours");
     }
 
-    /// A disk without room costs lines and counts them.
+    /// A disk without room keeps lines waiting up to a bound; beyond it they are kept or dropped and counted.
     #[test]
-    fn a_full_disk_is_counted() {
-        let Ok(mut sink) = Sink::open(&AccessLog::File("/dev/full".into())) else { return };
-        sink.write(&mut b"one\ntwo\n".to_vec());
-        assert_eq!(sink.lost_lines(), 2);
+    fn a_full_disk_keeps_or_drops() {
+        for when_full in [WhenFull::Keep, WhenFull::Drop] {
+            let Ok(mut sink) = Sink::open(&AccessLog::File("/dev/full".into()), when_full) else { return };
+            put(&mut sink, b"one\ntwo\n");
+            assert!(sink.lost_lines() == 0 && !sink.is_empty());
+            assert!(!sink.is_stalled(Moment(STALL_US)) && sink.is_stalled(Moment(1 + STALL_US)));
+            put(&mut sink, &b"x\n".repeat(WAITING_BYTES / 2));
+            let lost = if when_full == WhenFull::Keep { 0 } else { 2 + WAITING_BYTES as u64 / 2 };
+            assert_eq!((sink.lost_lines(), sink.is_full()), (lost, when_full == WhenFull::Keep));
+            sink.write(Moment(2));
+            assert!(
+                sink.is_stalled(Moment(1 + STALL_US)),
+                "that lines were dropped makes no room on the disk"
+            );
+        }
+    }
+
+    /// A pipe that nobody reads is not waited for, and what comes out of it in the end is whole lines, though some
+    /// in the middle were dropped.
+    #[test]
+    fn a_full_pipe_gives_whole_lines() {
+        let (mut reader, writer) = io::pipe().expect("a pipe");
+        let mut sink = Sink::open(&AccessLog::None, WhenFull::Drop).expect("nothing is opened");
+        let file = File::from(std::os::fd::OwnedFd::from(writer));
+        sink.target = Some(Target { file, path: None, regular: false });
+        let line = [&[b'x'; 998][..], b"y\n"].concat();
+        for _ in 0..300 {
+            put(&mut sink, &line);
+        }
+        assert!(sink.lost_lines() > 0 && sink.is_stalled(Moment(2 + STALL_US)));
+        let reading = std::thread::spawn(move || {
+            let mut all = Vec::new();
+            reader.read_to_end(&mut all).map(|_| all)
+        });
+        while !sink.is_empty() {
+            sink.write(Moment(1));
+        }
+        assert!(!sink.is_stalled(Moment(2 + STALL_US)));
+        let lost = sink.lost_lines();
+        drop(sink);
+        let all = reading.join().expect("no panic").expect("read to the end");
+        assert!(all.chunks(1000).all(|read| read == line));
+        assert_eq!(all.len() as u64 / 1000 + lost, 300);
     }
 }

@@ -5,9 +5,12 @@ use super::stream::{Protocol, Reader, Stream, Writer, split};
 use super::{runtime, tls};
 use crate::contract::snapshot::OriginTls;
 use monoio::net::TcpStream;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::RawFd;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
 /// Why there is no connection.
@@ -25,6 +28,9 @@ pub struct Connected {
     pub stream: Stream,
     pub fd: RawFd,
 }
+
+/// How long an address is tried alone. Source: RFC 8305, 5.
+const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Connects to the first address that accepts, and makes TLS if the origin wants it; both within `timeout`.
 ///
@@ -56,13 +62,100 @@ pub async fn connect(
     .unwrap_or(Err(ConnectError::Timeout))
 }
 
+/// Tries the addresses in their order. Each has a short start before the next one is tried beside it, so that an
+/// address that swallows packets costs little time; one that refuses gives way at once.
 async fn first_that_accepts(addresses: &[SocketAddr]) -> io::Result<TcpStream> {
+    let mut untried = addresses.iter();
+    let mut attempts = vec![];
     let mut refusal = io::Error::from(io::ErrorKind::AddrNotAvailable);
-    for address in addresses {
-        match TcpStream::connect_addr(*address).await {
-            Ok(stream) => return Ok(stream),
-            Err(error) => refusal = error,
+    loop {
+        match untried.next() {
+            Some(address) => attempts.push(Box::pin(TcpStream::connect_addr(*address))),
+            None if attempts.is_empty() => return Err(refusal),
+            None => {}
+        }
+        let start = if untried.len() == 0 { Duration::MAX } else { HEAD_START };
+        match runtime::within(start, any(&mut attempts)).await {
+            Some(Ok(stream)) => return Ok(stream),
+            Some(Err(error)) => refusal = error,
+            None => {}
         }
     }
-    Err(refusal)
+}
+
+/// The first of some futures to end, which is taken out of them.
+async fn any<F: Future>(running: &mut Vec<Pin<Box<F>>>) -> F::Output {
+    poll_fn(|cx| {
+        for index in 0..running.len() {
+            if let Poll::Ready(output) = running[index].as_mut().poll(cx) {
+                drop(running.swap_remove(index));
+                return Poll::Ready(output);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::runtime::Wanted;
+    use socket2::{Domain, Socket, Type};
+    use std::net::TcpListener;
+    use std::time::Instant;
+
+    /// Addresses that swallow packets, or refuse, before the one that accepts cost a head start each, or nothing;
+    /// the limit is for all together. On both drivers.
+    #[test]
+    fn silent_addresses_cost_little() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let good = listener.local_addr().expect("bound");
+        let refusing = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        refusing.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+        let refused = refusing.local_addr().expect("bound").as_socket().expect("an address");
+        let Some((silent, _held)) = silent() else {
+            eprintln!("skipped: this kernel's queue of connections does not fill up");
+            return;
+        };
+        let limit = Duration::from_secs(10);
+        let timed = |wanted, addresses: &[SocketAddr], limit| {
+            let began = Instant::now();
+            let connected =
+                runtime::block_on(wanted, |_| connect(addresses, None, limit)).expect("a runtime");
+            (connected.map(drop), began.elapsed())
+        };
+        for wanted in [Wanted::Auto, Wanted::Epoll] {
+            for (addresses, most) in [
+                (&[good][..], HEAD_START),
+                (&[refused, good], HEAD_START),
+                (&[silent, good], 4 * HEAD_START),
+                (&[silent, refused, silent, good], 6 * HEAD_START),
+            ] {
+                let (connected, took) = timed(wanted, addresses, limit);
+                assert!(connected.is_ok() && took < most, "{addresses:?}: {took:?} {connected:?}");
+            }
+            let (connected, took) = timed(wanted, &[silent, silent], 2 * HEAD_START);
+            assert!(matches!(connected, Err(ConnectError::Timeout)) && took < 8 * HEAD_START, "{took:?}");
+            let (connected, took) = timed(wanted, &[refused, refused], limit);
+            assert!(matches!(connected, Err(ConnectError::Refused(_))) && took < HEAD_START, "{took:?}");
+        }
+    }
+
+    /// An address that answers nothing: so many connections wait before its listener that a further one is
+    /// ignored.
+    fn silent() -> Option<(SocketAddr, (Socket, Vec<std::net::TcpStream>))> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        socket.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a free port");
+        socket.listen(0).expect("it listens");
+        let address = socket.local_addr().expect("bound").as_socket().expect("an address");
+        let mut queued = vec![];
+        for _ in 0..16 {
+            match std::net::TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
+                Ok(stream) => queued.push(stream),
+                Err(_) => return Some((address, (socket, queued))),
+            }
+        }
+        None
+    }
 }

@@ -1,7 +1,8 @@
 //! Deadlines that cost nothing per request: a slot per connection, swept every few milliseconds.
 //!
 //! Setting a deadline is one store; a slot that is due has its connection cut by `shutdown(2)`, so that the
-//! operation in flight returns and its owner learns from the slot why.
+//! operation in flight returns and its owner learns from the slot why. The sweep also looks at sockets on which
+//! no read is posted and whose peer may have left.
 //!
 //! Invariant: a slot is taken out of the table before its socket is closed, so that a cut never hits a stranger
 //! who was given the same descriptor.
@@ -12,10 +13,14 @@ use crate::base::clock::Moment;
 use std::cell::{Cell, RefCell};
 use std::os::fd::RawFd;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// Time between two sweeps, and so the resolution of deadlines.
 pub const SWEEP: Duration = Duration::from_millis(20);
+
+/// Looks at a peer's progress within the time that it may take nothing.
+const LOOKS: u64 = 4;
 
 /// What a connection waits for: tells which limit fired, and which connections are idle.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -30,6 +35,8 @@ pub enum Waiting {
     Body,
     /// For the client to take bytes.
     Write,
+    /// For a client to see that its connection ended.
+    Linger,
     FirstByte,
     /// For the next bytes of an answer.
     More,
@@ -60,6 +67,44 @@ impl Cutter {
             _ => self.cut(),
         }
     }
+
+    /// A number that grows when the peer takes bytes.
+    fn taken(&self) -> u64 {
+        match self {
+            Cutter::Socket(fd) => acknowledged(*fd),
+            Cutter::Pipe(pipe) => pipe.taken(),
+        }
+    }
+
+    /// Whether the peer has ended or reset the connection, whatever there is still to be read from it.
+    fn peer_left(&self) -> bool {
+        match self {
+            Cutter::Socket(fd) => hung_up(*fd),
+            // A read is always posted on these: they carry one request.
+            Cutter::Pipe(_) => false,
+        }
+    }
+}
+
+/// Bytes that the peer's kernel has acknowledged since the connection began; it stops when the peer's buffer is
+/// full. 0 if the system does not say.
+#[expect(unsafe_code, reason = "getsockopt(TCP_INFO)")]
+fn acknowledged(fd: RawFd) -> u64 {
+    // `tcpi_bytes_acked` is the sixteenth word of `struct tcp_info`. Source: linux/tcp.h, since 4.1.
+    let mut info = [0u64; 16];
+    let mut len = size_of_val(&info) as libc::socklen_t;
+    // SAFETY: the kernel writes at most `len` bytes into an array of that size.
+    _ = unsafe {
+        libc::getsockopt(fd, libc::IPPROTO_TCP, libc::TCP_INFO, info.as_mut_ptr().cast(), &raw mut len)
+    };
+    info[15]
+}
+
+#[expect(unsafe_code, reason = "poll(2)")]
+fn hung_up(fd: RawFd) -> bool {
+    let mut asked = libc::pollfd { fd, events: libc::POLLRDHUP, revents: 0 };
+    // SAFETY: the kernel reads and writes the one entry that it is given.
+    unsafe { libc::poll(&raw mut asked, 1, 0) == 1 }
 }
 
 #[expect(unsafe_code, reason = "shutdown(2)")]
@@ -75,6 +120,54 @@ struct Slot {
     due: Cell<u64>,
     waiting: Cell<Waiting>,
     fired: Cell<Option<Waiting>>,
+    progress: Progress,
+    /// Who is told when the peer leaves, and whether it has.
+    watcher: Cell<Option<Waker>>,
+    left: Cell<bool>,
+}
+
+/// How far a peer has come with taking what is written to it.
+#[derive(Default)]
+struct Progress {
+    patience_us: Cell<u64>,
+    taken: Cell<u64>,
+    /// When it was last seen to have taken anything, in microseconds of [`Moment`]; 0 before the first look.
+    seen: Cell<u64>,
+}
+
+impl Progress {
+    /// When to look again; none if the peer took nothing for too long.
+    fn look(&self, taken: u64, now: u64) -> Option<u64> {
+        if self.seen.get() == 0 || taken != self.taken.get() {
+            self.taken.set(taken);
+            self.seen.set(now);
+        }
+        let patience = self.patience_us.get();
+        let left = patience.saturating_sub(now - self.seen.get());
+        (left > 0).then(|| now + left.min(patience / LOOKS))
+    }
+}
+
+impl Slot {
+    /// Whether what is due is due no more, because the peer takes what is written to it.
+    fn is_put_off(&self, now: Moment) -> bool {
+        if self.waiting.get() != Waiting::Write {
+            return false;
+        }
+        let next = self.progress.look(self.cutter.taken(), now.0);
+        self.due.set(next.unwrap_or_default());
+        next.is_some()
+    }
+
+    fn look_for_peer(&self) {
+        let Some(waker) = self.watcher.take() else { return };
+        if self.cutter.peer_left() {
+            self.left.set(true);
+            waker.wake();
+        } else {
+            self.watcher.set(Some(waker));
+        }
+    }
 }
 
 /// One shard's deadlines.
@@ -98,6 +191,9 @@ impl Deadlines {
             due: Cell::new(0),
             waiting: Cell::new(Waiting::Nothing),
             fired: Cell::new(None),
+            progress: Progress::default(),
+            watcher: Cell::new(None),
+            left: Cell::new(false),
         });
         let mut slots = self.slots.borrow_mut();
         let index = self.free.borrow_mut().pop().unwrap_or_else(|| {
@@ -112,8 +208,9 @@ impl Deadlines {
     pub fn sweep(&self, now: Moment) {
         self.now.set(now);
         for slot in self.slots.borrow().iter().flatten() {
+            slot.look_for_peer();
             let due = slot.due.get();
-            if due != 0 && due <= now.0 {
+            if due != 0 && due <= now.0 && !slot.is_put_off(now) {
                 slot.due.set(0);
                 slot.fired.set(Some(slot.waiting.get()));
                 slot.cutter.cut_waiting_for(slot.waiting.get());
@@ -171,6 +268,33 @@ impl Deadline {
         }
     }
 
+    /// From now on the connection waits for its peer to take what is written. It is cut when the peer has taken
+    /// nothing for `ms` milliseconds (0: never), and up to a quarter more, however long the whole takes.
+    pub fn set_writing(&self, ms: u64) {
+        let progress = &self.slot.progress;
+        progress.patience_us.set(ms * 1000);
+        progress.seen.set(0);
+        self.slot.waiting.set(Waiting::Write);
+        // The next sweep takes the first look.
+        self.slot.due.set(if ms == 0 { 0 } else { self.table.coarse_now().0 });
+    }
+
+    /// Waits until the peer has ended or reset its side, although nothing is read from it: a sweep finds out, so
+    /// it is told up to [`SWEEP`] later. To be ended by [`Deadline::unwatch`].
+    pub fn poll_left(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.slot.left.get() {
+            return Poll::Ready(());
+        }
+        let waker = self.slot.watcher.take().filter(|waker| waker.will_wake(cx.waker()));
+        self.slot.watcher.set(Some(waker.unwrap_or_else(|| cx.waker().clone())));
+        Poll::Pending
+    }
+
+    /// Nobody waits for the peer to leave.
+    pub fn unwatch(&self) {
+        self.slot.watcher.set(None);
+    }
+
     /// The connection waits for nothing that has a limit.
     pub fn clear(&self) {
         self.slot.waiting.set(Waiting::Nothing);
@@ -226,5 +350,21 @@ mod tests {
         c.clear();
         table.sweep(Moment(9_000_000));
         assert_eq!(c.fired(), None);
+    }
+
+    /// A peer that takes something is waited for, one that takes nothing for as long as it may is not; and a
+    /// new write starts the time anew.
+    #[test]
+    fn progress_puts_a_cut_off() {
+        let progress = Progress::default();
+        progress.patience_us.set(1000);
+        assert_eq!(progress.look(7, 5000), Some(5250));
+        assert_eq!(progress.look(7, 5250), Some(5500));
+        assert_eq!(progress.look(7, 5900), Some(6000));
+        assert_eq!(progress.look(8, 6000), Some(6250));
+        assert_eq!(progress.look(8, 6999), Some(7000));
+        assert_eq!(progress.look(8, 7000), None);
+        progress.seen.set(0);
+        assert_eq!(progress.look(8, 7001), Some(7251));
     }
 }

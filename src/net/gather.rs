@@ -14,6 +14,10 @@ use std::ops::Range;
 /// Pieces handed to the kernel at once (`UIO_MAXIOV`).
 const PIECES_MAX: usize = 1024;
 
+/// Bytes handed to the kernel at once, and up to one piece more: to a peer that keeps up it copies all that it is
+/// given in one go, and nothing else happens on the thread meanwhile.
+const WRITE_BYTES: usize = 128 * 1024;
+
 /// Messages up to this size are put together behind their first piece and sent as one buffer: copying them costs
 /// less than having the kernel look at several pieces. Longer ones are not copied.
 pub const FLAT_BYTES: usize = 2 * 1024;
@@ -220,7 +224,13 @@ unsafe impl IoVecBuf for Gather {
     }
 
     fn read_iovec_len(&self) -> usize {
-        self.left().len().min(PIECES_MAX)
+        let mut bytes = 0;
+        let fits = |piece: &&libc::iovec| {
+            let before = bytes;
+            bytes += piece.iov_len;
+            before < WRITE_BYTES
+        };
+        self.left().iter().take(PIECES_MAX).take_while(fits).count()
     }
 }
 
@@ -290,5 +300,20 @@ mod tests {
             let rest: usize = gather.left().iter().map(|v| v.iov_len).sum();
             assert_eq!(rest, 9 - split);
         }
+    }
+
+    /// However long a message, the kernel gets a bounded part of it at once.
+    #[test]
+    fn long_messages_leave_in_parts() {
+        let mut gather = Gather::default();
+        for _ in 0..10 {
+            gather.whole(buf(&vec![b'x'; WRITE_BYTES / 2 + 1]));
+        }
+        gather.rewind();
+        assert_eq!(gather.read_iovec_len(), 2);
+        assert_eq!(gather.advance(9 * (WRITE_BYTES / 2 + 1)), Left::Some);
+        assert_eq!(gather.read_iovec_len(), 1);
+        assert_eq!(gather.advance(WRITE_BYTES / 2 + 1), Left::None);
+        assert_eq!(gather.read_iovec_len(), 0);
     }
 }

@@ -5,6 +5,10 @@
 use crate::base::buf::Buf;
 use monoio::buf::{IoBuf, IoBufMut};
 
+/// Bytes that one read takes at most, so that a large buffer is not filled while everybody else waits: with the
+/// pages of a new buffer to be cleared, and a scan over what was read, this is some 100 us.
+const READ_BYTES: usize = 64 * 1024;
+
 /// A buffer while the kernel reads into it or writes out of it.
 pub(super) struct Lent(pub Buf);
 
@@ -23,7 +27,7 @@ unsafe impl IoBuf for LentFrom {
     }
 }
 
-// SAFETY: the pointer is to the spare capacity behind the initialised bytes, `bytes_total` is its exact size,
+// SAFETY: the pointer is to the spare capacity behind the initialised bytes, `bytes_total` is no more than that,
 // and `set_init` is called with the number of bytes that the kernel wrote there.
 unsafe impl IoBufMut for Lent {
     fn write_ptr(&mut self) -> *mut u8 {
@@ -31,7 +35,7 @@ unsafe impl IoBufMut for Lent {
     }
 
     fn bytes_total(&mut self) -> usize {
-        self.0.room()
+        self.0.room().min(READ_BYTES)
     }
 
     unsafe fn set_init(&mut self, pos: usize) {

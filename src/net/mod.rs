@@ -20,3 +20,4 @@ pub mod pool;
 pub mod runtime;
 pub mod stream;
 pub mod tls;
+mod turn;

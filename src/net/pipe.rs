@@ -20,6 +20,8 @@ struct Channel {
     bytes: RefCell<Buf>,
     ended: Cell<bool>,
     cut: Cell<bool>,
+    /// Bytes that the reader took.
+    taken: Cell<u64>,
     reader: Cell<Option<Waker>>,
     writer: Cell<Option<Waker>>,
 }
@@ -51,6 +53,11 @@ impl PipeCutter {
     pub fn cut(&self) {
         self.0.cut();
         self.1.cut();
+    }
+
+    /// Bytes that left at the near end.
+    pub fn taken(&self) -> u64 {
+        self.1.taken.get()
     }
 }
 
@@ -95,6 +102,7 @@ impl PipeReader {
         if n > 0 {
             take(&bytes[..n]);
             bytes.consume(n);
+            channel.taken.set(channel.taken.get() + n as u64);
             Channel::wake(&channel.writer);
             return Poll::Ready(Ok(n));
         }

@@ -5,12 +5,16 @@
 
 use super::gather::Gather;
 use crate::base::buf::Buf;
-use crate::base::limits::{BULK_BUFFER_BYTES, CLIENT_BUFFER_BYTES, WATCH_BUFFER_BYTES};
+use crate::base::limits::{BODY_SEGMENT_BYTES, BULK_BUFFER_BYTES, CLIENT_BUFFER_BYTES, WATCH_BUFFER_BYTES};
 use std::cell::RefCell;
 
 const SMALL_KEPT: usize = 1024;
 const BULK_KEPT: usize = 64;
 const GATHERS_KEPT: usize = 256;
+/// Segments of large bodies that wait to be freed, at most.
+const SEGMENTS_KEPT: usize = 1024;
+/// How many of them are freed at a time: giving 16 MiB back to the system takes about a millisecond.
+const SEGMENTS_FREED: usize = 64;
 
 /// One shard's spare buffers.
 #[derive(Default)]
@@ -19,6 +23,7 @@ pub struct BufferPool {
     small: RefCell<Vec<Buf>>,
     bulk: RefCell<Vec<Buf>>,
     gathers: RefCell<Vec<Gather>>,
+    segments: RefCell<Vec<Buf>>,
 }
 
 impl BufferPool {
@@ -55,17 +60,20 @@ impl BufferPool {
         } else if bytes <= BULK_BUFFER_BYTES {
             self.bulk()
         } else {
-            Buf::with_capacity(bytes)
+            let spare = self.segments.borrow_mut().pop().filter(|spare| spare.capacity() >= bytes);
+            spare.unwrap_or_else(|| Buf::with_capacity(bytes))
         }
     }
 
-    /// Takes a buffer back; those of unusual size are freed.
+    /// Takes a buffer back; those of unusual size are freed, segments of large bodies soon and in parts: freeing
+    /// a body of hundreds of megabytes at once would hold everybody up.
     pub fn give(&self, mut buf: Buf) {
         buf.clear();
         let (list, kept) = match buf.capacity() {
             WATCH_BUFFER_BYTES => (&self.watch, SMALL_KEPT),
             CLIENT_BUFFER_BYTES..=8_192 => (&self.small, SMALL_KEPT),
             BULK_BUFFER_BYTES..=131_072 => (&self.bulk, BULK_KEPT),
+            BODY_SEGMENT_BYTES.. => (&self.segments, SEGMENTS_KEPT),
             _ => return,
         };
         let mut list = list.borrow_mut();
@@ -80,6 +88,13 @@ impl BufferPool {
         self.small.borrow_mut().truncate(kept);
         self.bulk.borrow_mut().truncate(kept);
         self.gathers.borrow_mut().truncate(kept);
+    }
+
+    /// Frees some of the segments that nobody has used again. Called at every sweep.
+    pub fn free_segments(&self) {
+        let mut segments = self.segments.borrow_mut();
+        let kept = segments.len().saturating_sub(SEGMENTS_FREED);
+        segments.truncate(kept);
     }
 
     /// An empty gather.

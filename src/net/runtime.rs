@@ -4,6 +4,7 @@
 //!
 //! Invariant: a panic in one task ends that task alone, and is counted.
 
+use super::turn;
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -100,8 +101,12 @@ pub fn block_on<F: Future>(wanted: Wanted, make: impl FnOnce(Driver) -> F) -> io
             .with_entries(RING_ENTRIES)
             .enable_timer()
             .build()?;
-        return Ok(runtime.block_on(make(driver)));
+        return runtime.block_on(async {
+            turn::hang()?;
+            Ok(make(driver).await)
+        });
     }
+    turn::take_down();
     let mut runtime = monoio::RuntimeBuilder::<monoio::IoUringDriver>::new()
         .uring_builder(driver.ring_flags())
         .with_entries(RING_ENTRIES)

@@ -5,6 +5,7 @@ use super::gather::{Flat, Gather, Left};
 use super::iobuf::{Lent, LentFrom};
 use super::pipe::{PipeReader, PipeWriter};
 use super::tls::{TlsReader, TlsWriter};
+use super::turn::Turn;
 use crate::base::buf::Buf;
 use monoio::io::{AsyncReadRent, AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable};
 use monoio::net::TcpStream;
@@ -30,10 +31,7 @@ impl Reader {
     pub async fn read(&mut self, buf: Buf) -> (io::Result<usize>, Buf) {
         debug_assert!(buf.room() > 0, "a read needs room");
         match self {
-            Reader::Tcp(tcp) => {
-                let (result, lent) = tcp.0.read(Lent(buf)).await;
-                (result, lent.0)
-            }
+            Reader::Tcp(tcp) => tcp.read(buf).await,
             Reader::Tls(tls) => tls.read(buf).await,
             Reader::Pipe(pipe) => pipe.read(buf).await,
         }
@@ -75,12 +73,16 @@ impl Writer {
 }
 
 /// Reading half of a TCP connection.
-pub struct TcpReader(OwnedReadHalf<TcpStream>);
+pub struct TcpReader {
+    half: OwnedReadHalf<TcpStream>,
+    turn: Turn,
+}
 
 /// Writing half of a TCP connection.
 pub struct TcpWriter {
     half: OwnedWriteHalf<TcpStream>,
     fd: RawFd,
+    turn: Turn,
 }
 
 /// Splits a TCP connection; small writes leave at once (`TCP_NODELAY`).
@@ -89,12 +91,15 @@ pub(super) fn split(stream: TcpStream) -> (TcpReader, TcpWriter, RawFd) {
     // Fails only for sockets that are already gone; the first read will tell.
     drop(stream.set_nodelay(true));
     let (reader, writer) = stream.into_split();
-    (TcpReader(reader), TcpWriter { half: writer, fd }, fd)
+    let (ins, outs) = (Turn::default(), Turn::default());
+    (TcpReader { half: reader, turn: ins }, TcpWriter { half: writer, fd, turn: outs }, fd)
 }
 
 impl TcpReader {
     pub(super) async fn read(&mut self, buf: Buf) -> (io::Result<usize>, Buf) {
-        let (result, lent) = self.0.read(Lent(buf)).await;
+        self.turn.pass().await;
+        let (result, lent) = self.half.read(Lent(buf)).await;
+        self.turn.note(*result.as_ref().unwrap_or(&0));
         (result, lent.0)
     }
 }
@@ -111,8 +116,10 @@ impl TcpWriter {
         }
         gather.rewind();
         loop {
+            self.turn.pass().await;
             let (result, back) = self.half.writev(gather).await;
             gather = back;
+            self.turn.note(*result.as_ref().unwrap_or(&0));
             match result {
                 Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), gather),
                 Ok(n) if gather.advance(n) == Left::None => return (Ok(()), gather),
@@ -125,8 +132,10 @@ impl TcpWriter {
     /// Writes what stands in a buffer from an index on.
     pub(super) async fn write_from(&mut self, mut buf: Buf, mut from: usize) -> (io::Result<()>, Buf) {
         while from < buf.len() {
+            self.turn.pass().await;
             let (result, lent) = self.half.write(LentFrom(buf, from)).await;
             buf = lent.0;
+            self.turn.note(*result.as_ref().unwrap_or(&0));
             match result {
                 Ok(0) => return (Err(io::ErrorKind::WriteZero.into()), buf),
                 Ok(n) => from += n,

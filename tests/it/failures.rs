@@ -71,7 +71,6 @@ fn broken_streams_never_look_whole() {
             ("reset_after=3", "upstream_truncated"),
             ("close_after=3", "upstream_truncated"),
             ("bad_chunk&chunks=6&gap_ms=30", "upstream_malformed"),
-            ("truncate", "upstream_truncated"),
         ] {
             for path in ["/v1/chat/completions", "/v1/completions", "/v1/responses"] {
                 let mut client = gateway.client();
@@ -79,16 +78,14 @@ fn broken_streams_never_look_whole() {
                 let answer = client.ask(&post(path, &body));
                 assert_eq!((answer.status, answer.whole), (200, false), "{settings} {path}");
                 let text = answer.text();
-                if settings != "truncate" {
-                    assert!(!text.contains("[DONE]") && !text.contains("response.completed"), "{text}");
-                    let last: Value =
-                        serde_json::from_str(answer.events().last().expect("events")).expect("JSON");
-                    assert_eq!(last["error"]["code"], code, "{settings} {path}: {text}");
-                    assert_eq!(last["error"]["ringgate"]["request_id"], answer.id());
-                    if path == "/v1/responses" {
-                        assert_eq!((&last["type"], &last["code"]), (&"error".into(), &code.into()));
-                        assert!(text.contains("\nevent: error\ndata: "), "{text}");
-                    }
+                assert!(!text.contains("[DONE]") && !text.contains("response.completed"), "{text}");
+                let last: Value =
+                    serde_json::from_str(answer.events().last().expect("events")).expect("JSON");
+                assert_eq!(last["error"]["code"], code, "{settings} {path}: {text}");
+                assert_eq!(last["error"]["ringgate"]["request_id"], answer.id());
+                if path == "/v1/responses" {
+                    assert_eq!((&last["type"], &last["code"]), (&"error".into(), &code.into()));
+                    assert!(text.contains("\nevent: error\ndata: "), "{text}");
                 }
                 client.drain();
                 assert!(client.rest.is_empty());
@@ -100,7 +97,7 @@ fn broken_streams_never_look_whole() {
                 );
             }
         }
-        assert!(gateway.counted(&[("fault", "upstream_truncated"), ("status", "200")]) >= 9);
+        assert!(gateway.counted(&[("fault", "upstream_truncated"), ("status", "200")]) >= 6);
     });
 }
 

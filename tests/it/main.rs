@@ -4,16 +4,19 @@
 //! exactly what the test writes. Tests of the data plane run on both drivers.
 
 mod auth;
+mod backlog;
 mod certificates;
 mod crowds;
 mod endpoints;
 mod failures;
+mod fairness;
 mod framing;
 mod hardening;
 mod harness;
 mod http2;
 mod input;
 mod lifecycle;
+mod peers;
 mod records;
 mod sdk;
 mod secure;

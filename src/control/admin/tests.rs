@@ -24,7 +24,7 @@ fn admin(outcome: impl Fn() -> Option<Outcome> + Send + 'static) -> Admin {
             assert!(reply.send(outcome).is_ok());
         }
     });
-    let health = Arc::new(Health::expecting(1));
+    let health = Arc::new(Health::expecting(1, crate::control::config::Overflow::Block));
     let metrics: MetricsText = Arc::new(|| Box::pin(async { "ringgate_up 1\n".to_owned() }));
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");

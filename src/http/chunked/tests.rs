@@ -2,6 +2,22 @@ use super::*;
 use ChunkError as E;
 use proptest::prelude::*;
 
+/// What a piece holds before its mistake is not lost, and is only the payload of that piece.
+#[test]
+fn the_payload_before_a_mistake_is_there() {
+    for (first, second, good) in [
+        ("", "3\r\nabc\r\n2\r\nde\r\nx", "abcde"),
+        ("3\r\nab", "c\r\n1\r\ndx", "cd"),
+        ("3\r\nabc", "\r\n\n", ""),
+    ] {
+        let mut decoder = Decoder::new();
+        decoder.decode(&mut first.as_bytes().to_vec()).expect("good so far");
+        let mut bytes = second.as_bytes().to_vec();
+        decoder.decode(&mut bytes).expect_err("malformed");
+        assert_eq!(&bytes[..decoder.salvaged()], good.as_bytes());
+    }
+}
+
 /// Payload, bytes consumed and whether the body ended, fed in pieces of at most `step` bytes.
 fn decode(bytes: &[u8], step: usize) -> Result<(Vec<u8>, usize, bool), E> {
     let (mut decoder, mut payload, mut consumed) = (Decoder::new(), Vec::new(), 0);

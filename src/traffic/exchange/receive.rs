@@ -17,7 +17,7 @@ use crate::contract::snapshot::{Limits, Snapshot};
 use crate::http::chunked::Decoder;
 use crate::http::encode;
 use crate::http::request::{self, Framing, HeadLimits, RequestHead};
-use crate::http::{HeadScan, Slots, is};
+use crate::http::{HeadError, HeadScan, Slots, is};
 use crate::net::deadline::Waiting;
 use crate::net::gather::Gather;
 use crate::net::stream::Writer;
@@ -76,9 +76,14 @@ pub async fn head(shard: &Shard, client: &mut Client) -> Option<Result<usize, Re
             client.deadline.clear();
             return Some(Ok(end));
         }
-        if !client.inbox.is_empty()
-            && let Err(error) = request::plausible(&client.inbox, &head_limits(&shard.snapshot()))
-        {
+        let plausible = if client.inbox.is_empty() {
+            Ok(())
+        } else if scan.has_bare_feed(&client.inbox) {
+            Err(HeadError::LineEnd)
+        } else {
+            request::plausible(&client.inbox, &head_limits(&shard.snapshot()))
+        };
+        if let Err(error) = plausible {
             return Some(Err(Refusal::closing(error.fault())));
         }
         if client.inbox.capacity() == 0 {

@@ -28,6 +28,10 @@ use crate::traffic::upstream::pool::Conn;
 /// Room for what stands behind a chunk.
 const END_BYTES: usize = 16;
 
+/// How long a provider may take to end its body after the last event of a stream, so that its connection can be
+/// used again. The client's body ends then in any case.
+const TAIL_MS: u64 = 50;
+
 /// What holds for one answer.
 pub struct Passage<'s> {
     pub provider: &'s Provider,
@@ -94,6 +98,9 @@ impl Inbound {
     }
 
     /// Decodes what stands in `buf` behind `decoded`, in place; tells whether the body is complete.
+    ///
+    /// # Errors
+    /// The body is malformed. What was good before the mistake is left in `buf`.
     fn decode(&mut self, buf: &mut Buf, decoded: usize) -> Result<bool, Fault> {
         let fresh = buf.len() - decoded;
         let (data, consumed, finished) = match &mut self.framing {
@@ -103,7 +110,10 @@ impl Inbound {
                 (n as usize, n as usize, *left == 0)
             }
             Framing::Chunked(decoder) => {
-                let step = decoder.decode(&mut buf[decoded..]).map_err(|_| FaultKind::UpstreamMalformed)?;
+                let Ok(step) = decoder.decode(&mut buf[decoded..]) else {
+                    buf.truncate(decoded + decoder.salvaged());
+                    return Err(FaultKind::UpstreamMalformed.into());
+                };
                 (step.data, step.consumed, step.finished)
             }
             Framing::UntilClose => (fresh, fresh, false),
@@ -130,6 +140,8 @@ struct Relay<'r, 'c, 'p> {
     inbound: Inbound,
     reading: &'r mut Reading,
     ending: Ending,
+    /// When the client's body ends although the provider's does not; 0 until the last event of a stream has left.
+    tail_until: Moment,
     /// Decoded bytes that wait for the rest of their event, then bytes to be decoded.
     buf: Buf,
     held: usize,
@@ -165,6 +177,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             inbound: Inbound::new(answer.framing),
             reading,
             ending,
+            tail_until: Moment(0),
             buf: answer.rest,
             held: 0,
         }
@@ -184,11 +197,17 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
     async fn pump(&mut self, tally: &mut Tally) -> Result<(), Fault> {
         let mut last = false;
         loop {
+            let mut broken = None;
             if !last {
-                last = self.inbound.decode(&mut self.buf, self.held)?;
+                match self.inbound.decode(&mut self.buf, self.held) {
+                    Ok(complete) => last = complete,
+                    // Nothing of an answer has left: a refusal tells more than its first bytes.
+                    Err(fault) if self.reply.status == 0 && !self.is_stream() => return Err(fault),
+                    Err(fault) => broken = Some(fault),
+                }
             }
             let emit = self.read_passing(last, tally);
-            let begins = self.reply.status == 0 && (emit.bytes > 0 || last || self.begins_at_once());
+            let begins = self.reply.status == 0 && (emit.bytes > 0 || last || self.is_stream());
             if emit.bytes > 0 || last || begins {
                 self.send(emit.bytes, last, tally).await?;
             }
@@ -198,14 +217,32 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             if last {
                 return self.check_end();
             }
+            self.note_last_event();
             self.buf.consume(emit.keep_from);
             self.held = self.buf.len();
-            last = self.read_more().await? == 0;
+            last = match broken {
+                None => self.read_more().await? == 0,
+                Some(fault) => self.give_up(fault)? == 0,
+            };
         }
     }
 
-    /// Whether the head goes ahead of the body: a stream's first event may be long in coming.
-    fn begins_at_once(&self) -> bool {
+    /// After the last event of a stream the client waits for nothing but the end.
+    fn note_last_event(&mut self) {
+        if !self.reply.told_all && matches!(&*self.reading, Reading::Events(filter) if filter.facts().done) {
+            self.reply.told_all = true;
+            self.tail_until = self.reply.shard.deadlines.coarse_now().plus_ms(TAIL_MS);
+        }
+    }
+
+    /// The provider's body does not end as it should. That breaks the answer unless the client has all of it.
+    fn give_up(&mut self, fault: Fault) -> Result<usize, Fault> {
+        self.keep_alive = false;
+        if self.reply.told_all { Ok(0) } else { Err(fault) }
+    }
+
+    /// A stream's head goes ahead of its body: its first event may be long in coming.
+    fn is_stream(&self) -> bool {
         matches!(&*self.reading, Reading::Events(_))
     }
 
@@ -236,7 +273,12 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         if buf.room() < buf.capacity() / 4 {
             buf = self.roomier(buf);
         }
-        self.conn.deadline.set_before(Waiting::More, self.passage.timeouts.idle_ms, self.passage.latest);
+        let (patience, latest) = if self.reply.told_all {
+            (TAIL_MS, self.tail_until)
+        } else {
+            (self.passage.timeouts.idle_ms, self.passage.latest)
+        };
+        self.conn.deadline.set_before(Waiting::More, patience, latest);
         let (read, back) = self.conn.reader.read(buf).await;
         self.buf = back;
         match read {
@@ -246,7 +288,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
                 Ok(n)
             }
             Ok(_) if self.conn.deadline.fired().is_none() && self.inbound.ends_with_connection() => Ok(0),
-            _ => Err(cut_off(&self.conn)),
+            _ => self.give_up(cut_off(&self.conn)),
         }
     }
 

@@ -36,6 +36,8 @@ pub struct Reply<'c> {
     pub keep_alive: bool,
     /// Status of the head that was sent; 0 before.
     pub status: u16,
+    /// The client has the last event of its stream, though perhaps not the body's end.
+    pub told_all: bool,
     pub sent_bytes: u64,
 }
 
@@ -58,6 +60,7 @@ impl<'c> Reply<'c> {
             head_only: intake.head_only,
             keep_alive: intake.keep_alive,
             status: 0,
+            told_all: false,
             sent_bytes: 0,
         }
     }
@@ -91,7 +94,7 @@ impl<'c> Reply<'c> {
     /// # Errors
     /// `ClientGone`, or `ClientStalled` if it does not read.
     pub async fn write(&mut self, gather: Gather) -> Result<Gather, Fault> {
-        self.deadline.set(Waiting::Write, self.limits.write_idle_ms);
+        self.deadline.set_writing(self.limits.write_idle_ms);
         let (result, gather) = self.writer.write(gather).await;
         let stalled = self.deadline.fired() == Some(Waiting::Write);
         self.deadline.clear();

@@ -10,7 +10,7 @@ use crate::base::buf::Buf;
 use crate::base::clock::{Moment, unix_micros};
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::snapshot::Snapshot;
-use crate::net::deadline::Waiting;
+use crate::net::deadline::{Deadline, Waiting};
 use crate::net::stream::Reader;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -57,11 +57,11 @@ pub async fn serve(shard: &Shard, client: &mut Client) -> Next {
     let Client { reader, writer, deadline, inbox, .. } = client;
     let room = || if exchange.tally.record.streamed { shard.buffers.watch() } else { shard.buffers.small() };
     let mut ahead = pin!(read_ahead(watching.then(|| (reader, room()))));
-    let mut arrived = None;
+    let mut posted = Posted { is: watching, arrived: None };
     let mut reply = Reply::new(shard, &snapshot.limits, writer, deadline, &exchange);
     let next = shard
         .berths
-        .moor(|| answer(&snapshot, planned, &mut reply, &mut exchange, ahead.as_mut(), &mut arrived))
+        .moor(|| answer(&snapshot, planned, &mut reply, &mut exchange, ahead.as_mut(), &mut posted))
         .await;
     exchange.tally.record.status = reply.status;
     exchange.tally.record.response_bytes = reply.sent_bytes;
@@ -72,7 +72,7 @@ pub async fn serve(shard: &Shard, client: &mut Client) -> Next {
     }
     deadline.set(Waiting::KeepAlive, snapshot.limits.keep_alive_ms);
     drop(snapshot);
-    let (read, buf) = match arrived {
+    let (read, buf) = match posted.arrived {
         Some(arrived) => arrived,
         None => ahead.await,
     };
@@ -139,6 +139,12 @@ async fn read_ahead(from: Option<(&mut Reader, Buf)>) -> Arrived {
     }
 }
 
+/// Whether a read is posted ahead, and what became of it.
+struct Posted {
+    is: bool,
+    arrived: Option<Arrived>,
+}
+
 /// Does what was planned. Every outcome passes through here once.
 async fn answer(
     snapshot: &Snapshot,
@@ -146,13 +152,14 @@ async fn answer(
     reply: &mut Reply<'_>,
     exchange: &mut Exchange,
     ahead: Pin<&mut impl Future<Output = Arrived>>,
-    arrived: &mut Option<Arrived>,
+    posted: &mut Posted,
 ) -> Next {
     let (outcome, allow, unread) = match planned {
         Ok(Planned::Forward(permit)) => {
             let outcome = {
+                let deadline = reply.deadline;
                 let attempt = pin!(attempt::run(snapshot, exchange, reply));
-                watched(ahead, arrived, attempt).await
+                watched(ahead, posted, deadline, attempt).await
             };
             exchange.note_usage();
             permit.settle(&exchange.tally.record.usage);
@@ -168,9 +175,15 @@ async fn answer(
     let Err(fault) = outcome else {
         return if reply.keep_alive { Next::KeepAlive } else { Next::Linger };
     };
-    exchange.tally.fail(fault.kind);
-    if fault.kind == FaultKind::ClientGone || reply.status != 0 {
+    if fault.kind == FaultKind::ClientGone && reply.told_all {
         return Next::Close;
+    }
+    exchange.tally.fail(fault.kind);
+    if fault.kind == FaultKind::ClientGone {
+        return Next::Close;
+    }
+    if reply.status != 0 {
+        return Next::Linger;
     }
     reply.keep_alive &= !unread;
     if Box::pin(reply.refuse(&fault, allow)).await.is_err() {
@@ -186,26 +199,30 @@ fn stalled(fault: Fault, reply: &Reply<'_>) -> Fault {
 }
 
 /// Runs an exchange while the client is there. When it leaves, the exchange is dropped where it stands, and
-/// with it its upstream connection.
+/// with it its upstream connection. One that has its next request here already is not read from: whether it is
+/// still there is looked up by the sweep.
 async fn watched(
     mut ahead: Pin<&mut impl Future<Output = Arrived>>,
-    arrived: &mut Option<Arrived>,
+    posted: &mut Posted,
+    deadline: &Deadline,
     mut exchange: Pin<&mut impl Future<Output = Result<(), Fault>>>,
 ) -> Result<(), Fault> {
-    poll_fn(|cx| {
+    let outcome = poll_fn(|cx| {
         if let Poll::Ready(done) = exchange.as_mut().poll(cx) {
             return Poll::Ready(done);
         }
-        if arrived.is_none()
-            && let Poll::Ready(next) = ahead.as_mut().poll(cx)
-        {
-            let gone = !matches!(next.0, Ok(n) if n > 0);
-            *arrived = Some(next);
-            if gone {
-                return Poll::Ready(Err(FaultKind::ClientGone.into()));
-            }
+        let mut gone = false;
+        if posted.is && posted.arrived.is_none() {
+            let Poll::Ready(next) = ahead.as_mut().poll(cx) else { return Poll::Pending };
+            gone = !matches!(next.0, Ok(n) if n > 0);
+            posted.arrived = Some(next);
+        }
+        if gone || deadline.poll_left(cx).is_ready() {
+            return Poll::Ready(Err(FaultKind::ClientGone.into()));
         }
         Poll::Pending
     })
-    .await
+    .await;
+    deadline.unwatch();
+    outcome
 }

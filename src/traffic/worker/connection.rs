@@ -3,6 +3,7 @@
 use super::crowd::Place;
 use super::h2;
 use crate::base::fault::FaultKind;
+use crate::base::limits::BODY_BYTES;
 use crate::contract::meters::Unserved;
 use crate::http::{Preface, h2_preface};
 use crate::net::deadline::Waiting;
@@ -17,9 +18,11 @@ use crate::traffic::exchange::shard::Shard;
 use std::rc::Rc;
 use std::time::Duration;
 
-/// Bytes that a lingering connection may still send, and how long it may take, before it is closed anyway.
-const LINGER_BYTES: usize = 1024 * 1024;
-const LINGER: Duration = Duration::from_millis(1500);
+/// Bytes that a lingering connection may still send (as many as the largest body that is taken by default), how
+/// long that may take, and how long it may send nothing, before it is closed anyway.
+const LINGER_BYTES: u64 = BODY_BYTES;
+const LINGER_MS: u64 = 5_000;
+const LINGER_IDLE_MS: u64 = 1_000;
 
 /// Serves a connection that listener `index` accepted, and holds its place.
 pub async fn serve(shard: Rc<Shard>, accepted: Accepted, index: usize, place: Place) {
@@ -58,7 +61,7 @@ pub async fn turn_away(shard: &Shard, accepted: Accepted, why: Unserved) {
     gather.whole(unheard(kind, shard.next_id()));
     // The socket is new and takes it at once.
     if client.writer.write(gather).await.0.is_ok() {
-        linger(&mut client).await;
+        linger(shard, &mut client).await;
     }
 }
 
@@ -108,7 +111,7 @@ pub async fn requests(shard: &Shard, client: &mut Client) {
             Next::KeepAlive => {}
             Next::Close => break,
             Next::Linger => {
-                Box::pin(linger(client)).await;
+                Box::pin(linger(shard, client)).await;
                 break;
             }
         }
@@ -117,24 +120,25 @@ pub async fn requests(shard: &Shard, client: &mut Client) {
 }
 
 /// Says that nothing more will come, and reads on a little: closing at once would reset the connection, and
-/// the client could lose the answer that it has not read yet.
-async fn linger(client: &mut Client) {
-    let drained = async {
-        client.writer.finish().await;
-        let mut seen = 0;
-        let mut buf = std::mem::take(&mut client.inbox);
-        while seen < LINGER_BYTES {
-            buf.clear();
-            buf.reserve(1024);
-            let (read, back) = client.reader.read(buf).await;
-            buf = back;
-            match read {
-                Ok(n) if n > 0 => seen += n,
-                _ => break,
-            }
+/// the client could lose the answer that it has not read yet, or never come to reading it. A shard that drains
+/// cuts it short.
+async fn linger(shard: &Shard, client: &mut Client) {
+    client.deadline.set(Waiting::Linger, LINGER_IDLE_MS);
+    client.writer.finish().await;
+    let until = shard.deadlines.coarse_now().plus_ms(LINGER_MS);
+    let mut seen = 0;
+    let mut buf = shard.buffers.small();
+    while seen < LINGER_BYTES && shard.deadlines.coarse_now() < until {
+        buf.clear();
+        client.deadline.set(Waiting::Linger, LINGER_IDLE_MS);
+        let (read, back) = client.reader.read(buf).await;
+        buf = back;
+        match read {
+            Ok(n) if n > 0 => seen += n as u64,
+            _ => break,
         }
-    };
-    runtime::within(LINGER, drained).await;
+    }
+    shard.buffers.give(buf);
 }
 
 #[cfg(test)]

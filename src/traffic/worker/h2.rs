@@ -387,7 +387,7 @@ async fn pump_out(shard: &Shard, mut pipe: PipeReader, writer: &mut Writer, writ
     loop {
         let (read, back) = pipe.read(buf).await;
         let more = matches!(read, Ok(n) if n > 0);
-        writing.set(Waiting::Write, shard.snapshot().limits.write_idle_ms);
+        writing.set_writing(shard.snapshot().limits.write_idle_ms);
         if !more {
             writer.finish().await;
             return;

@@ -32,7 +32,8 @@ const fn accepts(driver: Driver) -> usize {
     }
 }
 
-/// How long a connection that was accepted just before the end may take to say what it wants.
+/// How long a connection that was accepted just before the end may take to say what it wants, and one that was
+/// refused to see its answer.
 const FIRST_WORDS_US: u64 = 1_000_000;
 /// Time between two reports of meters.
 const REPORT_US: u64 = 1_000_000;
@@ -199,6 +200,7 @@ impl Keeper {
         loop {
             let now = Moment::now();
             self.shard.deadlines.sweep(now);
+            self.shard.buffers.free_segments();
             if now.micros_since(self.reported) >= REPORT_US {
                 self.reported = now;
                 let snapshot = self.shard.snapshot();
@@ -264,6 +266,7 @@ impl Keeper {
         self.shard.deadlines.cut_waiting(Waiting::KeepAlive);
         if self.ending_since.is_some_and(|since| now.micros_since(since) > FIRST_WORDS_US) {
             self.shard.deadlines.cut_waiting(Waiting::First);
+            self.shard.deadlines.cut_waiting(Waiting::Linger);
         }
     }
 
