@@ -4,7 +4,7 @@
 //! wrong byte. The general machine goes on from there, and finds the fault.
 
 use super::number::{Place, Step};
-use super::run::plain_run;
+use super::run::string_end;
 use super::scanner::{Scanner, State, is_space};
 use super::token::Word;
 use crate::base::limits::JSON_DEPTH;
@@ -167,11 +167,11 @@ impl Walk {
     #[inline]
     fn string(&mut self, bytes: &[u8], after: State) -> bool {
         let end = string_end(bytes, self.at + 1);
-        if let Some(end) = end {
+        if let Ok(end) = end {
             self.at = end;
             self.state = after;
         }
-        end.is_some()
+        end.is_ok()
     }
 
     /// Passes a number or a word.
@@ -212,36 +212,5 @@ impl Walk {
         self.at = at;
         self.state = State::After;
         true
-    }
-}
-
-/// Where the string ends whose inside begins at `at`, if it is whole and valid.
-#[inline]
-fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
-    let end = at + plain_run(bytes.get(at..)?);
-    if *bytes.get(end)? == b'"' { Some(end + 1) } else { rest_of_string(bytes, end).ok() }
-}
-
-/// Passes over the inside of a string whose text nobody wants. Gives where the string ends, or else where the
-/// general machine has to look: at the end of the piece, an escape that is cut, or a wrong byte.
-#[inline(never)]
-pub(super) fn rest_of_string(bytes: &[u8], mut at: usize) -> Result<usize, usize> {
-    loop {
-        at += plain_run(bytes.get(at..).unwrap_or_default());
-        match bytes.get(at) {
-            Some(b'"') => return Ok(at + 1),
-            Some(b'\\') => at += 1 + escape_len(&bytes[at + 1..]).ok_or(at)?,
-            _ => return Err(at),
-        }
-    }
-}
-
-/// Length of the escape after a backslash, if it is whole and valid.
-#[inline]
-fn escape_len(bytes: &[u8]) -> Option<usize> {
-    match bytes.first()? {
-        b'"' | b'\\' | b'/' | b'n' | b't' | b'r' | b'b' | b'f' => Some(1),
-        b'u' => bytes.get(1..5)?.iter().all(u8::is_ascii_hexdigit).then_some(5),
-        _ => None,
     }
 }

@@ -1,9 +1,8 @@
 //! Strings: the part of the state machine where nearly all bytes of a body are.
 
 use super::capture::Capture;
-use super::run::plain_run;
+use super::run::{plain_run, string_end};
 use super::scanner::{Scanner, State};
-use super::skip::rest_of_string;
 use super::{Expected, JsonFault, Sink, Value};
 
 impl Scanner {
@@ -50,7 +49,7 @@ impl Scanner {
     ) -> Result<usize, JsonFault> {
         let wanted = self.is_wanted();
         if !wanted {
-            match rest_of_string(bytes, at) {
+            match string_end(bytes, at) {
                 Ok(end) => {
                     self.end_captured(end, sink);
                     return Ok(end);
