@@ -4,9 +4,10 @@
 //! of its pending read.
 
 use super::gather::Gather;
+use super::runtime;
 use crate::base::buf::Buf;
 use crate::base::limits::{BODY_SEGMENT_BYTES, BULK_BUFFER_BYTES, CLIENT_BUFFER_BYTES, WATCH_BUFFER_BYTES};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 const SMALL_KEPT: usize = 1024;
 const BULK_KEPT: usize = 64;
@@ -16,6 +17,9 @@ const SEGMENTS_KEPT: usize = 1024;
 /// How many of them are freed at a time: giving 16 MiB back to the system takes about a millisecond.
 const SEGMENTS_FREED: usize = 64;
 
+/// Seconds for which the allocator is called after segments were freed.
+const STIRS: u32 = 10;
+
 /// One shard's spare buffers.
 #[derive(Default)]
 pub struct BufferPool {
@@ -24,6 +28,8 @@ pub struct BufferPool {
     bulk: RefCell<Vec<Buf>>,
     gathers: RefCell<Vec<Gather>>,
     segments: RefCell<Vec<Buf>>,
+    /// How often the allocator is still to be called; see [`BufferPool::stir`].
+    stirs: Cell<u32>,
 }
 
 impl BufferPool {
@@ -93,8 +99,20 @@ impl BufferPool {
     /// Frees some of the segments that nobody has used again. Called at every sweep.
     pub fn free_segments(&self) {
         let mut segments = self.segments.borrow_mut();
-        let kept = segments.len().saturating_sub(SEGMENTS_FREED);
-        segments.truncate(kept);
+        if !segments.is_empty() {
+            self.stirs.set(STIRS);
+            let kept = segments.len().saturating_sub(SEGMENTS_FREED);
+            segments.truncate(kept);
+        }
+    }
+
+    /// For some time after segments were freed, has the allocator return memory to the system: it does so late, and
+    /// only when it is called, which a warm shard does not do. Called once a second.
+    pub fn stir(&self) {
+        if let Some(left) = self.stirs.get().checked_sub(1) {
+            self.stirs.set(left);
+            runtime::return_memory();
+        }
     }
 
     /// An empty gather.

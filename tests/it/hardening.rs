@@ -77,6 +77,22 @@ fn a_huge_event_passes() {
     });
 }
 
+/// The memory of a large body goes back to the system soon, although nothing else happens.
+#[test]
+fn a_large_body_leaves_nothing_behind() {
+    const BODY: usize = 60 << 20;
+    on_both_drivers(|io| {
+        let mock = mock();
+        let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
+        assert_eq!(gateway.client().ask(&chat("")).status, 200);
+        let before = gateway.resident_bytes();
+        let body = format!(r#"{{"model":"m/mock","messages":[],"padding":"{}"}}"#, "x".repeat(BODY));
+        let answer = gateway.client().ask(&post("/v1/chat/completions", &body));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        until("the memory", || (gateway.resident_bytes() < before + (BODY / 8) as u64).then_some(()));
+    });
+}
+
 /// What is secret appears in no log line, no metric, no answer and not on standard error, whatever goes wrong.
 #[test]
 fn secrets_appear_nowhere() {
