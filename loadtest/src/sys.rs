@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::Shutdown;
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -54,6 +54,11 @@ pub fn reset(socket: RawFd) {
     }
 }
 
+/// Gives a socket that the caller holds open a buffer of so many bytes for what it receives.
+pub fn set_receive_bytes(socket: RawFd, bytes: usize) -> io::Result<()> {
+    with_socket(socket, |socket| socket.set_recv_buffer_size(bytes))
+}
+
 /// What an operation on a socket says when the peer was faster is of no interest.
 fn ended_already_is_fine(result: io::Result<()>) {
     drop(result);
@@ -66,29 +71,31 @@ fn with_socket<T>(socket: RawFd, work: impl FnOnce(SockRef<'_>) -> T) -> T {
     work(SockRef::from(&borrowed))
 }
 
-/// A timer that can be polled, first due after `interval` and then every `interval`; reading tells how often it was
-/// due since the last read.
-pub fn timer(interval: Duration) -> io::Result<OwnedFd> {
-    let interval = libc::timespec {
-        tv_sec: interval.as_secs() as libc::time_t,
-        tv_nsec: libc::c_long::from(interval.subsec_nanos() as i32),
-    };
-    let times = libc::itimerspec { it_interval: interval, it_value: interval };
+/// A timer that can be polled, and that is not set yet.
+pub fn timer() -> io::Result<OwnedFd> {
     #[expect(unsafe_code, reason = "timerfd has no safe wrapper in the standard library")]
-    // SAFETY: the descriptor is checked before it becomes owned, it is new and nobody else's, and the kernel only
-    // reads the times.
-    let timer = unsafe {
+    // SAFETY: the descriptor is checked before it becomes owned, and it is new and nobody else's.
+    unsafe {
         let descriptor = libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_NONBLOCK | libc::TFD_CLOEXEC);
-        if descriptor < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let timer = OwnedFd::from_raw_fd(descriptor);
-        if libc::timerfd_settime(descriptor, 0, &raw const times, std::ptr::null_mut()) != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        timer
+        if descriptor < 0 { Err(io::Error::last_os_error()) } else { Ok(OwnedFd::from_raw_fd(descriptor)) }
+    }
+}
+
+/// Lets a timer become due once, after `wait`; a nanosecond at least, as nothing would unset it.
+pub fn set_timer(timer: BorrowedFd<'_>, wait: Duration) -> io::Result<()> {
+    let wait = wait.max(Duration::from_nanos(1));
+    let times = libc::itimerspec {
+        it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 },
+        it_value: libc::timespec {
+            tv_sec: wait.as_secs() as libc::time_t,
+            tv_nsec: libc::c_long::from(wait.subsec_nanos() as i32),
+        },
     };
-    Ok(timer)
+    #[expect(unsafe_code, reason = "timerfd has no safe wrapper in the standard library")]
+    // SAFETY: the descriptor is open while it is borrowed, and the kernel only reads the times.
+    let failed =
+        unsafe { libc::timerfd_settime(timer.as_raw_fd(), 0, &raw const times, std::ptr::null_mut()) } != 0;
+    if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// Lets this process have as many descriptors as the system lets it ask for. Returns how many.

@@ -7,3 +7,6 @@ mod faults;
 mod framing;
 mod load;
 mod program;
+mod reports;
+mod scenarios;
+mod servers;

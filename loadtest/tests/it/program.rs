@@ -42,7 +42,7 @@ fn exit_codes() {
     assert!(code == Some(1) && out.contains("status 500"), "{out}");
     let (code, _, err) = output("run --url http://127.0.0.1:1/v1/responses");
     assert!(code == Some(2) && err.contains("cannot connect: connection refused"), "{err}");
-    let (code, _, err) = output("run --url https://127.0.0.1:1/v1/responses");
+    let (code, _, err) = output("run --url ftp://127.0.0.1:1/v1/responses");
     assert!(code == Some(2) && err.contains("must begin with http://"), "{err}");
 }
 

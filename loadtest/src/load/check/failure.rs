@@ -30,13 +30,47 @@ pub enum Failure {
     StreamError,
     /// A stream with another number of events than expected.
     Events { got: u64, expected: u64 },
+    /// Events that are right, in an order that is not.
+    Order,
+    /// A good answer of another length than the first.
+    Length,
+    /// A good answer of the same length that says something else.
+    Checksum,
 }
 
 impl Failure {
+    /// One word for programs: the same for every failure of its kind.
+    pub fn kind(self) -> &'static str {
+        match self {
+            Self::Connect(_) => "connect",
+            Self::Lost(_) => "lost",
+            Self::ClosedBefore => "closed_before",
+            Self::ClosedInside => "closed_inside",
+            Self::TimedOut => "timeout",
+            Self::NotHttp => "framing",
+            Self::Surplus => "surplus",
+            Self::Status(_) => "status",
+            Self::NotJson => "not_json",
+            Self::NoEnd => "no_end",
+            Self::StreamError => "stream_error",
+            Self::Events { .. } => "events",
+            Self::Order => "order",
+            Self::Length => "length",
+            Self::Checksum => "checksum",
+        }
+    }
+
     /// Whether the connection can take the next request.
     pub fn keeps_connection(self) -> bool {
         match self {
-            Self::Status(_) | Self::NotJson | Self::NoEnd | Self::StreamError | Self::Events { .. } => true,
+            Self::Status(_)
+            | Self::NotJson
+            | Self::NoEnd
+            | Self::StreamError
+            | Self::Events { .. }
+            | Self::Order
+            | Self::Length
+            | Self::Checksum => true,
             Self::Connect(_)
             | Self::Lost(_)
             | Self::ClosedBefore
@@ -63,6 +97,9 @@ impl fmt::Display for Failure {
             Self::NoEnd => out.write_str("stream without its end marker"),
             Self::StreamError => out.write_str("error inside the stream"),
             Self::Events { got, expected } => write!(out, "{got} events, expected {expected}"),
+            Self::Order => out.write_str("events out of order"),
+            Self::Length => out.write_str("another length than the first answer"),
+            Self::Checksum => out.write_str("another content than the first answer"),
         }
     }
 }

@@ -1,16 +1,14 @@
-//! Reads one answer as it arrives, and checks it.
+//! Reads one HTTP/1.1 answer as it arrives.
 
 use std::mem::MaybeUninit;
 
+use super::body::Body;
 use super::failure::Failure;
-use crate::wire::{Chunked, Ending, Events};
+use crate::wire::Chunked;
 
 /// Most headers and most bytes of an answer's head.
 const HEADERS_MAX: usize = 128;
 const HEAD_BYTES_MAX: usize = 64 * 1024;
-
-/// Bytes kept of a body that says what is wrong.
-const COMPLAINT_BYTES: usize = 400;
 
 #[derive(Debug)]
 enum State {
@@ -28,18 +26,6 @@ pub struct Answer {
     body: Body,
     /// The server keeps the connection after it.
     keeps_connection: bool,
-}
-
-/// What is remembered of a body.
-#[derive(Debug, Default)]
-struct Body {
-    status: u16,
-    is_stream: bool,
-    events: Events,
-    bytes: u64,
-    first: u8,
-    last: u8,
-    complaint: Vec<u8>,
 }
 
 impl Default for Answer {
@@ -66,7 +52,7 @@ impl Answer {
                 self.state = State::Done;
                 Ok(())
             }
-            State::Head if self.body.status == 0 => Err(Failure::ClosedBefore),
+            State::Head if self.body.status() == 0 => Err(Failure::ClosedBefore),
             _ => Err(Failure::ClosedInside),
         }
     }
@@ -79,31 +65,8 @@ impl Answer {
         self.keeps_connection
     }
 
-    /// Its first content has come: an event of a stream, or a body.
-    pub fn has_content(&self) -> bool {
-        if self.body.is_stream { self.body.events.count() > 0 } else { self.body.bytes > 0 || self.is_done() }
-    }
-
-    /// Events of a stream; 0 if it is none.
-    pub fn events(&self) -> u64 {
-        self.body.events.count()
-    }
-
-    /// The begin of a body with a status other than 200.
-    pub fn complaint(&self) -> String {
-        String::from_utf8_lossy(&self.body.complaint).into_owned()
-    }
-
-    /// Whether a complete answer is a good one.
-    pub fn check(&self) -> Result<(), Failure> {
-        let body = &self.body;
-        match body.events.ending() {
-            _ if body.status != 200 => Err(Failure::Status(body.status)),
-            _ if !body.is_stream && (body.first, body.last) != (b'{', b'}') => Err(Failure::NotJson),
-            Ending::Error => Err(Failure::StreamError),
-            Ending::Missing if body.is_stream => Err(Failure::NoEnd),
-            Ending::Missing | Ending::Complete => Ok(()),
-        }
+    pub fn body(&self) -> &Body {
+        &self.body
     }
 
     /// Reads heads up to the first that is not interim.
@@ -136,7 +99,9 @@ impl Answer {
         if (100..200).contains(&status) {
             return Ok(Some(head_bytes));
         }
-        self.body.status = status;
+        let content_type =
+            response.headers.iter().find(|header| header.name.eq_ignore_ascii_case("content-type"));
+        self.body.begin(status, content_type.map_or(b"", |header| header.value));
         self.keeps_connection = response.version == Some(1);
         self.state = State::UntilClose;
         for header in response.headers.iter() {
@@ -155,9 +120,6 @@ impl Answer {
         match name.len() {
             10 if name.eq_ignore_ascii_case("connection") => {
                 self.keeps_connection = !value.eq_ignore_ascii_case(b"close");
-            }
-            12 if name.eq_ignore_ascii_case("content-type") => {
-                self.body.is_stream = value.starts_with(b"text/event-stream");
             }
             14 if name.eq_ignore_ascii_case("content-length") => {
                 let length = std::str::from_utf8(value).ok().and_then(|value| value.parse().ok());
@@ -210,23 +172,6 @@ impl Answer {
     }
 }
 
-impl Body {
-    fn take(&mut self, bytes: &[u8]) {
-        if self.bytes == 0 {
-            self.first = bytes.first().copied().unwrap_or_default();
-        }
-        // White space after a body is no part of what it says.
-        self.last = bytes.trim_ascii_end().last().copied().unwrap_or(self.last);
-        self.bytes += bytes.len() as u64;
-        if self.status != 200 {
-            let room = COMPLAINT_BYTES.saturating_sub(self.complaint.len()).min(bytes.len());
-            self.complaint.extend_from_slice(&bytes[..room]);
-        } else if self.is_stream {
-            self.events.feed(bytes);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,7 +191,7 @@ mod tests {
         if !answer.is_done() {
             answer.end_of_connection()?;
         }
-        answer.check().map(|()| (used, answer.events()))
+        answer.body().check().map(|content| (used, content.events))
     }
 
     fn all_cuts(bytes: &str) -> Result<(usize, u64), Failure> {

@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::report::{ErrorCount, Quantiles, table};
-use super::run::Measured;
-use super::tally::Tally;
+use crate::load::measure::Tally;
+use crate::load::report::{ErrorCount, Quantiles, error_counts, table};
+use crate::load::run::Measured;
 
 /// One target in the comparison.
 #[derive(Clone, Debug, Serialize)]
@@ -84,18 +84,18 @@ impl Contest {
     /// Takes what one round measured.
     pub fn add(&mut self, measured: &Measured) {
         self.rounds.push(Figures::of(measured, self.is_stream));
-        self.total.add(&measured.tally);
+        self.total.add(&measured.recorder.total);
     }
 }
 
 impl Figures {
     fn of(measured: &Measured, is_stream: bool) -> Self {
-        let tally = &measured.tally;
-        let times = if is_stream { &tally.first } else { &tally.latency };
+        let tally = &measured.recorder.total;
+        let times = if is_stream { &tally.first_event } else { &tally.latency };
         let each =
             |count: u64| measured.cpu.filter(|_| count > 0).map(|cpu| cpu.as_secs_f64() * 1e6 / count as f64);
         Self {
-            cpu: each(tally.good() + tally.failed()),
+            cpu: each(tally.answered()),
             event_cpu: each(tally.events),
             requests_per_s: tally.per_second(tally.good()),
             p50: times.quantile_us(0.5),
@@ -141,7 +141,7 @@ impl Row {
             requests_per_s: Spread::of(figures(|it| Some(it.requests_per_s))).unwrap_or(Spread::NOTHING),
             events_per_s: total.per_second(total.events),
             latency_us: Quantiles::of(&total.latency),
-            first_us: Quantiles::of(&total.first),
+            first_us: Quantiles::of(if contest.is_stream { &total.first_event } else { &total.first_byte }),
             added_p50_us: direct
                 .and_then(|direct| against(direct, |it| Some(it.p50), |own, other| own - other)),
             ratio: Ratio {
@@ -151,11 +151,7 @@ impl Row {
                 p50: ratio(|it| Some(it.p50)),
                 p99: ratio(|it| Some(it.p99)),
             },
-            errors: total
-                .failures
-                .iter()
-                .map(|(failure, count)| ErrorCount { error: failure.to_string(), count: *count })
-                .collect(),
+            errors: error_counts(total),
             complaint: total.complaint.clone(),
         }
     }
@@ -200,7 +196,7 @@ impl fmt::Display for Comparison {
         rows.extend(self.rows.iter().map(|row| self.cells(row)));
         out.write_str(&table(&rows))?;
         for row in &self.rows {
-            for ErrorCount { error, count } in &row.errors {
+            for ErrorCount { error, count, .. } in &row.errors {
                 write!(out, "\n{}: {count} x {error}", row.target)?;
             }
             if let Some(complaint) = &row.complaint {

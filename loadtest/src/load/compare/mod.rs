@@ -5,11 +5,15 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 
 use super::args::{CompareArgs, NamedTarget};
-use super::comparison::{Comparison, Contest};
-use super::process::Process;
-use super::run::{measure, on_event_loop};
-use super::session::{Load, Session};
-use super::watch::{Watch, is_interrupted};
+use super::engine::{Beat, HttpVersion, Load, Session, Watch, is_interrupted, on_event_loop};
+use super::measure::{Process, Recorder};
+use super::run::measure;
+use super::scenario::{Arrivals, Scenario};
+use comparison::Contest;
+
+mod comparison;
+
+pub use comparison::{Comparison, Ratio, Row, Spread};
 
 /// How long each target has load before anything is measured.
 const WARMUP: Duration = Duration::from_millis(200);
@@ -28,13 +32,14 @@ struct Contender {
 pub fn compare(args: &CompareArgs) -> anyhow::Result<Comparison> {
     let base = args.base.clone().unwrap_or_else(|| args.targets[0].name.clone());
     ensure!(args.targets.iter().any(|target| target.name == base), "no target is named \"{base}\"");
-    let load = args.rate.map_or(Load::Closed, Load::Rate);
-    on_event_loop(&args.ask, async |watch: &Watch| {
+    let rate = |per_second| Load::Open(Beat::Rate { arrivals: Arrivals::Constant, per_second });
+    let load = args.rate.map_or(Load::Closed, rate);
+    on_event_loop(args.ask.cpu, args.ask.wanted(), args.ask.timeout, async |watch: &Watch| {
         let mut contenders = Vec::new();
         for named in args.targets.iter().chain(&args.direct) {
             let mut contender = Contender::new(args, named, watch).with_context(|| named.name.clone())?;
             contender.session.open().await.with_context(|| named.name.clone())?;
-            contender.session.slice(load, WARMUP).await;
+            contender.session.slice(load, WARMUP, Recorder::default()).await;
             contenders.push(contender);
         }
         for round in 0..args.rounds {
@@ -54,13 +59,19 @@ pub fn compare(args: &CompareArgs) -> anyhow::Result<Comparison> {
 
 impl Contender {
     fn new(args: &CompareArgs, named: &NamedTarget, watch: &Watch) -> anyhow::Result<Self> {
-        let mut ask = args.ask.ask(args.stream, "mock");
-        ask.key = named.key.clone().or(ask.key);
-        ask.model = named.model.clone().unwrap_or(ask.model);
+        let mut part = args.ask.part(&named.name, "mock");
+        part.keys = named.key.iter().chain(&args.ask.key).take(1).cloned().collect();
+        part.model = named.model.clone().unwrap_or(part.model);
+        part.stream = args.stream;
+        part.events = args.events;
+        let mut scenario = Scenario::plain(part);
+        scenario.plan.connections = args.connections;
+        scenario.plan.check = args.check;
+        let setup = args.ask.setup(HttpVersion::One, 0);
         Ok(Self {
             contest: Contest::new(&named.name, args.stream),
             process: named.pid.map(Process::new).transpose()?,
-            session: Session::new(named.target.clone(), &ask, args.connections, args.events, watch),
+            session: Session::new(named.target.clone(), &scenario, &setup, watch)?,
         })
     }
 
