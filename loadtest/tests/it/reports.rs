@@ -97,3 +97,69 @@ fn only_runs_are_drawn() {
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(2) && complaint.contains("x.json is no run"), "{complaint}");
 }
+
+/// A page of two runs, one of them with errors.
+fn page(folder: &Folder) -> String {
+    record(folder, "steady", "--scenario tenants --duration 400ms");
+    record(folder, "climbing", "--scenario knee --from 50 --to 100 --step 50 --hold 200ms --slo-p99 2s");
+    let mut failing: Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.path("steady.json")).expect("a file"))
+            .expect("JSON");
+    failing["wrong"] = 7.into();
+    failing["complaint"] = "</script><b>\"&".into();
+    failing["errors"] = serde_json::json!([{"kind": "status", "error": "status 500", "count": 7}]);
+    failing["intervals"][0]["wrong"] = 7.into();
+    std::fs::write(folder.path("failing.json"), failing.to_string()).expect("a file");
+    let runs = ["steady", "climbing", "failing"]
+        .map(|name| folder.path(&format!("{name}.json")).display().to_string());
+    let output = program(&format!("report {} -o {}", runs.join(" "), folder.path("page.html").display()));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    std::fs::read_to_string(folder.path("page.html")).expect("a page")
+}
+
+/// A page holds its runs as JSON, whatever they say, and refers to nothing outside itself.
+#[test]
+fn pages_need_no_network() {
+    let folder = Folder::new("page");
+    let page = page(&folder);
+    let (before, rest) = page.split_once("id=\"runs\">").expect("data");
+    let (data, after) = rest.split_once("</script>").expect("an end of the data");
+    let runs: Value = serde_json::from_str(data).expect("JSON");
+    let names: Vec<_> = runs.as_array().expect("runs").iter().map(|run| run["name"].clone()).collect();
+    assert_eq!(names, ["steady", "climbing", "failing"]);
+    assert_eq!(runs[2]["complaint"], "</script><b>\"&");
+    assert!(before.starts_with("<!doctype html>") && before.contains("default-src 'none'"));
+    for outside in ["http://", "https://", "src=", "href=", "url(", "@import", "fetch(", "import("] {
+        assert!(!before.contains(outside) && !after.contains(outside), "{outside}");
+    }
+    assert_eq!(page.matches("</html>").count(), 1);
+}
+
+/// A browser draws every part of the page without a word on its console. Skipped where there is no Chromium.
+#[test]
+fn browsers_draw_pages() {
+    let found = ["chromium", "chromium-browser", "google-chrome"]
+        .into_iter()
+        .find(|name| Command::new(name).arg("--version").output().is_ok());
+    let Some(browser) = found else {
+        eprintln!("skipped: there is no Chromium to draw the page");
+        return;
+    };
+    let folder = Folder::new("browser");
+    page(&folder);
+    let output = Command::new(browser)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom"])
+        .arg(format!("--user-data-dir={}", folder.path("profile").display()))
+        .arg(format!("file://{}", folder.path("page.html").display()))
+        .output()
+        .expect("it runs");
+    let (drawn, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(!said.contains("CONSOLE"), "{said}");
+    assert!(drawn.contains("data-drawn=\"3\""), "{drawn}\n{said}");
+    for part in ["summary", "curves", "heat", "throughput", "events", "errors", "kinds", "parts", "ramp"] {
+        assert!(drawn.contains(&format!("<section id=\"{part}\">")), "{part}");
+    }
+    assert!(
+        drawn.contains("&lt;/script&gt;&lt;b&gt;") && !drawn.contains("NaN") && !drawn.contains("undefined<")
+    );
+}

@@ -10,7 +10,7 @@ use crate::load::args::ReportArgs;
 
 /// The page, with a place for the runs.
 const PAGE: &str = include_str!("page.html");
-const PLACE: &str = "/*RUNS*/[]";
+const PLACE: &str = ">RUNS<";
 
 /// Versions of the format of runs that the page can draw.
 const FORMAT: u64 = 1;
@@ -40,5 +40,5 @@ fn read(path: &Path) -> anyhow::Result<Value> {
 fn page(runs: &[Value]) -> anyhow::Result<String> {
     // Inside a script, only this could end it.
     let json = serde_json::to_string(runs)?.replace('<', "\\u003c");
-    Ok(PAGE.replacen(PLACE, &json, 1))
+    Ok(PAGE.replacen(PLACE, &format!(">{json}<"), 1))
 }
