@@ -8,8 +8,9 @@ use bytes::Bytes;
 use super::session::HttpVersion;
 use super::target::Target;
 use super::trace::Behaviour;
+use crate::chance::Chance;
 use crate::load::check::{Check, Expected};
-use crate::load::scenario::{Chance, Flow, Part, Scenario};
+use crate::load::scenario::{Flow, Part, Scenario};
 
 /// Bytes that all requests of a scenario may have together.
 const REQUEST_BYTES_MAX: usize = 512 * 1024 * 1024;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::load::scenario::{Arrivals, Chance};
+use crate::chance::Chance;
+use crate::load::scenario::Arrivals;
 
 /// How requests follow each other.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -6,7 +6,6 @@
 //! Invariant: the same scenario and the same seed give the same requests in the same order.
 
 pub mod catalog;
-mod chance;
 mod file;
 mod request;
 mod units;
@@ -17,7 +16,6 @@ use serde::Deserialize;
 
 use super::check::Check;
 
-pub use chance::Chance;
 pub use file::{Settings, ShapeName, read};
 pub use units::{duration, positive, rate};
 

@@ -34,6 +34,11 @@ impl Chance {
         ((self.draw() >> 11) + 1) as f64 / (1_u64 << 53) as f64
     }
 
+    /// Normally distributed, with a mean of 0 and a deviation of 1. Source: Box and Muller, 1958.
+    pub fn normal(&mut self) -> f64 {
+        (-2.0 * self.share().ln()).sqrt() * (std::f64::consts::TAU * self.share()).cos()
+    }
+
     /// Exponentially distributed, with a mean of 1.
     pub fn exponential(&mut self) -> f64 {
         -self.share().ln()
@@ -53,6 +58,8 @@ mod tests {
         };
         assert!((mean(Chance::share) - 0.5).abs() < 0.01);
         assert!((mean(Chance::exponential) - 1.0).abs() < 0.02);
+        assert!(mean(Chance::normal).abs() < 0.02);
+        assert!((mean(|chance| chance.normal().powi(2)) - 1.0).abs() < 0.02);
         assert!((mean(|chance| chance.below(10) as f64) - 4.5).abs() < 0.05);
         assert_eq!(Chance::of(1, 2).draw(), Chance::of(1, 2).draw());
         assert_ne!(Chance::of(1, 2).draw(), Chance::of(1, 3).draw());
