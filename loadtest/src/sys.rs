@@ -98,14 +98,22 @@ pub fn set_timer(timer: BorrowedFd<'_>, wait: Duration) -> io::Result<()> {
     if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
-/// Lets this process have as many descriptors as the system lets it ask for. Returns how many.
+/// Descriptors that are asked for where the system's own limit is lower, which only some users may raise.
+const DESCRIPTORS_WANTED: u64 = 1 << 17;
+
+/// Lets this process and those it starts have as many descriptors as the system lets it ask for. Returns how many.
 pub fn raise_descriptor_limit() -> io::Result<u64> {
     #[expect(unsafe_code, reason = "resource limits have no safe wrapper in the standard library")]
-    // SAFETY: the kernel writes and reads one rlimit, which lives on this stack.
+    // SAFETY: the kernel writes and reads one rlimit at a time, which lives on this stack.
     let limit = unsafe {
         let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) != 0 {
             return Err(io::Error::last_os_error());
+        }
+        let wanted = limit.rlim_max.max(DESCRIPTORS_WANTED);
+        let more = libc::rlimit { rlim_cur: wanted, rlim_max: wanted };
+        if libc::setrlimit(libc::RLIMIT_NOFILE, &raw const more) == 0 {
+            return Ok(wanted);
         }
         limit.rlim_cur = limit.rlim_max;
         if libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) != 0 {
@@ -146,6 +154,20 @@ fn interrupts() -> libc::sigset_t {
         libc::sigaddset(&raw mut set, libc::SIGTERM);
         set
     }
+}
+
+/// Asks the processes of a group to end, or ends them.
+pub fn end_group(leader: u32, at_once: bool) -> io::Result<()> {
+    let group = libc::pid_t::try_from(leader).map_err(io::Error::other)?;
+    // Group 0 would be our own, and 1 that of the whole system.
+    if group < 2 {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let signal = if at_once { libc::SIGKILL } else { libc::SIGTERM };
+    #[expect(unsafe_code, reason = "signals have no safe wrapper in the standard library")]
+    // SAFETY: only numbers are passed.
+    let failed = unsafe { libc::kill(-group, signal) } != 0;
+    if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// CPU time that a process has used, with all its threads, those that are gone too; to the nanosecond.

@@ -73,6 +73,11 @@ fn try_main(command: Command) -> anyhow::Result<bool> {
         Command::Report(args) => load::write_page(&args).map(|()| true),
         Command::Idle(args) => hold(&args, Held::Idle),
         Command::Streams(args) => hold(&args, Held::Streams),
+        Command::Compare(args) if !args.peers.is_empty() => {
+            let verdict = load::compare_peers(&args)?;
+            load::deliver(&verdict, args.ask.json.as_deref())?;
+            Ok(verdict.is_good())
+        }
         Command::Compare(args) => {
             let comparison = load::compare(&args)?;
             load::deliver(&comparison, args.ask.json.as_deref())?;

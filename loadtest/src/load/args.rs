@@ -283,14 +283,47 @@ pub struct ReportArgs {
     pub output: PathBuf,
 }
 
-/// Put short slices of load on several running targets in turn, so that what the machine does hits all alike, and
-/// compare them.
+const COMPARE_EXAMPLES: &str = "Examples:
+  Start what is installed, and measure all of it (a few minutes; peers on core 0, generator and provider on core 1):
+    ringgate-load compare --peer all --cpu 1
+  Two peers, in a hurry:
+    ringgate-load compare --peer ringgate --peer nginx --cpu 1 --rounds 3 --open 1000
+  Targets that run already:
+    ringgate-load compare --target a=http://127.0.0.1:8080/v1/chat/completions,pid=4711 \\
+                          --target b=http://127.0.0.1:8090/v1/chat/completions,pid=4712 --key K";
+
+/// Put short slices of load on several targets in turn, so that what the machine does hits all alike, and compare them:
+/// targets that run, or peers that are started for it.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = COMPARE_EXAMPLES)]
 pub struct CompareArgs {
     /// A target; repeat it for each. The process to measure, key and model are its own, as in
     /// ringgate=URL,pid=4711,key=k.
-    #[arg(long = "target", required = true, value_name = "NAME=URL[,pid=PID][,key=KEY][,model=MODEL]")]
+    #[arg(
+        long = "target",
+        required_unless_present = "peers",
+        value_name = "NAME=URL[,pid=PID][,key=KEY][,model=MODEL]"
+    )]
     pub targets: Vec<NamedTarget>,
+    /// A peer to start and to measure; repeat it for each, or say `all`. It is one that comes with the program
+    /// (ringgate, nginx, haproxy, litellm, portkey, onwards), or a TOML file. One that is not installed is skipped.
+    #[arg(long = "peer", value_name = "NAME|FILE|all", conflicts_with_all = ["targets", "direct", "rate", "stream", "events", "key", "model"], help_heading = "Peers")]
+    pub peers: Vec<String>,
+    /// Core of the peers; the provider shares the generator's.
+    #[arg(long, default_value_t = 0, value_name = "CORE", help_heading = "Peers")]
+    pub peer_cpu: usize,
+    /// Rates at which added latency is measured.
+    #[arg(long, default_value = "200,1000,5000", value_delimiter = ',', value_parser = rate, value_name = "RATES", help_heading = "Peers")]
+    pub rates: Vec<f64>,
+    /// Open streams with which memory is measured.
+    #[arg(long, default_value = "1000,10000", value_delimiter = ',', value_parser = positive, value_name = "COUNTS", help_heading = "Peers")]
+    pub open: Vec<usize>,
+    /// Times that each peer is started, for its start-up.
+    #[arg(long, default_value_t = 3, value_parser = positive, help_heading = "Peers")]
+    pub starts: usize,
+    /// Report even if the machine was not steady, with a mark.
+    #[arg(long, help_heading = "Peers")]
+    pub force: bool,
     /// Name of the target that the others are compared with; the first one if it is not given.
     #[arg(long, value_name = "NAME")]
     pub base: Option<String>,

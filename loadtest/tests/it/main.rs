@@ -6,6 +6,7 @@ mod client;
 mod faults;
 mod framing;
 mod load;
+mod peers;
 mod program;
 mod reports;
 mod scenarios;

@@ -26,6 +26,9 @@ pub struct Row {
     pub first_us: Quantiles,
     /// Latency above that of the direct target (of streams: time to the first event), of each round's medians.
     pub added_p50_us: Option<f64>,
+    pub added_p90_us: Option<f64>,
+    pub added_p99_us: Option<f64>,
+    pub added_p999_us: Option<f64>,
     /// Medians over the rounds of this target's figure divided by the base's of the same round.
     pub ratio: Ratio,
     pub errors: Vec<ErrorCount>,
@@ -65,7 +68,9 @@ struct Figures {
     event_cpu: Option<f64>,
     requests_per_s: f64,
     p50: f64,
+    p90: f64,
     p99: f64,
+    p999: f64,
 }
 
 /// What was measured of one target.
@@ -86,6 +91,11 @@ impl Contest {
         self.rounds.push(Figures::of(measured, self.is_stream));
         self.total.add(&measured.recorder.total);
     }
+
+    /// Requests per second in each round.
+    pub fn throughput(&self) -> Vec<f64> {
+        self.rounds.iter().map(|round| round.requests_per_s).collect()
+    }
 }
 
 impl Figures {
@@ -99,7 +109,9 @@ impl Figures {
             event_cpu: each(tally.events),
             requests_per_s: tally.per_second(tally.good()),
             p50: times.quantile_us(0.5),
+            p90: times.quantile_us(0.9),
             p99: times.quantile_us(0.99),
+            p999: times.quantile_us(0.999),
         }
     }
 }
@@ -129,6 +141,9 @@ impl Row {
                 rounds.iter().zip(other).filter_map(|(own, other)| Some(how(figure(own)?, figure(other)?)));
             Spread::of(pairs.filter(|figure| figure.is_finite()).collect()).map(|spread| spread.median)
         };
+        let added = |figure: fn(&Figures) -> Option<f64>| {
+            direct.and_then(|direct| against(direct, figure, |own, other| own - other))
+        };
         let ratio = |figure: fn(&Figures) -> Option<f64>| against(base, figure, |own, other| own / other);
         Self {
             target: contest.name.clone(),
@@ -142,8 +157,10 @@ impl Row {
             events_per_s: total.per_second(total.events),
             latency_us: Quantiles::of(&total.latency),
             first_us: Quantiles::of(if contest.is_stream { &total.first_event } else { &total.first_byte }),
-            added_p50_us: direct
-                .and_then(|direct| against(direct, |it| Some(it.p50), |own, other| own - other)),
+            added_p50_us: added(|it| Some(it.p50)),
+            added_p90_us: added(|it| Some(it.p90)),
+            added_p99_us: added(|it| Some(it.p99)),
+            added_p999_us: added(|it| Some(it.p999)),
             ratio: Ratio {
                 cpu: ratio(|it| it.cpu),
                 event_cpu: ratio(|it| it.event_cpu),
@@ -160,7 +177,7 @@ impl Row {
 impl Spread {
     const NOTHING: Self = Self { median: 0.0, min: 0.0, max: 0.0 };
 
-    fn of(mut figures: Vec<f64>) -> Option<Self> {
+    pub fn of(mut figures: Vec<f64>) -> Option<Self> {
         figures.sort_by(f64::total_cmp);
         let (min, max) = (*figures.first()?, *figures.last()?);
         let middle = figures.len() / 2;
@@ -190,6 +207,9 @@ impl fmt::Display for Comparison {
             p99,
             "x base",
             "added p50",
+            "added p90",
+            "added p99",
+            "added p99.9",
             "wrong",
         ];
         let mut rows = vec![head.map(str::to_owned).to_vec()];
@@ -237,6 +257,9 @@ impl Comparison {
             number(Some(times.p99), 0),
             number(row.ratio.p99, 3),
             number(row.added_p50_us, 0),
+            number(row.added_p90_us, 0),
+            number(row.added_p99_us, 0),
+            number(row.added_p999_us, 0),
             row.wrong.to_string(),
         ]
     }

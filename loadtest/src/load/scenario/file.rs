@@ -129,7 +129,7 @@ pub fn read(name: &str, text: &str) -> anyhow::Result<Scenario> {
 }
 
 /// A complaint of the TOML reader, with the key that was probably meant.
-fn explain(wrong: &toml::de::Error) -> anyhow::Error {
+pub fn explain(wrong: &toml::de::Error) -> anyhow::Error {
     let text = wrong.to_string();
     let mut names = wrong.message().split('`').skip(1).step_by(2);
     let unknown = names.next().filter(|_| wrong.message().starts_with("unknown "));
@@ -293,6 +293,7 @@ impl Request {
             suffix_bytes: self.suffix_bytes,
             pieces: self.pieces.unwrap_or(1).max(1),
             stream: self.stream,
+            headers: Vec::new(),
             keys,
             events: self.events,
             read_bytes_per_s: self.read_bytes_per_s,

@@ -16,7 +16,7 @@ use serde::Deserialize;
 
 use super::check::Check;
 
-pub use file::{Settings, ShapeName, read};
+pub use file::{Settings, ShapeName, explain, read};
 pub use units::{duration, positive, rate};
 
 /// A workload.
@@ -93,6 +93,8 @@ pub struct Part {
     /// Messages that the prompt is spread over, or inputs to embed.
     pub pieces: usize,
     pub stream: bool,
+    /// Headers beside those that every request has.
+    pub headers: Vec<(String, String)>,
     /// Keys to send; requests take any of them. No key is sent if there is none.
     pub keys: Vec<String>,
     /// Events that each stream must have.
@@ -176,6 +178,7 @@ impl Part {
             suffix_bytes: 0,
             pieces: 1,
             stream: false,
+            headers: Vec::new(),
             keys: Vec::new(),
             events: None,
             read_bytes_per_s: None,

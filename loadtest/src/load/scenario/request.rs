@@ -12,7 +12,7 @@ const INCLUDE_USAGE: &str = r#","stream_options":{"include_usage":true}"#;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
     pub path: String,
-    pub headers: Vec<(&'static str, String)>,
+    pub headers: Vec<(String, String)>,
     pub body: String,
 }
 
@@ -23,13 +23,16 @@ impl Part {
         let path = self.endpoint.map_or(path.to_owned(), |endpoint| format!("{base}{}", endpoint.path()));
         let endpoint =
             self.endpoint.or_else(|| Endpoint::of_path(path.split('?').next().unwrap_or_default()));
-        let mut headers = vec![("content-type", "application/json".to_owned()), ("accept", "*/*".to_owned())];
+        let mut headers = self.headers.clone();
+        let mut add = |name: &str, value: String| headers.push((name.to_owned(), value));
+        add("content-type", "application/json".to_owned());
+        add("accept", "*/*".to_owned());
         if endpoint == Some(Endpoint::Messages) {
-            headers.push(("anthropic-version", "2023-06-01".to_owned()));
+            add("anthropic-version", "2023-06-01".to_owned());
         }
         match key {
-            Some(key) if endpoint == Some(Endpoint::Messages) => headers.push(("x-api-key", key.to_owned())),
-            Some(key) => headers.push(("authorization", format!("Bearer {key}"))),
+            Some(key) if endpoint == Some(Endpoint::Messages) => add("x-api-key", key.to_owned()),
+            Some(key) => add("authorization", format!("Bearer {key}")),
             None => {}
         }
         let short = self.body(endpoint, 0).len();
@@ -102,7 +105,7 @@ impl Draft {
             .version(http::Version::HTTP_2)
             .header("content-length", self.body.len());
         for (name, value) in &self.headers {
-            request = request.header(*name, value);
+            request = request.header(name, value);
         }
         request.body(())
     }
