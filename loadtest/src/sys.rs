@@ -3,6 +3,8 @@
 use std::io;
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -124,7 +126,7 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     Ok(limit.rlim_cur)
 }
 
-/// Keeps interrupts (Ctrl-C) and requests to terminate from this thread and those it starts from now on, so that
+/// Keeps interrupts (Ctrl-C), the end of the terminal and requests to terminate from this thread and those it starts from now on, so that
 /// [`wait_for_interrupt`] gets them.
 pub fn hold_interrupts() -> io::Result<()> {
     let set = interrupts();
@@ -132,6 +134,24 @@ pub fn hold_interrupts() -> io::Result<()> {
     // SAFETY: the set was initialised, and the kernel only reads it.
     let failed = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) };
     if failed == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(failed)) }
+}
+
+/// Lets a program that is started get the interrupts that [`hold_interrupts`] keeps from this one: it would inherit
+/// that.
+pub fn give_interrupts_to(command: &mut Command) {
+    #[expect(unsafe_code, reason = "signal masks have no safe wrapper in the standard library")]
+    // SAFETY: between fork and exec only functions may be called that are safe in a signal handler: these two are, and
+    // the set lives on that stack.
+    unsafe {
+        command.pre_exec(|| {
+            let mut nothing: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&raw mut nothing);
+            match libc::pthread_sigmask(libc::SIG_SETMASK, &raw const nothing, std::ptr::null_mut()) {
+                0 => Ok(()),
+                failed => Err(io::Error::from_raw_os_error(failed)),
+            }
+        });
+    }
 }
 
 /// Waits for an interrupt that [`hold_interrupts`] keeps.
@@ -152,6 +172,7 @@ fn interrupts() -> libc::sigset_t {
         libc::sigemptyset(&raw mut set);
         libc::sigaddset(&raw mut set, libc::SIGINT);
         libc::sigaddset(&raw mut set, libc::SIGTERM);
+        libc::sigaddset(&raw mut set, libc::SIGHUP);
         set
     }
 }

@@ -61,6 +61,7 @@ fn try_main(command: Command) -> anyhow::Result<bool> {
         load::interrupt();
         // Whoever insists does not want to see what was measured.
         sys::wait_for_interrupt();
+        load::end_peers();
         std::process::exit(130);
     })?;
     match command {

@@ -191,8 +191,11 @@ fn speaks_http2() {
         assert!(report.is_good() && report.events == report.requests * 20, "{report}");
         assert!(report.requests > 20, "{report}");
     }
+    // A server that speaks only HTTP/1.1 is an error, not a run of wrong answers.
+    let address = servers::plain(|_| servers::whole(FIRST));
+    assert!(try_run(&format!("--url http://{address}/v1/chat/completions {line} --timeout 1s")).is_err());
     let address = servers::http2(20, 7);
     let report = run(&format!("--url http://{address}/v1/chat/completions {line}"));
     assert!(report.wrong > 0 && report.requests > 0, "{report}");
-    assert!(report.errors.iter().all(|error| error.kind == "lost"), "{report}");
+    assert!(report.errors.iter().all(|error| error.kind == "stream_reset"), "{report}");
 }

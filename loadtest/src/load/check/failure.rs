@@ -10,6 +10,8 @@ pub enum Failure {
     Connect(io::ErrorKind),
     /// The connection was lost before the answer was complete.
     Lost(io::ErrorKind),
+    /// The server gave up one stream of an HTTP/2 connection.
+    StreamReset,
     /// The connection ended before the answer began.
     ClosedBefore,
     /// The connection ended in the middle of the answer.
@@ -44,6 +46,7 @@ impl Failure {
         match self {
             Self::Connect(_) => "connect",
             Self::Lost(_) => "lost",
+            Self::StreamReset => "stream_reset",
             Self::ClosedBefore => "closed_before",
             Self::ClosedInside => "closed_inside",
             Self::TimedOut => "timeout",
@@ -64,6 +67,7 @@ impl Failure {
     pub fn keeps_connection(self) -> bool {
         match self {
             Self::Status(_)
+            | Self::StreamReset
             | Self::NotJson
             | Self::NoEnd
             | Self::StreamError
@@ -87,6 +91,7 @@ impl fmt::Display for Failure {
         match self {
             Self::Connect(kind) => write!(out, "cannot connect: {kind}"),
             Self::Lost(kind) => write!(out, "connection lost: {kind}"),
+            Self::StreamReset => out.write_str("stream reset by the server"),
             Self::ClosedBefore => out.write_str("closed before the answer"),
             Self::ClosedInside => out.write_str("closed inside the answer"),
             Self::TimedOut => out.write_str("timed out"),

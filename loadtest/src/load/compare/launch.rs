@@ -6,6 +6,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
@@ -25,6 +26,17 @@ const END_WAIT: Duration = Duration::from_secs(5);
 
 /// The last lines of what a peer said that are shown when it does not start.
 const SAID_LINES: usize = 8;
+
+/// The groups of all peers that run.
+static STARTED: Mutex<Vec<u32>> = Mutex::new(Vec::new());
+
+/// Ends all peers at once, where there is no time to do it in order.
+pub fn end_peers() {
+    for leader in STARTED.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+        // One that has ended already is no harm.
+        drop(sys::end_group(*leader, true));
+    }
+}
 
 /// Where the peers of a run live.
 #[derive(Debug)]
@@ -80,6 +92,7 @@ impl Stage {
         let mut command = Command::new(program);
         command.args(peer.command[1..].iter().map(|argument| fill(argument))).current_dir(&folder);
         command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said).process_group(0);
+        sys::give_interrupts_to(&mut command);
         let begun = Instant::now();
         let child = spawn_on(self.cpu, command)?;
         let process = Process::new(child.id())?;
@@ -147,6 +160,7 @@ impl Drop for Running {
         // Those that its leader left behind, too; that there are none any more is the usual case.
         drop(sys::end_group(leader, true));
         drop(self.child.wait());
+        STARTED.lock().unwrap_or_else(PoisonError::into_inner).retain(|it| *it != leader);
     }
 }
 
@@ -154,7 +168,9 @@ impl Drop for Running {
 fn spawn_on(cpu: usize, mut command: Command) -> anyhow::Result<Child> {
     let starting = std::thread::spawn(move || -> anyhow::Result<Child> {
         sys::pin_to(cpu)?;
-        Ok(command.spawn()?)
+        let child = command.spawn()?;
+        STARTED.lock().unwrap_or_else(PoisonError::into_inner).push(child.id());
+        Ok(child)
     });
     starting.join().map_err(|_| anyhow!("it could not be started"))?
 }

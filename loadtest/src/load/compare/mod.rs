@@ -13,6 +13,7 @@ mod targets;
 mod verdict;
 
 pub use comparison::{Comparison, Ratio, Row, Spread};
+pub use launch::end_peers;
 pub use suite::compare_peers;
 pub use targets::compare;
 pub use verdict::Verdict;

@@ -1,5 +1,6 @@
 //! Everything that is measured of peers, in rounds in which each has its turn.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -82,9 +83,7 @@ pub fn compare_peers(args: &CompareArgs) -> anyhow::Result<Verdict> {
             skipped.iter().map(Skipped::to_string).collect::<Vec<_>>().join("\n")
         );
     }
-    let named_base =
-        contenders.iter().map(|it| &it.peer.name).find(|name| *name == args.base.as_deref().unwrap_or(BASE));
-    let base = named_base.unwrap_or(&contenders[0].peer.name).clone();
+    let base = base(args, &contenders)?;
     contenders.push(Contender { peer: direct(), running: None });
     let (tables, baseline, memory) =
         on_event_loop(args.ask.cpu, args.ask.wanted(), args.ask.timeout, async |watch: &Watch| {
@@ -105,6 +104,17 @@ pub fn compare_peers(args: &CompareArgs) -> anyhow::Result<Verdict> {
         bail!("{baseline}: nothing is reported (--force does it all the same, with a mark)");
     }
     Ok(Verdict { base, baseline, is_complete: !is_interrupted(), skipped, starts, tables, memory })
+}
+
+/// Whom the others are compared with: who was asked for, else nginx, else the first.
+fn base(args: &CompareArgs, contenders: &[Contender]) -> anyhow::Result<String> {
+    let wanted = args.base.as_deref();
+    let found = contenders.iter().find(|it| it.peer.name == wanted.unwrap_or(BASE));
+    match (found, wanted) {
+        (Some(contender), _) => Ok(contender.peer.name.clone()),
+        (None, Some(wanted)) => bail!("no peer that could be started is named \"{wanted}\""),
+        (None, None) => Ok(contenders[0].peer.name.clone()),
+    }
 }
 
 fn start_provider(args: &CompareArgs) -> anyhow::Result<Mock> {
@@ -156,6 +166,13 @@ fn part_of(peer: &Peer, model: &str, stream: bool) -> Part {
     part
 }
 
+/// Tells whoever looks what is being measured.
+fn say(what: &str) {
+    if std::io::stderr().is_terminal() {
+        eprintln!("ringgate-load: {what}");
+    }
+}
+
 struct Suite<'a> {
     args: &'a CompareArgs,
     stage: &'a Stage,
@@ -178,7 +195,7 @@ impl Suite<'_> {
                 continue;
             }
             let title = exhibit.title();
-            eprintln!("ringgate-load: {title}");
+            say(&title);
             let (comparison, failed) = self.measure(exhibit).await.with_context(|| title.clone())?;
             tables.push(Table { title, comparison, failed });
         }
@@ -248,7 +265,9 @@ impl Suite<'_> {
     fn session(&self, contender: &Contender, exhibit: Exhibit) -> anyhow::Result<Session> {
         let peer = &contender.peer;
         let model = if exhibit.stream { &peer.stream_model } else { &peer.model };
-        let mut scenario = Scenario::plain(part_of(peer, model, exhibit.stream));
+        let mut part = part_of(peer, model, exhibit.stream);
+        part.body_bytes = self.args.ask.body_bytes.unwrap_or(part.body_bytes);
+        let mut scenario = Scenario::plain(part);
         scenario.plan.connections = self.args.connections;
         scenario.plan.check = self.args.check;
         if exhibit.version == HttpVersion::Two {
@@ -286,7 +305,7 @@ impl Suite<'_> {
                 if is_interrupted() {
                     return Ok(rows);
                 }
-                eprintln!("ringgate-load: {open} open streams of {}", contender.peer.name);
+                say(&format!("{open} open streams of {}", contender.peer.name));
                 rows.push(self.memory_of(contender, running.process, *open).await);
             }
         }
@@ -312,9 +331,7 @@ impl Suite<'_> {
         let part = part_of(&contender.peer, &contender.peer.open_model, true);
         let target = self.target(contender, false)?;
         let mut holder = Holder::new(&target, &part, &self.setup(HttpVersion::One), self.watch)?;
-        for index in 0..open {
-            holder.open().await.with_context(|| format!("after {index} streams"))?;
-        }
+        holder.open_many(open).await?;
         Ok(holder)
     }
 }

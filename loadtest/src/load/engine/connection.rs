@@ -2,7 +2,7 @@
 
 use std::io;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::trace::{Behaviour, Trace};
 use super::transport::{READ_BYTES, Route, Transport};
@@ -10,9 +10,6 @@ use super::watch::Watched;
 use crate::load::check::{Answer, Failure};
 use crate::load::measure::Ended;
 use crate::sys;
-
-/// How long a connection may take to be opened, its TLS with it.
-pub const CONNECT_WAIT: Duration = Duration::from_secs(10);
 
 /// A connection that is opened when it is needed.
 pub struct Connection {
@@ -33,7 +30,8 @@ impl Connection {
     /// Opens the connection, if it is not open.
     pub async fn open(&mut self) -> Result<(), Failure> {
         if self.transport.is_none() {
-            let connected = monoio::time::timeout(CONNECT_WAIT, Transport::connect(&self.route)).await;
+            let connected =
+                monoio::time::timeout(self.route.connect_wait, Transport::connect(&self.route)).await;
             let transport = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
             let transport = transport.map_err(|failed| {
                 self.complaint = failed.to_string();

@@ -13,10 +13,9 @@ use h2::client::SendRequest;
 use http::header::CONTENT_TYPE;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 
-use super::connection::CONNECT_WAIT;
 use super::trace::{Behaviour, Trace};
 use super::transport::{READ_BYTES, Reader, Route, Transport, Writer};
-use super::watch::{Watched, is_interrupted};
+use super::watch::Watched;
 use crate::load::check::{Body, Failure};
 use crate::load::measure::Ended;
 
@@ -47,6 +46,7 @@ pub struct Stream {
 
 impl Shared {
     pub fn new(route: Rc<Route>, watched: Rc<Watched>) -> Rc<Self> {
+        watched.is_shared.set(true);
         Rc::new(Self { route, watched, sender: RefCell::default(), is_opening: Cell::new(false) })
     }
 
@@ -57,7 +57,7 @@ impl Shared {
                 return Ok(sender);
             }
             if !self.is_opening.replace(true) {
-                let opened = monoio::time::timeout(CONNECT_WAIT, self.open()).await;
+                let opened = monoio::time::timeout(self.route.connect_wait, self.open()).await;
                 self.is_opening.set(false);
                 let sender = opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
                 *self.sender.borrow_mut() = Some(sender.clone());
@@ -154,9 +154,8 @@ impl Stream {
             Err(_) if leaves_after.is_some() => Ok(Ended::Left),
             Err(_) => Err(Failure::TimedOut),
         };
-        let is_lost =
-            matches!(outcome, Err(Failure::Lost(_) | Failure::ClosedBefore | Failure::ClosedInside));
-        if is_lost || is_interrupted() {
+        let is_lost = outcome.as_ref().is_err_and(|failure| !failure.keeps_connection());
+        if is_lost && outcome != Err(Failure::TimedOut) {
             self.shared.close();
         }
         outcome
@@ -203,7 +202,9 @@ impl Stream {
 fn failure(lost: &h2::Error) -> Failure {
     if let Some(lost) = lost.get_io() {
         Failure::Lost(lost.kind())
-    } else if lost.is_go_away() || lost.is_reset() {
+    } else if lost.is_reset() {
+        Failure::StreamReset
+    } else if lost.is_go_away() {
         Failure::Lost(io::ErrorKind::ConnectionReset)
     } else {
         Failure::NotHttp

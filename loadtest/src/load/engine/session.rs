@@ -24,6 +24,9 @@ use crate::load::scenario::{Flow, Scenario};
 /// How long a connection waits before it tries again to be opened.
 const RECONNECT_WAIT: Duration = Duration::from_millis(20);
 
+/// How long a connection may take to be opened at most.
+const CONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
+
 /// The kernel's buffer of a slow reader: a large one would read in its place.
 const SLOW_RECEIVE_BYTES: usize = 16 * 1024;
 
@@ -42,6 +45,13 @@ pub struct Setup<'a> {
     pub trust: Trust<'a>,
     pub seed: u64,
     pub timeout: Duration,
+}
+
+impl Setup<'_> {
+    /// How long a connection may take to be opened: less than an answer, which may be long.
+    pub fn connect_wait(&self) -> Duration {
+        self.timeout.min(CONNECT_WAIT_MAX)
+    }
 }
 
 /// How load is put on a target in one slice.
@@ -87,7 +97,12 @@ impl Session {
         watch: &Watch,
     ) -> anyhow::Result<Self> {
         let tls = target.is_tls.then(|| tls::config(setup.trust, setup.version == HttpVersion::Two));
-        let route = Rc::new(Route { target: target.clone(), tls: tls.transpose()?, receive_bytes: None });
+        let route = Rc::new(Route {
+            target: target.clone(),
+            tls: tls.transpose()?,
+            receive_bytes: None,
+            connect_wait: setup.connect_wait(),
+        });
         let slow = Rc::new(Route { receive_bytes: Some(SLOW_RECEIVE_BYTES), ..(*route).clone() });
         let prepared = Rc::new(Prepared::new(scenario, &target, setup.version, setup.seed)?);
         let streams = scenario.plan.streams;
@@ -156,11 +171,13 @@ impl Session {
         for sender in senders {
             self.lanes.push(sender.await);
         }
+        // What runs beside the plan may end later, and is no reason to divide by more time.
+        let elapsed = begun.elapsed();
         for sender in beside {
             self.beside.push(sender.await);
         }
         let mut recorder = slice.recorder.take();
-        recorder.end(begun.elapsed(), slice.pace.as_ref().map_or(0, Pace::unsent));
+        recorder.end(elapsed, slice.pace.as_ref().map_or(0, Pace::unsent));
         recorder
     }
 }

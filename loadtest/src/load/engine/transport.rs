@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsRawFd, RawFd};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 
 use monoio::buf::{IoBufMut, SliceMut};
 use monoio::io::{AsyncReadRent, AsyncWriteRentExt, OwnedReadHalf, OwnedWriteHalf, Splitable};
@@ -25,6 +26,8 @@ pub struct Route {
     pub tls: Option<Arc<ClientConfig>>,
     /// The kernel's buffer for what was received, where it is to be small.
     pub receive_bytes: Option<usize>,
+    /// How long a connection may take to be opened, its TLS with it.
+    pub connect_wait: Duration,
 }
 
 /// The half that reads.

@@ -34,6 +34,8 @@ pub struct Watched {
     pub socket: Cell<Option<RawFd>>,
     /// Since when an answer is waited for.
     pub waiting_since: Cell<Option<Instant>>,
+    /// Several requests share it, which look at their own time; it is ended only with everything.
+    pub is_shared: Cell<bool>,
     /// It was ended because it took too long.
     pub timed_out: Cell<bool>,
 }
@@ -71,7 +73,9 @@ impl Watch {
             for watched in self.connections.borrow().iter() {
                 let waits_long =
                     watched.waiting_since.get().is_some_and(|since| ends_all || now - since > timeout);
-                if waits_long && let Some(socket) = watched.socket.get() {
+                if (waits_long || ends_all && watched.is_shared.get())
+                    && let Some(socket) = watched.socket.get()
+                {
                     watched.timed_out.set(true);
                     sys::shutdown_both(socket);
                 }
