@@ -64,23 +64,13 @@ fn peers_are_compared() {
     }
 }
 
-/// A peer is asked to end, and has the time to do it in order: what blocks our own signals is not passed on to it.
+/// A peer hears the signals that we hold back for ourselves: it could not end in order otherwise.
 #[test]
-fn peers_end_in_order() {
-    let file = std::env::temp_dir().join(format!("ringgate-load-ended-{}", std::process::id()));
-    let program = env!("CARGO_BIN_EXE_ringgate-load");
-    let script = format!(
-        "trap 'echo in order > {}; kill $!; exit 0' TERM; {program} mock --listen 127.0.0.1:{{port}} & wait",
-        file.display()
-    );
-    let orderly = peer("orderly", &["sh", "-c", &script]);
-    let begun = std::time::Instant::now();
-    let (code, out, err) = compare(&[&orderly], "--force");
-    assert_eq!(code, Some(0), "{out} {err}");
-    assert_eq!(std::fs::read_to_string(&file).ok().as_deref(), Some("in order\n"), "{:?}", begun.elapsed());
-    for file in [orderly, file] {
-        std::fs::remove_file(file).expect("it was there");
-    }
+fn peers_hear_signals() {
+    let telling = peer("telling", &["grep", "SigBlk", "/proc/self/status"]);
+    let (code, _, err) = compare(&[&telling], "");
+    assert!(code == Some(2) && err.contains("SigBlk:\t0000000000000000"), "{err}");
+    std::fs::remove_file(telling).expect("it was there");
 }
 
 /// Without a single peer there is nothing to compare, and that says why.
