@@ -34,7 +34,7 @@ enum Command {
         config: PathBuf,
     },
     /// Run a mock model provider: `OpenAI` and Anthropic shapes, streams, settable delays and faults.
-    Mock(loadtest::mock::MockArgs),
+    Mock(Box<loadtest::mock::MockArgs>),
     /// Print the JSON schema of the configuration, for editors.
     Schema,
     /// Tell what this machine gives a gateway: I/O driver, limits, what to change.
@@ -57,7 +57,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Serve { config, take_over } => boot::serve::serve(config.as_deref(), take_over),
         Command::Check { config } => Ok(boot::serve::check(config)),
         Command::Mock(arguments) => {
-            let mock = loadtest::mock::start(arguments.into()).context("the mock provider")?;
+            let mock = loadtest::mock::start((*arguments).into()).context("the mock provider")?;
             println!("ringgate: mock provider on {}", mock.base_url());
             mock.wait();
             Ok(ExitCode::SUCCESS)

@@ -6,6 +6,7 @@
 //! - [`runtime`]: one event loop on the best driver that the machine allows.
 //! - [`sys`]: the few calls to the kernel that the standard library has no safe name for.
 
+mod chance;
 pub mod load;
 pub mod mock;
 pub mod runtime;

@@ -2,7 +2,9 @@
 
 use std::io;
 use std::net::Shutdown;
-use std::os::fd::{BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 use std::time::Duration;
 
 use socket2::SockRef;
@@ -54,6 +56,11 @@ pub fn reset(socket: RawFd) {
     }
 }
 
+/// Gives a socket that the caller holds open a buffer of so many bytes for what it receives.
+pub fn set_receive_bytes(socket: RawFd, bytes: usize) -> io::Result<()> {
+    with_socket(socket, |socket| socket.set_recv_buffer_size(bytes))
+}
+
 /// What an operation on a socket says when the peer was faster is of no interest.
 fn ended_already_is_fine(result: io::Result<()>) {
     drop(result);
@@ -66,39 +73,49 @@ fn with_socket<T>(socket: RawFd, work: impl FnOnce(SockRef<'_>) -> T) -> T {
     work(SockRef::from(&borrowed))
 }
 
-/// A timer that can be polled, first due after `interval` and then every `interval`; reading tells how often it was
-/// due since the last read.
-pub fn timer(interval: Duration) -> io::Result<OwnedFd> {
-    let interval = libc::timespec {
-        tv_sec: interval.as_secs() as libc::time_t,
-        tv_nsec: libc::c_long::from(interval.subsec_nanos() as i32),
-    };
-    let times = libc::itimerspec { it_interval: interval, it_value: interval };
+/// A timer that can be polled, and that is not set yet.
+pub fn timer() -> io::Result<OwnedFd> {
     #[expect(unsafe_code, reason = "timerfd has no safe wrapper in the standard library")]
-    // SAFETY: the descriptor is checked before it becomes owned, it is new and nobody else's, and the kernel only
-    // reads the times.
-    let timer = unsafe {
+    // SAFETY: the descriptor is checked before it becomes owned, and it is new and nobody else's.
+    unsafe {
         let descriptor = libc::timerfd_create(libc::CLOCK_MONOTONIC, libc::TFD_NONBLOCK | libc::TFD_CLOEXEC);
-        if descriptor < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        let timer = OwnedFd::from_raw_fd(descriptor);
-        if libc::timerfd_settime(descriptor, 0, &raw const times, std::ptr::null_mut()) != 0 {
-            return Err(io::Error::last_os_error());
-        }
-        timer
-    };
-    Ok(timer)
+        if descriptor < 0 { Err(io::Error::last_os_error()) } else { Ok(OwnedFd::from_raw_fd(descriptor)) }
+    }
 }
 
-/// Lets this process have as many descriptors as the system lets it ask for. Returns how many.
+/// Lets a timer become due once, after `wait`; a nanosecond at least, as nothing would unset it.
+pub fn set_timer(timer: BorrowedFd<'_>, wait: Duration) -> io::Result<()> {
+    let wait = wait.max(Duration::from_nanos(1));
+    let times = libc::itimerspec {
+        it_interval: libc::timespec { tv_sec: 0, tv_nsec: 0 },
+        it_value: libc::timespec {
+            tv_sec: wait.as_secs() as libc::time_t,
+            tv_nsec: libc::c_long::from(wait.subsec_nanos() as i32),
+        },
+    };
+    #[expect(unsafe_code, reason = "timerfd has no safe wrapper in the standard library")]
+    // SAFETY: the descriptor is open while it is borrowed, and the kernel only reads the times.
+    let failed =
+        unsafe { libc::timerfd_settime(timer.as_raw_fd(), 0, &raw const times, std::ptr::null_mut()) } != 0;
+    if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Descriptors that are asked for where the system's own limit is lower, which only some users may raise.
+const DESCRIPTORS_WANTED: u64 = 1 << 17;
+
+/// Lets this process and those it starts have as many descriptors as the system lets it ask for. Returns how many.
 pub fn raise_descriptor_limit() -> io::Result<u64> {
     #[expect(unsafe_code, reason = "resource limits have no safe wrapper in the standard library")]
-    // SAFETY: the kernel writes and reads one rlimit, which lives on this stack.
+    // SAFETY: the kernel writes and reads one rlimit at a time, which lives on this stack.
     let limit = unsafe {
         let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
         if libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) != 0 {
             return Err(io::Error::last_os_error());
+        }
+        let wanted = limit.rlim_max.max(DESCRIPTORS_WANTED);
+        let more = libc::rlimit { rlim_cur: wanted, rlim_max: wanted };
+        if libc::setrlimit(libc::RLIMIT_NOFILE, &raw const more) == 0 {
+            return Ok(wanted);
         }
         limit.rlim_cur = limit.rlim_max;
         if libc::setrlimit(libc::RLIMIT_NOFILE, &raw const limit) != 0 {
@@ -109,7 +126,7 @@ pub fn raise_descriptor_limit() -> io::Result<u64> {
     Ok(limit.rlim_cur)
 }
 
-/// Keeps interrupts (Ctrl-C) and requests to terminate from this thread and those it starts from now on, so that
+/// Keeps interrupts (Ctrl-C), the end of the terminal and requests to terminate from this thread and those it starts from now on, so that
 /// [`wait_for_interrupt`] gets them.
 pub fn hold_interrupts() -> io::Result<()> {
     let set = interrupts();
@@ -117,6 +134,24 @@ pub fn hold_interrupts() -> io::Result<()> {
     // SAFETY: the set was initialised, and the kernel only reads it.
     let failed = unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &raw const set, std::ptr::null_mut()) };
     if failed == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(failed)) }
+}
+
+/// Lets a program that is started get the interrupts that [`hold_interrupts`] keeps from this one: it would inherit
+/// that.
+pub fn give_interrupts_to(command: &mut Command) {
+    #[expect(unsafe_code, reason = "signal masks have no safe wrapper in the standard library")]
+    // SAFETY: between fork and exec only functions may be called that are safe in a signal handler: these two are, and
+    // the set lives on that stack.
+    unsafe {
+        command.pre_exec(|| {
+            let mut nothing: libc::sigset_t = std::mem::zeroed();
+            libc::sigemptyset(&raw mut nothing);
+            match libc::pthread_sigmask(libc::SIG_SETMASK, &raw const nothing, std::ptr::null_mut()) {
+                0 => Ok(()),
+                failed => Err(io::Error::from_raw_os_error(failed)),
+            }
+        });
+    }
 }
 
 /// Waits for an interrupt that [`hold_interrupts`] keeps.
@@ -137,8 +172,23 @@ fn interrupts() -> libc::sigset_t {
         libc::sigemptyset(&raw mut set);
         libc::sigaddset(&raw mut set, libc::SIGINT);
         libc::sigaddset(&raw mut set, libc::SIGTERM);
+        libc::sigaddset(&raw mut set, libc::SIGHUP);
         set
     }
+}
+
+/// Asks the processes of a group to end, or ends them.
+pub fn end_group(leader: u32, at_once: bool) -> io::Result<()> {
+    let group = libc::pid_t::try_from(leader).map_err(io::Error::other)?;
+    // Group 0 would be our own, and 1 that of the whole system.
+    if group < 2 {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let signal = if at_once { libc::SIGKILL } else { libc::SIGTERM };
+    #[expect(unsafe_code, reason = "signals have no safe wrapper in the standard library")]
+    // SAFETY: only numbers are passed.
+    let failed = unsafe { libc::kill(-group, signal) } != 0;
+    if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
 /// CPU time that a process has used, with all its threads, those that are gone too; to the nanosecond.

@@ -1,19 +1,25 @@
 //! `ringgate-load`: puts load on model gateways and providers, checks every answer, and measures what it costs.
 
-use std::fmt::Display;
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use loadtest::load::{self, CompareArgs, Held, HoldArgs, RunArgs};
+use loadtest::load::{self, CompareArgs, Held, HoldArgs, ReportArgs, RunArgs};
 use loadtest::mock::{self, MockArgs};
 use loadtest::sys;
-use serde::Serialize;
+
+const EXAMPLES: &str = "Begin with:
+  ringgate-load mock --listen 127.0.0.1:9100                     a provider that answers
+  ringgate-load scenarios                                        what can be sent
+  ringgate-load run --scenario chat --url http://127.0.0.1:9100/v1 --json chat.json
+  ringgate-load report chat.json -o chat.html                    look at it
+`ringgate-load run --help` has more.";
 
 /// Load on model gateways and providers, with every answer checked.
 ///
 /// Exits with 0 when all answers were good, with 1 when some were wrong, and with 2 when nothing could be measured.
 #[derive(Parser)]
-#[command(version)]
+#[command(version, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -22,6 +28,9 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Run(Box<RunArgs>),
+    /// List the scenarios that come with the program.
+    Scenarios,
+    Report(ReportArgs),
     /// Open connections that stay idle (one request each), and print what each costs the target in memory.
     Idle(Box<HoldArgs>),
     /// Open streams that never end, and print what each costs the target in memory.
@@ -52,19 +61,27 @@ fn try_main(command: Command) -> anyhow::Result<bool> {
         load::interrupt();
         // Whoever insists does not want to see what was measured.
         sys::wait_for_interrupt();
+        load::end_peers();
         std::process::exit(130);
     })?;
     match command {
         Command::Run(args) => {
             let report = load::run(&args)?;
-            print(&report, args.ask.json)?;
+            load::deliver(&report, args.ask.json.as_deref())?;
             Ok(report.is_good())
         }
+        Command::Scenarios => load::list_scenarios().map(|()| true),
+        Command::Report(args) => load::write_page(&args).map(|()| true),
         Command::Idle(args) => hold(&args, Held::Idle),
         Command::Streams(args) => hold(&args, Held::Streams),
+        Command::Compare(args) if !args.peers.is_empty() => {
+            let verdict = load::compare_peers(&args)?;
+            load::deliver(&verdict, args.ask.json.as_deref())?;
+            Ok(verdict.is_good())
+        }
         Command::Compare(args) => {
             let comparison = load::compare(&args)?;
-            print(&comparison, args.ask.json)?;
+            load::deliver(&comparison, args.ask.json.as_deref())?;
             Ok(comparison.is_good())
         }
         Command::Mock(args) => run_mock(*args),
@@ -72,7 +89,7 @@ fn try_main(command: Command) -> anyhow::Result<bool> {
 }
 
 fn hold(args: &HoldArgs, held: Held) -> anyhow::Result<bool> {
-    print(&load::hold(args, held)?, args.ask.json)?;
+    load::deliver(&load::hold(args, held)?, args.ask.json.as_deref())?;
     Ok(true)
 }
 
@@ -80,22 +97,8 @@ fn hold(args: &HoldArgs, held: Held) -> anyhow::Result<bool> {
 fn run_mock(args: MockArgs) -> anyhow::Result<bool> {
     sys::raise_descriptor_limit()?;
     let mock = mock::start(args.into())?;
-    say(format_args!("mock provider on {} ({})", mock.base_url(), mock.driver));
+    writeln!(std::io::stdout(), "mock provider on {} ({})", mock.base_url(), mock.driver)?;
     sys::wait_for_interrupt();
     mock.stop();
     Ok(true)
-}
-
-fn print(report: &(impl Display + Serialize), as_json: bool) -> anyhow::Result<()> {
-    if as_json {
-        say(serde_json::to_string_pretty(report)?);
-    } else {
-        say(report);
-    }
-    Ok(())
-}
-
-#[expect(clippy::print_stdout, reason = "this is what the program is for")]
-fn say(what: impl Display) {
-    println!("{what}");
 }

@@ -1,75 +1,247 @@
 //! Command lines of the load generator.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
-use super::request::Ask;
-use super::target::Target;
+use super::check::Check;
+use super::engine::{HttpVersion, Setup, Target, Trust};
+use super::scenario::{
+    self, Part, Scenario, Settings, ShapeName, catalog, duration, numbered, positive, rate,
+};
+use crate::runtime::Wanted;
 
 /// What every command sends.
 #[derive(Args, Clone, Debug)]
 pub struct AskArgs {
     /// Key to send, as a bearer token (or x-api-key to /messages).
-    #[arg(long)]
+    #[arg(long, help_heading = "Requests")]
     pub key: Option<String>,
     /// Model to ask for; the mock provider takes settings behind it.
-    #[arg(long, help = "Model to ask for; what follows a ? in it tells a mock provider how to answer")]
+    #[arg(
+        long,
+        help = "Model to ask for; what follows a ? in it tells a mock provider how to answer",
+        help_heading = "Requests"
+    )]
     pub model: Option<String>,
-    /// Bytes of the request body, at least; the prompt is padded.
-    #[arg(long, default_value_t = 1024, value_name = "BYTES")]
-    pub body_bytes: usize,
+    /// Bytes of the request body, at least; the prompt is padded [1024 unless a scenario says otherwise].
+    #[arg(long, value_name = "BYTES", help_heading = "Requests")]
+    pub body_bytes: Option<usize>,
     /// How long an answer may take.
-    #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME")]
+    #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME", help_heading = "Requests")]
     pub timeout: Duration,
+    /// File of certificates (PEM) to trust, in place of the public authorities.
+    #[arg(long, value_name = "FILE", conflicts_with = "insecure", help_heading = "Connections")]
+    pub ca: Option<PathBuf>,
+    /// Trust any certificate.
+    #[arg(long, help_heading = "Connections")]
+    pub insecure: bool,
     /// Core to run on.
-    #[arg(long, value_name = "CORE")]
+    #[arg(long, value_name = "CORE", help_heading = "Generator")]
     pub cpu: Option<usize>,
     /// Use epoll, even where a ring would work.
-    #[arg(long)]
+    #[arg(long, help_heading = "Generator")]
     pub epoll: bool,
-    /// Print JSON.
-    #[arg(long)]
-    pub json: bool,
+    /// Write the result as JSON to a file; without one, print it in place of the table.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-", help_heading = "Output")]
+    pub json: Option<PathBuf>,
 }
 
 impl AskArgs {
-    pub fn ask(&self, stream: bool, model: &str) -> Ask {
-        let model = self.model.clone().unwrap_or_else(|| model.to_owned());
-        Ask { key: self.key.clone(), model, body_bytes: self.body_bytes, stream }
+    /// The one kind of request that the flags describe.
+    pub fn part(&self, name: &str, model: &str) -> Part {
+        let mut part = Part::plain(name, self.model.as_deref().unwrap_or(model));
+        part.body_bytes = self.body_bytes.unwrap_or(part.body_bytes);
+        part.keys = self.key.iter().cloned().collect();
+        part
+    }
+
+    pub fn wanted(&self) -> Wanted {
+        if self.epoll { Wanted::Epoll } else { Wanted::Best }
+    }
+
+    pub fn trust(&self) -> Trust<'_> {
+        match &self.ca {
+            Some(file) => Trust::File(file),
+            None if self.insecure => Trust::Anything,
+            None => Trust::Public,
+        }
+    }
+
+    pub fn setup(&self, version: HttpVersion, seed: u64) -> Setup<'_> {
+        Setup { version, trust: self.trust(), seed, timeout: self.timeout }
     }
 }
 
+const RUN_ABOUT: &str = "Put load on one target, check every answer, and print times and costs.
+
+What is sent comes from a scenario, or from the flags alone; flags change what a scenario says. Latency is shown twice: \
+from when a request was due, as a user who did not wait for the ones before feels it, and from when it was really sent.";
+
+const RUN_EXAMPLES: &str = "Examples:
+  How fast is it, and what does a request cost? (closed loop; 4711 is the gateway)
+    ringgate-load run --url http://127.0.0.1:8080/v1/chat/completions --key K --pid 4711
+  What latency do 1,000 requests a second see, when they come at random?
+    ringgate-load run --url http://127.0.0.1:8080/v1/chat/completions --shape poisson --rate 1000
+  Which rate keeps the p99 under 20 ms?
+    ringgate-load run --scenario knee --url http://127.0.0.1:8080/v1 --slo-p99 20ms
+  Streams, recorded for a report page:
+    ringgate-load run --scenario streaming --url http://127.0.0.1:8080/v1 --json a.json --hlog a.hlog
+    ringgate-load report a.json -o a.html
+  HTTP/2 over TLS, 8 requests at a time on each of 4 connections:
+    ringgate-load run --url https://gateway.example/v1/responses --http 2 --connections 4 --streams 8
+  A hundred keys, a real model (whose answers differ):
+    ringgate-load run --url URL --key 'team-{n}' --keys 100 --model gpt-5-nano --check shape";
+
 /// Put load on one target, check every answer, and print times and costs.
 #[derive(Args, Clone, Debug)]
+#[command(about = "Put load on one target, and measure it", long_about = RUN_ABOUT, after_help = RUN_EXAMPLES)]
 pub struct RunArgs {
     /// Endpoint to send requests to.
-    #[arg(long, help = "URL of the endpoint, as in http://127.0.0.1:8080/v1/chat/completions")]
+    #[arg(
+        long,
+        help = "URL of an endpoint, as in http://127.0.0.1:8080/v1/chat/completions, or for a scenario of all, as in http://127.0.0.1:8080/v1"
+    )]
     pub url: Target,
+    /// Scenario to run: a name that `ringgate-load scenarios` lists, or a TOML file.
+    #[arg(long, value_name = "NAME|FILE")]
+    pub scenario: Option<String>,
     #[command(flatten)]
     pub ask: AskArgs,
-    /// Connections that are kept open.
-    #[arg(long, default_value_t = 64, value_parser = positive)]
-    pub connections: usize,
-    /// How long to measure.
-    #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME")]
-    pub duration: Duration,
-    /// How long to put load on the target before measuring.
-    #[arg(long, default_value = "500ms", value_parser = duration, value_name = "TIME")]
-    pub warmup: Duration,
+    #[command(flatten)]
+    pub load: LoadArgs,
+    /// Ask for streams.
+    #[arg(long, conflicts_with = "scenario", help_heading = "Requests")]
+    pub stream: bool,
+    /// Events that each stream must have; without it, as many as the first.
+    #[arg(long, value_name = "COUNT", requires = "stream", help_heading = "Requests")]
+    pub events: Option<u64>,
+    /// Keys to send: as many as this, with their number in place of {n} in --key.
+    #[arg(long, value_name = "COUNT", requires = "key", value_parser = positive, help_heading = "Requests")]
+    pub keys: Option<usize>,
+    /// Version of HTTP: 1 or 2 (with TLS by agreement, without by prior knowledge).
+    #[arg(long, default_value = "1", value_parser = http_version, value_name = "VERSION", help_heading = "Connections")]
+    pub http: HttpVersion,
+    /// What random choices follow from: arrivals, kinds of requests, keys.
+    #[arg(long, default_value_t = 0, help_heading = "Generator")]
+    pub seed: u64,
+    /// Process whose CPU time to measure, with all its threads and descendants.
+    #[arg(long)]
+    pub pid: Option<u32>,
+    /// Write a histogram of each interval to a file, in the log format of HDR histograms (V2, nanoseconds).
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub hlog: Option<PathBuf>,
+    /// Length of an interval.
+    #[arg(long, default_value = "1s", value_parser = interval, value_name = "TIME", help_heading = "Output")]
+    pub interval: Duration,
+}
+
+/// How load is put on a target.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Load")]
+pub struct LoadArgs {
+    /// How requests follow each other [closed, or constant if there is a rate, unless a scenario says otherwise].
+    #[arg(long, value_enum)]
+    pub shape: Option<ShapeName>,
     /// Requests per second, whatever becomes of them (open loop; times are from when each was due). Without it, each
     /// connection sends its next request when it has the answer to the one before (closed loop).
     #[arg(long, value_parser = rate, value_name = "PER_SECOND")]
     pub rate: Option<f64>,
-    /// Ask for streams.
-    #[arg(long)]
-    pub stream: bool,
-    /// Events that each stream must have; without it, as many as the first.
-    #[arg(long, value_name = "COUNT", requires = "stream")]
-    pub events: Option<u64>,
-    /// Process whose CPU time to measure, with all its threads and descendants.
-    #[arg(long)]
-    pub pid: Option<u32>,
+    /// Connections that are kept open [64].
+    #[arg(long, value_parser = positive)]
+    pub connections: Option<usize>,
+    /// Requests at a time on each HTTP/2 connection [1].
+    #[arg(long, value_parser = positive)]
+    pub streams: Option<usize>,
+    /// How long to measure [10s].
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    pub duration: Option<Duration>,
+    /// How long to put load on the target before measuring [500ms].
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    pub warmup: Option<Duration>,
+    /// Requests in a burst.
+    #[arg(long, value_name = "COUNT")]
+    pub burst: Option<u32>,
+    /// From the begin of a burst to that of the next.
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    pub every: Option<Duration>,
+    /// First rate of a ramp.
+    #[arg(long, value_parser = rate, value_name = "PER_SECOND")]
+    pub from: Option<f64>,
+    /// Last rate of a ramp.
+    #[arg(long, value_parser = rate, value_name = "PER_SECOND")]
+    pub to: Option<f64>,
+    /// From one rate of a ramp to the next.
+    #[arg(long, value_parser = rate, value_name = "PER_SECOND")]
+    pub step: Option<f64>,
+    /// How long a ramp holds each rate.
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    pub hold: Option<Duration>,
+    /// What the p99 must stay under for a ramp to go on.
+    #[arg(long, value_parser = duration, value_name = "TIME")]
+    pub slo_p99: Option<Duration>,
+    /// How closely answers are looked at.
+    #[arg(long, value_enum)]
+    pub check: Option<Check>,
+}
+
+impl LoadArgs {
+    fn settings(&self) -> Settings {
+        Settings {
+            shape: self.shape,
+            connections: self.connections,
+            streams: self.streams,
+            duration: self.duration,
+            warmup: self.warmup,
+            check: self.check,
+            rate: self.rate,
+            burst: self.burst,
+            every: self.every,
+            arrivals: None,
+            from: self.from,
+            to: self.to,
+            step: self.step,
+            hold: self.hold,
+            slo_p99: self.slo_p99,
+        }
+    }
+}
+
+impl RunArgs {
+    /// The scenario that is named, or the one that the flags describe.
+    ///
+    /// # Errors
+    /// When there is no such scenario, or the flags do not fit it.
+    pub fn scenario(&self) -> anyhow::Result<Scenario> {
+        let mut scenario = match &self.scenario {
+            Some(name) => self.change(catalog::find(name)?),
+            None => self.plain(),
+        };
+        self.load.settings().apply(&mut scenario.plan)?;
+        Ok(scenario)
+    }
+
+    fn plain(&self) -> Scenario {
+        let mut part = self.ask.part("requests", "mock");
+        part.stream = self.stream;
+        part.events = self.events;
+        part.keys = self.ask.key.iter().flat_map(|key| numbered(key, self.keys.unwrap_or(1))).collect();
+        scenario::Scenario::plain(part)
+    }
+
+    fn change(&self, mut scenario: Scenario) -> Scenario {
+        for part in &mut scenario.parts {
+            if let Some(model) = &self.ask.model {
+                part.rename(model);
+            }
+            if let Some(key) = &self.ask.key {
+                part.keys = numbered(key, self.keys.unwrap_or(part.keys.len().max(1)));
+            }
+            part.body_bytes = self.ask.body_bytes.unwrap_or(part.body_bytes);
+        }
+        scenario
+    }
 }
 
 /// Open connections that stay (one request each), and print what each costs the target in memory.
@@ -94,14 +266,64 @@ pub struct HoldArgs {
     pub hold: Duration,
 }
 
-/// Put short slices of load on several running targets in turn, so that what the machine does hits all alike, and
-/// compare them.
+const REPORT_EXAMPLES: &str = "Examples:
+  ringgate-load run --scenario chat --url http://127.0.0.1:8080/v1 --json gateway.json
+  ringgate-load run --scenario chat --url http://127.0.0.1:8090/v1 --json nginx.json
+  ringgate-load report gateway.json nginx.json -o both.html";
+
+/// Draw one page of several runs: it needs no network, and can be sent as it is.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = REPORT_EXAMPLES)]
+pub struct ReportArgs {
+    /// What `run --json FILE` wrote; of several runs, each is drawn beside the others.
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// Page to write.
+    #[arg(long, short, value_name = "FILE", default_value = "report.html")]
+    pub output: PathBuf,
+}
+
+const COMPARE_EXAMPLES: &str = "Examples:
+  Start what is installed, and measure all of it (a few minutes; peers on core 0, generator and provider on core 1):
+    ringgate-load compare --peer all --cpu 1
+  Two peers, in a hurry:
+    ringgate-load compare --peer ringgate --peer nginx --cpu 1 --rounds 3 --open 1000
+  Targets that run already:
+    ringgate-load compare --target a=http://127.0.0.1:8080/v1/chat/completions,pid=4711 \\
+                          --target b=http://127.0.0.1:8090/v1/chat/completions,pid=4712 --key K";
+
+/// Put short slices of load on several targets in turn, so that what the machine does hits all alike, and compare them:
+/// targets that run, or peers that are started for it.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = COMPARE_EXAMPLES)]
 pub struct CompareArgs {
     /// A target; repeat it for each. The process to measure, key and model are its own, as in
     /// ringgate=URL,pid=4711,key=k.
-    #[arg(long = "target", required = true, value_name = "NAME=URL[,pid=PID][,key=KEY][,model=MODEL]")]
+    #[arg(
+        long = "target",
+        required_unless_present = "peers",
+        value_name = "NAME=URL[,pid=PID][,key=KEY][,model=MODEL]"
+    )]
     pub targets: Vec<NamedTarget>,
+    /// A peer to start and to measure; repeat it for each, or say `all`. It is one that comes with the program
+    /// (ringgate, nginx, haproxy, litellm, portkey, onwards), or a TOML file. One that is not installed is skipped.
+    #[arg(long = "peer", value_name = "NAME|FILE|all", conflicts_with_all = ["targets", "direct", "rate", "stream", "events", "key", "model"], help_heading = "Peers")]
+    pub peers: Vec<String>,
+    /// Core of the peers; the provider shares the generator's.
+    #[arg(long, default_value_t = 0, value_name = "CORE", help_heading = "Peers")]
+    pub peer_cpu: usize,
+    /// Rates at which added latency is measured.
+    #[arg(long, default_value = "200,1000,5000", value_delimiter = ',', value_parser = rate, value_name = "RATES", help_heading = "Peers")]
+    pub rates: Vec<f64>,
+    /// Open streams with which memory is measured.
+    #[arg(long, default_value = "1000,10000", value_delimiter = ',', value_parser = positive, value_name = "COUNTS", help_heading = "Peers")]
+    pub open: Vec<usize>,
+    /// Times that each peer is started, for its start-up.
+    #[arg(long, default_value_t = 3, value_parser = positive, help_heading = "Peers")]
+    pub starts: usize,
+    /// Report even if the machine was not steady, with a mark.
+    #[arg(long, help_heading = "Peers")]
+    pub force: bool,
     /// Name of the target that the others are compared with; the first one if it is not given.
     #[arg(long, value_name = "NAME")]
     pub base: Option<String>,
@@ -128,6 +350,9 @@ pub struct CompareArgs {
     /// Events that each stream must have; without it, as many as the first of its target.
     #[arg(long, value_name = "COUNT", requires = "stream")]
     pub events: Option<u64>,
+    /// How closely answers are looked at.
+    #[arg(long, value_enum, default_value_t = Check::Exact)]
+    pub check: Check,
 }
 
 /// One of several targets.
@@ -175,50 +400,25 @@ fn named(name: &str, text: &str) -> anyhow::Result<NamedTarget> {
     Ok(named)
 }
 
-/// Reads a time: `500ms`, `10s`, `2m`, or seconds.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let at = text.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(at);
-    let seconds = match unit {
-        "ms" => 0.001,
-        "s" | "" => 1.0,
-        "m" => 60.0,
-        _ => return Err(format!("\"{text}\" is no time such as 500ms, 10s or 2m")),
-    };
-    match number.parse::<f64>() {
-        Ok(number) if (0.0..1e6).contains(&number) => Ok(Duration::from_secs_f64(number * seconds)),
-        _ => Err(format!("\"{text}\" is no time such as 500ms, 10s or 2m")),
+fn http_version(text: &str) -> Result<HttpVersion, String> {
+    match text {
+        "1" | "1.1" => Ok(HttpVersion::One),
+        "2" => Ok(HttpVersion::Two),
+        _ => Err(format!("\"{text}\" is neither 1 nor 2")),
     }
 }
 
-fn positive(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if (1..=1_000_000).contains(&number) => Ok(number),
-        _ => Err(format!("\"{text}\" is no number from 1 to 1000000")),
-    }
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    match text.parse() {
-        Ok(rate) if (0.001..=1e7).contains(&rate) => Ok(rate),
-        _ => Err(format!("\"{text}\" is no rate from 0.001 to 10000000 per second")),
+/// An interval must hold something.
+fn interval(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        short if short < Duration::from_millis(10) => Err("an interval needs 10ms at least".to_owned()),
+        interval => Ok(interval),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    /// Times are read with their units.
-    #[test]
-    fn reads_times() {
-        for (text, milliseconds) in [("500ms", 500), ("1.5s", 1500), ("2", 2000), ("2m", 120_000)] {
-            assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)));
-        }
-        for wrong in ["", "s", "-1s", "1h", "1 s", "NaN"] {
-            assert!(duration(wrong).is_err(), "{wrong}");
-        }
-    }
 
     /// A target has a name and a URL, and may have a process, a key and a model of its own.
     #[test]

@@ -7,10 +7,8 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::args::HoldArgs;
-use super::connection::Connection;
-use super::process::Process;
-use super::run::on_event_loop;
-use super::watch::{Watch, is_interrupted};
+use super::engine::{Holder, HttpVersion, Watch, is_interrupted, on_event_loop};
+use super::measure::Process;
 
 /// What is held open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,24 +51,17 @@ impl fmt::Display for MemoryReport {
 /// When the target cannot be reached, or an answer is wrong.
 pub fn hold(args: &HoldArgs, held: Held) -> anyhow::Result<MemoryReport> {
     let process = Process::new(args.pid)?;
-    on_event_loop(&args.ask, async |watch: &Watch| {
-        let target = std::rc::Rc::new(args.url.clone());
-        let ask =
-            args.ask.ask(held == Held::Streams, if held == Held::Streams { STREAM_MODEL } else { "mock" });
-        let request = std::rc::Rc::new(ask.write(&target));
-        let mut open = Vec::with_capacity(args.connections + 1);
+    let mut part = args.ask.part("held", if held == Held::Streams { STREAM_MODEL } else { "mock" });
+    part.stream = held == Held::Streams;
+    on_event_loop(args.ask.cpu, args.ask.wanted(), args.ask.timeout, async |watch: &Watch| {
+        let mut holder = Holder::new(&args.url, &part, &args.ask.setup(HttpVersion::One, 0), watch)?;
         let (mut before, mut after) = (0, 0);
         // The first one is not counted: what it costs is what the target sets up once.
         for index in 0..=args.connections {
-            let mut connection = Connection::new(std::rc::Rc::clone(&target), watch.add());
-            let opened = match held {
-                Held::Idle => connection.exchange(&request).await.map(|_| ()),
-                Held::Streams => connection.begin(&request).await,
-            };
-            opened
-                .map_err(|failure| anyhow::anyhow!("{failure} {}", connection.complaint))
-                .with_context(|| format!("target {}, after {index} connections", target.address))?;
-            open.push(connection);
+            holder
+                .open()
+                .await
+                .with_context(|| format!("target {}, after {index} connections", args.url.address))?;
             if index == 0 || index == args.connections || is_interrupted() {
                 monoio::time::sleep(args.settle).await;
                 (before, after) =
@@ -81,7 +72,7 @@ pub fn hold(args: &HoldArgs, held: Held) -> anyhow::Result<MemoryReport> {
             }
         }
         wait(args.hold).await;
-        let connections = open.len() - 1;
+        let connections = holder.count() - 1;
         let grown = after as f64 - before as f64;
         Ok(MemoryReport {
             connections,

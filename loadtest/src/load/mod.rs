@@ -1,33 +1,37 @@
 //! Sends requests, checks every answer, and measures times and what a process costs.
 //!
 //! Takes command lines ([`RunArgs`], [`HoldArgs`], [`CompareArgs`]), gives reports that print themselves and serialise.
-//! One thread, one event loop; nothing is allocated for a request once it runs.
+//! One thread, one event loop; the rooms in the order in which a request sees them, each importing only those before it:
+//!
+//! - `scenario`: what is sent and when, as TOML or flags;
+//! - `check`: whether an answer is a good one;
+//! - `measure`: times, counts, and what a process costs;
+//! - `engine`: pacing and connections, HTTP/1.1 and HTTP/2, TLS;
+//! - `report`: what was measured, for people, programs and browsers;
+//! - `compare`: several targets against each other.
 //!
 //! Invariant: only a complete and good answer counts as a request; everything else counts as a failure by its kind.
 
-mod answer;
-mod args;
-mod compare;
-mod comparison;
-mod connection;
-mod failure;
-mod hold;
-mod pace;
-mod process;
-mod report;
-mod request;
-mod run;
-mod session;
-mod tally;
-mod target;
-mod watch;
+mod scenario;
 
-pub use args::{AskArgs, CompareArgs, HoldArgs, NamedTarget, RunArgs};
-pub use compare::compare;
-pub use comparison::{Comparison, Ratio, Row, Spread};
+mod check;
+
+mod measure;
+
+mod engine;
+
+mod report;
+
+mod compare;
+
+mod args;
+mod hold;
+mod run;
+
+pub use args::{AskArgs, CompareArgs, HoldArgs, NamedTarget, ReportArgs, RunArgs};
+pub use compare::{Comparison, Ratio, Row, Spread, Verdict, compare, compare_peers, end_peers};
+pub use engine::{Target, interrupt};
 pub use hold::{Held, MemoryReport, hold};
-pub use process::Process;
-pub use report::{ErrorCount, Quantiles, Report};
+pub use measure::Process;
+pub use report::{ErrorCount, Quantiles, Report, deliver, list_scenarios, write_page};
 pub use run::run;
-pub use target::Target;
-pub use watch::interrupt;

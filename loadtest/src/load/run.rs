@@ -1,73 +1,223 @@
 //! Load on one target.
 
-use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-use super::args::{AskArgs, RunArgs};
-use super::process::Process;
-use super::report::Report;
-use super::session::{Load, Session};
-use super::tally::Tally;
-use super::watch::Watch;
-use crate::runtime::{Wanted, block_on};
+use super::args::RunArgs;
+use super::engine::{Beat, Load, Session, Watch, is_interrupted, on_event_loop};
+use super::measure::{Intervals, Process, Recorder};
+use super::report::{Collector, Output, Report, Step, Subject};
+use super::scenario::{Plan, Ramp, Scenario, Shape};
 use crate::sys;
+
+/// How often the knee is looked for between the last rate that was kept and the first that was not.
+const KNEE_HALVINGS: usize = 3;
 
 /// Measures one target.
 ///
 /// # Errors
 /// When the target or the process cannot be reached, or the first answer is wrong.
 pub fn run(args: &RunArgs) -> anyhow::Result<Report> {
+    let scenario = args.scenario()?;
     let process = args.pid.map(Process::new).transpose()?;
-    on_event_loop(&args.ask, async |watch: &Watch| {
-        let ask = args.ask.ask(args.stream, "mock");
-        let mut session = Session::new(args.url.clone(), &ask, args.connections, args.events, watch);
-        session.open().await?;
-        let load = args.rate.map_or(Load::Closed, Load::Rate);
-        session.slice(load, args.warmup).await;
-        let measured = measure(&mut session, load, args.duration, process).await?;
-        Ok(Report::new(&args.url.to_string(), &measured.tally, measured.cpu, measured.own_cpu))
-    })
+    let output = Output {
+        hlog: args.hlog.as_deref(),
+        expected: (!matches!(scenario.plan.shape, Shape::Ramp(_))).then_some(scenario.plan.duration),
+    };
+    let (feed, collector) = Collector::start(output)?;
+    let begun = SystemTime::now();
+    let (load, measured) =
+        on_event_loop(args.ask.cpu, args.ask.wanted(), args.ask.timeout, async |watch: &Watch| {
+            let setup = args.ask.setup(args.http, args.seed);
+            let mut session = Session::new(args.url.clone(), &scenario, &setup, watch)?;
+            session.open().await?;
+            warm_up(&mut session, &scenario.plan).await;
+            put(&mut session, &scenario, Some(feed.begin(args.interval)), process).await
+        })?;
+    let intervals = collector.finish()?;
+    let subject = Subject { args, scenario: &scenario, begun };
+    Ok(Report::new(&subject, &measured, load, intervals))
 }
 
-/// One slice of load, and what it cost.
+/// What one stretch of load gave, and what it cost.
 pub struct Measured {
-    pub tally: Tally,
+    pub recorder: Recorder,
     /// CPU time of the target.
     pub cpu: Option<Duration>,
     pub own_cpu: Duration,
 }
 
+async fn warm_up(session: &mut Session, plan: &Plan) {
+    let load = match plan.shape {
+        Shape::Ramp(ramp) => Load::Open(ramp.beat(ramp.from)),
+        shape => load_of(shape),
+    };
+    session.slice(load, plan.warmup, Recorder::default()).await;
+}
+
+/// The load of a shape that has only one.
+fn load_of(shape: Shape) -> Load {
+    match shape {
+        Shape::Open { arrivals, rate } => Load::Open(Beat::Rate { arrivals, per_second: rate }),
+        Shape::Burst { size, every } => Load::Open(Beat::Burst { size, every }),
+        Shape::Closed | Shape::Ramp(_) => Load::Closed,
+    }
+}
+
+/// Puts a plan's load on the target; tells the steps, if it was a ramp.
+async fn put(
+    session: &mut Session,
+    scenario: &Scenario,
+    intervals: Option<Intervals>,
+    process: Option<Process>,
+) -> anyhow::Result<(Vec<Step>, Measured)> {
+    let cost = Cost::begin(process)?;
+    let mut total = Recorder::new(scenario.parts.len(), None);
+    let (steps, intervals) = match scenario.plan.shape {
+        Shape::Ramp(ramp) => climb(session, &ramp, &mut total, intervals).await,
+        shape => {
+            let recorder = Recorder::new(scenario.parts.len(), intervals);
+            let mut recorder = session.slice(load_of(shape), scenario.plan.duration, recorder).await;
+            total.add(&recorder);
+            (Vec::new(), recorder.take_intervals())
+        }
+    };
+    if let Some(intervals) = intervals {
+        intervals.end();
+    }
+    Ok((steps, cost.end(total)?))
+}
+
+/// Goes through the rates of a ramp, up to the first that is not kept, and back to where it was still kept.
+async fn climb(
+    session: &mut Session,
+    ramp: &Ramp,
+    total: &mut Recorder,
+    mut intervals: Option<Intervals>,
+) -> (Vec<Step>, Option<Intervals>) {
+    let mut search = Search::new(ramp);
+    let mut steps = Vec::new();
+    while let Some(rate) = search.next().filter(|_| !is_interrupted()) {
+        let recorder = Recorder::new(total.parts.len(), intervals.take());
+        let mut recorder = session.slice(Load::Open(ramp.beat(rate)), ramp.hold, recorder).await;
+        intervals = recorder.take_intervals();
+        let step = Step::new(rate, &recorder.total, ramp.slo_p99);
+        search.tell(rate, step.keeps_slo);
+        steps.push(step);
+        total.add(&recorder);
+    }
+    (steps, intervals)
+}
+
+/// Looks for the highest rate that is kept: up in steps, then by halves. A rate counts as too high when it was not kept
+/// twice, as a machine has its moments.
+struct Search {
+    ramp: Ramp,
+    kept: Option<f64>,
+    broken: Option<f64>,
+    next: Option<f64>,
+    is_second_try: bool,
+    halvings: usize,
+}
+
+impl Search {
+    fn new(ramp: &Ramp) -> Self {
+        let next = Some(ramp.from);
+        Self { ramp: *ramp, kept: None, broken: None, next, is_second_try: false, halvings: 0 }
+    }
+
+    fn next(&self) -> Option<f64> {
+        self.next
+    }
+
+    fn tell(&mut self, rate: f64, is_kept: bool) {
+        if !is_kept && !self.is_second_try {
+            self.is_second_try = true;
+            return;
+        }
+        self.is_second_try = false;
+        if is_kept {
+            self.kept = Some(rate);
+        } else {
+            self.broken = Some(rate);
+        }
+        self.next = match (self.kept, self.broken) {
+            (_, None) if rate >= self.ramp.to => None,
+            (_, None) => Some((rate + self.ramp.step).min(self.ramp.to)),
+            (None, Some(_)) => None,
+            (Some(_), Some(_)) if self.halvings == KNEE_HALVINGS => None,
+            (Some(kept), Some(broken)) => {
+                self.halvings += 1;
+                Some(f64::midpoint(kept, broken).round())
+            }
+        };
+    }
+}
+
+impl Ramp {
+    fn beat(&self, per_second: f64) -> Beat {
+        Beat::Rate { arrivals: self.arrivals, per_second }
+    }
+}
+
 /// Measures one slice of load.
+///
+/// # Errors
+/// When the process is gone.
 pub async fn measure(
     session: &mut Session,
     load: Load,
     duration: Duration,
     process: Option<Process>,
 ) -> anyhow::Result<Measured> {
-    let cpu_now = || process.map(Process::cpu).transpose();
-    let (cpu_before, own_before) = (cpu_now()?, sys::thread_cpu()?);
-    let tally = session.slice(load, duration).await;
-    let own_cpu = sys::thread_cpu()?.saturating_sub(own_before);
-    let cpu = cpu_now()?.zip(cpu_before).map(|(after, before)| after.saturating_sub(before));
-    Ok(Measured { tally, cpu, own_cpu })
+    let cost = Cost::begin(process)?;
+    let recorder = session.slice(load, duration, Recorder::default()).await;
+    cost.end(recorder)
 }
 
-/// Runs something on an event loop of this thread, under a watch.
-pub fn on_event_loop<T>(
-    args: &AskArgs,
-    main: impl AsyncFnOnce(&Watch) -> anyhow::Result<T>,
-) -> anyhow::Result<T> {
-    if let Some(cpu) = args.cpu {
-        sys::pin_to(cpu)?;
+/// CPU time at the begin of what is measured.
+struct Cost {
+    process: Option<Process>,
+    cpu: Option<Duration>,
+    own_cpu: Duration,
+}
+
+impl Cost {
+    fn begin(process: Option<Process>) -> anyhow::Result<Self> {
+        Ok(Self { process, cpu: process.map(Process::cpu).transpose()?, own_cpu: sys::thread_cpu()? })
     }
-    sys::raise_descriptor_limit()?;
-    let wanted = if args.epoll { Wanted::Epoll } else { Wanted::Best };
-    block_on(wanted, |_| async {
-        let watch = Rc::new(Watch::default());
-        let watching = monoio::spawn(Rc::clone(&watch).run(args.timeout));
-        let result = main(&watch).await;
-        watch.end();
-        watching.await;
-        result
-    })?
+
+    fn end(self, recorder: Recorder) -> anyhow::Result<Measured> {
+        let own_cpu = sys::thread_cpu()?.saturating_sub(self.own_cpu);
+        let after = self.process.map(Process::cpu).transpose()?;
+        let cpu = after.zip(self.cpu).map(|(after, before)| after.saturating_sub(before));
+        Ok(Measured { recorder, cpu, own_cpu })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::scenario::Arrivals;
+
+    /// The rates that a search goes through when everything up to `knee` is kept, and what it finds.
+    fn search(from: f64, to: f64, step: f64, knee: f64) -> (Vec<f64>, Option<f64>) {
+        let (hold, slo_p99) = (Duration::ZERO, Duration::ZERO);
+        let mut search = Search::new(&Ramp { arrivals: Arrivals::Constant, from, to, step, hold, slo_p99 });
+        let mut rates = Vec::new();
+        while let Some(rate) = search.next() {
+            rates.push(rate);
+            search.tell(rate, rate <= knee);
+        }
+        (rates, search.kept)
+    }
+
+    /// A search goes up in steps, tries what breaks once more, and closes in by halves.
+    #[test]
+    fn searches_for_the_knee() {
+        let (rates, kept) = search(100.0, 1000.0, 100.0, 360.0);
+        assert_eq!(rates, [100.0, 200.0, 300.0, 400.0, 400.0, 350.0, 375.0, 375.0, 363.0, 363.0]);
+        assert_eq!(kept, Some(350.0));
+        assert_eq!(search(100.0, 250.0, 100.0, 1e9), (vec![100.0, 200.0, 250.0], Some(250.0)));
+        assert_eq!(search(100.0, 250.0, 100.0, 1.0), (vec![100.0, 100.0], None));
+    }
 }

@@ -13,13 +13,18 @@ use super::fault::Fault;
 use super::request::Head;
 use super::script::{End, Script};
 use super::settings::Settings;
+use crate::chance::Chance;
 
 /// Kinds of requests whose scripts are kept, and the largest script that is.
 const SCRIPTS_MAX: usize = 1024;
 
+/// Which of a request's draws says whether it has a fault; its waits are drawn apart from that.
+const FAULT_DRAW: u64 = 1;
+
 /// The scripts of one thread.
 pub struct Answers {
     defaults: Settings,
+    has_recording: bool,
     scripts: HashMap<Vec<u8>, Kept>,
     /// The key of the present request; kept for its memory.
     key: Vec<u8>,
@@ -28,18 +33,20 @@ pub struct Answers {
 struct Kept {
     settings: Settings,
     script: Rc<Script>,
+    /// Scripts of faults that come by chance, with the share of answers that has one of them or one before it.
+    rare: Vec<(f64, Fault, Rc<Script>)>,
     /// How many answers were given, and what is given outside the time of the fault, where that is limited.
     given: Cell<u32>,
     sound: Option<Rc<Script>>,
 }
 
 impl Answers {
-    pub fn new(defaults: Settings) -> Self {
-        Self { defaults, scripts: HashMap::new(), key: Vec::new() }
+    pub fn new(defaults: Settings, has_recording: bool) -> Self {
+        Self { defaults, has_recording, scripts: HashMap::new(), key: Vec::new() }
     }
 
     /// The answer to a whole request.
-    pub fn answer(&mut self, head: &Head, received: Received<'_>) -> Rc<Script> {
+    pub fn answer(&mut self, head: &Head, received: Received<'_>, id: u64) -> Rc<Script> {
         let dialect = head.endpoint.dialect();
         if head.endpoint == Endpoint::Unknown {
             return Rc::new(refuse(
@@ -56,22 +63,28 @@ impl Answers {
             Ok(asked) => asked,
             Err(message) => return Rc::new(refuse(Script::default(), dialect, 400, &message)),
         };
-        self.scripted(head.endpoint, &asked, received)
+        self.scripted(head.endpoint, &asked, received, id)
     }
 
-    fn scripted(&mut self, endpoint: Endpoint, asked: &Asked<'_>, received: Received<'_>) -> Rc<Script> {
+    fn scripted(
+        &mut self,
+        endpoint: Endpoint,
+        asked: &Asked<'_>,
+        received: Received<'_>,
+        id: u64,
+    ) -> Rc<Script> {
         self.write_key(endpoint, asked);
         if !self.scripts.contains_key(&self.key) {
             if self.scripts.len() >= SCRIPTS_MAX {
                 self.scripts.clear();
             }
-            match Kept::new(self.defaults, endpoint, asked) {
+            match Kept::new(self.defaults, endpoint, asked, self.has_recording) {
                 Ok(kept) => drop(self.scripts.insert(self.key.clone(), kept)),
                 Err(message) => return Rc::new(refuse(Script::default(), endpoint.dialect(), 400, &message)),
             }
         }
         let kept = &self.scripts[&self.key];
-        kept.next(endpoint.dialect(), received)
+        kept.next(endpoint.dialect(), received, id)
     }
 
     /// Everything of a request that changes its answer.
@@ -102,20 +115,42 @@ impl Answers {
 }
 
 impl Kept {
-    fn new(defaults: Settings, endpoint: Endpoint, asked: &Asked<'_>) -> Result<Self, String> {
+    fn new(
+        defaults: Settings,
+        endpoint: Endpoint,
+        asked: &Asked<'_>,
+        has_recording: bool,
+    ) -> Result<Self, String> {
         let (name, settings) = defaults.of_model(&asked.model)?;
-        let script = |settings: &Settings| {
-            Rc::new(match settings.fault {
+        if settings.needs_recording() && !has_recording {
+            return Err("this mock has no recording of times".to_owned());
+        }
+        let script = |fault: Option<Fault>| {
+            let settings = Settings { fault, ..settings };
+            Rc::new(match fault {
                 Some(Fault::Early) => too_large(endpoint.dialect()),
-                _ => compile(content(endpoint, name, settings, asked), settings, endpoint.dialect()),
+                _ => compile(content(endpoint, name, &settings, asked), &settings, endpoint.dialect()),
             })
         };
+        let rare = settings.faults.thresholds().map(|(fault, share)| (share, fault, script(Some(fault))));
         let is_limited = settings.times < u32::MAX || settings.skip > 0;
-        let sound = is_limited.then(|| script(&Settings { fault: None, ..settings }));
-        Ok(Self { settings, script: script(&settings), given: Cell::new(0), sound })
+        let sound = is_limited.then(|| script(None));
+        Ok(Self {
+            settings,
+            script: script(settings.fault),
+            rare: rare.collect(),
+            given: Cell::new(0),
+            sound,
+        })
     }
 
-    fn next(&self, dialect: Dialect, received: Received<'_>) -> Rc<Script> {
+    fn next(&self, dialect: Dialect, received: Received<'_>, id: u64) -> Rc<Script> {
+        if !self.rare.is_empty() {
+            let share = Chance::of(id, FAULT_DRAW).share();
+            if let Some((_, fault, script)) = self.rare.iter().find(|(up_to, ..)| share <= *up_to) {
+                return echo(*fault, dialect, received).map_or_else(|| Rc::clone(script), Rc::new);
+            }
+        }
         if let Some(sound) = &self.sound {
             let given = self.given.get();
             self.given.set(given.saturating_add(1));

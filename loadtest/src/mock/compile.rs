@@ -40,7 +40,8 @@ pub fn compile(content: Content, settings: &Settings, dialect: Dialect) -> Scrip
     script.pause(settings.delay);
     match settings.fault {
         Some(Fault::Status(status)) => {
-            refuse(script, dialect, status, "The mock provider was asked for this status.")
+            let message = "The mock provider was asked for this status.";
+            refuse_until(script, dialect, status, message, settings.retry_after_s)
         }
         Some(Fault::Reset) => script.finish(End::Reset),
         Some(Fault::Stall) => {
@@ -63,9 +64,20 @@ pub fn compile(content: Content, settings: &Settings, dialect: Dialect) -> Scrip
 }
 
 /// The script of a refusal, on a connection that stays.
-pub fn refuse(mut script: Script, dialect: Dialect, status: u16, message: &str) -> Script {
+pub fn refuse(script: Script, dialect: Dialect, status: u16, message: &str) -> Script {
+    refuse_until(script, dialect, status, message, REFUSAL_RETRY_AFTER_S)
+}
+
+/// The script of a refusal that says when to come back.
+fn refuse_until(
+    mut script: Script,
+    dialect: Dialect,
+    status: u16,
+    message: &str,
+    retry_after_s: u32,
+) -> Script {
     if let Content::Whole { content_type, body } = refusal(dialect, status, message) {
-        let more = format!("retry-after: {REFUSAL_RETRY_AFTER_S}\r\n");
+        let more = format!("retry-after: {retry_after_s}\r\n");
         script.add(head(dialect, status, content_type, Framing::Length(body.len()), &more).as_bytes());
         script.add(&body);
     }
@@ -90,7 +102,7 @@ impl Plan {
         let framing = match fault {
             Some(Fault::UntilClose) => Framing::UntilClose,
             Some(Fault::Truncate) => Framing::Length(bytes + TRUNCATED_BYTES),
-            Some(Fault::BadChunk) => Framing::Chunked,
+            Some(Fault::BadChunk | Fault::CutChunk) => Framing::Chunked,
             _ if is_stream => Framing::Chunked,
             _ => Framing::Length(bytes),
         };
@@ -105,7 +117,7 @@ impl Plan {
             | Fault::CloseAfter(after)
             | Fault::StallAfter(after)
             | Fault::ErrorEventAfter(after) => after,
-            Fault::BadChunk => chunks / 2,
+            Fault::BadChunk | Fault::CutChunk => chunks / 2,
             _ => return None,
         };
         Some(if self.is_stream { after.min(chunks) } else { 1 })
@@ -149,7 +161,9 @@ fn add_head(script: &mut Script, plan: &Plan, settings: &Settings, dialect: Dial
     let more = if plan.is_stream { "cache-control: no-cache\r\n" } else { "" };
     let head = head(dialect, 200, plan.content_type, plan.framing, more);
     match settings.fault {
-        Some(Fault::SlowHead) => script.crawl(head.as_bytes(), settings.gap.max(Duration::from_millis(1))),
+        Some(Fault::SlowHead) => {
+            script.crawl(head.as_bytes(), settings.gap.at_least(Duration::from_millis(1)));
+        }
         Some(Fault::Interim) => {
             script.add(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </style.css>; rel=preload\r\n\r\n");
             script.add(head.as_bytes());
@@ -171,6 +185,10 @@ fn break_off(mut script: Script, fault: Option<Fault>, framing: Framing, dialect
         }
         Some(Fault::BadChunk) => {
             script.add(b"zz\r\nthis chunk has no size\r\n0\r\n\r\n");
+            script.finish(End::Close)
+        }
+        Some(Fault::CutChunk) => {
+            script.add(b"40\r\ndata: {\"this chunk is said to be longer\"");
             script.finish(End::Close)
         }
         _ => script.finish(End::Close),
@@ -239,6 +257,7 @@ mod tests {
     use super::super::asked::Asked;
     use super::super::endpoint::Endpoint;
     use super::super::script::Step;
+    use super::super::wait::Wait;
     use super::*;
 
     fn script(body: &str, change: impl FnOnce(&mut Settings)) -> (Script, String) {
@@ -264,7 +283,8 @@ mod tests {
         assert!(script("{}", |_| {}).0.is_simple());
         assert_eq!(script(r#"{"stream":true}"#, |_| {}).0.steps.len(), 6);
         assert_eq!(script(r#"{"stream":true}"#, |settings| settings.batch = 2).0.steps.len(), 4);
-        let paced = script(r#"{"stream":true}"#, |settings| settings.gap = Duration::from_millis(1)).1;
+        let paced =
+            script(r#"{"stream":true}"#, |settings| settings.gap = Wait::Fixed(Duration::from_millis(1))).1;
         assert_eq!(paced.matches('~').count(), 3);
     }
 

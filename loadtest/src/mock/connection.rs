@@ -21,6 +21,7 @@ use super::endpoint::Dialect;
 use super::request::{BODY_BYTES_MAX, Framing, Head, Reading, read_head};
 use super::script::{End, Script, Step, id_of};
 use super::stats::Counters;
+use crate::chance::Chance;
 use crate::sys;
 use crate::wire::Chunked;
 
@@ -40,6 +41,8 @@ pub struct Shared {
     pub answers: RefCell<Answers>,
     pub counters: std::sync::Arc<Counters>,
     pub seed: u64,
+    /// Times that recorded waits are drawn from.
+    pub recording: std::sync::Arc<[Duration]>,
 }
 
 /// One connection, with its buffers.
@@ -82,9 +85,9 @@ impl Connection {
         let Some(head) = self.read_head().await? else {
             return self.refuse_head().await;
         };
-        let number = self.shared.counters.request();
-        let script = self.read_body(&head).await?;
-        self.answer(&script, id_of(self.shared.seed, number), head.keep_alive).await
+        let id = id_of(self.shared.seed, self.shared.counters.request());
+        let script = self.read_body(&head, id).await?;
+        self.answer(&script, id, head.keep_alive).await
     }
 
     /// The next head, or nothing if what came is none.
@@ -112,7 +115,7 @@ impl Connection {
     }
 
     /// Reads the body and finds the answer. The request is gone from the input afterwards, and what follows stays.
-    async fn read_body(&mut self, head: &Head) -> ControlFlow<(), Rc<Script>> {
+    async fn read_body(&mut self, head: &Head, id: u64) -> ControlFlow<(), Rc<Script>> {
         if self.is_incomplete(head) {
             let early = self.shared.answers.borrow().early(head, &self.input[head.bytes..]);
             if let Some(script) = early {
@@ -123,8 +126,8 @@ impl Connection {
             }
         }
         match head.framing {
-            Framing::Length(length) => self.read_length(head, length as usize).await,
-            Framing::Chunked => self.read_chunked(head).await,
+            Framing::Length(length) => self.read_length(head, length as usize, id).await,
+            Framing::Chunked => self.read_chunked(head, id).await,
         }
     }
 
@@ -135,19 +138,19 @@ impl Connection {
         }
     }
 
-    async fn read_length(&mut self, head: &Head, length: usize) -> ControlFlow<(), Rc<Script>> {
+    async fn read_length(&mut self, head: &Head, length: usize, id: u64) -> ControlFlow<(), Rc<Script>> {
         let end = head.bytes + length;
         while self.input.len() < end {
             self.input.reserve(end - self.input.len());
             self.read_more().await?;
         }
         let received = Received { head: &self.input[..head.bytes], body: &self.input[head.bytes..end] };
-        let script = self.shared.answers.borrow_mut().answer(head, received);
+        let script = self.shared.answers.borrow_mut().answer(head, received, id);
         self.take(end);
         ControlFlow::Continue(script)
     }
 
-    async fn read_chunked(&mut self, head: &Head) -> ControlFlow<(), Rc<Script>> {
+    async fn read_chunked(&mut self, head: &Head, id: u64) -> ControlFlow<(), Rc<Script>> {
         let (mut chunked, mut end) = (Chunked::default(), head.bytes);
         self.body.clear();
         loop {
@@ -168,7 +171,7 @@ impl Connection {
             self.read_more().await?;
         }
         let received = Received { head: &self.input[..head.bytes], body: &self.body };
-        let script = self.shared.answers.borrow_mut().answer(head, received);
+        let script = self.shared.answers.borrow_mut().answer(head, received, id);
         self.take(end);
         ControlFlow::Continue(script)
     }
@@ -205,14 +208,14 @@ impl Connection {
     }
 
     async fn play(&mut self, script: &Script, id: u64) -> Played {
-        play(script, id, &mut self.writer, &mut self.output).await
+        play(script, id, &self.shared.recording, &mut self.writer, &mut self.output).await
     }
 
     /// Plays with a read posted, which ends when the client goes away; what the client sends early is kept.
     async fn play_watched(&mut self, script: &Script, id: u64) -> Played {
         let input = std::mem::take(&mut self.input);
         let mut read = pin!(read_into(&mut self.reader, input));
-        let mut playing = pin!(play(script, id, &mut self.writer, &mut self.output));
+        let mut playing = pin!(play(script, id, &self.shared.recording, &mut self.writer, &mut self.output));
         let mut arrived = None;
         let played = poll_fn(|context| {
             if arrived.is_none()
@@ -287,10 +290,12 @@ async fn read_into(
 async fn play(
     script: &Script,
     id: u64,
+    recording: &[Duration],
     writer: &mut OwnedWriteHalf<TcpStream>,
     output: &mut Vec<u8>,
 ) -> Played {
     let mut due: Option<Instant> = None;
+    let mut chance = Chance::new(id);
     for step in &script.steps {
         match step {
             Step::Send { bytes, ids } => {
@@ -302,7 +307,7 @@ async fn play(
                 result?;
             }
             Step::Pause(wait) => {
-                let next = due.unwrap_or_else(Instant::now) + *wait;
+                let next = due.unwrap_or_else(Instant::now) + wait.draw(&mut chance, recording);
                 sleep_until(next).await;
                 due = Some(next);
             }

@@ -21,6 +21,8 @@ pub enum Fault {
     Truncate,
     /// `bad_chunk`: a chunk size in the middle that is no number.
     BadChunk,
+    /// `cut_chunk`: a chunk in the middle that is shorter than it says, and the end of the connection.
+    CutChunk,
     /// `garbage`: bytes that are not HTTP.
     Garbage,
     /// `error_event_after:3`: an error object inside the stream after so many chunks, and nothing more.
@@ -68,6 +70,7 @@ const FORMS: &[(&str, Form)] = &[
     ("stall_after", Form::Counted(Fault::StallAfter)),
     ("truncate", Form::Bare(Fault::Truncate)),
     ("bad_chunk", Form::Bare(Fault::BadChunk)),
+    ("cut_chunk", Form::Bare(Fault::CutChunk)),
     ("garbage", Form::Bare(Fault::Garbage)),
     ("error_event_after", Form::Counted(Fault::ErrorEventAfter)),
     ("slow_head", Form::Bare(Fault::SlowHead)),

@@ -30,6 +30,7 @@ mod connection;
 mod echo;
 mod endpoint;
 mod fault;
+mod faults;
 mod options;
 mod request;
 mod script;
@@ -37,6 +38,7 @@ mod server;
 mod settings;
 mod stats;
 mod text;
+mod wait;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -45,10 +47,12 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 pub use fault::Fault;
+pub use faults::Faults;
 pub use options::{MockArgs, MockOptions};
 pub use settings::Settings;
 pub use stats::Stats;
 pub use text::SENTENCE;
+pub use wait::Wait;
 
 use crate::runtime::Driver;
 use crate::sys;
@@ -68,20 +72,25 @@ pub struct Mock {
 /// Starts a mock and returns once it accepts connections.
 ///
 /// # Errors
-/// When it cannot listen, pin a thread or set up an event loop.
+/// When it cannot listen, pin a thread or set up an event loop, or has no recording of waits that need one.
+#[expect(clippy::needless_pass_by_value, reason = "options are made for one mock")]
 pub fn start(options: MockOptions) -> io::Result<Mock> {
+    if options.settings.needs_recording() && options.recording.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "recorded waits need a recording"));
+    }
     let (address, listeners) = server::listen(options.address, options.threads.max(1))?;
     let counters = Arc::new(stats::Counters::default());
     let (ready, told) = mpsc::channel();
     let mut mock =
         Mock { address, driver: Driver::Epoll, counters, listeners: Vec::new(), threads: Vec::new() };
+    let cpu = options.cpu;
     for (index, listener) in listeners.into_iter().enumerate() {
         mock.listeners.push(listener.try_clone()?);
         let worker = server::Worker {
-            options,
+            options: options.clone(),
             listener,
             counters: Arc::clone(&mock.counters),
-            cpu: options.cpu.map(|first| first + index),
+            cpu: cpu.map(|first| first + index),
             ready: ready.clone(),
         };
         mock.threads.push(std::thread::Builder::new().name(format!("mock-{index}")).spawn(|| worker.run())?);

@@ -1,14 +1,19 @@
 //! How a mock is started: by a program, or from the command line.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 
 use super::fault::Fault;
-use super::settings::{Settings, milliseconds};
+use super::faults::Faults;
+use super::settings::Settings;
+use super::wait::{Wait, recording};
 
 /// How a mock is started.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct MockOptions {
     /// Where to listen; a free port is chosen if it is 0.
     pub address: SocketAddr,
@@ -18,8 +23,10 @@ pub struct MockOptions {
     pub cpu: Option<usize>,
     /// How answers are given where a model asks for nothing else.
     pub settings: Settings,
-    /// What the ids of answers follow from.
+    /// What everything random follows from: ids, waits, faults by chance.
     pub seed: u64,
+    /// Times that recorded waits are drawn from.
+    pub recording: Arc<[Duration]>,
     /// Epoll, even where `io_uring` would work.
     pub epoll: bool,
 }
@@ -32,9 +39,19 @@ impl Default for MockOptions {
             cpu: None,
             settings: Settings::default(),
             seed: 0,
+            recording: Arc::new([]),
             epoll: false,
         }
     }
+}
+
+/// Times that were measured once.
+#[derive(Clone, Debug)]
+pub struct Recording(Arc<[Duration]>);
+
+fn read_recording(path: &Path) -> Result<Recording, String> {
+    let text = std::fs::read_to_string(path).map_err(|failed| format!("cannot read it: {failed}"))?;
+    Ok(Recording(recording(&text)?.into()))
 }
 
 /// What the command says of itself.
@@ -47,10 +64,11 @@ fn settings_help() -> String {
     format!(
         "What follows a ? in the name of a model changes that one answer, as in mock?chunks=50&gap_ms=20:
   delay_ms, gap_ms, chunks, answer_bytes  as above
+  fault=FAULT, faults=FAULT@SHARE,...     misbehave, always or by chance
+  retry_after_s=N                         what a refusal says in retry-after
   batch=N                                 N content chunks in one write
   prompt_tokens, completion_tokens=N      report these counts
   cached_tokens=N                         report so many tokens of the prompt as cached
-  fault=FAULT                             misbehave
   skip=N, times=N                         after N good answers, for N answers
 FAULT is one of {}. What follows _after counts chunks.",
         Fault::forms().join(", ")
@@ -70,12 +88,15 @@ pub struct MockArgs {
     /// Core for the first event loop; the others take the cores after it.
     #[arg(long, value_name = "CORE")]
     pub cpu: Option<usize>,
-    /// Milliseconds before the first byte of an answer.
-    #[arg(long, default_value = "0", value_name = "MS", value_parser = |text: &str| milliseconds("delay_ms", text))]
-    pub delay_ms: std::time::Duration,
-    /// Milliseconds between the chunks of a stream.
-    #[arg(long, default_value = "0", value_name = "MS", value_parser = |text: &str| milliseconds("gap_ms", text))]
-    pub gap_ms: std::time::Duration,
+    /// Milliseconds before the first byte of an answer: a number, lognormal:MEDIAN:SIGMA, or recorded.
+    #[arg(long, default_value = "0", value_name = "WAIT")]
+    pub delay_ms: Wait,
+    /// Milliseconds between the chunks of a stream, in the same words; chunks are tokens.
+    #[arg(long, default_value = "0", value_name = "WAIT")]
+    pub gap_ms: Wait,
+    /// File with the times that recorded waits are drawn from: milliseconds, one on each line.
+    #[arg(long, value_name = "FILE", value_parser = |path: &str| read_recording(Path::new(path)))]
+    pub recording: Option<Recording>,
     /// Content chunks of a stream; each counts as one token.
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     pub chunks: u32,
@@ -85,7 +106,13 @@ pub struct MockArgs {
     /// Misbehave in every answer; see below.
     #[arg(long)]
     pub fault: Option<Fault>,
-    /// What the ids of answers follow from.
+    /// Misbehave by chance, as in reset@0.01,status:429@0.05; see below.
+    #[arg(long, value_name = "FAULT@SHARE,...")]
+    pub faults: Option<Faults>,
+    /// Seconds that a refusal says in retry-after.
+    #[arg(long, default_value_t = 1, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=86_400))]
+    pub retry_after_s: u32,
+    /// What everything random follows from: ids, waits, faults by chance.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
     /// Use epoll, even where a ring would work.
@@ -101,6 +128,8 @@ impl From<MockArgs> for MockOptions {
             chunks: args.chunks,
             answer_bytes: args.answer_bytes,
             fault: args.fault,
+            faults: args.faults.unwrap_or_default(),
+            retry_after_s: args.retry_after_s,
             ..Settings::default()
         };
         Self {
@@ -109,6 +138,7 @@ impl From<MockArgs> for MockOptions {
             cpu: args.cpu,
             settings,
             seed: args.seed,
+            recording: args.recording.map_or_else(|| Arc::new([]) as _, |it| it.0),
             epoll: args.epoll,
         }
     }

@@ -1,17 +1,17 @@
 //! An answer as a script: bytes to send, waits between them, and how the connection ends. Written once, played often.
 
 use std::ops::Range;
-use std::time::Duration;
 
 use super::answer::ID;
+use super::wait::Wait;
 
 /// One thing to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     /// Send a range of the bytes, in which a range of the ids stands.
     Send { bytes: Range<usize>, ids: Range<usize> },
     /// Wait until so long after the last wait was due.
-    Pause(Duration),
+    Pause(Wait),
     /// Do nothing until the client goes away.
     Stall,
 }
@@ -29,7 +29,7 @@ pub enum End {
 }
 
 /// An answer, ready to be played.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Script {
     pub steps: Vec<Step>,
     pub end: End,
@@ -59,8 +59,8 @@ impl Script {
     }
 
     /// Waits, if there is anything to wait for.
-    pub fn pause(&mut self, wait: Duration) {
-        if !wait.is_zero() {
+    pub fn pause(&mut self, wait: Wait) {
+        if !wait.is_none() {
             self.flush();
             self.steps.push(Step::Pause(wait));
         }
@@ -73,7 +73,7 @@ impl Script {
     }
 
     /// Sends bytes one by one.
-    pub fn crawl(&mut self, bytes: &[u8], wait: Duration) {
+    pub fn crawl(&mut self, bytes: &[u8], wait: Wait) {
         self.add(bytes);
         for at in self.sent..self.bytes.len() {
             self.steps.push(Step::Send { bytes: at..at + 1, ids: 0..0 });

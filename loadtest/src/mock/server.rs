@@ -79,9 +79,10 @@ impl Worker {
         self.listener.set_nonblocking(driver == Driver::Epoll)?;
         let listener = Rc::new(TcpListener::from_std(self.listener)?);
         let shared = Rc::new(Shared {
-            answers: RefCell::new(Answers::new(self.options.settings)),
+            answers: RefCell::new(Answers::new(self.options.settings, !self.options.recording.is_empty())),
             counters: self.counters,
             seed: self.options.seed,
+            recording: self.options.recording,
         });
         let open = Rc::new(RefCell::new(BTreeSet::new()));
         tell(&self.ready, Ok(driver));

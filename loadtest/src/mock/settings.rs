@@ -1,22 +1,22 @@
 //! How one answer is to be given: the mock's defaults, and what a model name asks for after its `?`.
 
-use std::time::Duration;
-
 use super::fault::Fault;
+use super::faults::Faults;
+use super::wait::Wait;
 
 /// Most content chunks, tokens and bytes that one answer may be asked to have.
 const CHUNKS_MAX: u32 = 1_000_000;
 const ANSWER_BYTES_MAX: u32 = 64 * 1024 * 1024;
-/// Longest delay or gap, in milliseconds.
-const WAIT_MS_MAX: f64 = 3_600_000.0;
+/// Most seconds that `retry-after` may say.
+const RETRY_AFTER_S_MAX: u32 = 86_400;
 
 /// How one answer is to be given.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Settings {
     /// Time before the first byte.
-    pub delay: Duration,
+    pub delay: Wait,
     /// Time between the chunks of a stream, kept as a rate: a late chunk does not make the later ones late.
-    pub gap: Duration,
+    pub gap: Wait,
     /// Content chunks of a stream. One chunk is one token, also in answers that are no stream.
     pub chunks: u32,
     /// Bytes of answer text; the canned sentence is repeated or cut to fit.
@@ -30,6 +30,10 @@ pub struct Settings {
     pub cached_tokens: u32,
     /// How to misbehave.
     pub fault: Option<Fault>,
+    /// How to misbehave by chance; an answer that is spared has `fault`.
+    pub faults: Faults,
+    /// What `retry-after` says on a refusal.
+    pub retry_after_s: u32,
     /// How many answers to requests like this one are good before the fault begins, and how many then have it, on
     /// each thread of the mock; later ones are good again.
     pub skip: u32,
@@ -39,8 +43,8 @@ pub struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            delay: Duration::ZERO,
-            gap: Duration::ZERO,
+            delay: Wait::NONE,
+            gap: Wait::NONE,
             chunks: 8,
             answer_bytes: None,
             batch: 1,
@@ -48,6 +52,8 @@ impl Default for Settings {
             completion_tokens: None,
             cached_tokens: 0,
             fault: None,
+            faults: Faults::default(),
+            retry_after_s: 1,
             skip: 0,
             times: u32::MAX,
         }
@@ -55,6 +61,11 @@ impl Default for Settings {
 }
 
 impl Settings {
+    /// Whether times are needed that were measured once.
+    pub fn needs_recording(&self) -> bool {
+        self.delay == Wait::Recorded || self.gap == Wait::Recorded
+    }
+
     /// Splits a model into its name and the settings it asks for: `mock?chunks=50&fault=stall`.
     ///
     /// # Errors
@@ -75,8 +86,8 @@ impl Settings {
     /// A message for whoever wrote it.
     pub fn set(&mut self, key: &str, value: &str) -> Result<(), String> {
         match key {
-            "delay_ms" => self.delay = milliseconds(key, value)?,
-            "gap_ms" => self.gap = milliseconds(key, value)?,
+            "delay_ms" => self.delay = wait(key, value)?,
+            "gap_ms" => self.gap = wait(key, value)?,
             "chunks" => self.chunks = count(key, value, CHUNKS_MAX)?,
             "answer_bytes" => self.answer_bytes = Some(count(key, value, ANSWER_BYTES_MAX)?),
             "batch" => self.batch = count(key, value, CHUNKS_MAX)?.max(1),
@@ -85,6 +96,8 @@ impl Settings {
             "cached_tokens" => self.cached_tokens = count(key, value, u32::MAX)?,
             "skip" => self.skip = count(key, value, u32::MAX)?,
             "times" => self.times = count(key, value, u32::MAX)?,
+            "faults" => self.faults = value.parse()?,
+            "retry_after_s" => self.retry_after_s = count(key, value, RETRY_AFTER_S_MAX)?,
             "fault" => self.fault = Some(value.parse()?),
             fault if Fault::is_name(fault) => self.fault = Some(Fault::read(fault, value)?),
             _ => return Err(format!("unknown setting \"{key}\" of a mock model")),
@@ -93,12 +106,8 @@ impl Settings {
     }
 }
 
-/// Reads a time in milliseconds, fractions allowed.
-pub fn milliseconds(key: &str, value: &str) -> Result<Duration, String> {
-    match value.parse::<f64>() {
-        Ok(wait) if (0.0..=WAIT_MS_MAX).contains(&wait) => Ok(Duration::from_secs_f64(wait / 1000.0)),
-        _ => Err(format!("{key} must be milliseconds from 0 to {WAIT_MS_MAX}, not \"{value}\"")),
-    }
+fn wait(key: &str, value: &str) -> Result<Wait, String> {
+    value.parse().map_err(|wrong| format!("{key}: {wrong}"))
 }
 
 fn count(key: &str, value: &str, max: u32) -> Result<u32, String> {
@@ -110,6 +119,8 @@ fn count(key: &str, value: &str, max: u32) -> Result<u32, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     /// A model's query sets what it names and leaves the rest at the defaults.
@@ -119,8 +130,8 @@ mod tests {
         let (name, settings) =
             defaults.of_model("gpt-x?gap_ms=0.5&delay_ms=10&fault=reset_after:2").expect("valid");
         assert_eq!(name, "gpt-x");
-        assert_eq!(settings.gap, Duration::from_micros(500));
-        assert_eq!(settings.delay, Duration::from_millis(10));
+        assert_eq!(settings.gap, Wait::Fixed(Duration::from_micros(500)));
+        assert_eq!(settings.delay, Wait::Fixed(Duration::from_millis(10)));
         assert_eq!((settings.chunks, settings.fault), (3, Some(Fault::ResetAfter(2))));
         assert_eq!(defaults.of_model("m?stall").expect("valid").1.fault, Some(Fault::Stall));
         assert_eq!(defaults.of_model("m?reset_after=4").expect("valid").1.fault, Some(Fault::ResetAfter(4)));

@@ -1,7 +1,5 @@
 //! The little of HTTP/1.1 that mock and load generator share, without input or output.
 
 mod chunked;
-mod events;
 
 pub use chunked::{BadChunk, Chunked};
-pub use events::{Ending, Events};

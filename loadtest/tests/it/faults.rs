@@ -264,3 +264,69 @@ fn waits() {
     assert!(first > Duration::from_millis(49), "{first:?}");
     assert!(all > Duration::from_millis(148), "{all:?}");
 }
+
+/// A chunk is shorter than it says, and the connection ends.
+#[test]
+fn cut_chunk() {
+    for stream in [true, false] {
+        let (text, ended) = ask("mock?cut_chunk", stream).drain();
+        assert_eq!(ended, ErrorKind::UnexpectedEof);
+        let last = text.rsplit("40\r\n").next().expect("a chunk of 64 bytes");
+        assert!(text.contains("chunked") && !last.is_empty() && last.len() < 64, "{text}");
+    }
+}
+
+/// A refusal says when to come back, as it was asked to.
+#[test]
+fn retry_after() {
+    let answer = ask("mock?status=429&retry_after_s=7", false).answer();
+    assert_eq!((answer.status, answer.header("retry-after")), (429, Some("7")));
+}
+
+/// Faults by chance come as often as they should, and in the same places for the same seed.
+#[test]
+fn faults_by_chance() {
+    let statuses = |seed| {
+        let settings = Settings {
+            faults: "status:429@0.1,status:500@0.2".parse().expect("valid"),
+            ..Settings::default()
+        };
+        let mock = start(MockOptions { settings, seed, ..MockOptions::default() }).expect("start");
+        let mut client = Client::connect(mock.address);
+        let mut status = || client.ask("/v1/chat/completions", &body("mock", false)).status;
+        (0..1000).map(|_| status()).collect::<Vec<u16>>()
+    };
+    let first = statuses(1);
+    let count = |status| first.iter().filter(|it| **it == status).count();
+    assert!((70..130).contains(&count(429)), "{}", count(429));
+    assert!((160..240).contains(&count(500)), "{}", count(500));
+    assert_eq!(count(200), 1000 - count(429) - count(500));
+    assert_eq!(first, statuses(1));
+    assert_ne!(first, statuses(2));
+    let refused = ask("mock?faults=rest@0.5", false).answer();
+    assert!(refused.status == 400 && refused.text().contains("unknown fault"));
+}
+
+/// Waits at random and from a recording are waited for, and a mock without a recording refuses to guess.
+#[test]
+fn random_waits() {
+    let options = MockOptions {
+        recording: [Duration::from_millis(20), Duration::from_millis(40)].into(),
+        ..MockOptions::default()
+    };
+    let mock = start(options).expect("start");
+    let mut client = Client::connect(mock.address);
+    let mut takes = |model: &str| {
+        let begun = Instant::now();
+        assert_eq!(client.ask("/v1/chat/completions", &body(model, false)).status, 200, "{model}");
+        begun.elapsed()
+    };
+    assert!((0..5).all(|_| takes("mock?delay_ms=recorded") >= Duration::from_millis(18)));
+    let random: Vec<Duration> = (0..9).map(|_| takes("mock?delay_ms=lognormal:10:0.5")).collect();
+    let spread = random.iter().max().expect("some").saturating_sub(*random.iter().min().expect("some"));
+    assert!(spread > Duration::from_millis(2), "{random:?}");
+    let refused = ask("mock?delay_ms=recorded", false).answer();
+    assert!(refused.status == 400 && refused.text().contains("no recording"));
+    let settings = Settings { gap: "recorded".parse().expect("valid"), ..Settings::default() };
+    assert!(start(MockOptions { settings, ..MockOptions::default() }).is_err());
+}

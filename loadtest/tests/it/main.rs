@@ -6,4 +6,8 @@ mod client;
 mod faults;
 mod framing;
 mod load;
+mod peers;
 mod program;
+mod reports;
+mod scenarios;
+mod servers;

@@ -42,7 +42,7 @@ fn exit_codes() {
     assert!(code == Some(1) && out.contains("status 500"), "{out}");
     let (code, _, err) = output("run --url http://127.0.0.1:1/v1/responses");
     assert!(code == Some(2) && err.contains("cannot connect: connection refused"), "{err}");
-    let (code, _, err) = output("run --url https://127.0.0.1:1/v1/responses");
+    let (code, _, err) = output("run --url ftp://127.0.0.1:1/v1/responses");
     assert!(code == Some(2) && err.contains("must begin with http://"), "{err}");
 }
 
@@ -70,7 +70,11 @@ fn interrupts() {
 /// The mock in the foreground says where it is on one line, and ends well when interrupted.
 #[test]
 fn mock_in_the_foreground() {
-    let mut child = program("mock --chunks 2 --fault status:418").spawn().expect("it runs");
+    let mut child = program(
+        "mock --chunks 2 --fault status:418 --faults reset@0 --delay-ms lognormal:1:0.1 --retry-after-s 3",
+    )
+    .spawn()
+    .expect("it runs");
     let mut line = String::new();
     BufReader::new(child.stdout.take().expect("piped")).read_line(&mut line).expect("a line");
     let address =
@@ -79,4 +83,29 @@ fn mock_in_the_foreground() {
     assert_eq!(client.ask("/v1/chat/completions", r#"{"model":"mock"}"#).status, 418);
     interrupt(&child);
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}
+
+/// Scenarios are listed, a mistake in one is named with its place, and so is a recording that is none.
+#[test]
+fn says_what_is_wrong() {
+    let (code, out, _) = output("scenarios");
+    assert!(
+        code == Some(0) && out.lines().count() >= 12 && out.contains("Head of line: one client"),
+        "{out}"
+    );
+    let file = std::env::temp_dir().join(format!("ringgate-load-wrong-{}.toml", std::process::id()));
+    std::fs::write(&file, "about = \"x\"\n[load]\nconection = 3\n").expect("a file");
+    let url = "--url http://127.0.0.1:1/v1";
+    let (code, _, err) = output(&format!("run {url} --scenario {}", file.display()));
+    assert!(
+        code == Some(2) && err.contains("line 3") && err.contains("did you mean `connections`?"),
+        "{err}"
+    );
+    let (code, _, err) = output(&format!("mock --recording {}", file.display()));
+    assert!(code == Some(2) && err.contains("line 1"), "{err}");
+    std::fs::remove_file(file).expect("it was there");
+    let (code, _, err) = output(&format!("run {url} --scenario nowhere"));
+    assert!(code == Some(2) && err.contains("completion-1k"), "{err}");
+    let (code, _, err) = output(&format!("run {url} --scenario chat --duration 1s --slo-p99 1ms"));
+    assert!(code == Some(2) && err.contains("`slo_p99` has no effect here"), "{err}");
 }

@@ -1,0 +1,150 @@
+//! Who is compared: peers as small TOML files.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use serde::Deserialize;
+
+use crate::load::scenario::explain;
+
+/// The peers that come with the program.
+const PEERS: &[(&str, &str)] = &[
+    ("ringgate", include_str!("../../../peers/ringgate.toml")),
+    ("nginx", include_str!("../../../peers/nginx.toml")),
+    ("haproxy", include_str!("../../../peers/haproxy.toml")),
+    ("litellm", include_str!("../../../peers/litellm.toml")),
+    ("portkey", include_str!("../../../peers/portkey.toml")),
+    ("onwards", include_str!("../../../peers/onwards.toml")),
+];
+
+/// How a peer is started and asked. In the command and the files, `{port}`, `{tls_port}`, `{provider}` (host and port),
+/// `{dir}` (a folder of its own), `{certificate}`, `{private_key}` and `{both}` (files) stand for what they are in this run.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Peer {
+    #[serde(skip)]
+    pub name: String,
+    pub about: String,
+    pub command: Vec<String>,
+    /// How to get it.
+    #[serde(default)]
+    pub install: String,
+    /// Files that are written into its folder before it starts.
+    #[serde(default)]
+    pub files: BTreeMap<String, String>,
+    /// The path that endpoints stand behind.
+    #[serde(default = "default_base")]
+    pub base: String,
+    pub key: Option<String>,
+    #[serde(default)]
+    pub headers: BTreeMap<String, String>,
+    /// Models that the provider answers whole, with 50 events, and with streams that never end.
+    #[serde(default = "default_model")]
+    pub model: String,
+    #[serde(default = "default_stream_model")]
+    pub stream_model: String,
+    #[serde(default = "default_open_model")]
+    pub open_model: String,
+    /// It listens with TLS on the other port, and speaks HTTP/2 there.
+    #[serde(default)]
+    pub tls: bool,
+    #[serde(default)]
+    pub http2: bool,
+    /// Seconds that it may take to answer for the first time.
+    #[serde(default = "default_start_s")]
+    pub start_s: u64,
+}
+
+fn default_base() -> String {
+    "/v1".to_owned()
+}
+
+fn default_model() -> String {
+    "mock".to_owned()
+}
+
+fn default_stream_model() -> String {
+    "mock?chunks=50".to_owned()
+}
+
+fn default_open_model() -> String {
+    "mock?stall_after=2".to_owned()
+}
+
+fn default_start_s() -> u64 {
+    30
+}
+
+/// The peers of these names or files; `all` are those that come with the program.
+///
+/// # Errors
+/// When there is no such peer, or its file is wrong.
+pub fn find(names: &[String]) -> anyhow::Result<Vec<Peer>> {
+    let mut peers: Vec<Peer> = Vec::new();
+    for name in names {
+        if name == "all" {
+            for (name, text) in PEERS {
+                peers.push(read(name, text)?);
+            }
+        } else {
+            peers.push(find_one(name)?);
+        }
+    }
+    for (index, peer) in peers.iter().enumerate() {
+        if peers[..index].iter().any(|it| it.name == peer.name) {
+            bail!("two peers are named \"{}\"", peer.name);
+        }
+    }
+    Ok(peers)
+}
+
+fn find_one(name: &str) -> anyhow::Result<Peer> {
+    if let Some((name, text)) = PEERS.iter().find(|(known, _)| *known == name) {
+        return read(name, text);
+    }
+    let path = Path::new(name);
+    if !path.exists() && !name.contains(['/', '.']) {
+        let names: Vec<&str> = PEERS.iter().map(|(name, _)| *name).collect();
+        bail!("no peer and no file is named \"{name}\"; there are {}", names.join(", "));
+    }
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read the peer {name}"))?;
+    read(&path.file_stem().map_or(name.into(), |stem| stem.to_string_lossy()), &text)
+}
+
+fn read(name: &str, text: &str) -> anyhow::Result<Peer> {
+    let mut peer: Peer =
+        toml::from_str(text).map_err(|wrong| explain(&wrong)).with_context(|| format!("peer {name}"))?;
+    if peer.command.is_empty() {
+        bail!("peer {name}: `command` is empty");
+    }
+    name.clone_into(&mut peer.name);
+    Ok(peer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every peer that comes with the program is valid, and says what it is and how to get it.
+    #[test]
+    fn all_are_valid() {
+        let peers = find(&["all".to_owned()]).expect("valid");
+        assert_eq!(peers.len(), PEERS.len());
+        assert!(peers.iter().all(|peer| !peer.about.is_empty() && !peer.install.is_empty()));
+    }
+
+    /// What is no peer is refused with those that are, or with the key that was probably meant.
+    #[test]
+    fn refuses_what_is_wrong() {
+        let refused = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            format!("{:#}", find(&names).expect_err("wrong"))
+        };
+        assert!(refused(&["ngnix"]).contains("haproxy"));
+        assert!(refused(&["nginx", "nginx"]).contains("two peers"));
+        let wrong = format!("{:#}", read("x", "about = \"x\"\ncommnd = []").expect_err("wrong"));
+        assert!(wrong.contains("peer x") && wrong.contains("did you mean `command`?"), "{wrong}");
+    }
+}

@@ -1,0 +1,366 @@
+//! Everything that is measured of peers, in rounds in which each has its turn.
+
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+
+use super::comparison::{Comparison, Contest, Spread};
+use super::launch::{Running, Stage};
+use super::peer::{self, Peer};
+use super::verdict::{Baseline, Memory, Skipped, StartUp, Table, Verdict};
+use crate::load::args::CompareArgs;
+use crate::load::engine::{
+    Beat, Holder, HttpVersion, Load, Session, Setup, Target, Trust, Watch, is_interrupted, on_event_loop,
+};
+use crate::load::measure::{Process, Recorder};
+use crate::load::run::measure;
+use crate::load::scenario::{Arrivals, Endpoint, Part, Scenario};
+use crate::mock::{self, Mock, MockOptions};
+use crate::sys;
+
+/// What is compared with, if it is there.
+const BASE: &str = "nginx";
+
+/// The provider without anything before it.
+const DIRECT: &str = "direct";
+
+/// How long each target has load before anything of it is measured.
+const WARMUP: Duration = Duration::from_millis(300);
+
+/// Streams per second for the time to the first event.
+const STREAM_RATE: f64 = 200.0;
+
+/// How much the baseline may drift.
+const DRIFT_MAX: f64 = 0.10;
+
+/// One thing that is measured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Exhibit {
+    name: &'static str,
+    rate: Option<f64>,
+    stream: bool,
+    tls: bool,
+    version: HttpVersion,
+}
+
+/// Someone who is measured.
+struct Contender {
+    peer: Peer,
+    running: Option<Running>,
+}
+
+/// Starts the peers, measures all of them in turn, and ends them.
+///
+/// # Errors
+/// When nothing can be compared, or the machine was not steady and nobody forced it.
+pub fn compare_peers(args: &CompareArgs) -> anyhow::Result<Verdict> {
+    let peers = peer::find(&args.peers)?;
+    ensure!(
+        args.ask.cpu != Some(args.peer_cpu),
+        "the generator (--cpu) and the peers (--peer-cpu) need a core each"
+    );
+    // Peers inherit it, and need two for each stream.
+    sys::raise_descriptor_limit()?;
+    let provider = start_provider(args)?;
+    let stage = Stage::new(provider.address, args.peer_cpu)?;
+    let (mut contenders, mut skipped, mut starts) = (Vec::new(), Vec::new(), Vec::new());
+    for mut peer in peers {
+        peer.headers.values_mut().for_each(|value| *value = stage.fill_header(value));
+        match start(&stage, &peer, args.starts) {
+            Ok((running, start)) => {
+                starts.push(start);
+                contenders.push(Contender { peer, running: Some(running) });
+            }
+            Err(why) => {
+                skipped.push(Skipped { name: peer.name, why: format!("{why:#}"), install: peer.install });
+            }
+        }
+    }
+    if contenders.is_empty() {
+        bail!(
+            "no peer could be started:\n{}",
+            skipped.iter().map(Skipped::to_string).collect::<Vec<_>>().join("\n")
+        );
+    }
+    let base = base(args, &contenders)?;
+    contenders.push(Contender { peer: direct(), running: None });
+    let (tables, baseline, memory) =
+        on_event_loop(args.ask.cpu, args.ask.wanted(), args.ask.timeout, async |watch: &Watch| {
+            let mut suite = Suite {
+                args,
+                stage: &stage,
+                provider: &provider,
+                contenders: &contenders,
+                base: &base,
+                watch,
+                baseline: Vec::new(),
+            };
+            let tables = suite.tables().await?;
+            let memory = suite.memory().await?;
+            Ok((tables, Baseline::of(&suite.baseline, DRIFT_MAX), memory))
+        })?;
+    if baseline.is_unsteady && !args.force {
+        bail!("{baseline}: nothing is reported (--force does it all the same, with a mark)");
+    }
+    Ok(Verdict { base, baseline, is_complete: !is_interrupted(), skipped, starts, tables, memory })
+}
+
+/// Whom the others are compared with: who was asked for, else nginx, else the first.
+fn base(args: &CompareArgs, contenders: &[Contender]) -> anyhow::Result<String> {
+    let wanted = args.base.as_deref();
+    let found = contenders.iter().find(|it| it.peer.name == wanted.unwrap_or(BASE));
+    match (found, wanted) {
+        (Some(contender), _) => Ok(contender.peer.name.clone()),
+        (None, Some(wanted)) => bail!("no peer that could be started is named \"{wanted}\""),
+        (None, None) => Ok(contenders[0].peer.name.clone()),
+    }
+}
+
+fn start_provider(args: &CompareArgs) -> anyhow::Result<Mock> {
+    mock::start(MockOptions { cpu: args.ask.cpu, ..MockOptions::default() }).context("the mock provider")
+}
+
+/// Starts a peer as often as asked for; the last one stays.
+fn start(stage: &Stage, peer: &Peer, times: usize) -> anyhow::Result<(Running, StartUp)> {
+    let part = part_of(peer, &peer.model, false);
+    let mut running = stage.start(peer, &part)?;
+    let mut milliseconds = vec![running.start.as_secs_f64() * 1000.0];
+    for _ in 1..times {
+        drop(running);
+        running = stage.start(peer, &part)?;
+        milliseconds.push(running.start.as_secs_f64() * 1000.0);
+    }
+    let start_ms = Spread::of(milliseconds).context("at least one start")?;
+    std::thread::sleep(WARMUP);
+    let idle_bytes = running.process.resident_bytes();
+    Ok((running, StartUp { name: peer.name.clone(), about: peer.about.clone(), start_ms, idle_bytes }))
+}
+
+/// The provider, as if it were a peer.
+fn direct() -> Peer {
+    Peer {
+        name: DIRECT.to_owned(),
+        about: String::new(),
+        command: Vec::new(),
+        install: String::new(),
+        files: std::collections::BTreeMap::new(),
+        base: "/v1".to_owned(),
+        key: None,
+        headers: std::collections::BTreeMap::new(),
+        model: "mock".to_owned(),
+        stream_model: "mock?chunks=50".to_owned(),
+        open_model: String::new(),
+        tls: false,
+        http2: false,
+        start_s: 0,
+    }
+}
+
+fn part_of(peer: &Peer, model: &str, stream: bool) -> Part {
+    let mut part = Part::plain(&peer.name, model);
+    part.endpoint = Some(Endpoint::Chat);
+    part.stream = stream;
+    part.keys = peer.key.iter().cloned().collect();
+    part.headers = peer.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    part
+}
+
+/// Tells whoever looks what is being measured.
+fn say(what: &str) {
+    if std::io::stderr().is_terminal() {
+        eprintln!("ringgate-load: {what}");
+    }
+}
+
+struct Suite<'a> {
+    args: &'a CompareArgs,
+    stage: &'a Stage,
+    provider: &'a Mock,
+    contenders: &'a [Contender],
+    base: &'a str,
+    watch: &'a Watch,
+    /// Requests per second of the provider alone, all through the run.
+    baseline: Vec<f64>,
+}
+
+impl Suite<'_> {
+    async fn tables(&mut self) -> anyhow::Result<Vec<Table>> {
+        let mut tables = Vec::new();
+        for exhibit in self.exhibits() {
+            if is_interrupted() {
+                break;
+            }
+            if !self.contenders.iter().any(|contender| exhibit.fits(contender)) {
+                continue;
+            }
+            let title = exhibit.title();
+            say(&title);
+            let (comparison, failed) = self.measure(exhibit).await.with_context(|| title.clone())?;
+            tables.push(Table { title, comparison, failed });
+        }
+        Ok(tables)
+    }
+
+    fn exhibits(&self) -> Vec<Exhibit> {
+        let plain =
+            Exhibit { name: "requests", rate: None, stream: false, tls: false, version: HttpVersion::One };
+        let mut exhibits = vec![plain];
+        exhibits.extend(self.args.rates.iter().map(|rate| Exhibit { rate: Some(*rate), ..plain }));
+        let streams = Exhibit { name: "streams of 50 events", stream: true, ..plain };
+        exhibits.extend([streams, Exhibit { rate: Some(STREAM_RATE), ..streams }]);
+        if self.stage.has_certificate {
+            exhibits.push(Exhibit { tls: true, ..plain });
+            exhibits.push(Exhibit { tls: true, version: HttpVersion::Two, ..plain });
+        }
+        exhibits
+    }
+
+    /// Measures one thing of all who can do it, in rounds; tells who could not after all.
+    async fn measure(&mut self, exhibit: Exhibit) -> anyhow::Result<(Comparison, Vec<String>)> {
+        let load = exhibit.rate.map_or(Load::Closed, |per_second| {
+            Load::Open(Beat::Rate { arrivals: Arrivals::Constant, per_second })
+        });
+        let (mut turns, mut failed) = (Vec::new(), Vec::new());
+        for contender in self.contenders.iter().filter(|contender| exhibit.fits(contender)) {
+            let mut session = self.session(contender, exhibit)?;
+            if let Err(why) = session.open().await {
+                failed.push(format!("{}: {why:#}", contender.peer.name));
+                continue;
+            }
+            session.slice(load, WARMUP, Recorder::default()).await;
+            turns.push((Contest::new(&contender.peer.name, exhibit.stream), session, contender.process()));
+        }
+        let mut steady = self.steady().await?;
+        for round in 0..self.args.rounds {
+            for turn in 0..turns.len() {
+                if is_interrupted() {
+                    break;
+                }
+                let at = (turn + round) % turns.len();
+                let (contest, session, process) = &mut turns[at];
+                contest.add(&measure(session, load, self.args.slice, *process).await?);
+            }
+            let measured = measure(&mut steady, Load::Closed, self.args.slice, None).await?;
+            let tally = &measured.recorder.total;
+            self.baseline.push(tally.per_second(tally.good()));
+        }
+        let contests: Vec<&Contest> = turns.iter().map(|(contest, ..)| contest).collect();
+        Ok((Comparison::new(self.base.to_owned(), exhibit.stream, &contests), failed))
+    }
+
+    /// A closed loop on the provider alone: what the machine gives.
+    async fn steady(&self) -> anyhow::Result<Session> {
+        let exhibit =
+            Exhibit { name: DIRECT, rate: None, stream: false, tls: false, version: HttpVersion::One };
+        let Some(direct) = self.contenders.iter().find(|it| it.running.is_none()) else {
+            bail!("no baseline")
+        };
+        let mut session = self.session(direct, exhibit)?;
+        session.open().await?;
+        session.slice(Load::Closed, WARMUP, Recorder::default()).await;
+        Ok(session)
+    }
+
+    fn session(&self, contender: &Contender, exhibit: Exhibit) -> anyhow::Result<Session> {
+        let peer = &contender.peer;
+        let model = if exhibit.stream { &peer.stream_model } else { &peer.model };
+        let mut part = part_of(peer, model, exhibit.stream);
+        part.body_bytes = self.args.ask.body_bytes.unwrap_or(part.body_bytes);
+        let mut scenario = Scenario::plain(part);
+        scenario.plan.connections = self.args.connections;
+        scenario.plan.check = self.args.check;
+        if exhibit.version == HttpVersion::Two {
+            // As many requests at a time, over fewer connections.
+            scenario.plan.streams = 8;
+            scenario.plan.connections = self.args.connections.div_ceil(8);
+        }
+        Session::new(
+            self.target(contender, exhibit.tls)?,
+            &scenario,
+            &self.setup(exhibit.version),
+            self.watch,
+        )
+    }
+
+    fn setup(&self, version: HttpVersion) -> Setup<'_> {
+        Setup { version, trust: Trust::Anything, seed: 0, timeout: self.args.ask.timeout }
+    }
+
+    fn target(&self, contender: &Contender, tls: bool) -> anyhow::Result<Target> {
+        let base = &contender.peer.base;
+        match (&contender.running, tls) {
+            (None, _) => format!("http://{}{base}", self.provider.address).parse(),
+            (Some(running), true) => format!("https://127.0.0.1:{}{base}", running.tls_port).parse(),
+            (Some(running), false) => format!("http://127.0.0.1:{}{base}", running.port).parse(),
+        }
+    }
+
+    /// What open streams cost each peer.
+    async fn memory(&self) -> anyhow::Result<Vec<Memory>> {
+        let mut rows = Vec::new();
+        for contender in self.contenders {
+            let Some(running) = &contender.running else { continue };
+            for open in &self.args.open {
+                if is_interrupted() {
+                    return Ok(rows);
+                }
+                say(&format!("{open} open streams of {}", contender.peer.name));
+                rows.push(self.memory_of(contender, running.process, *open).await);
+            }
+        }
+        Ok(rows)
+    }
+
+    async fn memory_of(&self, contender: &Contender, process: Process, open: usize) -> Memory {
+        let before = process.resident_bytes();
+        let opened = self.open_streams(contender, open).await;
+        monoio::time::sleep(WARMUP).await;
+        let after = process.resident_bytes();
+        let name = contender.peer.name.clone();
+        Memory {
+            name,
+            open,
+            before_bytes: before,
+            after_bytes: after,
+            failed: opened.err().map(|why| format!("{why:#}")),
+        }
+    }
+
+    async fn open_streams(&self, contender: &Contender, open: usize) -> anyhow::Result<Holder<'_>> {
+        let part = part_of(&contender.peer, &contender.peer.open_model, true);
+        let target = self.target(contender, false)?;
+        let mut holder = Holder::new(&target, &part, &self.setup(HttpVersion::One), self.watch)?;
+        holder.open_many(open).await?;
+        Ok(holder)
+    }
+}
+
+impl Contender {
+    fn process(&self) -> Option<Process> {
+        self.running.as_ref().map(|running| running.process)
+    }
+}
+
+impl Exhibit {
+    fn fits(&self, contender: &Contender) -> bool {
+        let peer = &contender.peer;
+        let is_direct = contender.running.is_none();
+        match (self.tls, self.version) {
+            // Added latency is that of plain connections, and the baseline is measured anyway.
+            (false, _) => !is_direct || self.rate.is_some(),
+            (true, HttpVersion::One) => peer.tls,
+            (true, HttpVersion::Two) => peer.tls && peer.http2,
+        }
+    }
+
+    fn title(&self) -> String {
+        let load = self.rate.map_or("as many as can be".to_owned(), |rate| format!("{rate} per second"));
+        let protocol = match (self.version, self.tls) {
+            (HttpVersion::One, false) => "HTTP/1.1",
+            (HttpVersion::One, true) => "HTTP/1.1 over TLS",
+            (HttpVersion::Two, _) => "HTTP/2 over TLS",
+        };
+        format!("{}, {load}, {protocol}", self.name)
+    }
+}

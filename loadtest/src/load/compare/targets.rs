@@ -1,0 +1,79 @@
+//! Targets that run already.
+
+use std::time::Duration;
+
+use anyhow::{Context, ensure};
+
+use super::comparison::{Comparison, Contest};
+use crate::load::args::{CompareArgs, NamedTarget};
+use crate::load::engine::{Beat, HttpVersion, Load, Session, Watch, is_interrupted, on_event_loop};
+use crate::load::measure::{Process, Recorder};
+use crate::load::run::measure;
+use crate::load::scenario::{Arrivals, Scenario};
+
+/// How long each target has load before anything is measured.
+const WARMUP: Duration = Duration::from_millis(200);
+
+/// A target with what was measured of it.
+struct Contender {
+    contest: Contest,
+    process: Option<Process>,
+    session: Session,
+}
+
+/// Measures all targets in turn, in every round.
+///
+/// # Errors
+/// When a target or a process cannot be reached, or a first answer is wrong.
+pub fn compare(args: &CompareArgs) -> anyhow::Result<Comparison> {
+    let base = args.base.clone().unwrap_or_else(|| args.targets[0].name.clone());
+    ensure!(args.targets.iter().any(|target| target.name == base), "no target is named \"{base}\"");
+    let rate = |per_second| Load::Open(Beat::Rate { arrivals: Arrivals::Constant, per_second });
+    let load = args.rate.map_or(Load::Closed, rate);
+    on_event_loop(args.ask.cpu, args.ask.wanted(), args.ask.timeout, async |watch: &Watch| {
+        let mut contenders = Vec::new();
+        for named in args.targets.iter().chain(&args.direct) {
+            let mut contender = Contender::new(args, named, watch).with_context(|| named.name.clone())?;
+            contender.session.open().await.with_context(|| named.name.clone())?;
+            contender.session.slice(load, WARMUP, Recorder::default()).await;
+            contenders.push(contender);
+        }
+        for round in 0..args.rounds {
+            for turn in 0..contenders.len() {
+                // Each target is the first as often as any other.
+                let index = (turn + round) % contenders.len();
+                contenders[index].measure(load, args.slice).await?;
+                if is_interrupted() {
+                    break;
+                }
+            }
+        }
+        let contests: Vec<&Contest> = contenders.iter().map(|contender| &contender.contest).collect();
+        Ok(Comparison::new(base, args.stream, &contests))
+    })
+}
+
+impl Contender {
+    fn new(args: &CompareArgs, named: &NamedTarget, watch: &Watch) -> anyhow::Result<Self> {
+        let mut part = args.ask.part(&named.name, "mock");
+        part.keys = named.key.iter().chain(&args.ask.key).take(1).cloned().collect();
+        part.model = named.model.clone().unwrap_or(part.model);
+        part.stream = args.stream;
+        part.events = args.events;
+        let mut scenario = Scenario::plain(part);
+        scenario.plan.connections = args.connections;
+        scenario.plan.check = args.check;
+        let setup = args.ask.setup(HttpVersion::One, 0);
+        Ok(Self {
+            contest: Contest::new(&named.name, args.stream),
+            process: named.pid.map(Process::new).transpose()?,
+            session: Session::new(named.target.clone(), &scenario, &setup, watch)?,
+        })
+    }
+
+    async fn measure(&mut self, load: Load, slice: Duration) -> anyhow::Result<()> {
+        let measured = measure(&mut self.session, load, slice, self.process).await?;
+        self.contest.add(&measured);
+        Ok(())
+    }
+}

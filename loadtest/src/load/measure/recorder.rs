@@ -1,0 +1,129 @@
+//! Notes what became of each request.
+
+use std::time::{Duration, Instant};
+
+use super::interval::Intervals;
+use super::tally::Tally;
+use crate::load::check::{Content, Failure};
+
+/// How an exchange ended, if nothing was wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    Good(Content),
+    /// This client went away, as it was meant to.
+    Left,
+}
+
+/// The moments of one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Marks {
+    pub due_at: Instant,
+    pub sent_at: Instant,
+    pub first_byte_at: Option<Instant>,
+    pub first_event_at: Option<Instant>,
+    pub ended_at: Instant,
+    /// Bytes of the body.
+    pub bytes: u64,
+}
+
+impl Marks {
+    pub fn begin(due_at: Instant, sent_at: Instant, ended_at: Instant) -> Self {
+        Self { due_at, sent_at, first_byte_at: None, first_event_at: None, ended_at, bytes: 0 }
+    }
+
+    pub fn latency(&self) -> Duration {
+        self.ended_at.saturating_duration_since(self.due_at)
+    }
+
+    pub fn service(&self) -> Duration {
+        self.ended_at.saturating_duration_since(self.sent_at)
+    }
+
+    pub fn first_byte(&self) -> Duration {
+        self.first_byte_at.unwrap_or(self.ended_at).saturating_duration_since(self.due_at)
+    }
+
+    pub fn late(&self) -> Duration {
+        self.sent_at.saturating_duration_since(self.due_at)
+    }
+}
+
+/// What a slice of load has measured so far.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    pub total: Tally,
+    /// Of each part, if there are several.
+    pub parts: Vec<Tally>,
+    intervals: Option<Intervals>,
+}
+
+impl Recorder {
+    pub fn new(parts: usize, intervals: Option<Intervals>) -> Self {
+        let parts = if parts > 1 { vec![Tally::default(); parts] } else { Vec::new() };
+        Self { total: Tally::default(), parts, intervals }
+    }
+
+    /// The intervals, to go on with in another slice.
+    pub fn take_intervals(&mut self) -> Option<Intervals> {
+        self.intervals.take()
+    }
+
+    /// Notes the end of a request.
+    pub fn note(&mut self, part: usize, marks: &Marks, ended: Result<Ended, Failure>, complaint: &str) {
+        for tally in [Some(&mut self.total), self.parts.get_mut(part)].into_iter().flatten() {
+            tally.note(marks, ended, complaint);
+        }
+        if let Some(intervals) = &mut self.intervals {
+            intervals.note(marks, ended);
+        }
+    }
+
+    /// Notes the time between an event and the one before it, and how many more came with it.
+    pub fn gap(&mut self, part: usize, gap: Duration, merged: u64) {
+        for tally in [Some(&mut self.total), self.parts.get_mut(part)].into_iter().flatten() {
+            tally.gap.record(gap);
+            if merged > 0 {
+                tally.gap.record_n(Duration::ZERO, merged);
+            }
+        }
+        if let Some(intervals) = &mut self.intervals {
+            intervals.gap(gap, merged);
+        }
+    }
+
+    /// Notes that a slice is over.
+    pub fn end(&mut self, elapsed: Duration, unsent: u64) {
+        self.total.unsent = unsent;
+        for tally in std::iter::once(&mut self.total).chain(&mut self.parts) {
+            tally.elapsed = elapsed;
+        }
+    }
+
+    /// Takes what another slice of the same load has measured.
+    pub fn add(&mut self, other: &Self) {
+        self.total.add(&other.total);
+        for (own, other) in self.parts.iter_mut().zip(&other.parts) {
+            own.add(other);
+        }
+    }
+}
+
+impl Tally {
+    fn note(&mut self, marks: &Marks, ended: Result<Ended, Failure>, complaint: &str) {
+        self.late.record(marks.late());
+        match ended {
+            Ok(Ended::Good(content)) => {
+                self.latency.record(marks.latency());
+                self.service.record(marks.service());
+                self.first_byte.record(marks.first_byte());
+                if let Some(at) = marks.first_event_at {
+                    self.first_event.record(at.saturating_duration_since(marks.due_at));
+                }
+                self.events += content.events;
+                self.bytes += marks.bytes;
+            }
+            Ok(Ended::Left) => self.left += 1,
+            Err(failure) => self.fail(failure, complaint),
+        }
+    }
+}

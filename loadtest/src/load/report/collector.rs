@@ -1,0 +1,148 @@
+//! Looks at intervals as they end, on a thread of its own: progress, the histogram log, and the series of the report.
+
+use std::fs::File;
+use std::io::{BufWriter, IsTerminal, Write};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context, anyhow};
+use hdrhistogram::serialization::V2DeflateSerializer;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use super::hlog;
+use super::series::IntervalRow;
+use crate::load::measure::{Interval, Intervals};
+
+/// How often the progress is drawn.
+const DRAW_EVERY: Duration = Duration::from_millis(200);
+
+/// Where intervals go beside the report.
+#[derive(Clone, Copy, Debug)]
+pub struct Output<'a> {
+    pub hlog: Option<&'a Path>,
+    /// How long the run will take, if that is known.
+    pub expected: Option<Duration>,
+}
+
+/// The thread that looks at intervals.
+pub struct Collector {
+    thread: JoinHandle<anyhow::Result<Vec<IntervalRow>>>,
+}
+
+/// What brings intervals to the thread.
+pub struct Feed {
+    over: Sender<Box<Interval>>,
+    spare: Receiver<Box<Interval>>,
+}
+
+impl Feed {
+    /// Begins to measure.
+    pub fn begin(self, every: Duration) -> Intervals {
+        Intervals::begin(every, self.over, self.spare)
+    }
+}
+
+impl Collector {
+    /// Starts the thread, which ends with the feed or what it began.
+    ///
+    /// # Errors
+    /// When the log cannot be written, or there is no thread to be had.
+    pub fn start(output: Output<'_>) -> anyhow::Result<(Feed, Self)> {
+        let create =
+            |path: &Path| File::create(path).with_context(|| format!("cannot write {}", path.display()));
+        let log = output.hlog.map(create).transpose()?.map(BufWriter::new);
+        let (over, intervals) = channel();
+        let (looked_at, spare) = channel();
+        let work = Work { intervals, looked_at, log, bar: bar(output.expected), begun: Instant::now() };
+        let thread = std::thread::Builder::new().name("collector".to_owned()).spawn(|| work.run())?;
+        Ok((Feed { over, spare }, Self { thread }))
+    }
+
+    /// Waits for the last interval.
+    ///
+    /// # Errors
+    /// When the log could not be written.
+    pub fn finish(self) -> anyhow::Result<Vec<IntervalRow>> {
+        self.thread.join().map_err(|_| anyhow!("the collector failed"))?
+    }
+}
+
+/// A bar of so much time, or one that only shows that time passes; nothing at all where nobody looks.
+fn bar(expected: Option<Duration>) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let (template, length) = match expected {
+        Some(expected) => ("{elapsed:>4} {bar:30} {msg}", Some(expected.as_millis() as u64)),
+        None => ("{elapsed:>4} {spinner} {msg}", None),
+    };
+    let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
+    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+struct Work {
+    intervals: Receiver<Box<Interval>>,
+    looked_at: Sender<Box<Interval>>,
+    log: Option<BufWriter<File>>,
+    bar: ProgressBar,
+    begun: Instant,
+}
+
+impl Work {
+    fn run(mut self) -> anyhow::Result<Vec<IntervalRow>> {
+        let mut log = self.log.take();
+        let rows = self.collect(log.as_mut());
+        self.bar.finish_and_clear();
+        if let Some(log) = &mut log {
+            log.flush().context("cannot write the histogram log")?;
+        }
+        rows
+    }
+
+    fn collect(&mut self, log: Option<&mut BufWriter<File>>) -> anyhow::Result<Vec<IntervalRow>> {
+        let mut rows = Vec::new();
+        let Some(mut interval) = self.next() else { return Ok(rows) };
+        let begun = SystemTime::now() - interval.begin - interval.length;
+        let mut serializer = V2DeflateSerializer::new();
+        let mut log = log.map(|log| hlog::begin(log, &mut serializer, begun)).transpose()?;
+        let now = Instant::now();
+        self.begun = now.checked_sub(interval.length).unwrap_or(now);
+        loop {
+            if let Some(log) = &mut log {
+                hlog::append(log, &interval).context("cannot write the histogram log")?;
+            }
+            let row = IntervalRow::of(&interval);
+            self.show(&row);
+            rows.push(row);
+            // The run may be over: then nobody needs it.
+            drop(self.looked_at.send(interval));
+            match self.next() {
+                Some(next) => interval = next,
+                None => return Ok(rows),
+            }
+        }
+    }
+
+    /// The next interval; draws the progress while it waits for it.
+    fn next(&mut self) -> Option<Box<Interval>> {
+        loop {
+            match self.intervals.recv_timeout(DRAW_EVERY) {
+                Ok(interval) => return Some(interval),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.bar.set_position(self.begun.elapsed().as_millis() as u64);
+                }
+            }
+        }
+    }
+
+    fn show(&self, row: &IntervalRow) {
+        let rate = row.good as f64 / row.length_s.max(0.001);
+        let wrong = if row.wrong > 0 { format!(", {} wrong", row.wrong) } else { String::new() };
+        let (p50, p99) = (row.p50_us, row.p99_us);
+        self.bar.set_message(format!("{rate:.0}/s, p50 {p50:.0} us, p99 {p99:.0} us{wrong}"));
+    }
+}

@@ -1,0 +1,165 @@
+//! What a run leaves behind: JSON, histogram logs, pages.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+use loadtest::mock::{MockOptions, start};
+use serde_json::Value;
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("ringgate-load-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder");
+        Self(path)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+fn program(line: &str) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_ringgate-load")).args(line.split_whitespace()).output().expect("it runs")
+}
+
+/// Runs against a mock, and leaves `NAME.json` and `NAME.hlog`.
+fn record(folder: &Folder, name: &str, more: &str) -> Value {
+    let mock = start(MockOptions::default()).expect("start");
+    let (json, hlog) = (folder.path(&format!("{name}.json")), folder.path(&format!("{name}.hlog")));
+    let output = program(&format!(
+        "run --url {} --warmup 0ms --interval 100ms --json {} --hlog {} {more}",
+        mock.base_url(),
+        json.display(),
+        hlog.display()
+    ));
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("requests"), "{text}");
+    assert!(output.stderr.is_empty(), "progress is for terminals");
+    serde_json::from_str(&std::fs::read_to_string(json).expect("a file")).expect("JSON")
+}
+
+/// The file has the series and the curve, and both have every request in them.
+#[test]
+fn json_holds_the_series() {
+    let folder = Folder::new("series");
+    let run = record(&folder, "a", "--scenario streaming --duration 500ms --model mock?chunks=5");
+    let sum = |field: &str| {
+        run["intervals"].as_array().expect("rows").iter().filter_map(|row| row[field].as_u64()).sum::<u64>()
+    };
+    assert_eq!(Some(sum("good")), run["requests"].as_u64());
+    assert_eq!(Some(sum("events")), run["events"].as_u64());
+    let heat = run["intervals"]
+        .as_array()
+        .expect("rows")
+        .iter()
+        .flat_map(|row| row["heat"].as_array().expect("rows"));
+    assert_eq!(heat.map(|cell| cell[1].as_u64().expect("a count")).sum::<u64>(), sum("good"));
+    assert_eq!(run["latency_curve"]["quantiles"].as_array().and_then(|it| it.last()), Some(&1.0.into()));
+    assert_eq!(run["parts"].as_array().map(Vec::len), Some(4));
+}
+
+/// The log has a histogram of every kind of time for the intervals, with every request in it.
+#[test]
+fn hlog_holds_every_request() {
+    let folder = Folder::new("hlog");
+    let run = record(&folder, "a", "--scenario chat --duration 500ms --connections 4");
+    let log = std::fs::read(folder.path("a.hlog")).expect("a file");
+    let (mut tags, mut heads) = (Vec::new(), 0);
+    for entry in IntervalLogIterator::new(&log) {
+        match entry.expect("valid") {
+            LogEntry::Interval(interval) => tags.push(interval.tag().expect("a name").as_str().to_owned()),
+            LogEntry::StartTime(_) | LogEntry::BaseTime(_) => heads += 1,
+        }
+    }
+    let intervals = run["intervals"].as_array().expect("rows").len();
+    assert!(intervals >= 5 && heads == 2);
+    for name in ["latency", "service", "first_byte"] {
+        assert_eq!(tags.iter().filter(|tag| *tag == name).count(), intervals, "{name}");
+    }
+}
+
+/// A file that is no run is refused by name.
+#[test]
+fn only_runs_are_drawn() {
+    let folder = Folder::new("no-run");
+    let file = folder.path("x.json");
+    std::fs::write(&file, "{}").expect("a file");
+    let output = program(&format!("report {} -o {}", file.display(), folder.path("x.html").display()));
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && complaint.contains("x.json is no run"), "{complaint}");
+}
+
+/// A page of two runs, one of them with errors.
+fn page(folder: &Folder) -> String {
+    record(folder, "steady", "--scenario tenants --duration 400ms");
+    record(folder, "climbing", "--scenario knee --from 50 --to 100 --step 50 --hold 200ms --slo-p99 2s");
+    let mut failing: Value =
+        serde_json::from_str(&std::fs::read_to_string(folder.path("steady.json")).expect("a file"))
+            .expect("JSON");
+    failing["wrong"] = 7.into();
+    failing["complaint"] = "</script><b>\"&".into();
+    failing["errors"] = serde_json::json!([{"kind": "status", "error": "status 500", "count": 7}]);
+    failing["intervals"][0]["wrong"] = 7.into();
+    std::fs::write(folder.path("failing.json"), failing.to_string()).expect("a file");
+    let runs = ["steady", "climbing", "failing"]
+        .map(|name| folder.path(&format!("{name}.json")).display().to_string());
+    let output = program(&format!("report {} -o {}", runs.join(" "), folder.path("page.html").display()));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    std::fs::read_to_string(folder.path("page.html")).expect("a page")
+}
+
+/// A page holds its runs as JSON, whatever they say, and refers to nothing outside itself.
+#[test]
+fn pages_need_no_network() {
+    let folder = Folder::new("page");
+    let page = page(&folder);
+    let (before, rest) = page.split_once("id=\"runs\">").expect("data");
+    let (data, after) = rest.split_once("</script>").expect("an end of the data");
+    let runs: Value = serde_json::from_str(data).expect("JSON");
+    let names: Vec<_> = runs.as_array().expect("runs").iter().map(|run| run["name"].clone()).collect();
+    assert_eq!(names, ["steady", "climbing", "failing"]);
+    assert_eq!(runs[2]["complaint"], "</script><b>\"&");
+    assert!(before.starts_with("<!doctype html>") && before.contains("default-src 'none'"));
+    for outside in ["http://", "https://", "src=", "href=", "url(", "@import", "fetch(", "import("] {
+        assert!(!before.contains(outside) && !after.contains(outside), "{outside}");
+    }
+    assert_eq!(page.matches("</html>").count(), 1);
+}
+
+/// A browser draws every part of the page without a word on its console. Skipped where there is no Chromium.
+#[test]
+fn browsers_draw_pages() {
+    let found = ["chromium", "chromium-browser", "google-chrome"]
+        .into_iter()
+        .find(|name| Command::new(name).arg("--version").output().is_ok());
+    let Some(browser) = found else {
+        eprintln!("skipped: there is no Chromium to draw the page");
+        return;
+    };
+    let folder = Folder::new("browser");
+    page(&folder);
+    let output = Command::new(browser)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom"])
+        .arg(format!("--user-data-dir={}", folder.path("profile").display()))
+        .arg(format!("file://{}", folder.path("page.html").display()))
+        .output()
+        .expect("it runs");
+    let (drawn, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(!said.contains("CONSOLE"), "{said}");
+    assert!(drawn.contains("data-drawn=\"3\""), "{drawn}\n{said}");
+    for part in ["summary", "curves", "heat", "throughput", "events", "errors", "kinds", "parts", "ramp"] {
+        assert!(drawn.contains(&format!("<section id=\"{part}\">")), "{part}");
+    }
+    assert!(
+        drawn.contains("&lt;/script&gt;&lt;b&gt;") && !drawn.contains("NaN") && !drawn.contains("undefined<")
+    );
+}

@@ -1,0 +1,201 @@
+//! Scenarios, shapes and protocols, on the mock provider and on servers that cheat.
+
+use std::time::Duration;
+
+use clap::Parser;
+use loadtest::load::{self, Report, RunArgs};
+use loadtest::mock::{Mock, MockOptions, start};
+
+use crate::servers;
+
+#[derive(Parser)]
+struct Cli {
+    #[command(flatten)]
+    args: RunArgs,
+}
+
+fn try_run(line: &str) -> anyhow::Result<Report> {
+    let args = Cli::parse_from(std::iter::once("test").chain(line.split_whitespace())).args;
+    load::run(&args)
+}
+
+fn run(line: &str) -> Report {
+    try_run(line).expect("a report")
+}
+
+fn on_mock(line: &str) -> (Report, Mock) {
+    let mock = start(MockOptions::default()).expect("start");
+    (run(&format!("--url {} {line}", mock.base_url())), mock)
+}
+
+/// Every scenario that comes with the program gets only good answers, and each of its parts gets some.
+#[test]
+fn all_scenarios_run() {
+    for (name, load) in [
+        ("completion-1k", "--duration 300ms"),
+        ("completion-32k", "--duration 300ms"),
+        ("chat", "--duration 100ms"),
+        ("agent-100k", "--duration 300ms"),
+        ("embeddings", "--duration 300ms"),
+        ("streaming", "--duration 500ms"),
+        ("tenants", "--duration 500ms"),
+        ("slow-readers", "--duration 300ms --model mock?chunks=100"),
+        ("disconnects", "--duration 300ms"),
+        ("bursts", "--duration 300ms --burst 50 --every 100ms --connections 50"),
+        ("head-of-line", "--duration 300ms --body-bytes 100000"),
+        ("knee", "--from 50 --to 100 --step 50 --hold 200ms --slo-p99 2s"),
+    ] {
+        let (report, _mock) = on_mock(&format!("--scenario {name} --warmup 0ms {load}"));
+        assert!(report.is_good(), "{name}: {report}");
+        assert!(report.parts.iter().all(|part| part.requests + part.left > 0), "{name}: {report}");
+    }
+}
+
+/// A client that leaves is counted as such: it is neither good nor wrong, and the mock sees it go.
+#[test]
+fn clients_leave() {
+    let (report, mock) = on_mock("--scenario disconnects --warmup 0ms --duration 500ms");
+    let left: Vec<u64> = report.parts.iter().map(|part| part.left).collect();
+    assert!(left[0] == 0 && left[1] > 0 && left[2] > 0, "{report}");
+    assert_eq!(report.left, left.iter().sum::<u64>());
+    let deadline = std::time::Instant::now() + Duration::from_secs(5);
+    while mock.stats().aborted < report.left {
+        assert!(std::time::Instant::now() < deadline, "{:?}: {report}", mock.stats());
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Slow readers take as long as their speed says, and those beside them do not.
+#[test]
+fn slow_readers_are_slow() {
+    let line = "--scenario slow-readers --warmup 0ms --duration 300ms --model mock?chunks=100";
+    let (report, _mock) = on_mock(line);
+    let [chat, slow] = &report.parts[..] else { unreachable!("two parts") };
+    assert!(slow.latency_us.p50 > 8e5 && chat.latency_us.p50 < 4e5, "{report}");
+}
+
+/// All requests of a burst are due at once, and what waits for a connection is late.
+#[test]
+fn bursts_queue() {
+    let line = "--scenario bursts --burst 20 --every 200ms --duration 400ms --connections 1 --warmup 0ms \
+                --model mock?delay_ms=5";
+    let (report, _mock) = on_mock(line);
+    assert_eq!(report.requests, 40, "{report}");
+    assert!(report.latency_us.max > 90_000.0 && report.service_us.max < 90_000.0, "{report}");
+}
+
+/// A ramp stops where the target does not keep up, and names the highest rate that it kept.
+#[test]
+fn finds_the_knee() {
+    let line = "--scenario knee --connections 2 --model mock?delay_ms=10 --from 50 --to 1000 --step 100 \
+                --hold 300ms --slo-p99 60ms --warmup 0ms";
+    let (report, _mock) = on_mock(line);
+    let knee = report.knee_per_s.expect("a rate that is kept");
+    assert!((50.0..=200.0).contains(&knee), "two connections at 10 ms make 200/s at most: {report}");
+    assert!(report.steps.iter().any(|step| !step.keeps_slo) && report.is_good());
+}
+
+/// The same seed sends the same parts and keys in the same order.
+#[test]
+fn runs_follow_from_the_seed() {
+    let counts = |seed: u64| {
+        let line = format!(
+            "--scenario tenants --shape constant --rate 100 --duration 1s --warmup 0ms --seed {seed}"
+        );
+        let (report, _mock) = on_mock(&line);
+        report.parts.iter().map(|part| part.requests).collect::<Vec<_>>()
+    };
+    assert_eq!(counts(1), counts(1));
+    assert_ne!(counts(1), counts(2));
+}
+
+const FIRST: &str = r#"{"id":"a-1","text":"one"}"#;
+
+fn cheats(answers: servers::Answers) -> Vec<(String, u64)> {
+    let address = servers::plain(answers);
+    let line =
+        format!("--url http://{address}/v1/chat/completions --connections 1 --duration 200ms --warmup 0ms");
+    let report = run(&line);
+    report.errors.iter().map(|error| (error.kind.to_owned(), error.count)).collect()
+}
+
+/// An answer that differs from the first is told apart by how it differs; another identifier is no difference.
+#[test]
+fn answers_must_not_differ() {
+    fn expect(answers: servers::Answers, kind: &str) {
+        assert_eq!(cheats(answers), [(kind.to_owned(), 1)]);
+    }
+    let sound: servers::Answers = |number| servers::whole(&FIRST.replace("a-1", &format!("b-{number}")));
+    assert_eq!(cheats(sound), []);
+    expect(
+        |number| servers::whole(if number == 5 { r#"{"id":"a-1","text":"four"}"# } else { FIRST }),
+        "length",
+    );
+    expect(
+        |number| servers::whole(if number == 5 { r#"{"id":"a-1","text":"two"}"# } else { FIRST }),
+        "checksum",
+    );
+    expect(
+        |number| {
+            let (one, two) = if number == 5 { (2, 1) } else { (1, 2) };
+            servers::stream(&format!("data: {one}\n\ndata: {two}\n\ndata: [DONE]\n\n"))
+        },
+        "order",
+    );
+    expect(
+        |number| {
+            let more = if number == 5 { "data: 3\n\n" } else { "" };
+            servers::stream(&format!("data: 1\n\n{more}data: [DONE]\n\n"))
+        },
+        "events",
+    );
+}
+
+/// Where only the shape counts, a model may say something else every time.
+#[test]
+fn shapes_may_be_all_that_counts() {
+    let address = servers::plain(|number| servers::whole(&format!("{{\"text\":\"{number}\"}}")));
+    let line = format!("--url http://{address}/v1/chat/completions --duration 100ms --warmup 0ms");
+    assert!(!run(&line).is_good());
+    assert!(run(&format!("{line} --check shape")).is_good());
+}
+
+/// TLS works with a certificate that is trusted or forgiven, and says what is wrong with one that is not.
+#[test]
+fn speaks_tls() {
+    let (address, certificate) = servers::tls(|_| servers::whole(FIRST), "tls");
+    let line =
+        format!("--url https://{address}/v1/chat/completions --connections 4 --duration 200ms --warmup 0ms");
+    for trust in [format!("--ca {}", certificate.display()), "--insecure".to_owned()] {
+        for epoll in ["", "--epoll"] {
+            let report = run(&format!("{line} {trust} {epoll}"));
+            assert!(report.is_good() && report.requests > 10, "{report}");
+        }
+    }
+    let refused = format!("{:#}", try_run(&line).expect_err("nobody signed it"));
+    assert!(refused.contains("certificate"), "{refused}");
+    std::fs::remove_file(certificate).expect("it was there");
+    let plain = servers::plain(|_| servers::whole(FIRST));
+    let line =
+        format!("--url https://{plain}/v1/chat/completions --insecure --connections 1 --timeout 200ms");
+    assert!(try_run(&line).is_err(), "it speaks no TLS");
+}
+
+/// HTTP/2 carries several requests at a time on one connection, and a stream that is reset is wrong.
+#[test]
+fn speaks_http2() {
+    let line = "--http 2 --connections 2 --streams 8 --stream --duration 300ms --warmup 0ms";
+    for epoll in ["", "--epoll"] {
+        let address = servers::http2(20, usize::MAX);
+        let report = run(&format!("--url http://{address}/v1/chat/completions {line} --events 20 {epoll}"));
+        assert!(report.is_good() && report.events == report.requests * 20, "{report}");
+        assert!(report.requests > 20, "{report}");
+    }
+    // A server that speaks only HTTP/1.1 is an error, not a run of wrong answers.
+    let address = servers::plain(|_| servers::whole(FIRST));
+    assert!(try_run(&format!("--url http://{address}/v1/chat/completions {line} --timeout 1s")).is_err());
+    let address = servers::http2(20, 7);
+    let report = run(&format!("--url http://{address}/v1/chat/completions {line}"));
+    assert!(report.wrong > 0 && report.requests > 0, "{report}");
+    assert!(report.errors.iter().all(|error| error.kind == "stream_reset"), "{report}");
+}
