@@ -123,6 +123,9 @@ impl Caller {
                 Ok(head) => return Ok(head.on(conn)),
                 // Once, because the next connection is a new one.
                 Err(Unanswered::Stale) => self.stale_retries.set(self.stale_retries.get() + 1),
+                Err(Unanswered::Restless) => {
+                    idle = self.pool.take(origin, self.deadlines.coarse_now(), limits);
+                }
                 Err(Unanswered::Failed(error)) => return Err(error),
             }
         }
@@ -168,7 +171,8 @@ impl Caller {
         conn.deadline.set_before(Waiting::FirstByte, timeouts.first_byte_ms, latest);
         let written = Cell::new(Written::No);
         let sending = Sending { request, sent: &timings.sent, written: &written };
-        let (read, mut rest) = send_and_receive(conn, sending, self.buffers.small()).await;
+        let received = send_and_receive(conn, sending, self.buffers.small()).await;
+        let (read, mut rest) = received.ok_or(Unanswered::Restless)?;
         let now = Moment::now();
         timings.first_byte.set(now);
         if timings.sent.get() == Moment(0) {
@@ -235,6 +239,8 @@ async fn resolved(origin: &Origin, limit: Duration) -> Result<Vec<SocketAddr>, B
 enum Unanswered {
     /// It had been idle and gave nothing at all: its peer had closed it.
     Stale,
+    /// It had been idle, and something had arrived on it before anything was sent.
+    Restless,
     Failed(CallError),
 }
 
@@ -279,10 +285,18 @@ enum Written {
 }
 
 /// Writes the request and reads the first bytes of the answer, at the same time: a provider may answer before
-/// it has read everything, and then stop reading.
-async fn send_and_receive(conn: &mut Conn, sending: Sending<'_>, buf: Buf) -> (io::Result<usize>, Buf) {
-    let Conn { reader, writer, .. } = conn;
+/// it has read everything, and then stop reading. None: the connection was not quiet, and nothing was sent.
+async fn send_and_receive(
+    conn: &mut Conn,
+    sending: Sending<'_>,
+    buf: Buf,
+) -> Option<(io::Result<usize>, Buf)> {
+    let Conn { reader, writer, reused, .. } = conn;
     let mut read = pin!(reader.read(buf));
+    // What had arrived on an idle connection is not the answer. On epoll this is where it is looked for.
+    if *reused && poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx).is_ready())).await {
+        return None;
+    }
     let mut write = pin!(writer.write(std::mem::take(sending.request)));
     let mut early = None;
     poll_fn(|cx: &mut Context<'_>| {
@@ -307,11 +321,11 @@ async fn send_and_receive(conn: &mut Conn, sending: Sending<'_>, buf: Buf) -> (i
         Poll::Pending
     })
     .await;
-    match early {
+    Some(match early {
         Some(done) => done,
         // A failed write does not matter: the answer may have come before, and if it did not the read fails too.
         None => read.await,
-    }
+    })
 }
 
 /// Whether these first bytes may be those of an interim answer, after which the request goes on.

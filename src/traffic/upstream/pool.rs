@@ -7,6 +7,7 @@ use crate::base::clock::Moment;
 use crate::contract::snapshot::{Limits, Origin};
 use crate::net::connect::Connected;
 use crate::net::deadline::{Deadline, Deadlines};
+use crate::net::runtime;
 use crate::net::stream::{Reader, Writer, is_quiet};
 use std::cell::{Cell, RefCell};
 use std::os::fd::RawFd;
@@ -48,13 +49,18 @@ pub struct Pool {
 
 impl Pool {
     /// The connection to this origin that was used last, if there is one that can be used.
+    ///
+    /// Every connection is looked at, however short it rested: one system call of 0.2 us. Bytes that a provider sends
+    /// unasked would otherwise be somebody's answer.
     pub fn take(&self, origin: &Origin, now: Moment, limits: &Limits) -> Option<Box<Conn>> {
         let mut idle = self.idle.borrow_mut();
         let waiting = idle.get_mut(origin.id as usize)?;
         while let Some(mut conn) = waiting.pop() {
             self.count.set(self.count.get() - 1);
             let rested = now.micros_since(conn.idle_since);
-            if usable(&conn, rested, limits) {
+            // A read on epoll looks at the socket itself, and the call's comes before its write.
+            let quiet = runtime::reads_at_once() || is_quiet(conn.fd);
+            if quiet && !expired(rested, limits) {
                 conn.reused = true;
                 return Some(conn);
             }
@@ -83,7 +89,7 @@ impl Pool {
     /// Closes connections that rested too long or were closed by their peer. Called about once a second.
     pub fn sweep(&self, now: Moment, limits: &Limits) {
         for waiting in self.idle.borrow_mut().iter_mut() {
-            waiting.retain(|conn| usable(conn, now.micros_since(conn.idle_since), limits));
+            waiting.retain(|conn| !expired(now.micros_since(conn.idle_since), limits) && is_quiet(conn.fd));
         }
         self.count.set(self.idle.borrow().iter().map(Vec::len).sum());
     }
@@ -98,9 +104,6 @@ impl Pool {
     }
 }
 
-/// Every connection is looked at, however short it rested: one system call of 0.2 us. Bytes that a provider sends
-/// unasked would otherwise be somebody's answer.
-fn usable(conn: &Conn, rested_us: u64, limits: &Limits) -> bool {
-    let expired = limits.upstream_idle_ms != 0 && rested_us > limits.upstream_idle_ms * 1000;
-    !expired && is_quiet(conn.fd)
+fn expired(rested_us: u64, limits: &Limits) -> bool {
+    limits.upstream_idle_ms != 0 && rested_us > limits.upstream_idle_ms * 1000
 }
