@@ -24,8 +24,14 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-/// Time between two looks at the rings. A full ring takes far longer to fill.
+/// Time between two looks at the rings while there is much to do. A full ring takes far longer to fill.
 const POLL: Duration = Duration::from_millis(5);
+
+/// The same while there is little: waking up costs as much as dozens of records do.
+const POLL_IDLE: Duration = Duration::from_millis(40);
+
+/// Records of one look from which on there is much to do.
+const MANY: usize = 64;
 /// How long the last lines are tried to be written when the process ends.
 const LAST_US: u64 = 2_000_000;
 
@@ -113,12 +119,13 @@ impl LogCore {
 
     /// Runs until told to end.
     pub fn run(mut self) {
-        let mut looked = Moment::now();
+        let (mut looked, mut pause) = (Moment::now(), POLL);
         loop {
             let now = Moment::now();
-            self.drain(now);
+            let taken = self.drain(now);
+            pause = if taken < MANY { POLL_IDLE.min(2 * pause) } else { POLL };
             self.link.set_stalled(self.sink.is_stalled(now));
-            match self.commands.recv_timeout(POLL) {
+            match self.commands.recv_timeout(pause) {
                 Ok(Command::Metrics(reply)) => {
                     let log =
                         LogState { lost_lines: self.sink.lost_lines(), stalled: self.link.is_stalled() };
@@ -136,11 +143,13 @@ impl LogCore {
         self.end();
     }
 
-    /// Takes what waits in the rings, as long as the log takes it.
-    fn drain(&mut self, now: Moment) {
+    /// Takes what waits in the rings, as long as the log takes it. Gives the number of records.
+    fn drain(&mut self, now: Moment) -> usize {
+        let mut taken = 0;
         for source in &mut self.sources {
             while self.when_full == WhenFull::Drop || !self.sink.is_full() {
                 let Ok(record) = source.records.pop() else { break };
+                taken += 1;
                 self.metrics.count(&record);
                 if let Some(lines) = self.sink.tail() {
                     lines::write(lines, &record, &mut self.names);
@@ -157,6 +166,7 @@ impl LogCore {
             }
         }
         self.sink.write(now);
+        taken
     }
 
     /// Writes what is left. What is not taken in time is lost, and told.
