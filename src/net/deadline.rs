@@ -223,7 +223,19 @@ impl Deadlines {
         self.slots.borrow().iter().flatten().for_each(|slot| slot.cutter.cut());
     }
 
-    /// Cuts every connection that waits for this. Used for idle ones when the shard drains.
+    /// Lets no connection that waits for this wait longer than `ms` milliseconds from now. Used for idle ones when
+    /// the shard drains.
+    pub fn hasten(&self, waiting: Waiting, ms: u64) {
+        let latest = self.now.get().plus_ms(ms).0;
+        for slot in self.slots.borrow().iter().flatten() {
+            let due = slot.due.get();
+            if slot.waiting.get() == waiting && (due == 0 || due > latest) {
+                slot.due.set(latest);
+            }
+        }
+    }
+
+    /// Cuts every connection that waits for this.
     pub fn cut_waiting(&self, waiting: Waiting) {
         for slot in self.slots.borrow().iter().flatten() {
             if slot.waiting.get() == waiting {
@@ -344,6 +356,13 @@ mod tests {
         assert_eq!(a.fired(), Some(Waiting::Head));
         table.sweep(Moment(1_500_000));
         assert_eq!(b.fired(), Some(Waiting::Total));
+        a.set(Waiting::KeepAlive, 0);
+        table.hasten(Waiting::KeepAlive, 100);
+        table.sweep(Moment(1_599_999));
+        table.hasten(Waiting::KeepAlive, 100);
+        assert_ne!(a.fired(), Some(Waiting::KeepAlive), "it has some time, once");
+        table.sweep(Moment(1_600_000));
+        assert_eq!(a.fired(), Some(Waiting::KeepAlive));
         drop(a);
         let c = table.register(Cutter::Socket(-1));
         c.set(Waiting::Body, 10);

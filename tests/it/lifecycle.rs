@@ -151,18 +151,26 @@ fn streams_finish_before_the_end() {
         let mock = mock();
         let mut gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
         assert_eq!(gateway.admin("GET", "/readyz").status, 200);
-        let (mut running, mut idle) = (gateway.client(), gateway.client());
+        let (mut running, mut idle, mut quiet) = (gateway.client(), gateway.client(), gateway.client());
         running.send(&stream("chunks=150&gap_ms=10"));
         assert_eq!(running.head().0, 200);
         assert_eq!(idle.ask(&chat("")).status, 200);
+        assert_eq!(quiet.ask(&chat("")).status, 200);
         gateway.signal(Signal::TERM);
         until("readiness to flip", || (gateway.admin("GET", "/readyz").status == 503).then_some(()));
         assert_eq!(gateway.admin("GET", "/healthz").status, 200);
+        // A client that was about to ask is answered, and told in time that this was the last time.
+        until("the last answer", || {
+            let answer = idle.ask(&chat(""));
+            assert_eq!(answer.status, 200);
+            (answer.header("connection") == Some("close")).then_some(())
+        });
         idle.drain();
+        quiet.drain();
         let events = running.arrivals(10_000);
         assert_eq!(events.last().map(|event| event.data.as_str()), Some("[DONE]"));
         assert_eq!(gateway.wait().code(), Some(0), "{}", gateway.stderr());
-        assert_eq!(gateway.records(2).len(), 2, "the last record is written before the exit");
+        assert!(gateway.records(4).len() >= 4, "the last record is written before the exit");
     });
 }
 
@@ -178,10 +186,13 @@ fn who_has_just_come_is_heard() {
             (gateway.metric_sum("gateway_client_connections") == 2).then_some(())
         });
         gateway.signal(Signal::TERM);
-        idle.drain();
-        let answer = late.ask(&chat(""));
-        assert_eq!((answer.status, answer.header("connection")), (200, Some("close")));
+        until("the drain to begin", || {
+            let answer = late.ask(&chat(""));
+            assert_eq!(answer.status, 200);
+            (answer.header("connection") == Some("close")).then_some(())
+        });
         late.ends();
+        idle.drain();
         assert_eq!(gateway.wait().code(), Some(0));
     });
 }

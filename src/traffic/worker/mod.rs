@@ -32,6 +32,10 @@ const fn accepts(driver: Driver) -> usize {
     }
 }
 
+/// How long an idle connection is kept for a last request when the shard drains. Closing it at once would break
+/// every request that its client is about to send on it.
+const LAST_CALL_MS: u64 = 1_000;
+
 /// How long a connection that was accepted just before the end may take to say what it wants, and one that was
 /// refused to see its answer.
 const FIRST_WORDS_US: u64 = 1_000_000;
@@ -255,7 +259,8 @@ impl Keeper {
         }
     }
 
-    /// Stops accepting, and ends connections as they fall idle. One that has just come is heard first.
+    /// Stops accepting, and ends connections when they have been idle for a moment: a request that is on its way
+    /// is answered, and told that it is the connection's last. One that has just come is heard first.
     fn drain(&mut self, now: Moment) {
         if let Some(stop) = self.stop.take() {
             self.ending_since = Some(now);
@@ -264,7 +269,7 @@ impl Keeper {
             self.link.set_state(State::Draining);
             stop.stop();
         }
-        self.shard.deadlines.cut_waiting(Waiting::KeepAlive);
+        self.shard.deadlines.hasten(Waiting::KeepAlive, LAST_CALL_MS);
         if self.ending_since.is_some_and(|since| now.micros_since(since) > FIRST_WORDS_US) {
             self.shard.deadlines.cut_waiting(Waiting::First);
             self.shard.deadlines.cut_waiting(Waiting::Linger);
