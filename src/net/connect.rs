@@ -8,7 +8,6 @@ use monoio::net::TcpStream;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::RawFd;
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -23,12 +22,6 @@ pub enum ConnectError {
     Tls(io::Error),
 }
 
-/// A connection to an upstream and its descriptor (to look at it while it is idle).
-pub struct Connected {
-    pub stream: Stream,
-    pub fd: RawFd,
-}
-
 /// How long an address is tried alone. Source: RFC 8305, 5.
 const HEAD_START: Duration = Duration::from_millis(250);
 
@@ -40,12 +33,12 @@ pub async fn connect(
     addresses: &[SocketAddr],
     tls: Option<&OriginTls>,
     timeout: Duration,
-) -> Result<Connected, ConnectError> {
+) -> Result<Stream, ConnectError> {
     runtime::within(timeout, async {
         let tcp = first_that_accepts(addresses).await.map_err(ConnectError::Refused)?;
         let (reader, writer, fd) = split(tcp);
         let cutter = Cutter::Socket(fd);
-        let stream = match tls {
+        Ok(match tls {
             Some(tls) => tls::connect((reader, writer), cutter, tls.config.clone(), tls.server_name.clone())
                 .await
                 .map_err(ConnectError::Tls)?,
@@ -55,8 +48,7 @@ pub async fn connect(
                 cutter,
                 protocol: Protocol::Unknown,
             },
-        };
-        Ok(Connected { stream, fd })
+        })
     })
     .await
     .unwrap_or(Err(ConnectError::Timeout))

@@ -8,6 +8,7 @@
 //! operation has returned it. Dropping an operation in flight is allowed only where its connection is closed
 //! next: what it received is lost.
 
+pub mod ahead;
 pub mod berth;
 pub mod certificates;
 pub mod connect;

@@ -163,11 +163,6 @@ impl<F: Future<Output = ()>> Future for Guarded<F> {
     }
 }
 
-/// Whether a read on this thread tries the socket when it begins (epoll), or only the kernel does, later (the ring).
-pub fn reads_at_once() -> bool {
-    turn::is_needed()
-}
-
 /// Has the allocator give what this thread freed some time ago back to the system.
 #[expect(unsafe_code, reason = "mi_collect")]
 pub fn return_memory() {

@@ -9,8 +9,10 @@ use super::turn::Turn;
 use crate::base::buf::Buf;
 use monoio::io::{AsyncReadRent, AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable};
 use monoio::net::TcpStream;
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
+use std::rc::Rc;
 
 /// The half that bytes come from.
 pub enum Reader {
@@ -39,12 +41,11 @@ impl Reader {
 }
 
 impl Reader {
-    /// Whether nothing waits here that was read from the socket and not taken yet.
-    pub fn holds_nothing(&mut self) -> bool {
+    /// A mark that is set when bytes came from the socket that may give the next read nothing, where there are such.
+    pub(super) fn stirred(&self) -> Option<Rc<Cell<bool>>> {
         match self {
-            Reader::Tcp(_) => true,
-            Reader::Tls(tls) => tls.holds_nothing(),
-            Reader::Pipe(_) => false,
+            Reader::Tls(tls) => Some(tls.stirred()),
+            Reader::Tcp(_) | Reader::Pipe(_) => None,
         }
     }
 }
@@ -167,13 +168,4 @@ pub enum Protocol {
     Unknown,
     Http1,
     Http2,
-}
-
-/// Whether nothing has arrived on an idle connection: no bytes, no end.
-#[expect(unsafe_code, reason = "recv(MSG_PEEK)")]
-pub fn is_quiet(fd: RawFd) -> bool {
-    let mut byte = 0u8;
-    // SAFETY: one byte is read into a local variable of that size.
-    let n = unsafe { libc::recv(fd, (&raw mut byte).cast(), 1, libc::MSG_PEEK | libc::MSG_DONTWAIT) };
-    n < 0 && io::Error::last_os_error().kind() == io::ErrorKind::WouldBlock
 }

@@ -10,7 +10,7 @@ use super::gather::Gather;
 use super::stream::{Protocol, Reader, Stream, TcpReader, TcpWriter, Writer};
 use crate::base::buf::Buf;
 use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, BufRead, IoSlice, Write};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -32,6 +32,8 @@ pub struct TlsReader {
     tcp: TcpReader,
     session: Session,
     cipher: Buf,
+    /// Set by every piece of ciphertext.
+    stirred: Rc<Cell<bool>>,
 }
 
 /// Encrypting half.
@@ -75,7 +77,8 @@ async fn handshake(
     session.set_buffer_limit(None);
     let session = Rc::new(RefCell::new(session));
     let cipher = Buf::with_capacity(CIPHER_BYTES);
-    let mut reader = TlsReader { tcp: tcp.0, session: session.clone(), cipher };
+    let stirred = Rc::default();
+    let mut reader = TlsReader { tcp: tcp.0, session: session.clone(), cipher, stirred };
     let mut writer = TlsWriter { tcp: tcp.1, session };
     while writer.session.borrow().is_handshaking() {
         writer.flush().await?;
@@ -115,11 +118,9 @@ impl TlsReader {
         }
     }
 
-    pub(super) fn holds_nothing(&mut self) -> bool {
-        let state = self.session.borrow_mut().process_new_packets();
-        let silent =
-            state.is_ok_and(|state| state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed());
-        self.cipher.is_empty() && silent
+    /// A ticket or a part of a record is no plaintext.
+    pub(super) fn stirred(&self) -> Rc<Cell<bool>> {
+        self.stirred.clone()
     }
 
     /// Moves decrypted bytes that wait in the session; `WouldBlock` if there are none.
@@ -155,6 +156,7 @@ impl TlsReader {
                 self.cipher.reserve(CIPHER_BUSY_BYTES);
             }
         }
+        self.stirred.set(true);
         let mut session = self.session.borrow_mut();
         let taken = session.read_tls(&mut &self.cipher[..])?;
         self.cipher.consume(taken);

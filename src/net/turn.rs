@@ -80,11 +80,6 @@ pub(super) fn take_down() {
     BELL.set(None);
 }
 
-/// Whether this thread runs on epoll.
-pub(super) fn is_needed() -> bool {
-    BELL.with_borrow(Option::is_some)
-}
-
 async fn pass() {
     let Some(bell) = BELL.with_borrow(Clone::clone) else { return };
     let mut asked = false;

@@ -1,8 +1,9 @@
 //! A client's connection, between and during its requests.
 
 use crate::base::buf::Buf;
+use crate::net::ahead::ReadAhead;
 use crate::net::deadline::Deadline;
-use crate::net::stream::{Reader, Stream, Writer};
+use crate::net::stream::{Stream, Writer};
 use crate::traffic::exchange::shard::Shard;
 use std::net::SocketAddr;
 
@@ -10,7 +11,7 @@ use std::net::SocketAddr;
 pub struct Client {
     /// First, so that it goes before the socket does.
     pub deadline: Deadline,
-    pub reader: Reader,
+    pub reader: ReadAhead,
     pub writer: Writer,
     /// Bytes that were read and belong to no request yet.
     pub inbox: Buf,
@@ -22,7 +23,7 @@ impl Client {
     pub fn new(shard: &Shard, stream: Stream, peer: Option<SocketAddr>) -> Self {
         Self {
             deadline: shard.deadlines.register(stream.cutter),
-            reader: stream.reader,
+            reader: ReadAhead::new(stream.reader),
             writer: stream.writer,
             inbox: Buf::default(),
             peer,

@@ -86,11 +86,12 @@ pub async fn head(shard: &Shard, client: &mut Client) -> Option<Result<usize, Re
         if let Err(error) = plausible {
             return Some(Err(Refusal::closing(error.fault())));
         }
-        if client.inbox.capacity() == 0 {
-            client.inbox = shard.buffers.small();
+        if !client.reader.has_begun() {
+            let mut inbox = shard.buffers.at_least_small(std::mem::take(&mut client.inbox));
+            inbox.reserve(CLIENT_BUFFER_BYTES / 2);
+            client.reader.begin(inbox);
         }
-        client.inbox.reserve(CLIENT_BUFFER_BYTES / 2);
-        let (read, inbox) = client.reader.read(std::mem::take(&mut client.inbox)).await;
+        let (read, inbox) = client.reader.arrived().await;
         client.inbox = inbox;
         match read {
             Ok(n) if n > 0 => {}

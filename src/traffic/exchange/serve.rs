@@ -10,13 +10,12 @@ use crate::base::buf::Buf;
 use crate::base::clock::{Moment, unix_micros};
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::snapshot::Snapshot;
+use crate::net::ahead::ReadAhead;
 use crate::net::deadline::{Deadline, Waiting};
-use crate::net::stream::Reader;
 use std::future::{Future, poll_fn};
-use std::io;
 use std::ops::{Deref, DerefMut};
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{Context, Poll};
 
 /// What becomes of the connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,32 +52,19 @@ pub async fn serve(shard: &Shard, client: &mut Client) -> Next {
         }
     };
     // From here on the connection is read ahead, so that a client that leaves is noticed at once.
-    let watching = matches!(planned, Ok(Planned::Forward(_))) && client.inbox.is_empty();
     let Client { reader, writer, deadline, inbox, .. } = client;
-    let room = || if exchange.tally.record.streamed { shard.buffers.watch() } else { shard.buffers.small() };
-    let mut ahead = pin!(read_ahead(watching.then(|| (reader, room()))));
-    let mut posted = Posted { is: watching, arrived: None };
+    if matches!(planned, Ok(Planned::Forward(_))) && inbox.is_empty() {
+        let streamed = exchange.tally.record.streamed;
+        reader.begin(if streamed { shard.buffers.watch() } else { shard.buffers.small() });
+    }
+    let mut ahead = Ahead { reader, inbox };
     let mut reply = Reply::new(shard, &snapshot.limits, writer, deadline, &exchange);
-    let next = shard
-        .berths
-        .moor(|| answer(&snapshot, planned, &mut reply, &mut exchange, ahead.as_mut(), &mut posted))
-        .await;
+    let next = shard.berths.moor(|| answer(&snapshot, planned, &mut reply, &mut exchange, &mut ahead)).await;
     exchange.tally.record.status = reply.status;
     exchange.tally.record.response_bytes = reply.sent_bytes;
     exchange.end().await;
     drop(running);
-    if next != Next::KeepAlive || !watching {
-        return next;
-    }
-    deadline.set(Waiting::KeepAlive, snapshot.limits.keep_alive_ms);
-    drop(snapshot);
-    let (read, buf) = match posted.arrived {
-        Some(arrived) => arrived,
-        None => ahead.await,
-    };
-    deadline.clear();
-    *inbox = shard.buffers.at_least_small(buf);
-    if matches!(read, Ok(n) if n > 0) { Next::KeepAlive } else { Next::Close }
+    next
 }
 
 /// A state in use. However its exchange ends, there is one record of it.
@@ -129,20 +115,22 @@ impl DerefMut for Running<'_> {
     }
 }
 
-type Arrived = (io::Result<usize>, Buf);
-
-/// The connection's next read, posted before the upstream is called.
-async fn read_ahead(from: Option<(&mut Reader, Buf)>) -> Arrived {
-    match from {
-        Some((reader, buf)) => reader.read(buf).await,
-        None => std::future::pending().await,
-    }
+/// The read that is posted while the upstream works, and where what it brings is kept.
+struct Ahead<'c> {
+    reader: &'c mut ReadAhead,
+    inbox: &'c mut Buf,
 }
 
-/// Whether a read is posted ahead, and what became of it.
-struct Posted {
-    is: bool,
-    arrived: Option<Arrived>,
+impl Ahead<'_> {
+    /// Whether the client has left. What it sent instead is its next request.
+    fn finds_end(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.reader.has_begun() {
+            return false;
+        }
+        let Poll::Ready((read, buf)) = self.reader.poll_arrived(cx) else { return false };
+        *self.inbox = buf;
+        !matches!(read, Ok(n) if n > 0)
+    }
 }
 
 /// Does what was planned. Every outcome passes through here once.
@@ -151,15 +139,14 @@ async fn answer(
     planned: Result<Planned, Refusal>,
     reply: &mut Reply<'_>,
     exchange: &mut Exchange,
-    ahead: Pin<&mut impl Future<Output = Arrived>>,
-    posted: &mut Posted,
+    ahead: &mut Ahead<'_>,
 ) -> Next {
     let (outcome, allow, unread) = match planned {
         Ok(Planned::Forward(permit)) => {
             let outcome = {
                 let deadline = reply.deadline;
                 let attempt = pin!(attempt::run(snapshot, exchange, reply));
-                watched(ahead, posted, deadline, attempt).await
+                watched(ahead, deadline, attempt).await
             };
             exchange.note_usage();
             permit.settle(&exchange.tally.record.usage);
@@ -202,8 +189,7 @@ fn stalled(fault: Fault, reply: &Reply<'_>) -> Fault {
 /// with it its upstream connection. One that has its next request here already is not read from: whether it is
 /// still there is looked up by the sweep.
 async fn watched(
-    mut ahead: Pin<&mut impl Future<Output = Arrived>>,
-    posted: &mut Posted,
+    ahead: &mut Ahead<'_>,
     deadline: &Deadline,
     mut exchange: Pin<&mut impl Future<Output = Result<(), Fault>>>,
 ) -> Result<(), Fault> {
@@ -211,16 +197,8 @@ async fn watched(
         if let Poll::Ready(done) = exchange.as_mut().poll(cx) {
             return Poll::Ready(done);
         }
-        let mut gone = false;
-        if posted.is && posted.arrived.is_none() {
-            let Poll::Ready(next) = ahead.as_mut().poll(cx) else { return Poll::Pending };
-            gone = !matches!(next.0, Ok(n) if n > 0);
-            posted.arrived = Some(next);
-        }
-        if gone || deadline.poll_left(cx).is_ready() {
-            return Poll::Ready(Err(FaultKind::ClientGone.into()));
-        }
-        Poll::Pending
+        let gone = ahead.finds_end(cx) || (!ahead.reader.has_begun() && deadline.poll_left(cx).is_ready());
+        if gone { Poll::Ready(Err(FaultKind::ClientGone.into())) } else { Poll::Pending }
     })
     .await;
     deadline.unwatch();

@@ -8,6 +8,7 @@ use crate::base::limits::{HEAD_BYTES, INTERIM_HEADS};
 use crate::contract::snapshot::{Addresses, Limits, Origin, Timeouts};
 use crate::http::response::{self, Asked, ResponseFraming};
 use crate::http::{HeadScan, Slots, encode};
+use crate::net::ahead::Arrived;
 use crate::net::connect::{ConnectError, connect};
 use crate::net::deadline::{Deadlines, Waiting};
 use crate::net::gather::Gather;
@@ -91,7 +92,7 @@ impl AnswerHead {
 impl Caller {
     pub fn new(buffers: Rc<BufferPool>, deadlines: Rc<Deadlines>) -> Self {
         Self {
-            pool: Pool::default(),
+            pool: Pool::new(buffers.clone()),
             buffers,
             deadlines,
             connects: Cell::new(0),
@@ -123,9 +124,6 @@ impl Caller {
                 Ok(head) => return Ok(head.on(conn)),
                 // Once, because the next connection is a new one.
                 Err(Unanswered::Stale) => self.stale_retries.set(self.stale_retries.get() + 1),
-                Err(Unanswered::Restless) => {
-                    idle = self.pool.take(origin, self.deadlines.coarse_now(), limits);
-                }
                 Err(Unanswered::Failed(error)) => return Err(error),
             }
         }
@@ -171,8 +169,10 @@ impl Caller {
         conn.deadline.set_before(Waiting::FirstByte, timeouts.first_byte_ms, latest);
         let written = Cell::new(Written::No);
         let sending = Sending { request, sent: &timings.sent, written: &written };
-        let received = send_and_receive(conn, sending, self.buffers.small()).await;
-        let (read, mut rest) = received.ok_or(Unanswered::Restless)?;
+        if !conn.reader.has_begun() {
+            conn.reader.begin(self.buffers.small());
+        }
+        let (read, mut rest) = send_and_receive(conn, sending).await;
         let now = Moment::now();
         timings.first_byte.set(now);
         if timings.sent.get() == Moment(0) {
@@ -239,8 +239,6 @@ async fn resolved(origin: &Origin, limit: Duration) -> Result<Vec<SocketAddr>, B
 enum Unanswered {
     /// It had been idle and gave nothing at all: its peer had closed it.
     Stale,
-    /// It had been idle, and something had arrived on it before anything was sent.
-    Restless,
     Failed(CallError),
 }
 
@@ -285,18 +283,9 @@ enum Written {
 }
 
 /// Writes the request and reads the first bytes of the answer, at the same time: a provider may answer before
-/// it has read everything, and then stop reading. None: the connection was not quiet, and nothing was sent.
-async fn send_and_receive(
-    conn: &mut Conn,
-    sending: Sending<'_>,
-    buf: Buf,
-) -> Option<(io::Result<usize>, Buf)> {
-    let Conn { reader, writer, reused, .. } = conn;
-    let mut read = pin!(reader.read(buf));
-    // What had arrived on an idle connection is not the answer. On epoll this is where it is looked for.
-    if *reused && poll_fn(|cx| Poll::Ready(read.as_mut().poll(cx).is_ready())).await {
-        return None;
-    }
+/// it has read everything, and then stop reading.
+async fn send_and_receive(conn: &mut Conn, sending: Sending<'_>) -> Arrived {
+    let Conn { reader, writer, .. } = conn;
     let mut write = pin!(writer.write(std::mem::take(sending.request)));
     let mut early = None;
     poll_fn(|cx: &mut Context<'_>| {
@@ -309,7 +298,7 @@ async fn send_and_receive(
             return Poll::Ready(());
         }
         if early.is_none()
-            && let Poll::Ready(done) = read.as_mut().poll(cx)
+            && let Poll::Ready(done) = reader.poll_arrived(cx)
         {
             let answered = matches!(done.0, Ok(n) if n > 0) && !begins_interim(&done.1);
             early = Some(done);
@@ -321,11 +310,11 @@ async fn send_and_receive(
         Poll::Pending
     })
     .await;
-    Some(match early {
+    match early {
         Some(done) => done,
         // A failed write does not matter: the answer may have come before, and if it did not the read fails too.
-        None => read.await,
-    })
+        None => reader.arrived().await,
+    }
 }
 
 /// Whether these first bytes may be those of an interim answer, after which the request goes on.

@@ -5,62 +5,59 @@
 
 use crate::base::clock::Moment;
 use crate::contract::snapshot::{Limits, Origin};
-use crate::net::connect::Connected;
+use crate::net::ahead::ReadAhead;
 use crate::net::deadline::{Deadline, Deadlines};
-use crate::net::runtime;
-use crate::net::stream::{Reader, Writer, is_quiet};
+use crate::net::pool::BufferPool;
+use crate::net::stream::{Stream, Writer};
 use std::cell::{Cell, RefCell};
-use std::os::fd::RawFd;
 use std::rc::Rc;
 
 /// A connection to an upstream. Its deadline goes before its socket does.
 pub struct Conn {
     pub deadline: Deadline,
-    pub reader: Reader,
+    pub reader: ReadAhead,
     pub writer: Writer,
     /// Whether it served a request before.
     pub reused: bool,
     origin: u32,
-    fd: RawFd,
     idle_since: Moment,
 }
 
 impl Conn {
-    pub fn new(connected: Connected, origin: &Origin, deadlines: &Rc<Deadlines>) -> Self {
+    pub fn new(stream: Stream, origin: &Origin, deadlines: &Rc<Deadlines>) -> Self {
         Self {
-            deadline: deadlines.register(connected.stream.cutter),
-            reader: connected.stream.reader,
-            writer: connected.stream.writer,
+            deadline: deadlines.register(stream.cutter),
+            reader: ReadAhead::new(stream.reader),
+            writer: stream.writer,
             reused: false,
             origin: origin.id,
-            fd: connected.fd,
             idle_since: Moment::default(),
         }
     }
 }
 
 /// One shard's idle connections.
-#[derive(Default)]
 pub struct Pool {
+    buffers: Rc<BufferPool>,
     #[expect(clippy::vec_box, reason = "a connection moves between here and a call as one pointer")]
     idle: RefCell<Vec<Vec<Box<Conn>>>>,
     count: Cell<usize>,
 }
 
 impl Pool {
-    /// The connection to this origin that was used last, if there is one that can be used.
-    ///
-    /// Every connection is looked at, however short it rested: one system call of 0.2 us. Bytes that a provider sends
-    /// unasked would otherwise be somebody's answer.
+    pub fn new(buffers: Rc<BufferPool>) -> Self {
+        Self { buffers, idle: RefCell::default(), count: Cell::new(0) }
+    }
+
+    /// The connection to this origin that was used last, if there is one that can be used. The read that it rested
+    /// with is that of the answer.
     pub fn take(&self, origin: &Origin, now: Moment, limits: &Limits) -> Option<Box<Conn>> {
         let mut idle = self.idle.borrow_mut();
         let waiting = idle.get_mut(origin.id as usize)?;
         while let Some(mut conn) = waiting.pop() {
             self.count.set(self.count.get() - 1);
             let rested = now.micros_since(conn.idle_since);
-            // A read on epoll looks at the socket itself, and the call's comes before its write.
-            let quiet = runtime::reads_at_once() || is_quiet(conn.fd);
-            if quiet && !expired(rested, limits) {
+            if conn.reader.is_quiet() && !expired(rested, limits) {
                 conn.reused = true;
                 return Some(conn);
             }
@@ -70,7 +67,7 @@ impl Pool {
 
     /// Keeps a connection for the next request.
     pub fn give(&self, mut conn: Box<Conn>, now: Moment, limits: &Limits) {
-        if !conn.reader.holds_nothing() {
+        if conn.reader.has_begun() || !conn.reader.rest(self.buffers.small()) {
             return;
         }
         conn.deadline.clear();
@@ -89,7 +86,9 @@ impl Pool {
     /// Closes connections that rested too long or were closed by their peer. Called about once a second.
     pub fn sweep(&self, now: Moment, limits: &Limits) {
         for waiting in self.idle.borrow_mut().iter_mut() {
-            waiting.retain(|conn| !expired(now.micros_since(conn.idle_since), limits) && is_quiet(conn.fd));
+            waiting.retain_mut(|conn| {
+                !expired(now.micros_since(conn.idle_since), limits) && conn.reader.is_quiet()
+            });
         }
         self.count.set(self.idle.borrow().iter().map(Vec::len).sum());
     }

@@ -131,7 +131,10 @@ async fn linger(shard: &Shard, client: &mut Client) {
     while seen < LINGER_BYTES && shard.deadlines.coarse_now() < until {
         buf.clear();
         client.deadline.set(Waiting::Linger, LINGER_IDLE_MS);
-        let (read, back) = client.reader.read(buf).await;
+        if !client.reader.has_begun() {
+            client.reader.begin(std::mem::take(&mut buf));
+        }
+        let (read, back) = client.reader.arrived().await;
         buf = back;
         match read {
             Ok(n) if n > 0 => seen += n as u64,

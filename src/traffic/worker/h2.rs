@@ -13,6 +13,7 @@ use crate::contract::snapshot::Limits;
 use crate::http::chunked::{self, Decoder};
 use crate::http::response::{self, Asked, ResponseFraming};
 use crate::http::{HeadScan, Slots, is_hop_by_hop};
+use crate::net::ahead::ReadAhead;
 use crate::net::deadline::{Cutter, Deadline, Waiting};
 use crate::net::gather::Gather;
 use crate::net::pipe::{self, PipeReader, PipeWriter};
@@ -365,7 +366,7 @@ async fn give(send: &mut SendStream<Bytes>, mut bytes: Bytes, last: bool, patien
 }
 
 /// Moves what the client says into the pipe, beginning with what was read already.
-async fn pump_in(reader: &mut Reader, mut buf: Buf, mut pipe: PipeWriter) {
+async fn pump_in(reader: &mut ReadAhead, mut buf: Buf, mut pipe: PipeWriter) {
     loop {
         if pipe.write_all(&buf).await.is_err() {
             return;
