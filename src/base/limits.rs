@@ -36,6 +36,8 @@ pub const BODY_TOTAL_MS: u64 = 10 * 60 * 1000;
 pub const JSON_DEPTH: usize = 128;
 /// Longest model name a client may send, in bytes.
 pub const MODEL_NAME_BYTES: usize = 256;
+/// Longest part of a name from a request that a message repeats, in bytes.
+pub const REPEATED_BYTES: usize = 64;
 /// Longest key a client may present, in bytes.
 pub const KEY_BYTES: usize = 16 * 1024;
 /// A stream event is held back until it is whole; one that is longer than this passes piece by piece.

@@ -269,7 +269,7 @@ fn admit(snapshot: &Snapshot, caller: &Caller, exchange: &mut Exchange) -> Resul
     let asked = ask.model.as_str();
     record.asked = Text::cut(asked);
     record.streamed = ask.stream;
-    let (index, star) = snapshot.catalog.find_index(asked).ok_or_else(|| not_found(asked))?;
+    let (index, star) = snapshot.catalog.find_index(asked).ok_or_else(|| policy::not_found(asked))?;
     let model = &snapshot.catalog.models[index as usize];
     record.model = model.name;
     let permit = policy::admit(snapshot, caller, asked)?;
@@ -279,16 +279,6 @@ fn admit(snapshot: &Snapshot, caller: &Caller, exchange: &mut Exchange) -> Resul
     course.model = index;
     course.targets = route::order(model, record.id.sequence);
     Ok(Planned::Forward(permit))
-}
-
-fn not_found(asked: &str) -> Fault {
-    let shown: String = asked.chars().take(64).collect();
-    Fault::told(
-        FaultKind::ModelNotFound,
-        format!(
-            "The model `{shown}` does not exist in this gateway's catalog. `GET /v1/models` lists what there is."
-        ),
-    )
 }
 
 impl BodyScan {
