@@ -10,7 +10,7 @@ use crate::base::buf::Buf;
 use monoio::io::{AsyncReadRent, AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable};
 use monoio::net::TcpStream;
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 
 /// The half that bytes come from.
 pub enum Reader {
@@ -68,6 +68,16 @@ impl Writer {
             Writer::Tcp(tcp) => tcp.finish(),
             Writer::Tls(tls) => tls.finish().await,
             Writer::Pipe(pipe) => pipe.end(),
+        }
+    }
+
+    /// Ends the connection with a reset, which nobody takes for a proper end. Bytes that have not left are lost.
+    /// An HTTP/2 stream is reset where its pipe ends.
+    pub fn reset(&self) {
+        match self {
+            Writer::Tcp(tcp) => tcp.reset(),
+            Writer::Tls(tls) => tls.reset(),
+            Writer::Pipe(_) => {}
         }
     }
 }
@@ -143,6 +153,15 @@ impl TcpWriter {
             }
         }
         (Ok(()), buf)
+    }
+
+    /// Not by a close that does not linger: before it, monoio's half says a proper end as it is dropped.
+    #[expect(unsafe_code, reason = "a descriptor, lent by what owns it")]
+    pub(super) fn reset(&self) {
+        // SAFETY: the descriptor belongs to the half that this value holds.
+        let socket = unsafe { BorrowedFd::borrow_raw(self.fd) };
+        // Fails only for sockets that have ended already.
+        _ = rustix::net::connect_unspec(socket);
     }
 
     #[expect(unsafe_code, reason = "shutdown(2)")]

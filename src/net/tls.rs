@@ -238,4 +238,8 @@ impl TlsWriter {
         drop(self.flush().await);
         self.tcp.finish();
     }
+
+    pub(super) fn reset(&self) {
+        self.tcp.reset();
+    }
 }

@@ -36,6 +36,8 @@ pub struct Reply<'c> {
     pub keep_alive: bool,
     /// Status of the head that was sent; 0 before.
     pub status: u16,
+    /// The client takes the end of the connection for the end of the answer.
+    pub ends_with_connection: bool,
     /// The client has the last event of its stream, though perhaps not the body's end.
     pub told_all: bool,
     pub sent_bytes: u64,
@@ -60,6 +62,7 @@ impl<'c> Reply<'c> {
             head_only: intake.head_only,
             keep_alive: intake.keep_alive,
             status: 0,
+            ends_with_connection: false,
             told_all: false,
             sent_bytes: 0,
         }
@@ -80,7 +83,7 @@ impl<'c> Reply<'c> {
             Ending::Nothing => {}
             Ending::Length(n) => encode::content_length(out, n),
             Ending::Chunked => encode::field(out, "transfer-encoding", b"chunked"),
-            Ending::Close => self.keep_alive = false,
+            Ending::Close => (self.keep_alive, self.ends_with_connection) = (false, true),
         }
         if !self.keep_alive {
             encode::field(out, "connection", b"close");

@@ -24,6 +24,9 @@ const LINGER_BYTES: u64 = BODY_BYTES;
 const LINGER_MS: u64 = 5_000;
 const LINGER_IDLE_MS: u64 = 1_000;
 
+/// Time for the last bytes of a broken answer to leave before its connection, or stream, is reset.
+pub const FLUSH: Duration = Duration::from_millis(20);
+
 /// Serves a connection that listener `index` accepted, and holds its place.
 pub async fn serve(shard: Rc<Shard>, accepted: Accepted, index: usize, place: Place) {
     let _place = place;
@@ -112,6 +115,12 @@ pub async fn requests(shard: &Shard, client: &mut Client) {
             Next::Close => break,
             Next::Linger => {
                 Box::pin(linger(shard, client)).await;
+                break;
+            }
+            Next::Reset => {
+                // What the reset overtakes is lost, and with it the reason.
+                runtime::sleep(FLUSH).await;
+                client.writer.reset();
                 break;
             }
         }

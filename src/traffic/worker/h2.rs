@@ -6,7 +6,7 @@
 //! Invariant: a stream's body is complete at the client exactly if the exchange behind it ended cleanly; in
 //! every other case the stream is reset.
 
-use super::connection;
+use super::connection::{self, FLUSH};
 use crate::base::buf::Buf;
 use crate::base::limits::{BULK_BUFFER_BYTES, CLIENT_BUFFER_BYTES};
 use crate::contract::snapshot::Limits;
@@ -38,8 +38,6 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// Streams that a client reset and that are still held, before the connection is ended (CVE-2023-44487).
 const RESETS_PENDING: usize = 20;
-/// Time for the last frames of a broken stream to leave before it is reset.
-const FLUSH: Duration = Duration::from_millis(20);
 /// How often an idle connection is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
