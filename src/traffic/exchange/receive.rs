@@ -10,7 +10,7 @@ use super::state::{BodyScan, Exchange, Intake};
 use crate::base::buf::Buf;
 use crate::base::clock::{Moment, unix_seconds};
 use crate::base::fault::{Fault, FaultKind};
-use crate::base::limits::{BODY_SEGMENT_BYTES, BODY_TOTAL_MS, CLIENT_BUFFER_BYTES, TARGET_BYTES};
+use crate::base::limits::{BODY_SEGMENT_BYTES, CLIENT_BUFFER_BYTES, TARGET_BYTES};
 use crate::base::text::Text;
 use crate::contract::endpoint::{BodyKind, Endpoint};
 use crate::contract::snapshot::{Limits, Snapshot};
@@ -344,7 +344,10 @@ async fn read_body(
     let mut segment = std::mem::take(&mut client.inbox);
     let mut decoded = 0;
     let mut continued = !exchange.intake.expects_continue;
-    let latest = exchange.tally.begun.plus_ms(BODY_TOTAL_MS);
+    let latest = match limits.body_ms {
+        0 => Moment(0),
+        ms => exchange.tally.begun.plus_ms(ms),
+    };
     loop {
         let step = inbound.take(&mut segment, decoded, &mut client.inbox).map_err(Refusal::closing)?;
         let fresh = &segment[decoded..];
@@ -377,7 +380,7 @@ async fn read_body(
         client.deadline.set_before(Waiting::Body, limits.body_idle_ms, latest);
         let (read, back) = client.reader.read(segment).await;
         segment = back;
-        let stalled = matches!(client.deadline.fired(), Some(Waiting::Body | Waiting::Total));
+        let stalled = client.deadline.fired() == Some(Waiting::Body);
         client.deadline.clear();
         match read {
             Ok(n) if n > 0 => exchange.tally.complete = Moment::now(),

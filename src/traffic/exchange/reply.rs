@@ -3,6 +3,7 @@
 use super::shard::Shard;
 use super::state::Exchange;
 use crate::base::buf::Buf;
+use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::ids::RequestId;
 use crate::contract::snapshot::Limits;
@@ -92,12 +93,13 @@ impl<'c> Reply<'c> {
         }
     }
 
-    /// Hands bytes to the client, and waits until its socket took them.
+    /// Hands bytes to the client, and waits until its socket took them, until `latest` at most (`Moment(0)`: for
+    /// as long as it takes any).
     ///
     /// # Errors
     /// `ClientGone`, or `ClientStalled` if it does not read.
-    pub async fn write(&mut self, gather: Gather) -> Result<Gather, Fault> {
-        self.deadline.set_writing(self.limits.write_idle_ms);
+    pub async fn write(&mut self, gather: Gather, latest: Moment) -> Result<Gather, Fault> {
+        self.deadline.set_writing(self.limits.write_idle_ms, latest);
         let (result, gather) = self.writer.write(gather).await;
         let stalled = self.deadline.fired() == Some(Waiting::Write);
         self.deadline.clear();
@@ -124,7 +126,7 @@ impl<'c> Reply<'c> {
         }
         let mut gather = self.shard.buffers.gather();
         gather.whole(out);
-        let gather = self.write(gather).await?;
+        let gather = self.write(gather, Moment(0)).await?;
         self.shard.buffers.give_gather(gather);
         Ok(())
     }

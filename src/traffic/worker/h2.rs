@@ -8,6 +8,7 @@
 
 use super::connection::{self, FLUSH};
 use crate::base::buf::Buf;
+use crate::base::clock::Moment;
 use crate::base::limits::{BULK_BUFFER_BYTES, CLIENT_BUFFER_BYTES};
 use crate::contract::snapshot::Limits;
 use crate::http::chunked::{self, Decoder};
@@ -385,7 +386,7 @@ async fn pump_out(shard: &Shard, mut pipe: PipeReader, writer: &mut Writer, writ
     loop {
         let (read, back) = pipe.read(buf).await;
         let more = matches!(read, Ok(n) if n > 0);
-        writing.set_writing(shard.snapshot().limits.write_idle_ms);
+        writing.set_writing(shard.snapshot().limits.write_idle_ms, Moment(0));
         if !more {
             writer.finish().await;
             return;
