@@ -9,6 +9,7 @@
 use super::connection::{self, FLUSH};
 use crate::base::buf::Buf;
 use crate::base::clock::Moment;
+use crate::base::fault::FaultKind;
 use crate::base::limits::{BULK_BUFFER_BYTES, CLIENT_BUFFER_BYTES};
 use crate::contract::snapshot::Limits;
 use crate::http::chunked::{self, Decoder};
@@ -70,6 +71,19 @@ pub async fn serve(shard: Rc<Shard>, client: Client) {
     })
     .await;
     deadline.cut();
+}
+
+/// All that is said to a client that is not served: settings, without which nothing is HTTP/2, and the end.
+/// Source: RFC 9113, 6.5 and 6.8.
+pub fn farewell(why: FaultKind) -> Buf {
+    let code = why.row().code.as_bytes();
+    let mut out = Buf::with_capacity(64);
+    out.extend(&[0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    out.extend(&[0, 0, 8 + code.len() as u8, 7, 0, 0, 0, 0, 0]);
+    out.extend(&[0; 4]);
+    out.extend(&u32::from(Reason::ENHANCE_YOUR_CALM).to_be_bytes());
+    out.extend(code);
+    out
 }
 
 /// The handshake, then the streams.
