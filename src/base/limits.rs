@@ -30,12 +30,15 @@ pub const TRAILER_BYTES: usize = 8 * 1024;
 pub const BODY_BYTES: u64 = 64 * 1024 * 1024;
 /// Request bodies held at once by one shard (setting `limits.buffered_bytes`); beyond it requests are shed with 503.
 pub const BUFFERED_BYTES: u64 = 1024 * 1024 * 1024;
-/// Longest time that a request's body may take in all, however steadily it comes, in milliseconds.
-pub const BODY_TOTAL_MS: u64 = 10 * 60 * 1000;
+/// Longest time that a request's body may take in all, however steadily it comes, in milliseconds (setting
+/// `limits.body_ms`).
+pub const BODY_MS: u64 = 10 * 60 * 1000;
 /// Deepest nesting of a JSON body.
 pub const JSON_DEPTH: usize = 128;
 /// Longest model name a client may send, in bytes.
 pub const MODEL_NAME_BYTES: usize = 256;
+/// Longest part of a name from a request that a message repeats, in bytes.
+pub const REPEATED_BYTES: usize = 64;
 /// Longest key a client may present, in bytes.
 pub const KEY_BYTES: usize = 16 * 1024;
 /// A stream event is held back until it is whole; one that is longer than this passes piece by piece.

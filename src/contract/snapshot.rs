@@ -57,6 +57,8 @@ pub struct Limits {
     pub exchanges: u64,
     /// First byte of a head to its end (and TLS handshake).
     pub head_ms: u64,
+    /// A head's end to its body's end.
+    pub body_ms: u64,
     /// Longest pause inside a request's body.
     pub body_idle_ms: u64,
     /// Longest pause between two requests on one connection.
@@ -82,6 +84,7 @@ impl Default for Limits {
             connections_per_client: PerClient::Default,
             exchanges: 10_000,
             head_ms: 10_000,
+            body_ms: l::BODY_MS,
             body_idle_ms: 30_000,
             keep_alive_ms: 75_000,
             write_idle_ms: 60_000,

@@ -161,7 +161,7 @@ fn outcome(
     (after, Some(reason))
 }
 
-/// The addresses that may be connected to, each once, in the resolver's order; and why others may not.
+/// The addresses that may be connected to, each once, in the order to try them; and why others may not.
 fn allowed(found: Vec<SocketAddr>, reach: Reach) -> (Vec<SocketAddr>, Option<&'static str>) {
     let (mut addresses, mut refused) = (Vec::with_capacity(found.len()), None);
     for address in found {
@@ -171,7 +171,16 @@ fn allowed(found: Vec<SocketAddr>, reach: Reach) -> (Vec<SocketAddr>, Option<&'s
             None => addresses.push(address),
         }
     }
-    (addresses, refused)
+    (interleaved(addresses), refused)
+}
+
+/// The resolver's order, but of the two families in turns for as long as there are both: a family that is broken
+/// costs one head start and not one for each of its addresses. Source: RFC 8305, 4.
+fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (these, those): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|a| a.is_ipv6() == first);
+    let turns = these.len().max(those.len());
+    (0..turns).flat_map(|turn| [these.get(turn), those.get(turn)]).flatten().copied().collect()
 }
 
 #[cfg(test)]
@@ -204,6 +213,20 @@ mod tests {
         assert_eq!((after, failure), (Addresses::Known(addresses(&["10.0.0.2:1", "10.0.0.1:1"])), None));
         let (after, _) = outcome(&Addresses::Unknown, Ok(found), Reach::Anywhere);
         assert!(matches!(after, Addresses::Known(known) if known.len() == 3));
+    }
+
+    /// Families take turns, the resolver's first one first; within a family the resolver's order is kept.
+    #[test]
+    fn families_take_turns() {
+        for (found, expected) in [
+            (&["[::1]:1", "[::2]:1", "[::3]:1", "1.0.0.1:1", "1.0.0.2:1"][..], [0, 3, 1, 4, 2].as_slice()),
+            (&["1.0.0.1:1", "1.0.0.2:1", "[::1]:1", "[::2]:1", "[::3]:1"], &[0, 2, 1, 3, 4]),
+            (&["1.0.0.2:1", "1.0.0.1:1"], &[0, 1]),
+        ] {
+            let found = addresses(found);
+            let expected: Vec<_> = expected.iter().map(|index| found[*index]).collect();
+            assert_eq!(allowed(found, Reach::Anywhere).0, expected);
+        }
     }
 
     /// A failure keeps what was known; without that it says why there is nothing.

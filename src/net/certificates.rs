@@ -89,11 +89,12 @@ impl fmt::Debug for Certificates {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, SignatureAlgorithm as Kind};
+    use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PKCS_RSA_SHA256, SignatureAlgorithm as Kind};
     use rustls::SignatureAlgorithm;
 
     fn key(kind: &'static Kind) -> CertifiedKey {
-        let pair = KeyPair::generate_for(kind).expect("a key");
+        let pair = if kind == RSA { KeyPair::from_pem(RSA_KEY) } else { KeyPair::generate_for(kind) };
+        let pair = pair.expect("a key");
         let provider = rustls::crypto::ring::default_provider();
         let private = pair.serialize_der().try_into().expect("PKCS #8");
         CertifiedKey::new(vec![], provider.key_provider.load_private_key(private).expect("a key"))
@@ -116,7 +117,11 @@ mod tests {
 
     const EC: &Kind = &PKCS_ECDSA_P256_SHA256;
     const ED: &Kind = &PKCS_ED25519;
-    const BOTH: &[SignatureAlgorithm] = &[SignatureAlgorithm::ECDSA, SignatureAlgorithm::ED25519];
+    const RSA: &Kind = &PKCS_RSA_SHA256;
+    const RSA_KEY: &str =
+        include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/fixtures/test-only-rsa-2048.key"));
+    const ALL: &[SignatureAlgorithm] =
+        &[SignatureAlgorithm::ECDSA, SignatureAlgorithm::ED25519, SignatureAlgorithm::RSA];
 
     /// Exact names, then wildcards of one label, in any case; what is unknown gets the first.
     #[test]
@@ -136,23 +141,32 @@ mod tests {
             (Some("other.example"), 0),
             (Some(""), 0),
         ] {
-            assert_eq!(shown(&all, name, BOTH), Some(index), "{name:?}");
+            assert_eq!(shown(&all, name, ALL), Some(index), "{name:?}");
         }
-        assert_eq!(shown(&Certificates::default(), None, BOTH), None);
+        assert_eq!(shown(&Certificates::default(), None, ALL), None);
     }
 
     /// Of two certificates for one name a client is shown the first that it can check.
     #[test]
     fn key_types_are_chosen() {
-        let all = certificates(&[(ED, "a.example"), (EC, "a.example b.example"), (ED, "*.example")])
-            .expect("types differ");
-        let (ec, ed) = (&BOTH[..1], &BOTH[1..]);
-        let table = [(Some("a.example"), [0, 1, 0]), (Some("b.example"), [1, 1, 2]), (None, [0, 1, 0])];
-        for (name, expected) in table {
-            let got = [BOTH, ec, ed].map(|takes| shown(&all, name, takes));
+        let all = certificates(&[
+            (ED, "a.example"),
+            (EC, "a.example b.example"),
+            (ED, "*.example"),
+            (RSA, "a.example c.example"),
+        ])
+        .expect("types differ");
+        let (ec, ed, rsa) = (&ALL[..1], &ALL[1..2], &ALL[2..]);
+        for (name, expected) in [
+            (Some("a.example"), [0, 1, 0, 3]),
+            (Some("b.example"), [1, 1, 2, 1]),
+            (Some("c.example"), [3, 3, 2, 3]),
+            (None, [0, 1, 0, 3]),
+        ] {
+            let got = [ALL, ec, ed, rsa].map(|takes| shown(&all, name, takes));
             assert_eq!(got, expected.map(Some), "{name:?}");
         }
-        assert_eq!(shown(&all, Some("z.example"), &[]), Some(2), "the handshake tells why");
+        assert_eq!(shown(&all, Some("z.example"), rsa), Some(2), "the handshake tells why");
     }
 
     /// Two certificates of one key type for one name are one too many; a name said twice is not.

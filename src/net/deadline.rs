@@ -133,18 +133,24 @@ struct Progress {
     taken: Cell<u64>,
     /// When it was last seen to have taken anything, in microseconds of [`Moment`]; 0 before the first look.
     seen: Cell<u64>,
+    /// When it is waited for no longer, whatever it takes, in microseconds of [`Moment`]; 0 is never.
+    latest: Cell<u64>,
 }
 
 impl Progress {
-    /// When to look again; none if the peer took nothing for too long.
+    /// When to look again; none if the peer took nothing for too long, or is waited for no longer.
     fn look(&self, taken: u64, now: u64) -> Option<u64> {
-        if self.seen.get() == 0 || taken != self.taken.get() {
+        let first = self.seen.get() == 0;
+        if first || taken != self.taken.get() {
             self.taken.set(taken);
             self.seen.set(now);
         }
+        let latest = if self.latest.get() == 0 { u64::MAX } else { self.latest.get() };
         let patience = self.patience_us.get();
         let left = patience.saturating_sub(now - self.seen.get());
-        (left > 0).then(|| now + left.min(patience / LOOKS))
+        // At the first look what is written may have been handed to the kernel just now.
+        let over = left == 0 || (latest <= now && !first);
+        (!over).then(|| latest.min(now + left.min(patience / LOOKS)))
     }
 }
 
@@ -276,19 +282,24 @@ impl Deadline {
         let due = self.slot.due.get();
         if latest.0 != 0 && (due == 0 || latest.0 < due) {
             self.slot.due.set(latest.0);
-            self.slot.waiting.set(Waiting::Total);
+            // Who is too slow with a body is told so, whichever of its limits fires.
+            if waiting != Waiting::Body {
+                self.slot.waiting.set(Waiting::Total);
+            }
         }
     }
 
     /// From now on the connection waits for its peer to take what is written. It is cut when the peer has taken
-    /// nothing for `ms` milliseconds (0: never), and up to a quarter more, however long the whole takes.
-    pub fn set_writing(&self, ms: u64) {
+    /// nothing for `ms` milliseconds (0: never), and up to a quarter more, or has not taken all by `latest`
+    /// (`Moment(0)`: never).
+    pub fn set_writing(&self, ms: u64, latest: Moment) {
         let progress = &self.slot.progress;
         progress.patience_us.set(ms * 1000);
         progress.seen.set(0);
+        progress.latest.set(latest.0);
         self.slot.waiting.set(Waiting::Write);
         // The next sweep takes the first look.
-        self.slot.due.set(if ms == 0 { 0 } else { self.table.coarse_now().0 });
+        self.slot.due.set(if ms == 0 { latest.0 } else { self.table.coarse_now().0 });
     }
 
     /// Waits until the peer has ended or reset its side, although nothing is read from it: a sweep finds out, so
@@ -385,5 +396,10 @@ mod tests {
         assert_eq!(progress.look(8, 7000), None);
         progress.seen.set(0);
         assert_eq!(progress.look(8, 7001), Some(7251));
+        progress.latest.set(7300);
+        assert_eq!(progress.look(9, 7251), Some(7300));
+        assert_eq!(progress.look(10, 7300), None, "its time is over, whatever it takes");
+        progress.seen.set(0);
+        assert_eq!(progress.look(10, 7400), Some(7300), "a write that has just begun has one look");
     }
 }

@@ -9,9 +9,10 @@ use super::turn::Turn;
 use crate::base::buf::Buf;
 use monoio::io::{AsyncReadRent, AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable};
 use monoio::net::TcpStream;
+use rustix::net::RecvFlags;
 use std::cell::Cell;
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::rc::Rc;
 
 /// The half that bytes come from.
@@ -69,6 +70,16 @@ impl Writer {
             Writer::Tcp(tcp) => tcp.finish(),
             Writer::Tls(tls) => tls.finish().await,
             Writer::Pipe(pipe) => pipe.end(),
+        }
+    }
+
+    /// Ends the connection with a reset, which nobody takes for a proper end. Bytes that have not left are lost.
+    /// An HTTP/2 stream is reset where its pipe ends.
+    pub fn reset(&self) {
+        match self {
+            Writer::Tcp(tcp) => tcp.reset(),
+            Writer::Tls(tls) => tls.reset(),
+            Writer::Pipe(_) => {}
         }
     }
 }
@@ -144,6 +155,24 @@ impl TcpWriter {
             }
         }
         (Ok(()), buf)
+    }
+
+    /// Not by a close that does not linger: before it, monoio's half says a proper end as it is dropped.
+    #[expect(unsafe_code, reason = "a descriptor, lent by what owns it")]
+    pub(super) fn reset(&self) {
+        // SAFETY: the descriptor belongs to the half that this value holds.
+        let socket = unsafe { BorrowedFd::borrow_raw(self.fd) };
+        // Fails only for sockets that have ended already.
+        _ = rustix::net::connect_unspec(socket);
+    }
+
+    /// Copies the first bytes that wait to be read, without taking them; gives their number.
+    #[expect(unsafe_code, reason = "a descriptor, lent by what owns it")]
+    pub(super) fn peek(&self, bytes: &mut [u8]) -> usize {
+        // SAFETY: the descriptor belongs to the half that this value holds.
+        let socket = unsafe { BorrowedFd::borrow_raw(self.fd) };
+        let seen = rustix::net::recv(socket, bytes, RecvFlags::PEEK | RecvFlags::DONTWAIT);
+        seen.map_or(0, |(seen, _)| seen)
     }
 
     #[expect(unsafe_code, reason = "shutdown(2)")]

@@ -240,4 +240,8 @@ impl TlsWriter {
         drop(self.flush().await);
         self.tcp.finish();
     }
+
+    pub(super) fn reset(&self) {
+        self.tcp.reset();
+    }
 }

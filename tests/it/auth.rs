@@ -104,7 +104,8 @@ fn keys_are_checked_before_the_body() {
     });
 }
 
-/// A model that exists but is not granted is 403, one that does not exist 404; both name the field.
+/// A model that exists but is not granted is 403, one that does not exist 404; both name the field and the model,
+/// as far as it is not too long.
 #[test]
 fn models_are_granted_by_group() {
     on_both_drivers(|io| {
@@ -121,11 +122,17 @@ fn models_are_granted_by_group() {
         };
         assert_eq!(client.ask(&ask("granted")).status, 200);
         let refused = client.ask(&ask("m/other"));
-        refused.refused(403, "model_not_granted");
+        assert!(refused.refused(403, "model_not_granted").contains("`m/other`"));
         assert_eq!(refused.json()["error"]["param"], "model");
         let missing = client.ask(&ask("nothing"));
         assert!(missing.refused(404, "model_not_found").contains("`nothing`"));
         assert_eq!(missing.json()["error"]["param"], "model");
+        for (code, prefix) in [("model_not_granted", "m/"), ("model_not_found", "")] {
+            let name = format!("{prefix}\"{}", "é".repeat(100));
+            let answer = client.ask(&ask(&name.replace('"', "\\\"")));
+            let message = answer.refused(answer.status, code);
+            assert!(message.contains(&name[..33]) && message.len() < 200, "{message}");
+        }
         let record = gateway.record(refused.id());
         assert_eq!((&record["key"], &record["group"]), (&"tester".into(), &"few".into()));
         assert_eq!(mock.stats().requests, 1);

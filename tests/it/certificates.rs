@@ -1,7 +1,9 @@
 //! Which certificate a client is shown, before and after a reload.
 
 use crate::harness::{Gateway, Io, KEY, PATIENCE, Setup, fresh_dir, on_both_drivers, until};
-use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, SignatureAlgorithm};
+use rcgen::{
+    CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PKCS_RSA_SHA256, SignatureAlgorithm,
+};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{
     CryptoProvider, ring::default_provider, verify_tls12_signature, verify_tls13_signature,
@@ -20,6 +22,10 @@ use std::sync::Arc;
 pub type Tls = StreamOwned<ClientConnection, TcpStream>;
 
 pub const BOTH: &[SignatureScheme] = &[SignatureScheme::ECDSA_NISTP256_SHA256, SignatureScheme::ED25519];
+
+const RSA: &[SignatureScheme] = &[SignatureScheme::RSA_PSS_SHA256, SignatureScheme::RSA_PKCS1_SHA256];
+/// On file, because none can be made here.
+const RSA_KEY: &str = include_str!("fixtures/test-only-rsa-2048.key");
 
 /// Takes every certificate whose key is of one of these types; what it signs is checked.
 #[derive(Debug)]
@@ -119,7 +125,8 @@ fn write(
     names: &[&str],
     kind: &'static SignatureAlgorithm,
 ) -> CertificateDer<'static> {
-    let key = KeyPair::generate_for(kind).expect("a key");
+    let key = if kind == &PKCS_RSA_SHA256 { KeyPair::from_pem(RSA_KEY) } else { KeyPair::generate_for(kind) };
+    let key = key.expect("a key");
     let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let cert = CertificateParams::new(names).expect("names").self_signed(&key).expect("a certificate");
     // The key first: a reload between the two finds a pair that does not fit, and keeps what it has.
@@ -150,7 +157,8 @@ fn names_choose_certificates() {
         let wild = write(&dir, "wild", &["*.b.example", "B.example"], ec);
         let exact = write(&dir, "exact", &["x.b.example"], ec);
         let other = write(&dir, "other", &["x.b.example"], ed);
-        let gateway = start(io, &dir, "first", &["wild", "exact", "other"]);
+        let rsa = write(&dir, "rsa", &["x.b.example"], &PKCS_RSA_SHA256);
+        let gateway = start(io, &dir, "first", &["wild", "exact", "other", "rsa"]);
         for version in [&TLS12, &TLS13] {
             for (name, schemes, expected) in [
                 ("first.example", BOTH, &first),
@@ -158,6 +166,7 @@ fn names_choose_certificates() {
                 ("A.B.example", BOTH, &wild),
                 ("x.b.example", BOTH, &exact),
                 ("x.b.example", &BOTH[1..], &other),
+                ("x.b.example", RSA, &rsa),
                 ("y.x.b.example", BOTH, &first),
                 ("unknown.example", BOTH, &first),
                 ("127.0.0.1", BOTH, &first),

@@ -1,9 +1,12 @@
 //! More connections than there is room for.
 
 use crate::certificates;
-use crate::harness::{Client, End, Gateway, Io, KEY, PATIENCE, Setup, on_both_drivers, until};
+use crate::harness::{Client, End, Frames, Gateway, Io, KEY, PATIENCE, Setup, on_both_drivers, until};
 use rustls::version::TLS13;
 use std::net::SocketAddr;
+
+/// An error code of HTTP/2. Source: RFC 9113, 7.
+const ENHANCE_YOUR_CALM: u32 = 0xB;
 
 fn list() -> Vec<u8> {
     format!("GET /v1/models HTTP/1.1\r\nhost: g\r\nx-api-key: {KEY}\r\n\r\n").into_bytes()
@@ -73,6 +76,19 @@ fn one_client_has_its_bound() {
             client.try_send(&list());
             (client.answer().status == 200).then_some(())
         });
+    });
+}
+
+/// A client that speaks HTTP/2 from its first byte on is told in HTTP/2.
+#[test]
+fn http2_is_turned_away_in_its_own_words() {
+    on_both_drivers(|io| {
+        let gateway = Gateway::start(&limited(io, "{connections_per_client_max: 1}"));
+        let mut held = gateway.client();
+        assert_eq!(held.ask(&list()).status, 200);
+        let mut stranger = Frames::connect(gateway.address);
+        assert_eq!(stranger.farewell(), (ENHANCE_YOUR_CALM, "too_many_connections".to_owned()));
+        gateway.client().answer().refused(429, "too_many_connections");
     });
 }
 

@@ -228,7 +228,8 @@ fn models_are_listed_by_permission() {
         assert_eq!((&one["id"], &one["object"]), (&json!("one"), &json!("model")));
         assert!(one["created"].is_u64() && one["owned_by"].is_string());
         assert_eq!(one["ringgate"]["tags"], json!(["eu"]));
-        get("GET", "/v1/models/two", "few").refused(404, "model_not_found");
+        let hidden = get("GET", "/v1/models/two", "few").refused(404, "model_not_found");
+        assert!(hidden.contains("`two`"), "{hidden}");
         get("GET", "/v1/models/none", KEY).refused(404, "model_not_found");
         for name in ["m%2Fgpt", "m/gpt", "m%2fgpt%3Ax"] {
             let answer = get("GET", &format!("/v1/models/{name}"), KEY);

@@ -1,9 +1,11 @@
 //! Providers that fail: each way has its own status, code and count, and a broken stream never looks whole.
 
 use crate::harness::{
-    Answer, Gateway, Io, Scripted, Setup, UPSTREAM_KEY, chat, mock, on_both_drivers, post, refusing, stream,
+    Answer, End, Gateway, Io, Scripted, Setup, UPSTREAM_KEY, chat, mock, on_both_drivers, post, refusing,
+    stream,
 };
 use serde_json::Value;
+use std::io::{ErrorKind, Read as _, Write as _};
 
 /// Asserts a refusal, its record and its count.
 #[track_caller]
@@ -121,6 +123,47 @@ fn broken_answers_never_look_whole() {
             assert_eq!(gateway.record(answer.id())["fault"], code, "{settings}");
         }
         told(&gateway, &gateway.client().ask(&chat("bad_chunk")), 502, "upstream_malformed");
+    });
+}
+
+/// A client of HTTP/1.0 finds the end of such an answer by the end of its connection: it is reset if the answer broke,
+/// behind all that was said of it, and over TLS there is no word of farewell.
+#[test]
+fn old_clients_can_tell_broken_answers() {
+    on_both_drivers(|io| {
+        let half = Scripted::once(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{\"a\":\r\n",
+        );
+        let mock = mock();
+        let setup = Setup::of(io, &mock.base_url())
+            .provider("half", &format!("http://{}/v1", half.address), "")
+            .model("half", "{provider: half, model: x}", "");
+        let (tls_gateway, root) = crate::secure::secured(setup.clone());
+        let gateway = Gateway::start(&setup);
+        for (model, streams, said) in [
+            ("m/mock?close_after=3", true, "\"code\":\"upstream_truncated\""),
+            ("m/mock?reset_after=3", true, "\"code\":\"upstream_truncated\""),
+            ("half", false, "{\"a\":"),
+        ] {
+            let body = format!(r#"{{"model":"{model}","stream":{streams},"messages":[]}}"#);
+            let request = String::from_utf8(post("/v1/chat/completions", &body)).expect("text");
+            let request = request.replacen("HTTP/1.1", "HTTP/1.0", 1);
+            let mut client = gateway.client();
+            client.send(request.as_bytes());
+            assert_eq!((client.head().0, client.drain()), (200, End::Reset), "{model}");
+            let text = String::from_utf8_lossy(&client.rest).into_owned();
+            assert!(text.contains(said) && !text.contains("[DONE]"), "{model}: {text}");
+
+            let mut tls = crate::secure::connect(&tls_gateway, &root);
+            tls.write_all(request.as_bytes()).expect("sent");
+            let mut bytes = Vec::new();
+            let end = tls.read_to_end(&mut bytes).expect_err("no proper end");
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(
+                end.kind() == ErrorKind::ConnectionReset && text.contains(said),
+                "{model}: {end}: {text}"
+            );
+        }
     });
 }
 

@@ -234,12 +234,6 @@ fn a_successor_takes_over() {
     on_both_drivers(|io| {
         let mock = mock();
         let mut old = Gateway::start(&Setup::of(io, &mock.base_url()).shards(2));
-        let text =
-            old.config_text().replace("listen: [\"127.0.0.1:0\"]", &format!("listen: [\"{}\"]", old.address));
-        let text = text
-            .replace("admin: {address: \"127.0.0.1:0\"}", &format!("admin: {{address: \"{}\"}}", old.admin));
-        let successor_dir = crate::harness::fresh_dir();
-        std::fs::write(successor_dir.join("gateway.yaml"), text).expect("a file can be written");
         let mut running = old.client();
         running.send(&stream("chunks=300&gap_ms=10"));
         assert_eq!(running.head().0, 200);
@@ -265,7 +259,7 @@ fn a_successor_takes_over() {
                 });
             };
             wait_for(50);
-            let new = Gateway::spawn(successor_dir, &["--take-over"]);
+            let new = old.successor();
             assert_eq!((new.address, new.admin), (address, old.admin));
             let events = running.arrivals(10_000);
             assert_eq!(

@@ -11,6 +11,7 @@ mod endpoints;
 mod failures;
 mod fairness;
 mod framing;
+mod handover;
 mod hardening;
 mod harness;
 mod http2;

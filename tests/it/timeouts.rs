@@ -1,7 +1,10 @@
 //! Everything that is waited for has an end, with a name of its own.
 
-use crate::harness::{Gateway, Io, KEY, Setup, chat, mock, on_both_drivers, post, stream};
+use crate::harness::{
+    Client, Gateway, Io, KEY, PATIENCE, Scripted, Setup, chat, mock, on_both_drivers, post, stream,
+};
 use serde_json::Value;
+use std::io::Read as _;
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
@@ -148,4 +151,63 @@ fn a_dripping_head_is_cut() {
     }
     assert!(began.elapsed() < Duration::from_secs(8));
     assert_eq!(gateway.only_record(1)["fault"], "head_timeout");
+}
+
+/// A client that drips a body byte by byte, with pauses that are short enough, is cut when the whole took too long,
+/// and told so.
+#[test]
+fn a_dripping_body_is_cut() {
+    on_both_drivers(|io| {
+        let setup =
+            Setup::of(io, "http://127.0.0.1:9/v1").with("limits", "{body_ms: 400, body_idle_ms: 300}");
+        let gateway = Gateway::start(&setup);
+        let mut client = gateway.client();
+        let head = format!(
+            "POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nx-api-key: {KEY}\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n{{\"a\":\""
+        );
+        client.send(head.as_bytes());
+        let began = Instant::now();
+        while !gateway.log().contains("body_timeout") {
+            assert!(began.elapsed() < Duration::from_secs(8), "a drop every 20 ms goes on and on");
+            client.try_send(b"x");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(began.elapsed() >= Duration::from_millis(350), "{:?}", began.elapsed());
+        client.answer().refused(408, "body_timeout");
+    });
+}
+
+/// A client that takes its answer drop by drop, with pauses that are short enough, does not outlive the request's
+/// total by it.
+#[test]
+fn a_dripping_reader_is_cut() {
+    on_both_drivers(|io| {
+        let upstream = Scripted::start(|_, mut peer| {
+            if peer.request().is_some() {
+                peer.send(b"HTTP/1.1 200 OK\r\ncontent-type: application/octet-stream\r\ncontent-length: 50000000\r\n\r\n");
+                peer.send(&vec![b'x'; 50_000_000]);
+            }
+        });
+        let gateway = with(io, &format!("http://{}/v1", upstream.address), "{total_ms: 500}");
+        let mut client = sipping(gateway.address);
+        client.send(&chat(""));
+        let began = Instant::now();
+        let mut sip = [0; 256];
+        while !gateway.log().contains("client_stalled") {
+            assert!(began.elapsed() < Duration::from_secs(8), "256 bytes every 20 ms go on and on");
+            // Nothing more comes once it is cut.
+            drop(client.stream.read(&mut sip));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(began.elapsed() >= Duration::from_millis(450), "{:?}", began.elapsed());
+    });
+}
+
+/// A client whose kernel takes little that it has not read.
+fn sipping(address: SocketAddr) -> Client {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
+    socket.set_recv_buffer_size(4096).expect("a size that the kernel takes");
+    socket.connect(&address.into()).expect("the gateway accepts connections");
+    socket.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
+    Client { stream: socket.into(), rest: vec![] }
 }

@@ -22,6 +22,7 @@ pub fn compile(section: &Cursor<'_>, findings: &mut Findings) -> Limits {
         },
         exchanges: whole("exchanges", default.exchanges),
         head_ms: whole("head_ms", default.head_ms),
+        body_ms: whole("body_ms", default.body_ms),
         body_idle_ms: whole("body_idle_ms", default.body_idle_ms),
         keep_alive_ms: whole("keep_alive_ms", default.keep_alive_ms),
         write_idle_ms: whole("write_idle_ms", default.write_idle_ms),

@@ -180,6 +180,12 @@ const LIMITS: &[Field] = &[
     ),
     row("head_ms", MILLISECONDS, Default("10000"), "From a head's first byte to its end. 0: no limit."),
     row(
+        "body_ms",
+        MILLISECONDS,
+        Default("600000"),
+        "From a head to the end of its body, however steadily that comes. 0: no limit.",
+    ),
+    row(
         "body_idle_ms",
         MILLISECONDS,
         Default("30000"),

@@ -1,6 +1,6 @@
 //! Answers that the gateway gives by itself: the catalog, as a caller may see it.
 
-use crate::base::fault::{Fault, FaultKind};
+use crate::base::fault::Fault;
 use crate::contract::snapshot::Snapshot;
 use crate::traffic::auth::Caller;
 use crate::traffic::policy;
@@ -28,5 +28,5 @@ pub fn model(snapshot: &Snapshot, caller: &Caller, id: &str) -> Result<Vec<u8>, 
         .find(id)
         .filter(|_| policy::grants(snapshot, caller, id))
         .map(|(model, _)| model.listing.as_bytes().to_vec())
-        .ok_or_else(|| FaultKind::ModelNotFound.into())
+        .ok_or_else(|| policy::not_found(id))
 }

@@ -10,7 +10,7 @@ use super::state::{BodyScan, Exchange, Intake};
 use crate::base::buf::Buf;
 use crate::base::clock::{Moment, unix_seconds};
 use crate::base::fault::{Fault, FaultKind};
-use crate::base::limits::{BODY_SEGMENT_BYTES, BODY_TOTAL_MS, CLIENT_BUFFER_BYTES, TARGET_BYTES};
+use crate::base::limits::{BODY_SEGMENT_BYTES, CLIENT_BUFFER_BYTES, TARGET_BYTES};
 use crate::base::text::Text;
 use crate::contract::endpoint::{BodyKind, Endpoint};
 use crate::contract::snapshot::{Limits, Snapshot};
@@ -270,7 +270,7 @@ fn admit(snapshot: &Snapshot, caller: &Caller, exchange: &mut Exchange) -> Resul
     let asked = ask.model.as_str();
     record.asked = Text::cut(asked);
     record.streamed = ask.stream;
-    let (index, star) = snapshot.catalog.find_index(asked).ok_or_else(|| not_found(asked))?;
+    let (index, star) = snapshot.catalog.find_index(asked).ok_or_else(|| policy::not_found(asked))?;
     let model = &snapshot.catalog.models[index as usize];
     record.model = model.name;
     let permit = policy::admit(snapshot, caller, asked)?;
@@ -280,16 +280,6 @@ fn admit(snapshot: &Snapshot, caller: &Caller, exchange: &mut Exchange) -> Resul
     course.model = index;
     course.targets = route::order(model, record.id.sequence);
     Ok(Planned::Forward(permit))
-}
-
-fn not_found(asked: &str) -> Fault {
-    let shown: String = asked.chars().take(64).collect();
-    Fault::told(
-        FaultKind::ModelNotFound,
-        format!(
-            "The model `{shown}` does not exist in this gateway's catalog. `GET /v1/models` lists what there is."
-        ),
-    )
 }
 
 impl BodyScan {
@@ -355,7 +345,10 @@ async fn read_body(
     let mut segment = std::mem::take(&mut client.inbox);
     let mut decoded = 0;
     let mut continued = !exchange.intake.expects_continue;
-    let latest = exchange.tally.begun.plus_ms(BODY_TOTAL_MS);
+    let latest = match limits.body_ms {
+        0 => Moment(0),
+        ms => exchange.tally.begun.plus_ms(ms),
+    };
     loop {
         let step = inbound.take(&mut segment, decoded, &mut client.inbox).map_err(Refusal::closing)?;
         let fresh = &segment[decoded..];
@@ -388,7 +381,7 @@ async fn read_body(
         client.deadline.set_before(Waiting::Body, limits.body_idle_ms, latest);
         let (read, back) = client.reader.read(segment).await;
         segment = back;
-        let stalled = matches!(client.deadline.fired(), Some(Waiting::Body | Waiting::Total));
+        let stalled = client.deadline.fired() == Some(Waiting::Body);
         client.deadline.clear();
         match read {
             Ok(n) if n > 0 => exchange.tally.complete = Moment::now(),

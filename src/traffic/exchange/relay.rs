@@ -331,7 +331,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             gather.piece(out, front..back);
             Some(body)
         };
-        let mut gather = self.reply.write(gather).await?;
+        let mut gather = self.reply.write(gather, self.passage.latest).await?;
         if let Some(body) = body {
             self.buf = gather.take(body);
         }
@@ -429,7 +429,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         let mut gather = self.reply.shard.buffers.gather();
         gather.whole(out);
         // If the client is gone too, there is nobody left to tell.
-        drop(self.reply.write(gather).await);
+        drop(self.reply.write(gather, Moment(0)).await);
     }
 
     /// Gives back what can be used again.

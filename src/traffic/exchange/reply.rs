@@ -3,6 +3,7 @@
 use super::shard::Shard;
 use super::state::Exchange;
 use crate::base::buf::Buf;
+use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::ids::RequestId;
 use crate::contract::snapshot::Limits;
@@ -36,6 +37,8 @@ pub struct Reply<'c> {
     pub keep_alive: bool,
     /// Status of the head that was sent; 0 before.
     pub status: u16,
+    /// The client takes the end of the connection for the end of the answer.
+    pub ends_with_connection: bool,
     /// The client has the last event of its stream, though perhaps not the body's end.
     pub told_all: bool,
     pub sent_bytes: u64,
@@ -60,6 +63,7 @@ impl<'c> Reply<'c> {
             head_only: intake.head_only,
             keep_alive: intake.keep_alive,
             status: 0,
+            ends_with_connection: false,
             told_all: false,
             sent_bytes: 0,
         }
@@ -80,7 +84,7 @@ impl<'c> Reply<'c> {
             Ending::Nothing => {}
             Ending::Length(n) => encode::content_length(out, n),
             Ending::Chunked => encode::field(out, "transfer-encoding", b"chunked"),
-            Ending::Close => self.keep_alive = false,
+            Ending::Close => (self.keep_alive, self.ends_with_connection) = (false, true),
         }
         if !self.keep_alive {
             encode::field(out, "connection", b"close");
@@ -89,12 +93,13 @@ impl<'c> Reply<'c> {
         }
     }
 
-    /// Hands bytes to the client, and waits until its socket took them.
+    /// Hands bytes to the client, and waits until its socket took them, until `latest` at most (`Moment(0)`: for
+    /// as long as it takes any).
     ///
     /// # Errors
     /// `ClientGone`, or `ClientStalled` if it does not read.
-    pub async fn write(&mut self, gather: Gather) -> Result<Gather, Fault> {
-        self.deadline.set_writing(self.limits.write_idle_ms);
+    pub async fn write(&mut self, gather: Gather, latest: Moment) -> Result<Gather, Fault> {
+        self.deadline.set_writing(self.limits.write_idle_ms, latest);
         let (result, gather) = self.writer.write(gather).await;
         let stalled = self.deadline.fired() == Some(Waiting::Write);
         self.deadline.clear();
@@ -121,7 +126,7 @@ impl<'c> Reply<'c> {
         }
         let mut gather = self.shard.buffers.gather();
         gather.whole(out);
-        let gather = self.write(gather).await?;
+        let gather = self.write(gather, Moment(0)).await?;
         self.shard.buffers.give_gather(gather);
         Ok(())
     }

@@ -26,6 +26,8 @@ pub enum Next {
     Close,
     /// The client may still be sending what nobody will read: it is told the end, and given time to see it.
     Linger,
+    /// An answer broke whose end would be the connection's: that must not look like one.
+    Reset,
 }
 
 /// Serves the next request on a connection, from its head to its record.
@@ -170,7 +172,7 @@ async fn answer(
         return Next::Close;
     }
     if reply.status != 0 {
-        return Next::Linger;
+        return if reply.ends_with_connection { Next::Reset } else { Next::Linger };
     }
     reply.keep_alive &= !unread;
     if Box::pin(reply.refuse(&fault, allow)).await.is_err() {

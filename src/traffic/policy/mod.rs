@@ -6,6 +6,7 @@
 //! Invariant: every `Permit` is settled exactly once, whatever becomes of the exchange.
 
 use crate::base::fault::{Fault, FaultKind};
+use crate::base::limits::REPEATED_BYTES;
 use crate::contract::record::Usage;
 use crate::contract::snapshot::{Group, Snapshot};
 use crate::traffic::auth::Caller;
@@ -46,7 +47,29 @@ pub fn grants(snapshot: &Snapshot, caller: &Caller, asked: &str) -> bool {
 /// `ModelNotGranted`.
 pub fn admit(snapshot: &Snapshot, caller: &Caller, asked: &str) -> Result<Permit, Fault> {
     if !grants(snapshot, caller, asked) {
-        return Err(FaultKind::ModelNotGranted.into());
+        return Err(not_granted(asked));
     }
     Ok(Permit { settled: false })
+}
+
+fn not_granted(asked: &str) -> Fault {
+    let name = repeated(asked);
+    let message = format!(
+        "This API key's group may not use the model `{name}`. `GET /v1/models` lists what it may use."
+    );
+    Fault::told(FaultKind::ModelNotGranted, message)
+}
+
+/// What is said of a name that is not in the catalog, or that the caller is not to know of.
+pub fn not_found(asked: &str) -> Fault {
+    let name = repeated(asked);
+    let message = format!(
+        "The model `{name}` does not exist in this gateway's catalog. `GET /v1/models` lists what there is."
+    );
+    Fault::told(FaultKind::ModelNotFound, message)
+}
+
+/// As much of a name as a message may repeat.
+fn repeated(name: &str) -> &str {
+    &name[..name.floor_char_boundary(REPEATED_BYTES)]
 }

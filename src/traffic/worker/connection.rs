@@ -23,6 +23,11 @@ use std::time::Duration;
 const LINGER_BYTES: u64 = BODY_BYTES;
 const LINGER_MS: u64 = 5_000;
 const LINGER_IDLE_MS: u64 = 1_000;
+/// How long a client that is turned away is waited for, to be told in the HTTP that it speaks.
+const GREETING: Duration = Duration::from_millis(20);
+
+/// Time for the last bytes of a broken answer to leave before its connection, or stream, is reset.
+pub const FLUSH: Duration = Duration::from_millis(20);
 
 /// Serves a connection that listener `index` accepted, and holds its place.
 pub async fn serve(shard: Rc<Shard>, accepted: Accepted, index: usize, place: Place) {
@@ -49,16 +54,22 @@ pub async fn serve(shard: Rc<Shard>, accepted: Accepted, index: usize, place: Pl
     }
 }
 
-/// Tells a client of plain HTTP why it is not served, before it has asked, and ends its connection.
+/// Tells a client of plain HTTP why it is not served, even if it has not asked, and ends its connection.
 pub async fn turn_away(shard: &Shard, accepted: Accepted, why: Unserved) {
     let kind = match why {
         Unserved::ConnectionsPerClient => FaultKind::TooManyConnections,
         Unserved::Connections | Unserved::Handshake => FaultKind::Overloaded,
     };
     let peer = accepted.peer;
+    runtime::sleep(GREETING).await;
+    let mut first = [0; 24];
+    let seen = accepted.peek(&mut first);
     let mut client = Client::new(shard, accepted.plain(), Some(peer));
     let mut gather = Gather::default();
-    gather.whole(unheard(kind, shard.next_id()));
+    gather.whole(match h2_preface(&first[..seen]) {
+        Preface::Yes => h2::farewell(kind),
+        Preface::No | Preface::Maybe => unheard(kind, shard.next_id()),
+    });
     // The socket is new and takes it at once.
     if client.writer.write(gather).await.0.is_ok() {
         linger(shard, &mut client).await;
@@ -112,6 +123,12 @@ pub async fn requests(shard: &Shard, client: &mut Client) {
             Next::Close => break,
             Next::Linger => {
                 Box::pin(linger(shard, client)).await;
+                break;
+            }
+            Next::Reset => {
+                // What the reset overtakes is lost, and with it the reason.
+                runtime::sleep(FLUSH).await;
+                client.writer.reset();
                 break;
             }
         }

@@ -6,8 +6,10 @@
 //! Invariant: a stream's body is complete at the client exactly if the exchange behind it ended cleanly; in
 //! every other case the stream is reset.
 
-use super::connection;
+use super::connection::{self, FLUSH};
 use crate::base::buf::Buf;
+use crate::base::clock::Moment;
+use crate::base::fault::FaultKind;
 use crate::base::limits::{BULK_BUFFER_BYTES, CLIENT_BUFFER_BYTES};
 use crate::contract::snapshot::Limits;
 use crate::http::chunked::{self, Decoder};
@@ -39,8 +41,6 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
 /// Streams that a client reset and that are still held, before the connection is ended (CVE-2023-44487).
 const RESETS_PENDING: usize = 20;
-/// Time for the last frames of a broken stream to leave before it is reset.
-const FLUSH: Duration = Duration::from_millis(20);
 /// How often an idle connection is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -72,6 +72,19 @@ pub async fn serve(shard: Rc<Shard>, client: Client) {
     })
     .await;
     deadline.cut();
+}
+
+/// All that is said to a client that is not served: settings, without which nothing is HTTP/2, and the end.
+/// Source: RFC 9113, 6.5 and 6.8.
+pub fn farewell(why: FaultKind) -> Buf {
+    let code = why.row().code.as_bytes();
+    let mut out = Buf::with_capacity(64);
+    out.extend(&[0, 0, 0, 4, 0, 0, 0, 0, 0]);
+    out.extend(&[0, 0, 8 + code.len() as u8, 7, 0, 0, 0, 0, 0]);
+    out.extend(&[0; 4]);
+    out.extend(&u32::from(Reason::ENHANCE_YOUR_CALM).to_be_bytes());
+    out.extend(code);
+    out
 }
 
 /// The handshake, then the streams.
@@ -388,7 +401,7 @@ async fn pump_out(shard: &Shard, mut pipe: PipeReader, writer: &mut Writer, writ
     loop {
         let (read, back) = pipe.read(buf).await;
         let more = matches!(read, Ok(n) if n > 0);
-        writing.set_writing(shard.snapshot().limits.write_idle_ms);
+        writing.set_writing(shard.snapshot().limits.write_idle_ms, Moment(0));
         if !more {
             writer.finish().await;
             return;

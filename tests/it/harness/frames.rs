@@ -89,6 +89,18 @@ impl Frames {
         }
     }
 
+    /// Reads until the gateway says that the connection ends, and why; then nothing more may come.
+    pub fn farewell(&mut self) -> (u32, String) {
+        loop {
+            let frame = self.next().expect("a farewell before the end");
+            if frame.kind == GO_AWAY {
+                let why = String::from_utf8_lossy(&frame.payload[8..]).into_owned();
+                self.client.ends();
+                return (number(&frame.payload[4..]), why);
+            }
+        }
+    }
+
     /// Reads until this stream is over.
     pub fn fate(&mut self, stream: u32) -> Fate {
         match self.status(stream) {

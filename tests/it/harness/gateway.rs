@@ -55,6 +55,17 @@ impl Gateway {
         Self { address, admin, dir, child, stderr, stdout }
     }
 
+    /// Starts a gateway with this one's configuration that takes its sockets over, and waits until it serves.
+    pub fn successor(&self) -> Self {
+        let text = self
+            .config_text()
+            .replace("listen: [\"127.0.0.1:0\"]", &format!("listen: [\"{}\"]", self.address))
+            .replace("admin: {address: \"127.0.0.1:0\"}", &format!("admin: {{address: \"{}\"}}", self.admin));
+        let dir = fresh_dir();
+        std::fs::write(dir.join("gateway.yaml"), text).expect("a file can be written");
+        Self::spawn(dir, &["--take-over"])
+    }
+
     pub fn client(&self) -> Client {
         Client::connect(self.address)
     }

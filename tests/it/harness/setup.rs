@@ -30,6 +30,7 @@ pub fn mock() -> Mock {
 }
 
 /// A configuration in the making.
+#[derive(Clone)]
 pub struct Setup {
     pub io: Io,
     pub shards: u16,
