@@ -12,6 +12,7 @@ pub mod berth;
 pub mod certificates;
 pub mod connect;
 pub mod deadline;
+mod departures;
 pub mod gather;
 mod iobuf;
 pub mod listen;
