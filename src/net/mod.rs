@@ -16,6 +16,7 @@ mod departures;
 pub mod gather;
 mod iobuf;
 pub mod listen;
+mod pages;
 pub mod pipe;
 pub mod pool;
 pub mod runtime;

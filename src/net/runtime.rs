@@ -168,13 +168,6 @@ pub fn reads_at_once() -> bool {
     turn::is_needed()
 }
 
-/// Has the allocator give what this thread freed some time ago back to the system.
-#[expect(unsafe_code, reason = "mi_collect")]
-pub fn return_memory() {
-    // SAFETY: it takes no pointer, and moves nothing that is in use.
-    unsafe { libmimalloc_sys::mi_collect(false) };
-}
-
 /// Pins the calling thread to one processor.
 ///
 /// # Errors

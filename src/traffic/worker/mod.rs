@@ -212,7 +212,6 @@ impl Keeper {
                 self.shard.upstreams.pool.sweep(now, &snapshot.limits);
                 let kept = SPARE_MIN.max(2 * self.shard.exchanges.get() as usize);
                 self.shard.buffers.trim(kept);
-                self.shard.buffers.stir();
                 self.shard.states.trim(kept);
                 self.shard.berths.trim(kept);
                 self.report();
