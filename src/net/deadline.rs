@@ -1,16 +1,18 @@
 //! Deadlines that cost nothing per request: a slot per connection, swept every few milliseconds.
 //!
 //! Setting a deadline is one store; a slot that is due has its connection cut by `shutdown(2)`, so that the
-//! operation in flight returns and its owner learns from the slot why. The sweep also looks at sockets on which
-//! no read is posted and whose peer may have left.
+//! operation in flight returns and its owner learns from the slot why. A slot also tells its owner when a peer
+//! leaves from whom nothing is read (`departures`).
 //!
 //! Invariant: a slot is taken out of the table before its socket is closed, so that a cut never hits a stranger
 //! who was given the same descriptor.
 
+use super::departures::Departures;
 use super::pipe::PipeCutter;
 use super::runtime;
 use crate::base::clock::Moment;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::io;
 use std::os::fd::RawFd;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -76,12 +78,12 @@ impl Cutter {
         }
     }
 
-    /// Whether the peer has ended or reset the connection, whatever there is still to be read from it.
-    fn peer_left(&self) -> bool {
+    /// The socket whose peer may leave while nothing is read from it.
+    fn socket(&self) -> Option<RawFd> {
         match self {
-            Cutter::Socket(fd) => hung_up(*fd),
+            Cutter::Socket(fd) => Some(*fd),
             // A read is always posted on these: they carry one request.
-            Cutter::Pipe(_) => false,
+            Cutter::Pipe(_) => None,
         }
     }
 }
@@ -100,13 +102,6 @@ fn acknowledged(fd: RawFd) -> u64 {
     info[15]
 }
 
-#[expect(unsafe_code, reason = "poll(2)")]
-fn hung_up(fd: RawFd) -> bool {
-    let mut asked = libc::pollfd { fd, events: libc::POLLRDHUP, revents: 0 };
-    // SAFETY: the kernel reads and writes the one entry that it is given.
-    unsafe { libc::poll(&raw mut asked, 1, 0) == 1 }
-}
-
 #[expect(unsafe_code, reason = "shutdown(2)")]
 fn shut(fd: RawFd, how: i32) {
     // SAFETY: shutdown on a descriptor number has no memory effects; the slot's guard keeps the number from
@@ -121,7 +116,7 @@ struct Slot {
     waiting: Cell<Waiting>,
     fired: Cell<Option<Waiting>>,
     progress: Progress,
-    /// Who is told when the peer leaves, and whether it has.
+    /// Who is told when the peer leaves: there while it is watched. And whether it has left.
     watcher: Cell<Option<Waker>>,
     left: Cell<bool>,
 }
@@ -165,13 +160,10 @@ impl Slot {
         next.is_some()
     }
 
-    fn look_for_peer(&self) {
-        let Some(waker) = self.watcher.take() else { return };
-        if self.cutter.peer_left() {
+    fn tell_left(&self) {
+        if let Some(waker) = self.watcher.take() {
             self.left.set(true);
             waker.wake();
-        } else {
-            self.watcher.set(Some(waker));
         }
     }
 }
@@ -182,12 +174,38 @@ pub struct Deadlines {
     slots: RefCell<Vec<Option<Rc<Slot>>>>,
     free: RefCell<Vec<usize>>,
     now: Cell<Moment>,
+    /// There from [`Deadlines::heed_departures`] on.
+    departures: OnceCell<Rc<Departures>>,
 }
 
 impl Deadlines {
     /// The time at the last sweep: at most [`SWEEP`] old while the shard is not overloaded, and free.
     pub fn coarse_now(&self) -> Moment {
         self.now.get()
+    }
+
+    /// From now on peers that leave are noticed ([`Deadline::poll_left`]). To be called in the shard's runtime.
+    ///
+    /// # Errors
+    /// The process is out of descriptors.
+    pub fn heed_departures(self: &Rc<Self>) -> io::Result<()> {
+        let departures = Rc::new(Departures::new()?);
+        if self.departures.set(departures.clone()).is_ok() {
+            let table = self.clone();
+            runtime::spawn(async move { departures.run(|index| table.tell_left(index)).await });
+        }
+        Ok(())
+    }
+
+    fn tell_left(&self, index: usize) {
+        if let Some(Some(slot)) = self.slots.borrow().get(index) {
+            slot.tell_left();
+        }
+    }
+
+    /// The set of departures, and the socket that this stands for there.
+    fn watched(&self, cutter: &Cutter) -> Option<(&Departures, RawFd)> {
+        Some((self.departures.get()?, cutter.socket()?))
     }
 
     /// Gives a connection its slot.
@@ -214,7 +232,6 @@ impl Deadlines {
     pub fn sweep(&self, now: Moment) {
         self.now.set(now);
         for slot in self.slots.borrow().iter().flatten() {
-            slot.look_for_peer();
             let due = slot.due.get();
             if due != 0 && due <= now.0 && !slot.is_put_off(now) {
                 slot.due.set(0);
@@ -302,20 +319,29 @@ impl Deadline {
         self.slot.due.set(if ms == 0 { latest.0 } else { self.table.coarse_now().0 });
     }
 
-    /// Waits until the peer has ended or reset its side, although nothing is read from it: a sweep finds out, so
-    /// it is told up to [`SWEEP`] later. To be ended by [`Deadline::unwatch`].
+    /// Waits until the peer has ended or reset its side, although nothing is read from it. To be ended by
+    /// [`Deadline::unwatch`].
     pub fn poll_left(&self, cx: &mut Context<'_>) -> Poll<()> {
         if self.slot.left.get() {
             return Poll::Ready(());
         }
-        let waker = self.slot.watcher.take().filter(|waker| waker.will_wake(cx.waker()));
+        let waker = self.slot.watcher.take();
+        if waker.is_none()
+            && let Some((departures, fd)) = self.table.watched(&self.slot.cutter)
+        {
+            departures.watch(fd, self.index);
+        }
+        let waker = waker.filter(|waker| waker.will_wake(cx.waker()));
         self.slot.watcher.set(Some(waker.unwrap_or_else(|| cx.waker().clone())));
         Poll::Pending
     }
 
     /// Nobody waits for the peer to leave.
     pub fn unwatch(&self) {
-        self.slot.watcher.set(None);
+        let was_watched = self.slot.watcher.take().is_some() || self.slot.left.get();
+        if was_watched && let Some((departures, fd)) = self.table.watched(&self.slot.cutter) {
+            departures.unwatch(fd);
+        }
     }
 
     /// The connection waits for nothing that has a limit.
@@ -343,6 +369,7 @@ impl Deadline {
 
 impl Drop for Deadline {
     fn drop(&mut self) {
+        self.unwatch();
         self.table.slots.borrow_mut()[self.index] = None;
         self.table.free.borrow_mut().push(self.index);
     }

@@ -4,21 +4,20 @@
 //! of its pending read.
 
 use super::gather::Gather;
-use super::runtime;
+use super::pages;
 use crate::base::buf::Buf;
-use crate::base::limits::{BODY_SEGMENT_BYTES, BULK_BUFFER_BYTES, CLIENT_BUFFER_BYTES, WATCH_BUFFER_BYTES};
-use std::cell::{Cell, RefCell};
+use crate::base::limits::{
+    BODY_SEGMENT_BYTES, BUFFERED_BYTES, BULK_BUFFER_BYTES, CLIENT_BUFFER_BYTES, WATCH_BUFFER_BYTES,
+};
+use std::cell::RefCell;
 
 const SMALL_KEPT: usize = 1024;
 const BULK_KEPT: usize = 64;
 const GATHERS_KEPT: usize = 256;
-/// Segments of large bodies that wait to be freed, at most.
-const SEGMENTS_KEPT: usize = 1024;
-/// How many of them are freed at a time: giving 16 MiB back to the system takes about a millisecond.
-const SEGMENTS_FREED: usize = 64;
-
-/// Seconds for which the allocator is called after segments were freed.
-const STIRS: u32 = 10;
+/// Segments of large bodies, and bulk buffers beyond those, that wait to be freed, at most.
+const SEGMENTS_KEPT: usize = BUFFERED_BYTES as usize / BODY_SEGMENT_BYTES;
+/// How much of them is freed at a time: giving it back to the system takes up to a millisecond.
+const FREED_BYTES: usize = 4 << 20;
 
 /// One shard's spare buffers.
 #[derive(Default)]
@@ -28,8 +27,6 @@ pub struct BufferPool {
     bulk: RefCell<Vec<Buf>>,
     gathers: RefCell<Vec<Gather>>,
     segments: RefCell<Vec<Buf>>,
-    /// How often the allocator is still to be called; see [`BufferPool::stir`].
-    stirs: Cell<u32>,
 }
 
 impl BufferPool {
@@ -56,7 +53,11 @@ impl BufferPool {
 
     /// An empty buffer of at least [`BULK_BUFFER_BYTES`].
     pub fn bulk(&self) -> Buf {
-        self.bulk.borrow_mut().pop().unwrap_or_else(|| Buf::with_capacity(BULK_BUFFER_BYTES))
+        let spare = self.bulk.borrow_mut().pop().or_else(|| {
+            let mut segments = self.segments.borrow_mut();
+            segments.pop_if(|spare| spare.capacity() < BODY_SEGMENT_BYTES)
+        });
+        spare.unwrap_or_else(|| in_small_pages(BULK_BUFFER_BYTES))
     }
 
     /// An empty buffer of at least so many bytes: a spare one, unless it is larger than those are.
@@ -66,8 +67,8 @@ impl BufferPool {
         } else if bytes <= BULK_BUFFER_BYTES {
             self.bulk()
         } else {
-            let spare = self.segments.borrow_mut().pop().filter(|spare| spare.capacity() >= bytes);
-            spare.unwrap_or_else(|| Buf::with_capacity(bytes))
+            let spare = self.segments.borrow_mut().pop_if(|spare| spare.capacity() >= bytes);
+            spare.unwrap_or_else(|| in_small_pages(bytes))
         }
     }
 
@@ -78,8 +79,8 @@ impl BufferPool {
         let (list, kept) = match buf.capacity() {
             WATCH_BUFFER_BYTES => (&self.watch, SMALL_KEPT),
             CLIENT_BUFFER_BYTES..=8_192 => (&self.small, SMALL_KEPT),
-            BULK_BUFFER_BYTES..=131_072 => (&self.bulk, BULK_KEPT),
-            BODY_SEGMENT_BYTES.. => (&self.segments, SEGMENTS_KEPT),
+            BULK_BUFFER_BYTES..=131_072 if self.bulk.borrow().len() < BULK_KEPT => (&self.bulk, BULK_KEPT),
+            BULK_BUFFER_BYTES.. => (&self.segments, SEGMENTS_KEPT),
             _ => return,
         };
         let mut list = list.borrow_mut();
@@ -96,22 +97,15 @@ impl BufferPool {
         self.gathers.borrow_mut().truncate(kept);
     }
 
-    /// Frees some of the segments that nobody has used again. Called at every sweep.
+    /// Frees some of the segments that nobody has used again, and what is behind them. Called at every sweep.
     pub fn free_segments(&self) {
         let mut segments = self.segments.borrow_mut();
-        if !segments.is_empty() {
-            self.stirs.set(STIRS);
-            let kept = segments.len().saturating_sub(SEGMENTS_FREED);
-            segments.truncate(kept);
-        }
-    }
-
-    /// For some time after segments were freed, has the allocator return memory to the system: it does so late, and
-    /// only when it is called, which a warm shard does not do. Called once a second.
-    pub fn stir(&self) {
-        if let Some(left) = self.stirs.get().checked_sub(1) {
-            self.stirs.set(left);
-            runtime::return_memory();
+        let mut freed = 0;
+        while freed < FREED_BYTES
+            && let Some(mut segment) = segments.pop()
+        {
+            freed += segment.capacity();
+            pages::give_back(&mut segment);
         }
     }
 
@@ -129,6 +123,12 @@ impl BufferPool {
             gathers.push(gather);
         }
     }
+}
+
+fn in_small_pages(bytes: usize) -> Buf {
+    let mut buf = Buf::with_capacity(bytes);
+    pages::small(&mut buf);
+    buf
 }
 
 #[cfg(test)]

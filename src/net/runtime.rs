@@ -163,13 +163,6 @@ impl<F: Future<Output = ()>> Future for Guarded<F> {
     }
 }
 
-/// Has the allocator give what this thread freed some time ago back to the system.
-#[expect(unsafe_code, reason = "mi_collect")]
-pub fn return_memory() {
-    // SAFETY: it takes no pointer, and moves nothing that is in use.
-    unsafe { libmimalloc_sys::mi_collect(false) };
-}
-
 /// Pins the calling thread to one processor.
 ///
 /// # Errors

@@ -1,7 +1,8 @@
 //! Peers that lie about their ends, stall, or vanish: what the other side sees of it.
 
 use crate::harness::{
-    Client, End, Gateway, KEY, Scripted, Setup, mock, on_both_drivers, post, post_with, stream, until,
+    Client, End, Gateway, KEY, Scripted, Setup, mock, on_both_drivers, post, post_with, schedstat, stream,
+    until,
 };
 use rustix::process::Signal;
 use serde_json::Value;
@@ -373,16 +374,21 @@ fn narrow(address: SocketAddr) -> Client {
     Client { stream, rest: Vec::new() }
 }
 
-/// A client that sent its next request already is noticed when it leaves, by an orderly end or a reset, whether
-/// that request came together with the first one or later.
+/// How soon a provider is let go when its client leaves, as `perf/BUDGET.md` promises, in most rounds of a test. Others
+/// on this machine may spoil a few; a gateway that looks now and then spoils most.
+const LET_GO: Duration = Duration::from_millis(5);
+
+/// A client that sent its next request already is noticed at once when it leaves, by an orderly end or a reset,
+/// whether that request came together with the first one or later.
 #[test]
 fn a_pipelining_client_that_leaves_stops_its_provider() {
+    const ROUNDS: u64 = 40;
     on_both_drivers(|io| {
         let mock = mock();
         let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
         let mut delays = vec![];
         let requests = [stream("delay_ms=20000"), stream("")];
-        for number in 0..12u64 {
+        for number in 0..ROUNDS {
             let (together, reset) = (number % 2 == 0, number % 4 >= 2);
             let mut client = gateway.client();
             if together {
@@ -393,8 +399,9 @@ fn a_pipelining_client_that_leaves_stops_its_provider() {
             until("the request at the provider", || (mock.stats().requests == number + 1).then_some(()));
             if !together {
                 client.send(&requests[1]);
-                std::thread::sleep(Duration::from_millis(5));
             }
+            // Time enough to read it, and no round at the same time of a clock that the gateway may have.
+            std::thread::sleep(Duration::from_millis(5 + number % 20));
             if reset {
                 socket2::SockRef::from(&client.stream)
                     .set_linger(Some(Duration::ZERO))
@@ -407,10 +414,45 @@ fn a_pipelining_client_that_leaves_stops_its_provider() {
         }
         delays.sort_unstable();
         eprintln!("pipelining client gone to upstream closed: {delays:?}");
-        assert!(delays[delays.len() / 2] < Duration::from_millis(60), "{delays:?}");
-        for record in gateway.records(12) {
+        assert!(delays[delays.len() / 2] < LET_GO, "{delays:?}");
+        for record in gateway.records(ROUNDS as usize) {
             assert_eq!(record["fault"], "client_gone", "{record}");
         }
-        assert_eq!(gateway.records(12).len(), 12, "a request that nobody waits for is not begun");
+        let records = gateway.records(ROUNDS as usize).len();
+        assert_eq!(records, ROUNDS as usize, "a request that nobody waits for is not begun");
+    });
+}
+
+/// Of a crowd of pipelining clients those who leave together are all noticed, and the others get their answers; who
+/// watches them costs next to nothing while nobody leaves.
+#[test]
+fn a_crowd_of_pipelining_clients_is_watched() {
+    const CROWD: usize = 300;
+    on_both_drivers(|io| {
+        let mock = mock();
+        let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
+        let requests = [stream("delay_ms=4000&chunks=1"), stream("chunks=1")].concat();
+        let mut clients: Vec<Client> = (0..CROWD).map(|_| gateway.client()).collect();
+        for client in &mut clients {
+            client.send(&requests);
+        }
+        until("the requests at the provider", || (mock.stats().requests == CROWD as u64).then_some(()));
+        let shard = gateway.shard_schedstat();
+        let before = schedstat(&shard).ran;
+        std::thread::sleep(Duration::from_secs(1));
+        let watching = schedstat(&shard).ran.saturating_sub(before);
+        eprintln!("{watching:?} of processor time in a second beside {CROWD} pipelining clients");
+        assert!(watching < Duration::from_millis(100), "{watching:?}");
+        let stay = clients.split_off(CROWD * 9 / 10);
+        let (gone, left) = (clients.len(), Instant::now());
+        drop(clients);
+        until("the aborts", || (mock.stats().aborted == gone as u64).then_some(()));
+        eprintln!("{gone} clients gone to the last upstream closed: {:?}", left.elapsed());
+        for mut client in stay {
+            assert!((0..2).all(|_| client.answer().whole));
+        }
+        let records = gateway.records(CROWD + CROWD / 10);
+        assert_eq!(records.iter().filter(|record| record["fault"] == "client_gone").count(), gone);
+        assert_eq!(records.iter().filter(|record| record["fault"] == Value::Null).count(), CROWD / 5);
     });
 }

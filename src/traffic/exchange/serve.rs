@@ -188,8 +188,8 @@ fn stalled(fault: Fault, reply: &Reply<'_>) -> Fault {
 }
 
 /// Runs an exchange while the client is there. When it leaves, the exchange is dropped where it stands, and
-/// with it its upstream connection. One that has its next request here already is not read from: whether it is
-/// still there is looked up by the sweep.
+/// with it its upstream connection. One that has its next request here already is not read from: its deadline
+/// tells when it leaves.
 async fn watched(
     ahead: &mut Ahead<'_>,
     deadline: &Deadline,

@@ -65,9 +65,10 @@ pub struct MetersPort {
 /// Serves until ordered to end.
 ///
 /// # Errors
-/// A listening socket could not be taken into the runtime.
+/// A socket could not be taken into the runtime, or the process is out of descriptors.
 pub async fn run(shard: Rc<Shard>, driver: Driver, orders: Orders) -> io::Result<()> {
     let Orders { link, listeners, meters } = orders;
+    shard.deadlines.heed_departures()?;
     let stop = Stop::default();
     let arriving = Rc::<Cell<u64>>::default();
     let crowd = Rc::new(Crowd::new(shard.clone()));
@@ -211,7 +212,6 @@ impl Keeper {
                 self.shard.upstreams.pool.sweep(now, &snapshot.limits);
                 let kept = SPARE_MIN.max(2 * self.shard.exchanges.get() as usize);
                 self.shard.buffers.trim(kept);
-                self.shard.buffers.stir();
                 self.shard.states.trim(kept);
                 self.shard.berths.trim(kept);
                 self.report();

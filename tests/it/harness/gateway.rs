@@ -181,10 +181,28 @@ impl Gateway {
 
     /// Memory of the process that is in use, in bytes.
     pub fn resident_bytes(&self) -> u64 {
-        let status =
-            std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("the gateway runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        self.memory("status", "VmRSS:")
+    }
+
+    /// How much of the process's memory lies in huge pages.
+    pub fn huge_page_bytes(&self) -> u64 {
+        self.memory("smaps_rollup", "AnonHugePages:")
+    }
+
+    fn memory(&self, file: &str, what: &str) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/{file}", self.pid())).expect("the gateway runs");
+        let line = text.lines().find_map(|line| line.strip_prefix(what)).expect("a line of it");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+    }
+
+    /// The first shard's [`schedstat`](super::schedstat).
+    pub fn shard_schedstat(&self) -> PathBuf {
+        let tasks =
+            std::fs::read_dir(format!("/proc/{}/task", self.pid())).expect("the gateway runs").flatten();
+        let shard = tasks.map(|task| task.path()).find(|task| {
+            std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim() == "shard-0")
+        });
+        shard.expect("a shard").join("schedstat")
     }
 }
 

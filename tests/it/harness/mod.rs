@@ -5,6 +5,7 @@ mod frames;
 mod gateway;
 mod message;
 mod process;
+mod schedule;
 mod scripted;
 mod setup;
 
@@ -13,6 +14,7 @@ pub use frames::{Fate, Frames};
 pub use gateway::{Gateway, fresh_dir};
 pub use message::{Answer, chat, post, post_with, stream};
 pub use process::run_to_end;
+pub use schedule::schedstat;
 pub use scripted::{Scripted, refusing};
 pub use setup::{Io, KEY, Setup, UPSTREAM_KEY, mock, on_both_drivers};
 
