@@ -43,7 +43,7 @@ pub struct TruthArgs {
     /// How far off the gateway's p50 may be.
     #[arg(long, default_value = "5us", value_parser = duration, value_name = "TIME")]
     pub p50_bar: Duration,
-    /// How far off the gateway's p99 may be, in percent of the latency that it adds at the p99.
+    /// How far off the gateway's p99 may be, in percent of the latency that it adds at the p99; never less than the p50's bar.
     #[arg(long, default_value_t = 10.0, value_name = "PERCENT")]
     pub p99_bar: f64,
     #[command(flatten)]

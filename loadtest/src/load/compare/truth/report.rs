@@ -19,7 +19,7 @@ const ROUNDING_US: f64 = 2.0;
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Bars {
     pub p50_us: f64,
-    /// Of the latency that it adds at the p99.
+    /// Of the latency that it adds at the p99; the bar is never lower than that of the p50.
     pub p99_percent: f64,
 }
 
@@ -147,7 +147,8 @@ impl Truth {
         let line = |figure: fn(&Round) -> Pair| Line::of(rounds, figure);
         let added = line(|round| round.seen - round.direct)?;
         let difference = line(|round| round.left_over - round.transport)?;
-        let p99_bar_us = added.p99_us.median.max(0.0) * bars.p99_percent / 100.0;
+        // Where it adds next to nothing, a share of that would be less than can be measured.
+        let p99_bar_us = (added.p99_us.median * bars.p99_percent / 100.0).max(bars.p50_us);
         Ok(Self {
             gateway: args.peer.clone(),
             about: about.to_owned(),
