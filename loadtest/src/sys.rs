@@ -201,6 +201,13 @@ pub fn process_cpu(pid: u32) -> io::Result<Duration> {
     if failed == 0 { read_clock(clock) } else { Err(io::Error::from_raw_os_error(failed)) }
 }
 
+/// The machine's monotonic clock, which all its processes share, in nanoseconds.
+pub fn monotonic_ns() -> u64 {
+    let time = read_clock(libc::CLOCK_MONOTONIC);
+    debug_assert!(time.is_ok(), "every kernel has it");
+    time.map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX))
+}
+
 /// CPU time that the calling thread has used.
 pub fn thread_cpu() -> io::Result<Duration> {
     read_clock(libc::CLOCK_THREAD_CPUTIME_ID)

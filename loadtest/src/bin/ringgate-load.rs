@@ -4,7 +4,9 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use loadtest::load::{self, CompareArgs, Held, HoldArgs, ReportArgs, RunArgs};
+use loadtest::load::{
+    self, CompareArgs, FeaturesArgs, Held, HoldArgs, RelayArgs, ReportArgs, RunArgs, TruthArgs,
+};
 use loadtest::mock::{self, MockArgs};
 use loadtest::sys;
 
@@ -37,6 +39,9 @@ enum Command {
     Streams(Box<HoldArgs>),
     Mock(Box<MockArgs>),
     Compare(Box<CompareArgs>),
+    Features(Box<FeaturesArgs>),
+    Truth(Box<TruthArgs>),
+    Relay(RelayArgs),
 }
 
 fn main() -> ExitCode {
@@ -53,17 +58,10 @@ fn main() -> ExitCode {
 /// Whether all answers were good.
 fn try_main(command: Command) -> anyhow::Result<bool> {
     sys::hold_interrupts()?;
-    if let Command::Mock(args) = command {
-        return run_mock(*args);
+    // What serves until it is interrupted waits for that itself.
+    if !matches!(command, Command::Mock(_) | Command::Relay(_)) {
+        std::thread::Builder::new().name("interrupts".to_owned()).spawn(end_when_interrupted)?;
     }
-    std::thread::Builder::new().name("interrupts".to_owned()).spawn(|| {
-        sys::wait_for_interrupt();
-        load::interrupt();
-        // Whoever insists does not want to see what was measured.
-        sys::wait_for_interrupt();
-        load::end_peers();
-        std::process::exit(130);
-    })?;
     match command {
         Command::Run(args) => {
             let report = load::run(&args)?;
@@ -84,8 +82,34 @@ fn try_main(command: Command) -> anyhow::Result<bool> {
             load::deliver(&comparison, args.ask.json.as_deref())?;
             Ok(comparison.is_good())
         }
+        Command::Features(args) => features(&args),
+        Command::Truth(args) => {
+            let truth = load::measure_truth(&args)?;
+            load::deliver(&truth, args.bench.json.as_deref())?;
+            Ok(truth.is_good())
+        }
         Command::Mock(args) => run_mock(*args),
+        Command::Relay(args) => run_relay(&args),
     }
+}
+
+fn end_when_interrupted() {
+    sys::wait_for_interrupt();
+    load::interrupt();
+    // Whoever insists does not want to see what was measured.
+    sys::wait_for_interrupt();
+    load::end_peers();
+    std::process::exit(130);
+}
+
+fn features(args: &FeaturesArgs) -> anyhow::Result<bool> {
+    if args.show {
+        write!(std::io::stdout(), "{}", load::show_features())?;
+        return Ok(true);
+    }
+    let costs = load::measure_features(args)?;
+    load::deliver(&costs, args.bench.json.as_deref())?;
+    Ok(costs.is_good())
 }
 
 fn hold(args: &HoldArgs, held: Held) -> anyhow::Result<bool> {
@@ -100,5 +124,14 @@ fn run_mock(args: MockArgs) -> anyhow::Result<bool> {
     writeln!(std::io::stdout(), "mock provider on {} ({})", mock.base_url(), mock.driver)?;
     sys::wait_for_interrupt();
     mock.stop();
+    Ok(true)
+}
+
+/// Runs a relay until it is interrupted.
+fn run_relay(args: &RelayArgs) -> anyhow::Result<bool> {
+    sys::raise_descriptor_limit()?;
+    let relay = load::Relay::start(args)?;
+    writeln!(std::io::stdout(), "relay on {} to {}", relay.address, args.provider)?;
+    sys::wait_for_interrupt();
     Ok(true)
 }

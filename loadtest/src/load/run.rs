@@ -169,8 +169,40 @@ pub async fn measure(
     duration: Duration,
     process: Option<Process>,
 ) -> anyhow::Result<Measured> {
+    measure_into(Recorder::default(), session, load, duration, process).await
+}
+
+/// Measures one slice of load with a recorder that may keep more than others do.
+///
+/// # Errors
+/// When the process is gone.
+pub async fn measure_into(
+    recorder: Recorder,
+    session: &mut Session,
+    load: Load,
+    duration: Duration,
+    process: Option<Process>,
+) -> anyhow::Result<Measured> {
     let cost = Cost::begin(process)?;
+    let recorder = session.slice(load, duration, recorder).await;
+    cost.end(recorder)
+}
+
+/// Measures one slice of load and what the process still does for it while `settle` passes: what is written behind the
+/// answers, as logs are, belongs to their cost.
+///
+/// # Errors
+/// When the process is gone.
+pub async fn measure_settled(
+    session: &mut Session,
+    load: Load,
+    duration: Duration,
+    process: Process,
+    settle: Duration,
+) -> anyhow::Result<Measured> {
+    let cost = Cost::begin(Some(process))?;
     let recorder = session.slice(load, duration, Recorder::default()).await;
+    monoio::time::sleep(settle).await;
     cost.end(recorder)
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::answer::{Content, Event, ID, Part, REFUSAL_RETRY_AFTER_S, error_event, refusal};
 use super::endpoint::Dialect;
 use super::fault::Fault;
-use super::script::{End, Script};
+use super::script::{ANSWERED, End, RECEIVED, Script};
 use super::settings::Settings;
 
 /// By how much a truncated answer is shorter than it says.
@@ -158,8 +158,13 @@ fn play(mut script: Script, plan: Plan, settings: &Settings, dialect: Dialect) -
 }
 
 fn add_head(script: &mut Script, plan: &Plan, settings: &Settings, dialect: Dialect) {
-    let more = if plan.is_stream { "cache-control: no-cache\r\n" } else { "" };
-    let head = head(dialect, 200, plan.content_type, plan.framing, more);
+    let cached = if plan.is_stream { "cache-control: no-cache\r\n" } else { "" };
+    let stamps = if settings.stamps {
+        format!("x-mock-received: {RECEIVED}\r\nx-mock-answered: {ANSWERED}\r\n")
+    } else {
+        String::new()
+    };
+    let head = head(dialect, 200, plan.content_type, plan.framing, &format!("{cached}{stamps}"));
     match settings.fault {
         Some(Fault::SlowHead) => {
             script.crawl(head.as_bytes(), settings.gap.at_least(Duration::from_millis(1)));
@@ -256,7 +261,7 @@ fn reason(status: u16) -> &'static str {
 mod tests {
     use super::super::asked::Asked;
     use super::super::endpoint::Endpoint;
-    use super::super::script::Step;
+    use super::super::script::{Filling, Step};
     use super::super::wait::Wait;
     use super::*;
 
@@ -269,7 +274,14 @@ mod tests {
         let mut text = Vec::new();
         for step in &script.steps {
             match step {
-                Step::Send { bytes, ids } => script.copy(bytes.clone(), ids.clone(), 1, &mut text),
+                Step::Send { bytes, blanks } => {
+                    script.copy(
+                        bytes.clone(),
+                        blanks.clone(),
+                        &Filling { id: 1, ..Filling::default() },
+                        &mut text,
+                    );
+                }
                 Step::Pause(_) => text.push(b'~'),
                 Step::Stall => text.push(b'#'),
             }

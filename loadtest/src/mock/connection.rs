@@ -19,7 +19,7 @@ use super::compile::refuse;
 use super::echo::Received;
 use super::endpoint::Dialect;
 use super::request::{BODY_BYTES_MAX, Framing, Head, Reading, read_head};
-use super::script::{End, Script, Step, id_of};
+use super::script::{End, Filling, Script, Step, id_of};
 use super::stats::Counters;
 use crate::chance::Chance;
 use crate::sys;
@@ -43,6 +43,8 @@ pub struct Shared {
     pub seed: u64,
     /// Times that recorded waits are drawn from.
     pub recording: std::sync::Arc<[Duration]>,
+    /// Answers say when they were asked for and given; nobody else reads the clock for it.
+    pub stamps: bool,
 }
 
 /// One connection, with its buffers.
@@ -56,6 +58,8 @@ struct Connection {
     /// The body of the present request, where it came in chunks.
     body: Vec<u8>,
     output: Vec<u8>,
+    /// When the input's last bytes were read, where answers say so.
+    received_ns: u64,
 }
 
 /// How an answer ended, unless the client went away.
@@ -74,6 +78,7 @@ pub async fn serve(stream: TcpStream, shared: Rc<Shared>) -> impl Sized {
         input,
         body: Vec::new(),
         output: Vec::with_capacity(4096),
+        received_ns: 0,
     };
     while connection.exchange().await.is_continue() {}
     connection
@@ -195,6 +200,9 @@ impl Connection {
         let is_watched = !script.is_simple() && self.input.is_empty();
         let played =
             if is_watched { self.play_watched(script, id).await } else { self.play(script, id).await };
+        if is_watched {
+            self.stamp();
+        }
         if played.is_err() {
             self.shared.counters.aborted();
             return ControlFlow::Break(());
@@ -208,14 +216,16 @@ impl Connection {
     }
 
     async fn play(&mut self, script: &Script, id: u64) -> Played {
-        play(script, id, &self.shared.recording, &mut self.writer, &mut self.output).await
+        let player = Player { id, received_ns: self.received_ns, shared: &self.shared };
+        player.play(script, &mut self.writer, &mut self.output).await
     }
 
     /// Plays with a read posted, which ends when the client goes away; what the client sends early is kept.
     async fn play_watched(&mut self, script: &Script, id: u64) -> Played {
         let input = std::mem::take(&mut self.input);
         let mut read = pin!(read_into(&mut self.reader, input));
-        let mut playing = pin!(play(script, id, &self.shared.recording, &mut self.writer, &mut self.output));
+        let player = Player { id, received_ns: self.received_ns, shared: &self.shared };
+        let mut playing = pin!(player.play(script, &mut self.writer, &mut self.output));
         let mut arrived = None;
         let played = poll_fn(|context| {
             if arrived.is_none()
@@ -261,7 +271,15 @@ impl Connection {
     async fn read_more(&mut self) -> ControlFlow<()> {
         let (result, input) = read_into(&mut self.reader, std::mem::take(&mut self.input)).await;
         self.input = input;
+        self.stamp();
         if matches!(result, Ok(1..)) { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    }
+
+    /// Notes when bytes came in.
+    fn stamp(&mut self) {
+        if self.shared.stamps {
+            self.received_ns = sys::monotonic_ns();
+        }
     }
 
     async fn send(&mut self, bytes: &'static [u8]) -> ControlFlow<()> {
@@ -287,34 +305,48 @@ async fn read_into(
     (result, slice.into_inner())
 }
 
-async fn play(
-    script: &Script,
+/// Plays one answer.
+struct Player<'a> {
     id: u64,
-    recording: &[Duration],
-    writer: &mut OwnedWriteHalf<TcpStream>,
-    output: &mut Vec<u8>,
-) -> Played {
-    let mut due: Option<Instant> = None;
-    let mut chance = Chance::new(id);
-    for step in &script.steps {
-        match step {
-            Step::Send { bytes, ids } => {
-                let mut buffer = std::mem::take(output);
-                buffer.clear();
-                script.copy(bytes.clone(), ids.clone(), id, &mut buffer);
-                let (result, buffer) = writer.write_all(buffer).await;
-                *output = buffer;
-                result?;
+    received_ns: u64,
+    shared: &'a Shared,
+}
+
+impl Player<'_> {
+    async fn play(
+        &self,
+        script: &Script,
+        writer: &mut OwnedWriteHalf<TcpStream>,
+        output: &mut Vec<u8>,
+    ) -> Played {
+        let mut due: Option<Instant> = None;
+        let mut chance = Chance::new(self.id);
+        for step in &script.steps {
+            match step {
+                Step::Send { bytes, blanks } => {
+                    let mut buffer = std::mem::take(output);
+                    buffer.clear();
+                    script.copy(bytes.clone(), blanks.clone(), &self.filling(), &mut buffer);
+                    let (result, buffer) = writer.write_all(buffer).await;
+                    *output = buffer;
+                    result?;
+                }
+                Step::Pause(wait) => {
+                    let drawn = wait.draw(&mut chance, &self.shared.recording);
+                    let next = due.unwrap_or_else(Instant::now) + drawn;
+                    sleep_until(next).await;
+                    due = Some(next);
+                }
+                Step::Stall => std::future::pending().await,
             }
-            Step::Pause(wait) => {
-                let next = due.unwrap_or_else(Instant::now) + wait.draw(&mut chance, recording);
-                sleep_until(next).await;
-                due = Some(next);
-            }
-            Step::Stall => std::future::pending().await,
         }
+        Ok(())
     }
-    Ok(())
+
+    fn filling(&self) -> Filling {
+        let answered_ns = if self.shared.stamps { sys::monotonic_ns() } else { 0 };
+        Filling { id: self.id, received_ns: self.received_ns, answered_ns }
+    }
 }
 
 /// Sleeps until a moment, or not at all if it is nearer than half of what the timer is late.

@@ -112,6 +112,10 @@ pub struct MockArgs {
     /// Seconds that a refusal says in retry-after.
     #[arg(long, default_value_t = 1, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(0..=86_400))]
     pub retry_after_s: u32,
+    /// Say in each good answer when its request was there and when it was sent (x-mock-received, x-mock-answered:
+    /// nanoseconds of the monotonic clock, hexadecimal).
+    #[arg(long)]
+    pub stamps: bool,
     /// What everything random follows from: ids, waits, faults by chance.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
@@ -130,6 +134,7 @@ impl From<MockArgs> for MockOptions {
             fault: args.fault,
             faults: args.faults.unwrap_or_default(),
             retry_after_s: args.retry_after_s,
+            stamps: args.stamps,
             ..Settings::default()
         };
         Self {

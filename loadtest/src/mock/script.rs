@@ -8,8 +8,8 @@ use super::wait::Wait;
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// Send a range of the bytes, in which a range of the ids stands.
-    Send { bytes: Range<usize>, ids: Range<usize> },
+    /// Send a range of the bytes, in which a range of the blanks stands.
+    Send { bytes: Range<usize>, blanks: Range<usize> },
     /// Wait until so long after the last wait was due.
     Pause(Wait),
     /// Do nothing until the client goes away.
@@ -28,14 +28,60 @@ pub enum End {
     Reset,
 }
 
+/// Something that each answer has its own of; sixteen hexadecimal digits stand for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Blank {
+    Id,
+    Received,
+    Answered,
+}
+
+/// What blanks are filled with. Times are those of the machine's monotonic clock, in nanoseconds.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Filling {
+    pub id: u64,
+    /// When the request's last byte was read.
+    pub received_ns: u64,
+    /// When these bytes were given to the kernel.
+    pub answered_ns: u64,
+}
+
+/// Stand for the times until they are known.
+pub const RECEIVED: &str = "__mock_received_";
+pub const ANSWERED: &str = "__mock_answered_";
+
+const _: () = assert!(RECEIVED.len() == ID.len() && ANSWERED.len() == ID.len());
+
+impl Blank {
+    const ALL: [Self; 3] = [Self::Id, Self::Received, Self::Answered];
+
+    fn stand_in(self) -> &'static str {
+        match self {
+            Self::Id => ID,
+            Self::Received => RECEIVED,
+            Self::Answered => ANSWERED,
+        }
+    }
+}
+
+impl Filling {
+    fn of(&self, blank: Blank) -> u64 {
+        match blank {
+            Blank::Id => self.id,
+            Blank::Received => self.received_ns,
+            Blank::Answered => self.answered_ns,
+        }
+    }
+}
+
 /// An answer, ready to be played.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Script {
     pub steps: Vec<Step>,
     pub end: End,
     bytes: Vec<u8>,
-    /// Where in the bytes an id stands, in order.
-    ids: Vec<usize>,
+    /// Where in the bytes something stands that each request has its own of, in order.
+    blanks: Vec<(usize, Blank)>,
     /// Bytes before this have been given to a step.
     sent: usize,
 }
@@ -44,7 +90,12 @@ impl Script {
     /// Adds bytes to what the next [`flush`](Self::flush) sends.
     pub fn add(&mut self, bytes: &[u8]) {
         let at = self.bytes.len();
-        self.ids.extend(memchr::memmem::find_iter(bytes, ID).map(|found| at + found));
+        let first = self.blanks.len();
+        for blank in Blank::ALL {
+            let found = memchr::memmem::find_iter(bytes, blank.stand_in());
+            self.blanks.extend(found.map(|found| (at + found, blank)));
+        }
+        self.blanks[first..].sort_unstable();
         self.bytes.extend_from_slice(bytes);
     }
 
@@ -52,9 +103,9 @@ impl Script {
     pub fn flush(&mut self) {
         let bytes = self.sent..self.bytes.len();
         if !bytes.is_empty() {
-            let ids = self.ids.partition_point(|at| *at < bytes.start)..self.ids.len();
+            let blanks = self.blanks.partition_point(|(at, _)| *at < bytes.start)..self.blanks.len();
             self.sent = bytes.end;
-            self.steps.push(Step::Send { bytes, ids });
+            self.steps.push(Step::Send { bytes, blanks });
         }
     }
 
@@ -76,7 +127,7 @@ impl Script {
     pub fn crawl(&mut self, bytes: &[u8], wait: Wait) {
         self.add(bytes);
         for at in self.sent..self.bytes.len() {
-            self.steps.push(Step::Send { bytes: at..at + 1, ids: 0..0 });
+            self.steps.push(Step::Send { bytes: at..at + 1, blanks: 0..0 });
             self.steps.push(Step::Pause(wait));
         }
         self.sent = self.bytes.len();
@@ -89,16 +140,13 @@ impl Script {
         self
     }
 
-    /// Copies a range of the bytes, with the digits of an id in place of its stand-in.
-    pub fn copy(&self, bytes: Range<usize>, ids: Range<usize>, id: u64, out: &mut Vec<u8>) {
+    /// Copies a range of the bytes, with digits in place of the blanks in it.
+    pub fn copy(&self, bytes: Range<usize>, blanks: Range<usize>, filling: &Filling, out: &mut Vec<u8>) {
         let begin = out.len();
         out.extend_from_slice(&self.bytes[bytes.clone()]);
-        if !ids.is_empty() {
-            let digits = hexadecimal(id);
-            for at in &self.ids[ids] {
-                let at = begin + at - bytes.start;
-                out[at..at + ID.len()].copy_from_slice(&digits);
-            }
+        for (at, blank) in &self.blanks[blanks] {
+            let at = begin + at - bytes.start;
+            out[at..at + ID.len()].copy_from_slice(&hexadecimal(filling.of(*blank)));
         }
     }
 
@@ -108,8 +156,8 @@ impl Script {
     }
 }
 
-fn hexadecimal(id: u64) -> [u8; 16] {
-    std::array::from_fn(|at| b"0123456789abcdef"[(id >> (60 - 4 * at)) as usize & 15])
+fn hexadecimal(number: u64) -> [u8; 16] {
+    std::array::from_fn(|at| b"0123456789abcdef"[(number >> (60 - 4 * at)) as usize & 15])
 }
 
 /// The id of the `number`th request of a mock: the same for the same seed, and unlike any other.
@@ -127,22 +175,24 @@ mod tests {
 
     /// Every stand-in is replaced in the write it belongs to, and in no other.
     #[test]
-    fn ids_are_filled_in() {
+    fn blanks_are_filled_in() {
         let mut script = Script::default();
         script.add(format!("a{ID}b{ID}").as_bytes());
         script.flush();
         script.add(b"nothing");
         script.flush();
-        script.add(ID.as_bytes());
+        script.add(format!("{ANSWERED}{RECEIVED}{ID}").as_bytes());
         let script = script.finish(End::KeepAlive);
         let mut sent = Vec::new();
         for step in &script.steps {
-            if let Step::Send { bytes, ids } = step {
-                script.copy(bytes.clone(), ids.clone(), 0x1234_5678_9abc_def0, &mut sent);
+            if let Step::Send { bytes, blanks } = step {
+                let filling = Filling { id: 0x1234_5678_9abc_def0, received_ns: 1, answered_ns: 2 };
+                script.copy(bytes.clone(), blanks.clone(), &filling, &mut sent);
                 sent.push(b'|');
             }
         }
-        let expected = b"a123456789abcdef0b123456789abcdef0|nothing|123456789abcdef0|";
+        let expected =
+            b"a123456789abcdef0b123456789abcdef0|nothing|00000000000000020000000000000001123456789abcdef0|";
         assert_eq!(String::from_utf8_lossy(&sent), String::from_utf8_lossy(expected));
     }
 

@@ -83,6 +83,7 @@ impl Worker {
             counters: self.counters,
             seed: self.options.seed,
             recording: self.options.recording,
+            stamps: self.options.settings.stamps,
         });
         let open = Rc::new(RefCell::new(BTreeSet::new()));
         tell(&self.ready, Ok(driver));

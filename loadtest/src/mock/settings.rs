@@ -38,6 +38,9 @@ pub struct Settings {
     /// each thread of the mock; later ones are good again.
     pub skip: u32,
     pub times: u32,
+    /// Good answers say in `x-mock-received` and `x-mock-answered` when the request was there and when its answer was
+    /// sent: nanoseconds of the machine's monotonic clock, in hexadecimal digits. No model can ask for it.
+    pub stamps: bool,
 }
 
 impl Default for Settings {
@@ -56,6 +59,7 @@ impl Default for Settings {
             retry_after_s: 1,
             skip: 0,
             times: u32::MAX,
+            stamps: false,
         }
     }
 }

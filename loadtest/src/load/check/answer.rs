@@ -1,9 +1,11 @@
 //! Reads one HTTP/1.1 answer as it arrives.
 
 use std::mem::MaybeUninit;
+use std::rc::Rc;
 
 use super::body::Body;
 use super::failure::Failure;
+use super::stamps::{OwnTime, Stamps};
 use crate::wire::Chunked;
 
 /// Most headers and most bytes of an answer's head.
@@ -26,15 +28,34 @@ pub struct Answer {
     body: Body,
     /// The server keeps the connection after it.
     keeps_connection: bool,
+    /// What is noted of its exchange, where that is wanted.
+    own_time: Option<Rc<OwnTime>>,
+    stamps: Stamps,
 }
 
 impl Default for Answer {
     fn default() -> Self {
-        Self { state: State::Head, body: Body::default(), keeps_connection: true }
+        Self {
+            state: State::Head,
+            body: Body::default(),
+            keeps_connection: true,
+            own_time: None,
+            stamps: Stamps::default(),
+        }
     }
 }
 
 impl Answer {
+    /// Notes what the answer says of its exchange, if it is wanted.
+    pub fn noting(own_time: Option<&Rc<OwnTime>>) -> Self {
+        Self { own_time: own_time.cloned(), ..Self::default() }
+    }
+
+    /// What the answer said of its exchange.
+    pub fn stamps(&self) -> Stamps {
+        self.stamps
+    }
+
     /// Takes bytes from the connection. Returns how many were used: fewer than given inside a head, and once it
     /// [is done](Self::is_done).
     pub fn feed(&mut self, bytes: &[u8]) -> Result<usize, Failure> {
@@ -117,6 +138,9 @@ impl Answer {
     }
 
     fn read_header(&mut self, name: &str, value: &[u8]) -> Result<(), Failure> {
+        if let Some(own_time) = &self.own_time {
+            self.stamps.take(own_time, name, value);
+        }
         match name.len() {
             10 if name.eq_ignore_ascii_case("connection") => {
                 self.keeps_connection = !value.eq_ignore_ascii_case(b"close");

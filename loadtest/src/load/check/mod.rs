@@ -10,8 +10,10 @@ mod digest;
 mod events;
 mod expected;
 mod failure;
+mod stamps;
 
 pub use answer::Answer;
 pub use body::{Body, Content};
 pub use expected::{Check, Expected};
 pub use failure::Failure;
+pub use stamps::{OwnTime, Stamps};

@@ -1,19 +1,26 @@
 //! Several targets against each other, in slices that take turns, so that what the machine does hits all alike.
 //!
 //! Takes targets that run already ([`compare`]) or peers that it starts itself ([`compare_peers`]), gives medians with
-//! their spread, and ratios to one of them.
+//! their spread, and ratios to one of them. Of one gateway: what each feature costs ([`measure_features`]), and whether it
+//! tells the truth about its own time ([`measure_truth`]).
 //!
-//! Invariant: figures are divided only by figures of the same round.
+//! Invariant: figures are divided only by figures of the same round, and what has a margin is made of such differences.
 
+mod bench;
 mod comparison;
+mod features;
 mod launch;
+mod margin;
 mod peer;
 mod suite;
 mod targets;
+mod truth;
 mod verdict;
 
 pub use comparison::{Comparison, Ratio, Row, Spread};
+pub use features::{FeatureCosts, FeaturesArgs, measure_features, show_features};
 pub use launch::end_peers;
 pub use suite::compare_peers;
 pub use targets::compare;
+pub use truth::{Relay, RelayArgs, Truth, TruthArgs, measure_truth};
 pub use verdict::Verdict;

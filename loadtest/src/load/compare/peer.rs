@@ -77,6 +77,28 @@ fn default_start_s() -> u64 {
     30
 }
 
+impl Peer {
+    /// One that speaks as the mock provider does, and that nobody has said yet how to start.
+    pub fn plain() -> Self {
+        Self {
+            name: String::new(),
+            about: String::new(),
+            command: Vec::new(),
+            install: String::new(),
+            files: BTreeMap::new(),
+            base: default_base(),
+            key: None,
+            headers: BTreeMap::new(),
+            model: default_model(),
+            stream_model: default_stream_model(),
+            open_model: default_open_model(),
+            tls: false,
+            http2: false,
+            start_s: default_start_s(),
+        }
+    }
+}
+
 /// The peers of these names or files; `all` are those that come with the program.
 ///
 /// # Errors

@@ -23,16 +23,16 @@ use crate::sys;
 const BASE: &str = "nginx";
 
 /// The provider without anything before it.
-const DIRECT: &str = "direct";
+pub(super) const DIRECT: &str = "direct";
 
 /// How long each target has load before anything of it is measured.
-const WARMUP: Duration = Duration::from_millis(300);
+pub(super) const WARMUP: Duration = Duration::from_millis(300);
 
 /// Streams per second for the time to the first event.
 const STREAM_RATE: f64 = 200.0;
 
 /// How much the baseline may drift.
-const DRIFT_MAX: f64 = 0.10;
+pub(super) const DRIFT_MAX: f64 = 0.10;
 
 /// One thing that is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -138,26 +138,11 @@ fn start(stage: &Stage, peer: &Peer, times: usize) -> anyhow::Result<(Running, S
 }
 
 /// The provider, as if it were a peer.
-fn direct() -> Peer {
-    Peer {
-        name: DIRECT.to_owned(),
-        about: String::new(),
-        command: Vec::new(),
-        install: String::new(),
-        files: std::collections::BTreeMap::new(),
-        base: "/v1".to_owned(),
-        key: None,
-        headers: std::collections::BTreeMap::new(),
-        model: "mock".to_owned(),
-        stream_model: "mock?chunks=50".to_owned(),
-        open_model: String::new(),
-        tls: false,
-        http2: false,
-        start_s: 0,
-    }
+pub(super) fn direct() -> Peer {
+    Peer { name: DIRECT.to_owned(), ..Peer::plain() }
 }
 
-fn part_of(peer: &Peer, model: &str, stream: bool) -> Part {
+pub(super) fn part_of(peer: &Peer, model: &str, stream: bool) -> Part {
     let mut part = Part::plain(&peer.name, model);
     part.endpoint = Some(Endpoint::Chat);
     part.stream = stream;
@@ -167,7 +152,7 @@ fn part_of(peer: &Peer, model: &str, stream: bool) -> Part {
 }
 
 /// Tells whoever looks what is being measured.
-fn say(what: &str) {
+pub(super) fn say(what: &str) {
     if std::io::stderr().is_terminal() {
         eprintln!("ringgate-load: {what}");
     }

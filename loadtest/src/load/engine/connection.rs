@@ -109,7 +109,7 @@ impl Connection {
         trace: &mut Trace<'_>,
     ) -> Result<Ended, Failure> {
         self.send(request).await?;
-        let mut answer = Answer::default();
+        let mut answer = Answer::noting(behaviour.own_time.as_ref());
         while !answer.is_done() {
             let count = self.read(behaviour.read_bytes_max()).await?;
             if count == 0 {
@@ -133,6 +133,7 @@ impl Connection {
             self.close();
         }
         trace.marks.bytes = answer.body().bytes();
+        trace.marks.stamps = answer.stamps();
         let checked = answer.body().check();
         if checked.is_err() {
             self.complaint = answer.body().complaint();

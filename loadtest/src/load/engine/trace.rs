@@ -1,21 +1,25 @@
 //! Follows one answer as it comes: its moments, and the gaps between its events.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use crate::load::check::OwnTime;
 use crate::load::measure::{Marks, Recorder};
 use crate::load::scenario::{Leaves, Part};
 
 /// How a client behaves while it reads an answer.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Behaviour {
     pub read_bytes_per_s: Option<u64>,
     pub leaves: Option<Leaves>,
+    /// What is noted of an answer's times; over HTTP/1.1 only.
+    pub own_time: Option<Rc<OwnTime>>,
 }
 
 impl Behaviour {
     pub fn of(part: &Part) -> Self {
-        Self { read_bytes_per_s: part.read_bytes_per_s, leaves: part.leaves }
+        Self { read_bytes_per_s: part.read_bytes_per_s, leaves: part.leaves, own_time: part.own_time.clone() }
     }
 
     /// Bytes that a read may take: of a slow reader, what it takes in a tenth of a second.

@@ -6,11 +6,13 @@
 //! Invariant: a request is in exactly one of good, failed and left, and its times are recorded only if it is good.
 
 mod interval;
+mod probe;
 mod process;
 mod recorder;
 mod tally;
 
 pub use interval::{Interval, Intervals};
+pub use probe::{Probe, Probes};
 pub use process::Process;
 pub use recorder::{Ended, Marks, Recorder};
 pub use tally::{Tally, Times};

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::interval::Intervals;
+use super::probe::Probes;
 use super::tally::Tally;
-use crate::load::check::{Content, Failure};
+use crate::load::check::{Content, Failure, Stamps};
 
 /// How an exchange ended, if nothing was wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +25,21 @@ pub struct Marks {
     pub ended_at: Instant,
     /// Bytes of the body.
     pub bytes: u64,
+    /// What the answer said of the exchange.
+    pub stamps: Stamps,
 }
 
 impl Marks {
     pub fn begin(due_at: Instant, sent_at: Instant, ended_at: Instant) -> Self {
-        Self { due_at, sent_at, first_byte_at: None, first_event_at: None, ended_at, bytes: 0 }
+        Self {
+            due_at,
+            sent_at,
+            first_byte_at: None,
+            first_event_at: None,
+            ended_at,
+            bytes: 0,
+            stamps: Stamps::default(),
+        }
     }
 
     pub fn latency(&self) -> Duration {
@@ -55,12 +66,24 @@ pub struct Recorder {
     /// Of each part, if there are several.
     pub parts: Vec<Tally>,
     intervals: Option<Intervals>,
+    /// Each exchange by itself, where that is wanted.
+    probes: Option<Probes>,
 }
 
 impl Recorder {
     pub fn new(parts: usize, intervals: Option<Intervals>) -> Self {
         let parts = if parts > 1 { vec![Tally::default(); parts] } else { Vec::new() };
-        Self { total: Tally::default(), parts, intervals }
+        Self { total: Tally::default(), parts, intervals, probes: None }
+    }
+
+    /// Keeps what was seen of each good exchange, up to so many.
+    pub fn probing(count_max: usize) -> Self {
+        Self { probes: Some(Probes::new(count_max)), ..Self::default() }
+    }
+
+    /// What was seen of each good exchange.
+    pub fn take_probes(&mut self) -> Probes {
+        self.probes.take().unwrap_or_default()
     }
 
     /// The intervals, to go on with in another slice.
@@ -75,6 +98,9 @@ impl Recorder {
         }
         if let Some(intervals) = &mut self.intervals {
             intervals.note(marks, ended);
+        }
+        if let (Some(probes), Ok(Ended::Good(_))) = (&mut self.probes, ended) {
+            probes.note(marks);
         }
     }
 

@@ -298,6 +298,7 @@ impl Request {
             events: self.events,
             read_bytes_per_s: self.read_bytes_per_s,
             leaves,
+            own_time: None,
         })
     }
 }

@@ -10,11 +10,12 @@ mod file;
 mod request;
 mod units;
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::check::Check;
+use super::check::{Check, OwnTime};
 
 pub use file::{Settings, ShapeName, explain, read};
 pub use units::{duration, positive, rate};
@@ -102,6 +103,8 @@ pub struct Part {
     /// How fast the answer is read at most.
     pub read_bytes_per_s: Option<u64>,
     pub leaves: Option<Leaves>,
+    /// The header in which the target says how long it took itself: then this is noted, and what a mock's stamps say.
+    pub own_time: Option<Rc<OwnTime>>,
 }
 
 /// How often a part is sent.
@@ -183,6 +186,7 @@ impl Part {
             events: None,
             read_bytes_per_s: None,
             leaves: None,
+            own_time: None,
         }
     }
 

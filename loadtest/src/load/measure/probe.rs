@@ -1,0 +1,103 @@
+//! One exchange with all that is known of its time: by this client's clock, by the provider's stamps, by the target's own
+//! word. All clocks are the machine's monotonic one, so that moments of different processes can be subtracted.
+
+use std::time::Instant;
+
+use super::recorder::Marks;
+use crate::sys;
+
+/// One good exchange.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Probe {
+    /// From here to the provider and back, without the time that the provider had it.
+    pub outside_us: f64,
+    /// How long the target says that it took.
+    pub own_us: Option<f64>,
+}
+
+/// The exchanges of a slice.
+#[derive(Debug)]
+pub struct Probes {
+    pub list: Vec<Probe>,
+    /// Good exchanges whose answers had no stamps of a provider.
+    pub unstamped: u64,
+    count_max: usize,
+    /// One moment, as the two ways to read the clock say it.
+    anchor: (Instant, u64),
+}
+
+impl Default for Probes {
+    fn default() -> Self {
+        Self::new(0)
+    }
+}
+
+impl Probes {
+    pub fn new(count_max: usize) -> Self {
+        let anchor = (Instant::now(), sys::monotonic_ns());
+        Self { list: Vec::with_capacity(count_max), unstamped: 0, count_max, anchor }
+    }
+
+    pub fn note(&mut self, marks: &Marks) {
+        match self.probe(marks) {
+            None => self.unstamped += 1,
+            Some(probe) if self.list.len() < self.count_max => self.list.push(probe),
+            Some(_) => {}
+        }
+    }
+
+    fn probe(&self, marks: &Marks) -> Option<Probe> {
+        let there = marks.stamps.received_ns?.checked_sub(self.ns(marks.sent_at))?;
+        let back = self.ns(marks.first_byte_at?).checked_sub(marks.stamps.answered_ns?)?;
+        let own_us = marks.stamps.own_ns.map(|own| own as f64 / 1000.0);
+        Some(Probe { outside_us: (there + back) as f64 / 1000.0, own_us })
+    }
+
+    fn ns(&self, moment: Instant) -> u64 {
+        let (instant, ns) = self.anchor;
+        let since = moment.saturating_duration_since(instant).as_nanos() as u64;
+        let before = instant.saturating_duration_since(moment).as_nanos() as u64;
+        (ns + since).saturating_sub(before)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::load::check::Stamps;
+
+    /// The time outside is the way there and the way back; answers without stamps, or with ones that cannot be, are counted.
+    #[test]
+    fn both_ways_without_the_provider() {
+        let mut probes = Probes::new(10);
+        let (sent, base) = probes.anchor;
+        let mut marks = Marks::begin(sent, sent, sent + Duration::from_micros(900));
+        probes.note(&marks);
+        marks.first_byte_at = Some(sent + Duration::from_micros(500));
+        marks.stamps = Stamps {
+            received_ns: Some(base + 70_000),
+            answered_ns: Some(base + 400_000),
+            own_ns: Some(12_000),
+        };
+        probes.note(&marks);
+        marks.stamps.received_ns = Some(base - 1);
+        probes.note(&marks);
+        assert_eq!(probes.list, [Probe { outside_us: 170.0, own_us: Some(12.0) }]);
+        assert_eq!(probes.unstamped, 2);
+    }
+
+    /// No more are kept than there is room for.
+    #[test]
+    fn is_bounded() {
+        let mut probes = Probes::new(1);
+        let (sent, base) = probes.anchor;
+        let mut marks = Marks::begin(sent, sent, sent);
+        marks.first_byte_at = Some(sent + Duration::from_nanos(2));
+        marks.stamps = Stamps { received_ns: Some(base), answered_ns: Some(base + 1), own_ns: None };
+        probes.note(&marks);
+        probes.note(&marks);
+        assert_eq!((probes.list.len(), probes.unstamped), (1, 0));
+    }
+}
