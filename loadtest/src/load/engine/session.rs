@@ -141,6 +141,16 @@ impl Session {
         }
     }
 
+    /// Opens connections again that the server has ended since the last slice. A server that takes none shows that in
+    /// the next.
+    pub async fn refresh(&mut self) {
+        for lane in &mut self.lanes {
+            if lane.refresh().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Puts load on the target for a while; returns when the last answer has come.
     pub async fn slice(&mut self, load: Load, duration: Duration, recorder: Recorder) -> Recorder {
         let begun = Instant::now();
