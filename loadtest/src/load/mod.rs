@@ -29,7 +29,7 @@ mod hold;
 mod run;
 
 pub use args::{AskArgs, CompareArgs, HoldArgs, NamedTarget, ReportArgs, RunArgs};
-pub use compare::{Comparison, Ratio, Row, Spread, Verdict, compare, compare_peers, end_peers};
+pub use compare::{Added, Comparison, Ratio, Row, Spread, Verdict, compare, compare_peers, end_peers};
 pub use engine::{Target, interrupt};
 pub use hold::{Held, MemoryReport, hold};
 pub use measure::Process;

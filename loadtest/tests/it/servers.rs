@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -32,6 +33,14 @@ pub fn stream(body: &str) -> String {
 /// Serves over TCP until the test is over.
 pub fn plain(answers: Answers) -> SocketAddr {
     serve(move |connection, count| answer(connection, answers, &count))
+}
+
+/// Serves over TCP, and ends connections that have been idle for so long.
+pub fn impatient(answers: Answers, idle: Duration) -> SocketAddr {
+    serve(move |connection, count| {
+        connection.set_read_timeout(Some(idle)).expect("a timeout");
+        answer(connection, answers, &count);
+    })
 }
 
 /// Serves over TLS; the certificate is for 127.0.0.1, and stands in the file.

@@ -12,7 +12,7 @@ mod suite;
 mod targets;
 mod verdict;
 
-pub use comparison::{Comparison, Ratio, Row, Spread};
+pub use comparison::{Added, Comparison, Ratio, Row, Spread};
 pub use launch::end_peers;
 pub use suite::compare_peers;
 pub use targets::compare;

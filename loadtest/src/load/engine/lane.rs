@@ -28,6 +28,13 @@ impl Lane {
         }
     }
 
+    pub fn close(&mut self) {
+        match self {
+            Self::One(connection) => connection.close(),
+            Self::Two(stream) => stream.close(),
+        }
+    }
+
     /// Sends a request and reads its answer, up to the end or as far as this client wants it.
     pub async fn exchange(
         &mut self,
