@@ -323,7 +323,7 @@ pub struct CompareArgs {
     pub starts: usize,
     /// How long each peer has load before anything of it is measured, whole answers and streams in halves: what compiles
     /// itself as it runs is slow at first.
-    #[arg(long, default_value = "10s", value_parser = duration, value_name = "TIME", help_heading = "Peers")]
+    #[arg(long, default_value = "20s", value_parser = duration, value_name = "TIME", help_heading = "Peers")]
     pub warmup: Duration,
     /// Report even if the machine was not steady, with a mark.
     #[arg(long, help_heading = "Peers")]
