@@ -1,6 +1,7 @@
 //! Calls to the kernel that the standard library has no safe name for. The only unsafe code of this package.
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
@@ -23,6 +24,17 @@ pub fn pin_to(cpu: usize) -> io::Result<()> {
         libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) != 0
     };
     if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Whether the other side of a socket that has nothing to say has ended it.
+pub fn has_ended(socket: RawFd) -> bool {
+    let mut byte = [MaybeUninit::uninit()];
+    let peeked =
+        with_socket(socket, |socket| socket.recv_with_flags(&mut byte, libc::MSG_PEEK | libc::MSG_DONTWAIT));
+    match peeked {
+        Ok(bytes) => bytes == 0,
+        Err(failed) => failed.kind() != io::ErrorKind::WouldBlock,
+    }
 }
 
 /// Ends both directions of a socket that the caller holds open. A socket that has ended already is no error.

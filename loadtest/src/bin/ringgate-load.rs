@@ -58,6 +58,8 @@ fn main() -> ExitCode {
 /// Whether all answers were good.
 fn try_main(command: Command) -> anyhow::Result<bool> {
     sys::hold_interrupts()?;
+    // Before anything is opened or started: peers inherit it.
+    sys::raise_descriptor_limit()?;
     // What serves until it is interrupted waits for that itself.
     if !matches!(command, Command::Mock(_) | Command::Relay(_)) {
         std::thread::Builder::new().name("interrupts".to_owned()).spawn(end_when_interrupted)?;
@@ -119,7 +121,6 @@ fn hold(args: &HoldArgs, held: Held) -> anyhow::Result<bool> {
 
 /// Runs a mock until it is interrupted.
 fn run_mock(args: MockArgs) -> anyhow::Result<bool> {
-    sys::raise_descriptor_limit()?;
     let mock = mock::start(args.into())?;
     writeln!(std::io::stdout(), "mock provider on {} ({})", mock.base_url(), mock.driver)?;
     sys::wait_for_interrupt();

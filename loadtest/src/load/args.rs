@@ -315,12 +315,16 @@ pub struct CompareArgs {
     /// Rates at which added latency is measured.
     #[arg(long, default_value = "200,1000,5000", value_delimiter = ',', value_parser = rate, value_name = "RATES", help_heading = "Peers")]
     pub rates: Vec<f64>,
-    /// Open streams with which memory is measured.
+    /// Open streams with which memory is measured; each needs two descriptors in this process, and in each peer.
     #[arg(long, default_value = "1000,10000", value_delimiter = ',', value_parser = positive, value_name = "COUNTS", help_heading = "Peers")]
     pub open: Vec<usize>,
     /// Times that each peer is started, for its start-up.
     #[arg(long, default_value_t = 3, value_parser = positive, help_heading = "Peers")]
     pub starts: usize,
+    /// How long each peer has load before anything of it is measured, whole answers and streams in halves: what compiles
+    /// itself as it runs is slow at first.
+    #[arg(long, default_value = "20s", value_parser = duration, value_name = "TIME", help_heading = "Peers")]
+    pub warmup: Duration,
     /// Report even if the machine was not steady, with a mark.
     #[arg(long, help_heading = "Peers")]
     pub force: bool,

@@ -7,7 +7,7 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::args::HoldArgs;
-use super::engine::{Holder, HttpVersion, Watch, is_interrupted, on_event_loop};
+use super::engine::{Ends, Holder, HttpVersion, Watch, is_interrupted, need_descriptors, on_event_loop};
 use super::measure::Process;
 
 /// What is held open.
@@ -51,6 +51,7 @@ impl fmt::Display for MemoryReport {
 /// When the target cannot be reached, or an answer is wrong.
 pub fn hold(args: &HoldArgs, held: Held) -> anyhow::Result<MemoryReport> {
     let process = Process::new(args.pid)?;
+    need_descriptors(args.connections, Ends::One)?;
     let mut part = args.ask.part("held", if held == Held::Streams { STREAM_MODEL } else { "mock" });
     part.stream = held == Held::Streams;
     on_event_loop(args.ask.cpu, args.ask.wanted(), args.ask.timeout, async |watch: &Watch| {

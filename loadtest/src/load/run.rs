@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::args::RunArgs;
-use super::engine::{Beat, Load, Session, Watch, is_interrupted, on_event_loop};
+use super::engine::{Beat, Ends, Load, Session, Watch, is_interrupted, need_descriptors, on_event_loop};
 use super::measure::{Intervals, Process, Recorder};
 use super::report::{Collector, Output, Report, Step, Subject};
 use super::scenario::{Plan, Ramp, Scenario, Shape};
@@ -18,6 +18,7 @@ const KNEE_HALVINGS: usize = 3;
 /// When the target or the process cannot be reached, or the first answer is wrong.
 pub fn run(args: &RunArgs) -> anyhow::Result<Report> {
     let scenario = args.scenario()?;
+    need_descriptors(scenario.connections(), Ends::One)?;
     let process = args.pid.map(Process::new).transpose()?;
     let output = Output {
         hlog: args.hlog.as_deref(),
@@ -159,7 +160,7 @@ impl Ramp {
     }
 }
 
-/// Measures one slice of load.
+/// Measures one slice of load, over connections that are open when it begins.
 ///
 /// # Errors
 /// When the process is gone.
@@ -183,6 +184,7 @@ pub async fn measure_into(
     duration: Duration,
     process: Option<Process>,
 ) -> anyhow::Result<Measured> {
+    session.refresh().await;
     let cost = Cost::begin(process)?;
     let recorder = session.slice(load, duration, recorder).await;
     cost.end(recorder)
@@ -200,6 +202,7 @@ pub async fn measure_settled(
     process: Process,
     settle: Duration,
 ) -> anyhow::Result<Measured> {
+    session.refresh().await;
     let cost = Cost::begin(Some(process))?;
     let recorder = session.slice(load, duration, Recorder::default()).await;
     monoio::time::sleep(settle).await;

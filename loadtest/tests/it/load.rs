@@ -1,8 +1,12 @@
 //! The load generator measures what is there, and lets no wrong answer count.
 
+use std::time::Duration;
+
 use clap::Parser;
-use loadtest::load::{self, CompareArgs, Held, HoldArgs, Report, RunArgs};
+use loadtest::load::{self, CompareArgs, Held, HoldArgs, Report, RunArgs, Spread};
 use loadtest::mock::{Mock, MockOptions, start};
+
+use crate::servers;
 
 #[derive(Parser)]
 struct Cli<T: clap::Args> {
@@ -156,8 +160,9 @@ fn compares() {
     assert!(comparison.is_good(), "{comparison}");
     let [a, b] = &comparison.rows[..] else { unreachable!("two rows") };
     assert_eq!((a.rounds, b.rounds, first.stats().connections_opened), (3, 3, 3));
-    assert_eq!((a.ratio.cpu, a.ratio.p50), (Some(1.0), Some(1.0)));
-    assert!(b.ratio.p50.is_some_and(|ratio| ratio > 1.0) && b.cpu_us.is_none());
+    let same = Some(Spread { median: 1.0, min: 1.0, max: 1.0 });
+    assert_eq!((a.ratio.cpu, a.ratio.p50), (same, same));
+    assert!(b.ratio.p50.is_some_and(|ratio| ratio.median > 1.0) && b.cpu_us.is_none());
     let wrong = parse::<CompareArgs>(&(line + " --base c"));
     assert!(load::compare(&wrong).is_err_and(|error| error.to_string().contains("\"c\"")));
 }
@@ -171,6 +176,20 @@ fn compares_with_direct() {
          --rate 100 --rounds 2 --slice 200ms"
     );
     let comparison = load::compare(&parse::<CompareArgs>(&line)).expect("a comparison");
-    let added = comparison.rows[0].added_p50_us.expect("there is a direct target");
+    let added = comparison.rows[0].added_us.p50.expect("there is a direct target").median;
     assert!((15_000.0..40_000.0).contains(&added), "{comparison}");
+}
+
+/// A server that ends connections while others have their turn has done nothing wrong: they are opened again.
+#[test]
+fn connections_may_end_between_turns() {
+    let (_mock, url) = mock();
+    let address = servers::impatient(|_| servers::whole("{}"), Duration::from_millis(300));
+    // The turn of the one is longer than the other waits.
+    let line = format!(
+        "--target impatient=http://{address}/v1/chat/completions --target b={url}/chat/completions \
+         --rounds 3 --slice 400ms --connections 3"
+    );
+    let comparison = load::compare(&parse::<CompareArgs>(&line)).expect("a comparison");
+    assert!(comparison.is_good(), "{comparison}");
 }

@@ -17,8 +17,9 @@ fn peer(name: &str, command: &[&str]) -> PathBuf {
 
 fn compare(peers: &[&PathBuf], more: &str) -> (Option<i32>, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ringgate-load"));
-    command
-        .args("compare --rounds 3 --slice 60ms --rates 100 --open 20 --starts 2 --connections 4".split(' '));
+    command.args(
+        "compare --rounds 3 --slice 60ms --rates 100 --warmup 40ms --starts 2 --connections 4".split(' '),
+    );
     command.args(peers.iter().flat_map(|peer| ["--peer".into(), peer.as_os_str().to_owned()]));
     let output = command.args(more.split_whitespace()).output().expect("it runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -38,7 +39,7 @@ fn peers_are_compared() {
     let missing = peer("missing", &["no-such-program-anywhere"]);
     let silent = peer("silent", &["sleep", "60"]);
     let dying = peer("dying", &["sh", "-c", "echo no such file {port}; exit 3"]);
-    let (code, out, err) = compare(&[&one, &two, &missing, &silent, &dying], "--force --json");
+    let (code, out, err) = compare(&[&one, &two, &missing, &silent, &dying], "--open 20 --force --json");
     let verdict: Value = serde_json::from_str(&out).unwrap_or_else(|_| unreachable!("no JSON: {out} {err}"));
     assert_eq!(code, Some(0), "{verdict:#}");
     let skipped = verdict["skipped"].to_string();
@@ -53,7 +54,7 @@ fn peers_are_compared() {
         assert!(rows[0]["cpu_us"]["median"].as_f64().is_some_and(|cpu| cpu > 0.0), "{table}");
     }
     let paced = &verdict["tables"][1]["comparison"]["rows"];
-    assert!(paced[1]["added_p50_us"].as_f64().is_some_and(|added| added > 1000.0), "{paced}");
+    assert!(paced[1]["added_us"]["p50"]["median"].as_f64().is_some_and(|added| added > 1000.0), "{paced}");
     assert_eq!(verdict["memory"].as_array().map(Vec::len), Some(2));
     assert!(verdict["starts"][0]["start_ms"]["median"].as_f64().is_some_and(|start| start > 0.0));
     let processes = Command::new("ps").args(["-eo", "args"]).output().expect("ps");
@@ -68,7 +69,7 @@ fn peers_are_compared() {
 #[test]
 fn peers_hear_signals() {
     let telling = peer("telling", &["grep", "SigBlk", "/proc/self/status"]);
-    let (code, _, err) = compare(&[&telling], "");
+    let (code, _, err) = compare(&[&telling], "--open 20");
     assert!(code == Some(2) && err.contains("SigBlk:\t0000000000000000"), "{err}");
     std::fs::remove_file(telling).expect("it was there");
 }
@@ -77,7 +78,7 @@ fn peers_hear_signals() {
 #[test]
 fn no_peer_is_an_error() {
     let missing = peer("nobody", &["no-such-program-anywhere"]);
-    let (code, out, err) = compare(&[&missing], "");
+    let (code, out, err) = compare(&[&missing], "--open 20");
     assert!(code == Some(2) && out.is_empty() && err.contains("no peer could be started"), "{err}");
     std::fs::remove_file(missing).expect("it was there");
 }

@@ -109,3 +109,24 @@ fn says_what_is_wrong() {
     let (code, _, err) = output(&format!("run {url} --scenario chat --duration 1s --slo-p99 1ms"));
     assert!(code == Some(2) && err.contains("`slo_p99` has no effect here"), "{err}");
 }
+
+/// More connections than there can be descriptors are refused before anything is opened or started, with what is needed.
+#[test]
+fn needs_descriptors() {
+    let mock = start(MockOptions::default()).expect("start");
+    let held = format!(
+        "streams --url {}/chat/completions --pid {} --connections 1000000",
+        mock.base_url(),
+        std::process::id()
+    );
+    for (line, needed) in [(held.as_str(), 1_000_200), ("compare --peer nginx --open 1000000", 2_000_200)] {
+        // What may be asked for beyond this limit is still too little.
+        let mut limited = Command::new("sh");
+        limited.args(["-c", "ulimit -n 1000 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_ringgate-load")]);
+        let (code, out, err) = text(&limited.args(line.split(' ')).output().expect("it runs"));
+        let words = format!("1000000 connections at a time need {needed} descriptors");
+        assert!(code == Some(2) && out.is_empty() && err.contains(&words), "{err}");
+        assert!(err.contains("this process may have 1") && err.contains("at most"), "{err}");
+    }
+    assert_eq!(mock.stats().connections_opened, 0);
+}

@@ -199,3 +199,28 @@ fn speaks_http2() {
     assert!(report.wrong > 0 && report.requests > 0, "{report}");
     assert!(report.errors.iter().all(|error| error.kind == "stream_reset"), "{report}");
 }
+
+/// HTTP/2 over TLS is agreed on and answered, with several requests at a time on each connection; a certificate that is
+/// not trusted, and a server that speaks only HTTP/1.1, are errors.
+#[test]
+fn speaks_http2_over_tls() {
+    let (address, certificate) = servers::http2_tls(20, "http2-tls");
+    let line = format!(
+        "--url https://{address}/v1/chat/completions --http 2 --connections 2 --streams 4 --duration 300ms \
+         --warmup 0ms --stream --events 20"
+    );
+    let trusts = format!("--ca {}", certificate.display());
+    for trust in [trusts.as_str(), "--insecure"] {
+        let report = run(&format!("{line} {trust}"));
+        assert!(report.is_good() && report.requests > 8, "{trust}: {report}");
+        assert_eq!(report.events, report.requests * 20, "{report}");
+    }
+    let refused = try_run(&line).expect_err("nobody knows it");
+    assert!(format!("{refused:#}").contains("certificate"), "{refused:#}");
+    let (only_one, its_certificate) = servers::tls(|_| servers::whole(FIRST), "no-http2");
+    let refused = try_run(&format!("--url https://{only_one}/v1/responses --http 2 --insecure --timeout 1s"));
+    assert!(refused.is_err(), "it speaks only HTTP/1.1");
+    for file in [certificate, its_certificate] {
+        std::fs::remove_file(file).expect("it was there");
+    }
+}

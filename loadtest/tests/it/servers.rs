@@ -5,9 +5,11 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
 
 /// What the `n`th request is answered with, as bytes of HTTP/1.1.
 pub type Answers = fn(usize) -> String;
@@ -33,25 +35,39 @@ pub fn plain(answers: Answers) -> SocketAddr {
     serve(move |connection, count| answer(connection, answers, &count))
 }
 
+/// Serves over TCP, and ends connections that have been idle for so long.
+pub fn impatient(answers: Answers, idle: Duration) -> SocketAddr {
+    serve(move |connection, count| {
+        connection.set_read_timeout(Some(idle)).expect("a timeout");
+        answer(connection, answers, &count);
+    })
+}
+
 /// Serves over TLS; the certificate is for 127.0.0.1, and stands in the file.
 pub fn tls(answers: Answers, folder: &str) -> (SocketAddr, PathBuf) {
-    let signed = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
-    let file = std::env::temp_dir().join(format!("ringgate-load-{folder}-{}.pem", std::process::id()));
-    std::fs::write(&file, signed.cert.pem()).expect("a file");
-    let key = PrivateKeyDer::try_from(signed.signing_key.serialize_der()).expect("a key");
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![CertificateDer::from(signed.cert.der().to_vec())], key)
-        .expect("a certificate");
-    let config = Arc::new(config);
+    let (config, file) = certified(folder, &[]);
     let address = serve(move |connection, count| {
         let session = rustls::ServerConnection::new(Arc::clone(&config)).expect("a session");
         answer(rustls::StreamOwned::new(session, connection), answers, &count);
     });
     (address, file)
+}
+
+/// A server's half of TLS that agrees on one of these protocols, and the file that its certificate stands in.
+fn certified(folder: &str, protocols: &[&str]) -> (Arc<rustls::ServerConfig>, PathBuf) {
+    let signed = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).expect("a certificate");
+    let file = std::env::temp_dir().join(format!("ringgate-load-{folder}-{}.pem", std::process::id()));
+    std::fs::write(&file, signed.cert.pem()).expect("a file");
+    let key = PrivateKeyDer::try_from(signed.signing_key.serialize_der()).expect("a key");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![CertificateDer::from(signed.cert.der().to_vec())], key)
+        .expect("a certificate");
+    config.alpn_protocols = protocols.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    (Arc::new(config), file)
 }
 
 fn serve(work: impl Fn(TcpStream, Arc<AtomicUsize>) + Clone + Send + 'static) -> SocketAddr {
@@ -92,6 +108,29 @@ fn answer(mut connection: impl Read + Write, answers: Answers, count: &AtomicUsi
 
 /// Serves HTTP/2 by prior knowledge: a chat stream of so many events, or resets every so many requests.
 pub fn http2(events: usize, resets_every: usize) -> SocketAddr {
+    serve_async(move |connection| http2_connection(connection, events, resets_every))
+}
+
+/// Serves HTTP/2 over TLS, where a client agrees to it: chat streams of so many events. The certificate is for 127.0.0.1.
+pub fn http2_tls(events: usize, folder: &str) -> (SocketAddr, PathBuf) {
+    let (config, file) = certified(folder, &["h2"]);
+    let acceptor = tokio_rustls::TlsAcceptor::from(config);
+    let address = serve_async(move |connection| {
+        let acceptor = acceptor.clone();
+        async move {
+            // A client that does not trust the certificate is no failure of this server.
+            let Ok(connection) = acceptor.accept(connection).await else { return };
+            assert_eq!(connection.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+            http2_connection(connection, events, usize::MAX).await;
+        }
+    });
+    (address, file)
+}
+
+/// Serves each connection in a task of its own until the test is over.
+fn serve_async<W: Future<Output = ()> + 'static>(
+    work: impl Fn(tokio::net::TcpStream) -> W + Send + 'static,
+) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("listen");
     listener.set_nonblocking(true).expect("nonblocking");
     let address = listener.local_addr().expect("an address");
@@ -102,14 +141,18 @@ pub fn http2(events: usize, resets_every: usize) -> SocketAddr {
             let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
             loop {
                 let (connection, _) = listener.accept().await.expect("a connection");
-                tokio::task::spawn_local(http2_connection(connection, events, resets_every));
+                tokio::task::spawn_local(work(connection));
             }
         });
     });
     address
 }
 
-async fn http2_connection(connection: tokio::net::TcpStream, events: usize, resets_every: usize) {
+async fn http2_connection(
+    connection: impl AsyncRead + AsyncWrite + Unpin,
+    events: usize,
+    resets_every: usize,
+) {
     let mut connection = h2::server::handshake(connection).await.expect("a handshake");
     let mut count = 0;
     while let Some(Ok((mut request, mut respond))) = connection.accept().await {

@@ -91,6 +91,7 @@ impl Stage {
         let said = File::create(folder.join("said.log"))?;
         let mut command = Command::new(program);
         command.args(peer.command[1..].iter().map(|argument| fill(argument))).current_dir(&folder);
+        command.envs(peer.environment.iter().map(|(name, value)| (name, fill(value))));
         command.stdin(Stdio::null()).stdout(said.try_clone()?).stderr(said).process_group(0);
         sys::give_interrupts_to(&mut command);
         let begun = Instant::now();

@@ -17,7 +17,7 @@ mod targets;
 mod truth;
 mod verdict;
 
-pub use comparison::{Comparison, Ratio, Row, Spread};
+pub use comparison::{Added, Comparison, Ratio, Row, Spread};
 pub use features::{FeatureCosts, FeaturesArgs, measure_features, show_features};
 pub use launch::end_peers;
 pub use suite::compare_peers;

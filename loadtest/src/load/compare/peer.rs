@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, bail};
 use serde::Deserialize;
 
+use crate::load::check::Check;
 use crate::load::scenario::explain;
 
 /// The peers that come with the program.
@@ -19,8 +20,9 @@ const PEERS: &[(&str, &str)] = &[
     ("onwards", include_str!("../../../peers/onwards.toml")),
 ];
 
-/// How a peer is started and asked. In the command and the files, `{port}`, `{tls_port}`, `{provider}` (host and port),
-/// `{dir}` (a folder of its own), `{certificate}`, `{private_key}` and `{both}` (files) stand for what they are in this run.
+/// How a peer is started and asked. In the command, its environment and the files, `{port}`, `{tls_port}` (free for
+/// something else where there is no TLS), `{provider}` (host and port), `{dir}` (a folder of its own), `{certificate}`,
+/// `{private_key}` and `{both}` (files) stand for what they are in this run.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Peer {
@@ -31,6 +33,12 @@ pub struct Peer {
     /// How to get it.
     #[serde(default)]
     pub install: String,
+    /// What its file was written for and tried with.
+    #[serde(default)]
+    pub tried_with: String,
+    /// Variables of its environment, beside those of this program.
+    #[serde(default)]
+    pub environment: BTreeMap<String, String>,
     /// Files that are written into its folder before it starts.
     #[serde(default)]
     pub files: BTreeMap<String, String>,
@@ -47,6 +55,11 @@ pub struct Peer {
     pub stream_model: String,
     #[serde(default = "default_open_model")]
     pub open_model: String,
+    /// How closely its answers can be looked at, and the events that each of its streams of 50 chunks must have; without
+    /// it, as many as the first.
+    #[serde(default)]
+    pub check: Check,
+    pub stream_events: Option<u64>,
     /// It listens with TLS on the other port, and speaks HTTP/2 there.
     #[serde(default)]
     pub tls: bool,
@@ -85,6 +98,8 @@ impl Peer {
             about: String::new(),
             command: Vec::new(),
             install: String::new(),
+            tried_with: String::new(),
+            environment: BTreeMap::new(),
             files: BTreeMap::new(),
             base: default_base(),
             key: None,
@@ -92,6 +107,8 @@ impl Peer {
             model: default_model(),
             stream_model: default_stream_model(),
             open_model: default_open_model(),
+            check: Check::Exact,
+            stream_events: None,
             tls: false,
             http2: false,
             start_s: default_start_s(),
@@ -149,12 +166,18 @@ fn read(name: &str, text: &str) -> anyhow::Result<Peer> {
 mod tests {
     use super::*;
 
-    /// Every peer that comes with the program is valid, and says what it is and how to get it.
+    /// Every peer that comes with the program is valid, and says what it is, how to get it and what was tried.
     #[test]
     fn all_are_valid() {
         let peers = find(&["all".to_owned()]).expect("valid");
         assert_eq!(peers.len(), PEERS.len());
-        assert!(peers.iter().all(|peer| !peer.about.is_empty() && !peer.install.is_empty()));
+        for peer in peers {
+            assert!(
+                ![&peer.about, &peer.install, &peer.tried_with].iter().any(|it| it.is_empty()),
+                "{}",
+                peer.name
+            );
+        }
     }
 
     /// What is no peer is refused with those that are, or with the key that was probably meant.

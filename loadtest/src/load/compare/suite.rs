@@ -10,14 +10,15 @@ use super::launch::{Running, Stage};
 use super::peer::{self, Peer};
 use super::verdict::{Baseline, Memory, Skipped, StartUp, Table, Verdict};
 use crate::load::args::CompareArgs;
+use crate::load::check::Check;
 use crate::load::engine::{
-    Beat, Holder, HttpVersion, Load, Session, Setup, Target, Trust, Watch, is_interrupted, on_event_loop,
+    Beat, Ends, Holder, HttpVersion, Load, Session, Setup, Target, Trust, Watch, is_interrupted,
+    need_descriptors, on_event_loop,
 };
 use crate::load::measure::{Process, Recorder};
 use crate::load::run::measure;
 use crate::load::scenario::{Arrivals, Endpoint, Part, Scenario};
 use crate::mock::{self, Mock, MockOptions};
-use crate::sys;
 
 /// What is compared with, if it is there.
 const BASE: &str = "nginx";
@@ -60,8 +61,10 @@ pub fn compare_peers(args: &CompareArgs) -> anyhow::Result<Verdict> {
         args.ask.cpu != Some(args.peer_cpu),
         "the generator (--cpu) and the peers (--peer-cpu) need a core each"
     );
-    // Peers inherit it, and need two for each stream.
-    sys::raise_descriptor_limit()?;
+    // The provider shares this process. Peers inherit the limit, and need as many.
+    let in_turns = args.connections * (peers.len() + 2);
+    let open = args.open.iter().copied().max().unwrap_or(0);
+    need_descriptors(open.max(in_turns), Ends::Two)?;
     let provider = start_provider(args)?;
     let stage = Stage::new(provider.address, args.peer_cpu)?;
     let (mut contenders, mut skipped, mut starts) = (Vec::new(), Vec::new(), Vec::new());
@@ -96,13 +99,12 @@ pub fn compare_peers(args: &CompareArgs) -> anyhow::Result<Verdict> {
                 watch,
                 baseline: Vec::new(),
             };
+            suite.warm_up().await?;
             let tables = suite.tables().await?;
             let memory = suite.memory().await?;
             Ok((tables, Baseline::of(&suite.baseline, DRIFT_MAX), memory))
         })?;
-    if baseline.is_unsteady && !args.force {
-        bail!("{baseline}: nothing is reported (--force does it all the same, with a mark)");
-    }
+    baseline.is_to_be_reported(args.force)?;
     Ok(Verdict { base, baseline, is_complete: !is_interrupted(), skipped, starts, tables, memory })
 }
 
@@ -134,7 +136,8 @@ fn start(stage: &Stage, peer: &Peer, times: usize) -> anyhow::Result<(Running, S
     let start_ms = Spread::of(milliseconds).context("at least one start")?;
     std::thread::sleep(WARMUP);
     let idle_bytes = running.process.resident_bytes();
-    Ok((running, StartUp { name: peer.name.clone(), about: peer.about.clone(), start_ms, idle_bytes }))
+    let (name, about, tried_with) = (peer.name.clone(), peer.about.clone(), peer.tried_with.clone());
+    Ok((running, StartUp { name, about, tried_with, start_ms, idle_bytes }))
 }
 
 /// The provider, as if it were a peer.
@@ -158,6 +161,32 @@ pub(super) fn say(what: &str) {
     }
 }
 
+/// Someone who is measured in rounds.
+struct Turn {
+    contest: Contest,
+    session: Session,
+    process: Option<Process>,
+    /// Why it takes no more turns.
+    lost: Option<String>,
+}
+
+impl Turn {
+    async fn take(&mut self, load: Load, slice: Duration) {
+        if self.lost.is_some() {
+            return;
+        }
+        match measure(&mut self.session, load, slice, self.process).await {
+            Ok(measured) => self.contest.add(&measured),
+            Err(why) => self.lost = Some(format!("{why:#}")),
+        }
+    }
+
+    fn failure(&self) -> Option<String> {
+        let why = self.lost.as_ref()?;
+        Some(format!("{}: after {} rounds: {why}", self.contest.name, self.contest.rounds()))
+    }
+}
+
 struct Suite<'a> {
     args: &'a CompareArgs,
     stage: &'a Stage,
@@ -170,6 +199,21 @@ struct Suite<'a> {
 }
 
 impl Suite<'_> {
+    /// Puts load on each peer, so that what compiles itself as it runs has done so.
+    async fn warm_up(&self) -> anyhow::Result<()> {
+        for contender in self.contenders.iter().filter(|contender| contender.running.is_some()) {
+            say(&format!("warming up {}", contender.peer.name));
+            for exhibit in [Exhibit::PLAIN, Exhibit { stream: true, ..Exhibit::PLAIN }] {
+                let mut session = self.session(contender, exhibit)?;
+                // One that gives no good answer is named where it is measured.
+                if session.open().await.is_ok() {
+                    session.slice(Load::Closed, self.args.warmup / 2, Recorder::default()).await;
+                }
+            }
+        }
+        Ok(())
+    }
+
     async fn tables(&mut self) -> anyhow::Result<Vec<Table>> {
         let mut tables = Vec::new();
         for exhibit in self.exhibits() {
@@ -188,8 +232,7 @@ impl Suite<'_> {
     }
 
     fn exhibits(&self) -> Vec<Exhibit> {
-        let plain =
-            Exhibit { name: "requests", rate: None, stream: false, tls: false, version: HttpVersion::One };
+        let plain = Exhibit::PLAIN;
         let mut exhibits = vec![plain];
         exhibits.extend(self.args.rates.iter().map(|rate| Exhibit { rate: Some(*rate), ..plain }));
         let streams = Exhibit { name: "streams of 50 events", stream: true, ..plain };
@@ -206,7 +249,7 @@ impl Suite<'_> {
         let load = exhibit.rate.map_or(Load::Closed, |per_second| {
             Load::Open(Beat::Rate { arrivals: Arrivals::Constant, per_second })
         });
-        let (mut turns, mut failed) = (Vec::new(), Vec::new());
+        let (mut turns, mut failed): (Vec<Turn>, Vec<String>) = (Vec::new(), Vec::new());
         for contender in self.contenders.iter().filter(|contender| exhibit.fits(contender)) {
             let mut session = self.session(contender, exhibit)?;
             if let Err(why) = session.open().await {
@@ -214,7 +257,8 @@ impl Suite<'_> {
                 continue;
             }
             session.slice(load, WARMUP, Recorder::default()).await;
-            turns.push((Contest::new(&contender.peer.name, exhibit.stream), session, contender.process()));
+            let contest = Contest::new(&contender.peer.name, exhibit.stream);
+            turns.push(Turn { contest, session, process: contender.process(), lost: None });
         }
         let mut steady = self.steady().await?;
         for round in 0..self.args.rounds {
@@ -223,25 +267,23 @@ impl Suite<'_> {
                     break;
                 }
                 let at = (turn + round) % turns.len();
-                let (contest, session, process) = &mut turns[at];
-                contest.add(&measure(session, load, self.args.slice, *process).await?);
+                turns[at].take(load, self.args.slice).await;
             }
             let measured = measure(&mut steady, Load::Closed, self.args.slice, None).await?;
             let tally = &measured.recorder.total;
             self.baseline.push(tally.per_second(tally.good()));
         }
-        let contests: Vec<&Contest> = turns.iter().map(|(contest, ..)| contest).collect();
+        failed.extend(turns.iter().filter_map(Turn::failure));
+        let contests: Vec<&Contest> = turns.iter().map(|turn| &turn.contest).collect();
         Ok((Comparison::new(self.base.to_owned(), exhibit.stream, &contests), failed))
     }
 
     /// A closed loop on the provider alone: what the machine gives.
     async fn steady(&self) -> anyhow::Result<Session> {
-        let exhibit =
-            Exhibit { name: DIRECT, rate: None, stream: false, tls: false, version: HttpVersion::One };
         let Some(direct) = self.contenders.iter().find(|it| it.running.is_none()) else {
             bail!("no baseline")
         };
-        let mut session = self.session(direct, exhibit)?;
+        let mut session = self.session(direct, Exhibit::PLAIN)?;
         session.open().await?;
         session.slice(Load::Closed, WARMUP, Recorder::default()).await;
         Ok(session)
@@ -251,10 +293,11 @@ impl Suite<'_> {
         let peer = &contender.peer;
         let model = if exhibit.stream { &peer.stream_model } else { &peer.model };
         let mut part = part_of(peer, model, exhibit.stream);
+        part.events = peer.stream_events.filter(|_| exhibit.stream);
         part.body_bytes = self.args.ask.body_bytes.unwrap_or(part.body_bytes);
         let mut scenario = Scenario::plain(part);
         scenario.plan.connections = self.args.connections;
-        scenario.plan.check = self.args.check;
+        scenario.plan.check = if peer.check == Check::Shape { peer.check } else { self.args.check };
         if exhibit.version == HttpVersion::Two {
             // As many requests at a time, over fewer connections.
             scenario.plan.streams = 8;
@@ -286,19 +329,19 @@ impl Suite<'_> {
         let mut rows = Vec::new();
         for contender in self.contenders {
             let Some(running) = &contender.running else { continue };
+            let before = running.process.resident_bytes();
             for open in &self.args.open {
                 if is_interrupted() {
                     return Ok(rows);
                 }
                 say(&format!("{open} open streams of {}", contender.peer.name));
-                rows.push(self.memory_of(contender, running.process, *open).await);
+                rows.push(self.memory_of(contender, running.process, before, *open).await);
             }
         }
         Ok(rows)
     }
 
-    async fn memory_of(&self, contender: &Contender, process: Process, open: usize) -> Memory {
-        let before = process.resident_bytes();
+    async fn memory_of(&self, contender: &Contender, process: Process, before: u64, open: usize) -> Memory {
         let opened = self.open_streams(contender, open).await;
         monoio::time::sleep(WARMUP).await;
         let after = process.resident_bytes();
@@ -328,6 +371,9 @@ impl Contender {
 }
 
 impl Exhibit {
+    const PLAIN: Self =
+        Self { name: "requests", rate: None, stream: false, tls: false, version: HttpVersion::One };
+
     fn fits(&self, contender: &Contender) -> bool {
         let peer = &contender.peer;
         let is_direct = contender.running.is_none();

@@ -6,7 +6,9 @@ use anyhow::{Context, ensure};
 
 use super::comparison::{Comparison, Contest};
 use crate::load::args::{CompareArgs, NamedTarget};
-use crate::load::engine::{Beat, HttpVersion, Load, Session, Watch, is_interrupted, on_event_loop};
+use crate::load::engine::{
+    Beat, Ends, HttpVersion, Load, Session, Watch, is_interrupted, need_descriptors, on_event_loop,
+};
 use crate::load::measure::{Process, Recorder};
 use crate::load::run::measure;
 use crate::load::scenario::{Arrivals, Scenario};
@@ -28,6 +30,7 @@ struct Contender {
 pub fn compare(args: &CompareArgs) -> anyhow::Result<Comparison> {
     let base = args.base.clone().unwrap_or_else(|| args.targets[0].name.clone());
     ensure!(args.targets.iter().any(|target| target.name == base), "no target is named \"{base}\"");
+    need_descriptors(args.connections * (args.targets.len() + 1), Ends::One)?;
     let rate = |per_second| Load::Open(Beat::Rate { arrivals: Arrivals::Constant, per_second });
     let load = args.rate.map_or(Load::Closed, rate);
     on_event_loop(args.ask.cpu, args.ask.wanted(), args.ask.timeout, async |watch: &Watch| {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use anyhow::ensure;
 use serde::Serialize;
 
 use super::comparison::{Comparison, Spread};
@@ -41,6 +42,8 @@ pub struct Skipped {
 pub struct StartUp {
     pub name: String,
     pub about: String,
+    /// What its file was tried with; it may be another version that ran.
+    pub tried_with: String,
     /// To the first good answer.
     pub start_ms: Spread,
     pub idle_bytes: u64,
@@ -58,6 +61,7 @@ pub struct Table {
 pub struct Memory {
     pub name: String,
     pub open: usize,
+    /// Before the first of its streams was opened.
     pub before_bytes: u64,
     pub after_bytes: u64,
     /// Why not all could be opened.
@@ -75,6 +79,18 @@ impl Baseline {
         let requests_per_s = Spread::of(slices.to_vec()).unwrap_or(nothing);
         // What is no number is no steadiness either.
         Self { requests_per_s, drift, is_unsteady: !drift.is_finite() || drift > drift_max }
+    }
+
+    /// Whether figures of this run are worth anything, or somebody wants them all the same.
+    ///
+    /// # Errors
+    /// When the machine was not steady and nobody forces it.
+    pub fn is_to_be_reported(&self, is_forced: bool) -> anyhow::Result<()> {
+        ensure!(
+            !self.is_unsteady || is_forced,
+            "{self}: the machine was not steady, so nothing is reported (--force does it all the same, with a mark)"
+        );
+        Ok(())
     }
 }
 
@@ -113,8 +129,11 @@ impl fmt::Display for Verdict {
         } else {
             writeln!(out, "baseline: {}\n", self.baseline)?;
         }
-        for StartUp { name, about, .. } in &self.starts {
-            writeln!(out, "{name}: {about}")?;
+        for StartUp { name, about, tried_with, .. } in &self.starts {
+            write!(out, "{name}: {about}")?;
+            let tried =
+                if tried_with.is_empty() { String::new() } else { format!(" (tried with {tried_with})") };
+            writeln!(out, "{tried}")?;
         }
         writeln!(out)?;
         for Table { title, comparison, failed } in &self.tables {
@@ -143,18 +162,20 @@ impl Verdict {
         counts.sort_unstable();
         counts.dedup();
         let megabytes = |bytes: u64| format!("{:.1}", bytes as f64 / 1_048_576.0);
+        let each = |row: &Memory| {
+            let grown = row.after_bytes as f64 - row.before_bytes as f64;
+            format!("{:.1}", grown / 1024.0 / row.open as f64)
+        };
         let mut head = vec!["target".to_owned(), "first answer ms".to_owned(), "idle MB".to_owned()];
-        head.extend(counts.iter().map(|count| format!("MB with {count}")));
+        head.extend(counts.iter().flat_map(|count| [format!("MB with {count}"), "KB each".to_owned()]));
         let mut rows = vec![head];
         for start in &self.starts {
-            let mut row = vec![
-                start.name.clone(),
-                format!("{:.0}", start.start_ms.median),
-                megabytes(start.idle_bytes),
-            ];
-            row.extend(counts.iter().map(|count| {
+            let mut row =
+                vec![start.name.clone(), format!("{:.0}", start.start_ms), megabytes(start.idle_bytes)];
+            row.extend(counts.iter().flat_map(|count| {
                 let found = self.memory.iter().find(|it| it.name == start.name && it.open == *count);
-                found.filter(|it| it.failed.is_none()).map_or("-".to_owned(), |it| megabytes(it.after_bytes))
+                let found = found.filter(|it| it.failed.is_none());
+                found.map_or(["-".to_owned(), "-".to_owned()], |it| [megabytes(it.after_bytes), each(it)])
             }));
             rows.push(row);
         }
@@ -174,6 +195,10 @@ mod tests {
         let slower = [100.0, 101.0, 99.0, 95.0, 94.0, 96.0, 85.0, 86.0, 84.0];
         let baseline = Baseline::of(&slower, 0.1);
         assert!(baseline.is_unsteady && baseline.to_string().contains("drifted by 18 %"), "{baseline}");
+        let refused = baseline.is_to_be_reported(false).expect_err("it was not steady").to_string();
+        assert!(refused.contains("drifted by 18 %") && refused.contains("nothing is reported"), "{refused}");
+        assert!(baseline.is_to_be_reported(true).is_ok());
+        assert!(Baseline::of(&noisy, 0.1).is_to_be_reported(false).is_ok());
         assert!(Baseline::of(&[0.0, 0.0, 0.0], 0.1).is_unsteady, "nothing was answered");
         assert!(!Baseline::of(&[], 0.1).is_unsteady);
     }

@@ -44,6 +44,14 @@ impl Connection {
         Ok(())
     }
 
+    /// Opens the connection again if the server has ended it while it was idle, as servers do after some seconds.
+    pub async fn refresh(&mut self) -> Result<(), Failure> {
+        if self.transport.as_ref().is_some_and(|transport| sys::has_ended(transport.socket)) {
+            self.close();
+        }
+        self.open().await
+    }
+
     pub fn close(&mut self) {
         // The watch must not see a number that may soon be another socket's.
         self.watched.socket.set(None);

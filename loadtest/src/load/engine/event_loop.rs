@@ -20,7 +20,6 @@ pub fn on_event_loop<T>(
     if let Some(cpu) = cpu {
         sys::pin_to(cpu)?;
     }
-    sys::raise_descriptor_limit()?;
     block_on(wanted, |_| async {
         let watch = Rc::new(Watch::default());
         let watching = monoio::spawn(Rc::clone(&watch).run(timeout));

@@ -129,6 +129,19 @@ impl Stream {
         self.sender().await.map(drop)
     }
 
+    /// Closes the connection that it shares.
+    pub fn close(&mut self) {
+        self.shared.close();
+    }
+
+    /// Opens the connection again if the server has ended it while it was idle.
+    pub async fn refresh(&mut self) -> Result<(), Failure> {
+        if self.sender().await?.ready().await.is_err() {
+            self.shared.close();
+        }
+        self.open().await
+    }
+
     async fn sender(&mut self) -> Result<SendRequest<Bytes>, Failure> {
         let sender = self.shared.sender().await;
         sender.map_err(|failed| {

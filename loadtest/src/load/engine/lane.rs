@@ -20,6 +20,21 @@ impl Lane {
         }
     }
 
+    /// Opens the connection again if the server has ended it while it was idle.
+    pub async fn refresh(&mut self) -> Result<(), Failure> {
+        match self {
+            Self::One(connection) => connection.refresh().await,
+            Self::Two(stream) => stream.refresh().await,
+        }
+    }
+
+    pub fn close(&mut self) {
+        match self {
+            Self::One(connection) => connection.close(),
+            Self::Two(stream) => stream.close(),
+        }
+    }
+
     /// Sends a request and reads its answer, up to the end or as far as this client wants it.
     pub async fn exchange(
         &mut self,

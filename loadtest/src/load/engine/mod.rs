@@ -6,6 +6,7 @@
 //! Invariant: when a request is sent does not depend on when others are answered, except in a closed loop.
 
 mod connection;
+mod descriptors;
 mod event_loop;
 mod h2;
 mod holder;
@@ -20,6 +21,7 @@ mod trace;
 mod transport;
 mod watch;
 
+pub use descriptors::{Ends, need_descriptors};
 pub use event_loop::on_event_loop;
 pub use holder::Holder;
 pub use schedule::Beat;

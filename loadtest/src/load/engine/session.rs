@@ -27,6 +27,10 @@ const RECONNECT_WAIT: Duration = Duration::from_millis(20);
 /// How long a connection may take to be opened at most.
 const CONNECT_WAIT_MAX: Duration = Duration::from_secs(10);
 
+/// How long connections are trusted to stay open without a request: many servers end theirs after 5 seconds (Node's,
+/// uvicorn), and one that ends just then takes a request with it.
+const REST_MAX: Duration = Duration::from_secs(4);
+
 /// The kernel's buffer of a slow reader: a large one would read in its place.
 const SLOW_RECEIVE_BYTES: usize = 16 * 1024;
 
@@ -72,6 +76,8 @@ pub struct Session {
     beside: Vec<(usize, Lane)>,
     seed: u64,
     slices: u64,
+    /// When the last slice ended.
+    rests_since: Option<Instant>,
     numbers: Rc<Cell<u64>>,
 }
 
@@ -113,7 +119,8 @@ impl Session {
             lanes_beside(part, route, connections, setup, watch)
         });
         let beside = beside.collect();
-        Ok(Self { target, prepared, lanes, beside, seed: setup.seed, slices: 0, numbers: Rc::default() })
+        let (seed, numbers) = (setup.seed, Rc::default());
+        Ok(Self { target, prepared, lanes, beside, seed, slices: 0, rests_since: None, numbers })
     }
 
     /// Opens all connections, and sends one request on the first.
@@ -138,6 +145,19 @@ impl Session {
             Ok(_) => Ok(()),
             Err(failure) if first.complaint().is_empty() => bail!("target {address}: {failure}"),
             Err(failure) => bail!("target {address}: {failure}: {}", first.complaint()),
+        }
+    }
+
+    /// Opens connections again that the server has ended since the last slice, or is about to. A server that takes none
+    /// shows that in the next.
+    pub async fn refresh(&mut self) {
+        if self.rests_since.is_some_and(|since| since.elapsed() > REST_MAX) {
+            self.lanes.iter_mut().for_each(Lane::close);
+        }
+        for lane in &mut self.lanes {
+            if lane.refresh().await.is_err() {
+                return;
+            }
         }
     }
 
@@ -176,6 +196,7 @@ impl Session {
         for sender in beside {
             self.beside.push(sender.await);
         }
+        self.rests_since = Some(Instant::now());
         let mut recorder = slice.recorder.take();
         recorder.end(elapsed, slice.pace.as_ref().map_or(0, Pace::unsent));
         recorder

@@ -205,6 +205,15 @@ impl Scenario {
     pub fn plain(part: Part) -> Self {
         Self { name: part.name.clone(), about: String::new(), plan: Plan::plain(), parts: vec![part] }
     }
+
+    /// Connections that are open at a time.
+    pub fn connections(&self) -> usize {
+        let beside = self.parts.iter().map(|part| match part.flow {
+            Flow::Beside(connections) => connections,
+            Flow::Weight(_) => 0,
+        });
+        self.plan.connections + beside.sum::<usize>()
+    }
 }
 
 /// `pattern` with each number from 0 in place of `{n}`; the pattern itself if there is none in it.
