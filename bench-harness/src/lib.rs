@@ -2,6 +2,7 @@
 //!
 //! Invariant: everything here is the same in every run, so that two runs can be compared.
 
+use ringgate::base::clock::Moment;
 use ringgate::base::ids::{NameId, RequestId};
 use ringgate::base::text::Text;
 use ringgate::contract::endpoint::Endpoint;
@@ -166,7 +167,7 @@ pub fn record(n: u64) -> Record {
     Record {
         id: RequestId { process: 0x8f0c_1234_5678_9abc, sequence: n },
         shard: 1,
-        started_unix_us: 1_795_271_696_000_000 + n,
+        started: Moment(n),
         endpoint: Endpoint::ChatCompletions,
         status: 200,
         upstream_status: 200,
@@ -180,7 +181,7 @@ pub fn record(n: u64) -> Record {
         provider: NameId(4),
         asked: Text::cut("model-7"),
         user_agent: Text::cut("OpenAI/Python 2.8.1"),
-        detail: Text::EMPTY,
+        detail: None,
         client: Some(([10, 1, 2, 3], 40_000).into()),
         usage: Usage { input: 120, cached_input: 0, cache_write: 0, output: 34, reasoning: 0 },
         request_bytes: 1024,

@@ -3,6 +3,7 @@
 //! Invariant: every request that was parsed far enough to have a head gives exactly one `Record`. It holds no
 //! key, no prompt and no answer.
 
+use crate::base::clock::Moment;
 use crate::base::fault::FaultKind;
 use crate::base::ids::{NameId, RequestId};
 use crate::base::text::Text;
@@ -25,8 +26,8 @@ pub struct Usage {
 pub struct Record {
     pub id: RequestId,
     pub shard: u16,
-    /// Wall time at which the head was complete, microseconds since 1970.
-    pub started_unix_us: u64,
+    /// When the head was complete.
+    pub started: Moment,
     pub endpoint: Endpoint,
     /// Status sent to the client; 0 if nothing was sent.
     pub status: u16,
@@ -45,7 +46,7 @@ pub struct Record {
     pub asked: Text<96>,
     pub user_agent: Text<64>,
     /// What went wrong, for the operator: addresses and system errors, never bytes of a message.
-    pub detail: Text<128>,
+    pub detail: Option<Box<Text<128>>>,
     pub client: Option<SocketAddr>,
     pub usage: Usage,
     pub request_bytes: u64,
@@ -66,7 +67,7 @@ impl Record {
     pub const BLANK: Self = Self {
         id: RequestId { process: 0, sequence: 0 },
         shard: 0,
-        started_unix_us: 0,
+        started: Moment(0),
         endpoint: Endpoint::Unknown,
         status: 0,
         upstream_status: 0,
@@ -80,7 +81,7 @@ impl Record {
         provider: NameId::NONE,
         asked: Text::EMPTY,
         user_agent: Text::EMPTY,
-        detail: Text::EMPTY,
+        detail: None,
         client: None,
         usage: Usage { input: 0, cached_input: 0, cache_write: 0, output: 0, reasoning: 0 },
         request_bytes: 0,

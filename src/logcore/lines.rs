@@ -8,11 +8,11 @@ use crate::contract::record::Record;
 use std::io::Write as _;
 use std::net::SocketAddr;
 
-/// Appends the line of a record. Texts that are empty are left out, and figures that are 0
-/// where 0 says nothing.
-pub fn write(out: &mut Vec<u8>, record: &Record, names: &mut NameCache) {
+/// Appends the line of a record. `booted_unix_us` is the wall time at which [`Moment`]s begin. Texts that are empty are
+/// left out, and figures that are 0 where 0 says nothing.
+pub fn write(out: &mut Vec<u8>, record: &Record, booted_unix_us: u64, names: &mut NameCache) {
     out.extend_from_slice(b"{\"time\":\"");
-    write_utc(out, record.started_unix_us);
+    write_utc(out, booted_unix_us + record.started.0);
     out.extend_from_slice(b"\",\"id\":\"");
     out.extend_from_slice(&record.id.text());
     out.push(b'"');
@@ -52,7 +52,9 @@ pub fn write(out: &mut Vec<u8>, record: &Record, names: &mut NameCache) {
         out.push(b'"');
     }
     text(out, b",\"user_agent\":\"", record.user_agent.as_str());
-    text(out, b",\"detail\":\"", record.detail.as_str());
+    if let Some(detail) = &record.detail {
+        text(out, b",\"detail\":\"", detail.as_str());
+    }
     out.extend_from_slice(b"}\n");
 }
 

@@ -11,7 +11,7 @@ mod metrics;
 mod names;
 mod sink;
 
-use crate::base::clock::Moment;
+use crate::base::clock::{Moment, unix_micros};
 use crate::contract::link::{Link, LogLink};
 use crate::contract::meters::Meters;
 use crate::contract::names::Names;
@@ -25,7 +25,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
 /// Time between two looks at the rings while there is much to do. A full ring takes far longer to fill.
-const POLL: Duration = Duration::from_millis(5);
+const POLL: Duration = Duration::from_millis(10);
 
 /// The same while there is little: waking up costs as much as dozens of records do.
 const POLL_IDLE: Duration = Duration::from_millis(40);
@@ -146,18 +146,29 @@ impl LogCore {
     /// Takes what waits in the rings, as long as the log takes it. Gives the number of records.
     fn drain(&mut self, now: Moment) -> usize {
         let mut taken = 0;
+        // Asked anew each time: the wall clock may have been set.
+        let booted_unix_us = unix_micros().saturating_sub(Moment::now().0);
         for source in &mut self.sources {
-            while self.when_full == WhenFull::Drop || !self.sink.is_full() {
-                let Ok(record) = source.records.pop() else { break };
-                taken += 1;
-                self.metrics.count(&record);
+            let waiting = source.records.slots();
+            // There are as many as the ring has just said.
+            let Ok(chunk) = source.records.read_chunk(waiting) else { continue };
+            let (front, back) = chunk.as_slices();
+            let mut read = 0;
+            for record in front.iter().chain(back) {
+                if self.when_full == WhenFull::Keep && self.sink.is_full() {
+                    break;
+                }
+                read += 1;
+                self.metrics.count(record);
                 if let Some(lines) = self.sink.tail() {
-                    lines::write(lines, &record, &mut self.names);
+                    lines::write(lines, record, booted_unix_us, &mut self.names);
                 }
                 if self.sink.is_full() {
                     self.sink.write(now);
                 }
             }
+            chunk.commit(read);
+            taken += read;
             while let Ok(mut meters) = source.meters.pop() {
                 self.metrics.merge(&meters);
                 meters.clear();

@@ -8,6 +8,7 @@
 use crate::base::clock::Moment;
 use crate::base::fault::FaultKind;
 use crate::base::ids::NameId;
+use crate::base::text::Text;
 use crate::contract::meters::Meters;
 use crate::contract::record::Record;
 use std::cell::{Cell, RefCell};
@@ -21,6 +22,8 @@ pub struct Tally {
     pub complete: Moment,
     /// When an upstream's bytes were read that are not yet handed to the client.
     pub last_event: Moment,
+    /// When the client's socket had taken the whole answer; 0 if that was not noted.
+    pub ended: Moment,
 }
 
 /// Where a shard's records and histograms go.
@@ -51,7 +54,8 @@ impl Book {
     /// Closes a tally: stamps the times, counts the histograms. The record is ready to be written.
     pub fn close(&self, tally: &mut Tally) {
         let record = &mut tally.record;
-        record.total_us = Moment::now().micros_since(tally.begun);
+        let ended = if tally.ended == Moment(0) { Moment::now() } else { tally.ended };
+        record.total_us = ended.micros_since(tally.begun);
         let mut meters = self.meters.borrow_mut();
         meters.total.record(record.total_us);
         if record.upstream_status != 0 {
@@ -73,6 +77,11 @@ impl Tally {
     /// Notes the first fault; later ones are consequences.
     pub fn fail(&mut self, kind: FaultKind) {
         self.record.fault.get_or_insert(kind);
+    }
+
+    /// Notes what the operator should know of a failure. Boxed: most exchanges have none.
+    pub fn explain(&mut self, detail: &str) {
+        self.record.detail = Some(Box::new(Text::cut(detail)));
     }
 
     /// Notes where the request goes.

@@ -9,7 +9,6 @@ use super::reply::Reply;
 use super::state::Exchange;
 use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
-use crate::base::text::Text;
 use crate::contract::endpoint::{Endpoint, StreamStyle};
 use crate::contract::snapshot::{Model, Provider, Snapshot, Target};
 use crate::traffic::dialect::{Ask, Edits, InjectUsage, StreamUsage};
@@ -46,7 +45,7 @@ pub async fn run(snapshot: &Snapshot, exchange: &mut Exchange, reply: &mut Reply
                 return relay::run(&passage, answer, reply, exchange).await;
             }
             Err(error) => {
-                exchange.tally.record.detail = Text::cut(&error.detail);
+                exchange.tally.explain(&error.detail);
                 failed = error.fault;
                 if !error.untouched {
                     break;

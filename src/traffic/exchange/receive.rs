@@ -143,12 +143,12 @@ pub fn read_head(
     intake.body_type = BodyType::Other;
     intake.forward = shard.buffers.small();
     intake.find(&head);
-    let record = &mut exchange.tally.record;
-    record.endpoint = intake.endpoint;
+    let tally = &mut exchange.tally;
+    tally.record.endpoint = intake.endpoint;
     if intake.fault.is_some() {
-        record.detail = Text::cut(head.path);
+        tally.explain(head.path);
     }
-    record.user_agent = intake.read_fields(&head, snapshot);
+    tally.record.user_agent = intake.read_fields(&head, snapshot);
     Ok(())
 }
 

@@ -12,7 +12,6 @@ use crate::base::buf::Buf;
 use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::ERROR_BODY_BYTES;
-use crate::base::text::Text;
 use crate::contract::endpoint::StreamStyle;
 use crate::contract::snapshot::{Provider, Timeouts};
 use crate::http::chunked::{self, Decoder};
@@ -56,7 +55,7 @@ pub async fn run(
 ) -> Result<(), Fault> {
     match answer.status {
         401..=403 => {
-            exchange.tally.record.detail = Text::cut("the provider refused the gateway's credentials");
+            exchange.tally.explain("the provider refused the gateway's credentials");
             Err(FaultKind::UpstreamAccount.into())
         }
         400.. => {
@@ -336,7 +335,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             self.buf = gather.take(body);
         }
         self.reply.shard.buffers.give_gather(gather);
-        self.clock(first, emit, tally);
+        self.clock(first, emit, last, tally);
         Ok(())
     }
 
@@ -365,8 +364,8 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         head
     }
 
-    /// Notes the time of the way back, and the gap between events.
-    fn clock(&self, first: bool, emit: usize, tally: &mut Tally) {
+    /// Notes the time of the way back, the gap between events, and the end.
+    fn clock(&self, first: bool, emit: usize, last: bool, tally: &mut Tally) {
         let streams = matches!(&*self.reading, Reading::Events(_));
         let event = streams && emit > 0;
         if !(first || event) {
@@ -380,6 +379,9 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             self.reply.shard.book.meters.borrow_mut().gap.record(since);
         }
         tally.last_event = now;
+        if last {
+            tally.ended = now;
+        }
     }
 
     fn failed_inside(&self) -> bool {

@@ -7,7 +7,7 @@ use super::reply::Reply;
 use super::shard::{Counted, Shard};
 use super::state::Exchange;
 use crate::base::buf::Buf;
-use crate::base::clock::{Moment, unix_micros};
+use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::snapshot::Snapshot;
 use crate::net::ahead::ReadAhead;
@@ -79,7 +79,7 @@ struct Running<'s> {
 impl<'s> Running<'s> {
     fn begin(shard: &'s Shard) -> Self {
         let mut state = shard.states.take();
-        state.begin(shard.next_id(), shard.id, unix_micros(), Moment::now());
+        state.begin(shard.next_id(), shard.id, Moment::now());
         Self { shard, state: Some(state) }
     }
 

@@ -98,16 +98,18 @@ impl Exchange {
                 begun: Moment(0),
                 complete: Moment(0),
                 last_event: Moment(0),
+                ended: Moment(0),
             },
         }
     }
 
     /// Starts the books.
-    pub fn begin(&mut self, id: RequestId, shard: u16, started_unix_us: u64, now: Moment) {
+    pub fn begin(&mut self, id: RequestId, shard: u16, now: Moment) {
         let record = &mut self.tally.record;
         *record = Record::BLANK;
-        (record.id, record.shard, record.started_unix_us) = (id, shard, started_unix_us);
+        (record.id, record.shard, record.started) = (id, shard, now);
         (self.tally.begun, self.tally.complete, self.tally.last_event) = (now, now, now);
+        self.tally.ended = Moment(0);
     }
 
     /// Notes what the answer said it used, as far as it was read.

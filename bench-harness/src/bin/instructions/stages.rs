@@ -160,7 +160,7 @@ fn settle() -> Stage {
     let (ring, _) = rtrb::RingBuffer::new(1);
     let book = Book::new(ring);
     let now = Moment::now();
-    let mut tally = Tally { record: record(1), begun: now, complete: now, last_event: now };
+    let mut tally = Tally { record: record(1), begun: now, complete: now, last_event: now, ended: Moment(0) };
     stage("settle", 1000, move || book.close(black_box(&mut tally)))
 }
 
