@@ -102,3 +102,69 @@ async fn pump(mut reader: Reader, desk: Rc<Desk>) -> Infallible {
         desk.arrived.set(Some(arrived));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::runtime::{self, Wanted};
+    use crate::net::stream::split;
+    use monoio::net::TcpListener;
+    use std::io::Write;
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    /// A connection of this thread, and its peer.
+    async fn connection() -> (ReadAhead, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let peer = TcpStream::connect(listener.local_addr().expect("an address")).expect("it listens");
+        let (stream, _) = listener.accept().await.expect("a connection");
+        (ReadAhead::new(Reader::Tcp(split(stream).0)), peer)
+    }
+
+    fn on_both<F: Future<Output = ()>>(test: impl Fn() -> F) {
+        for wanted in [Wanted::Auto, Wanted::Epoll] {
+            let done = runtime::block_on(wanted, |_| runtime::within(Duration::from_secs(20), test()));
+            assert_eq!(done.expect("a runtime"), Some(()), "{wanted:?}: nothing arrived");
+        }
+    }
+
+    fn buf() -> Buf {
+        Buf::with_capacity(16)
+    }
+
+    /// What arrives while nobody waits is there for whoever waits next, once, and the reader reads on.
+    #[test]
+    fn reads_go_on_without_a_waiter() {
+        on_both(|| async {
+            let (mut ahead, mut peer) = connection().await;
+            assert!(ahead.rest(buf()));
+            for word in [&b"first"[..], b"second"] {
+                peer.write_all(word).expect("it is read");
+                let (read, buf) = ahead.arrived().await;
+                assert_eq!((read.expect("it is open"), &buf[..]), (word.len(), word));
+                assert!(!ahead.has_begun());
+                ahead.begin(self::buf());
+            }
+        });
+    }
+
+    /// A connection that rests is quiet until a byte or its end comes.
+    #[test]
+    fn rest_is_disturbed() {
+        on_both(|| async {
+            for byte in [Some(b"x"), None] {
+                let (mut ahead, mut peer) = connection().await;
+                assert!(ahead.rest(buf()) && ahead.is_quiet());
+                runtime::sleep(Duration::from_millis(2)).await;
+                assert!(ahead.is_quiet(), "nothing has arrived");
+                let _kept = byte.map(|byte| {
+                    peer.write_all(byte).expect("it is open");
+                    peer
+                });
+                while ahead.is_quiet() {
+                    runtime::sleep(Duration::from_millis(1)).await;
+                }
+            }
+        });
+    }
+}
