@@ -17,16 +17,16 @@ pub fn write(out: &mut Vec<u8>, record: &Record, booted_unix_us: u64, names: &mu
     out.extend_from_slice(&record.id.text());
     out.push(b'"');
     number(out, b",\"shard\":", u64::from(record.shard));
-    text(out, b",\"endpoint\":\"", record.endpoint.row().path);
+    plain(out, b",\"endpoint\":\"", record.endpoint.row().path.as_bytes());
     always(out, b",\"status\":", u64::from(record.status));
     if let Some(fault) = record.fault {
-        text(out, b",\"fault\":\"", fault.row().code);
-        text(out, b",\"blame\":\"", fault.row().blame.name());
+        plain(out, b",\"fault\":\"", fault.row().code.as_bytes());
+        plain(out, b",\"blame\":\"", fault.row().blame.name().as_bytes());
     }
-    text(out, b",\"key\":\"", names.text(record.key));
-    text(out, b",\"group\":\"", names.text(record.group));
-    text(out, b",\"model\":\"", names.text(record.model));
-    text(out, b",\"provider\":\"", names.text(record.provider));
+    plain(out, b",\"key\":\"", names.json(record.key));
+    plain(out, b",\"group\":\"", names.json(record.group));
+    plain(out, b",\"model\":\"", names.json(record.model));
+    plain(out, b",\"provider\":\"", names.json(record.provider));
     text(out, b",\"asked\":\"", record.asked.as_str());
     always(out, b",\"upstream_status\":", u64::from(record.upstream_status));
     number(out, b",\"attempts\":", u64::from(record.attempts));
@@ -84,6 +84,15 @@ fn always(out: &mut Vec<u8>, begin: &[u8], value: u64) {
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
+/// A text that needs no escapes, or has them; `begin` ends with the quote that begins it.
+fn plain(out: &mut Vec<u8>, begin: &[u8], value: &[u8]) {
+    if !value.is_empty() {
+        out.extend_from_slice(begin);
+        out.extend_from_slice(value);
+        out.push(b'"');
+    }
+}
+
 /// `begin` ends with the quote that begins the text.
 fn text(out: &mut Vec<u8>, begin: &[u8], value: &str) {
     if value.is_empty() {
@@ -102,7 +111,8 @@ fn must_escape(byte: u8) -> bool {
     matches!(byte, b'"' | b'\\' | 0..=0x1f | 0x7f)
 }
 
-fn escaped(out: &mut Vec<u8>, value: &str) {
+/// Appends a text as it stands inside a JSON string.
+pub(super) fn escaped(out: &mut Vec<u8>, value: &str) {
     for byte in value.bytes() {
         match byte {
             b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),

@@ -1,5 +1,6 @@
 //! Names that were looked up once: the shared table is locked only for a name not seen before.
 
+use super::lines;
 use crate::base::ids::NameId;
 use crate::contract::names::Names;
 use std::sync::Arc;
@@ -7,7 +8,12 @@ use std::sync::Arc;
 /// The log core's own copy of the names it met.
 pub struct NameCache {
     shared: Arc<Names>,
-    known: Vec<Option<Arc<str>>>,
+    known: Vec<Option<Known>>,
+}
+
+struct Known {
+    plain: Arc<str>,
+    json: Box<[u8]>,
 }
 
 impl NameCache {
@@ -17,10 +23,23 @@ impl NameCache {
 
     /// The name behind an id.
     pub fn text(&mut self, id: NameId) -> &str {
+        &self.known(id).plain
+    }
+
+    /// The same as it stands inside a JSON string.
+    pub fn json(&mut self, id: NameId) -> &[u8] {
+        &self.known(id).json
+    }
+
+    fn known(&mut self, id: NameId) -> &Known {
         let index = id.0 as usize;
         if self.known.len() <= index {
-            self.known.resize(index + 1, None);
+            self.known.resize_with(index + 1, || None);
         }
-        self.known[index].get_or_insert_with(|| self.shared.text(id))
+        self.known[index].get_or_insert_with(|| {
+            let (plain, mut json) = (self.shared.text(id), vec![]);
+            lines::escaped(&mut json, &plain);
+            Known { plain, json: json.into() }
+        })
     }
 }

@@ -39,7 +39,7 @@ impl RequestScan {
     }
 
     /// The body is over.
-    pub fn finish(self) -> Result<Ask, ScanError> {
+    pub fn finish(&self) -> Result<Ask, ScanError> {
         self.scanner.finish().map_err(ScanError::Json)?;
         self.found.ask()
     }
@@ -134,7 +134,7 @@ impl Found {
         self.model_span = span;
     }
 
-    fn ask(self) -> Result<Ask, ScanError> {
+    fn ask(&self) -> Result<Ask, ScanError> {
         if let Some(error) = self.error {
             return Err(error);
         }
@@ -147,7 +147,7 @@ impl Found {
         let stream_usage = self.stream_usage();
         Ok(Ask {
             model: self.model,
-            model_span: self.model_span,
+            model_span: self.model_span.clone(),
             form: BodyForm::Json,
             stream: self.stream,
             stream_usage,

@@ -315,9 +315,8 @@ impl BodyScan {
         }
     }
 
-    /// Ends the scan; there is nothing more to ask it.
-    fn finish(&mut self) -> Result<Ask, ScanError> {
-        match std::mem::replace(self, BodyScan::None) {
+    fn finish(&self) -> Result<Ask, ScanError> {
+        match self {
             BodyScan::Json(scan) => scan.finish(),
             BodyScan::Multipart(scan) => scan.finish(),
             BodyScan::None => Err(ScanError::MissingModel),

@@ -133,14 +133,14 @@ impl MultipartScan {
     }
 
     /// The body is over.
-    pub fn finish(self) -> Result<Ask, ScanError> {
+    pub fn finish(&self) -> Result<Ask, ScanError> {
         if !matches!(self.state, State::Closed | State::Epilogue) {
             return self.broken("it ends without its last boundary");
         }
         if let Some(error) = self.error {
             return Err(error);
         }
-        let (model, model_span) = self.model.ok_or(ScanError::MissingModel)?;
+        let (model, model_span) = self.model.clone().ok_or(ScanError::MissingModel)?;
         Ok(Ask {
             model,
             model_span,
