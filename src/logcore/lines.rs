@@ -2,6 +2,7 @@
 //!
 //! Invariant: one record gives exactly one line, whatever a client put into its names.
 
+use super::escape;
 use super::names::NameCache;
 use crate::base::clock::write_utc;
 use crate::contract::record::Record;
@@ -99,27 +100,12 @@ fn text(out: &mut Vec<u8>, begin: &[u8], value: &str) {
         return;
     }
     out.extend_from_slice(begin);
-    if value.bytes().any(must_escape) {
-        escaped(out, value);
+    if escape::is_needed(value) {
+        escape::write(out, value);
     } else {
         out.extend_from_slice(value.as_bytes());
     }
     out.push(b'"');
-}
-
-fn must_escape(byte: u8) -> bool {
-    matches!(byte, b'"' | b'\\' | 0..=0x1f | 0x7f)
-}
-
-/// Appends a text as it stands inside a JSON string.
-pub(super) fn escaped(out: &mut Vec<u8>, value: &str) {
-    for byte in value.bytes() {
-        match byte {
-            b'"' | b'\\' => out.extend_from_slice(&[b'\\', byte]),
-            _ if must_escape(byte) => drop(write!(out, "\\u{byte:04x}")),
-            _ => out.push(byte),
-        }
-    }
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! that was taken off its ring is in the log or in a counter of lost lines; this thread waits for nobody who
 //! reads the log, so that it can always be asked.
 
+mod escape;
 mod lines;
 mod metrics;
 mod names;

@@ -1,6 +1,6 @@
 //! Names that were looked up once: the shared table is locked only for a name not seen before.
 
-use super::lines;
+use super::escape;
 use crate::base::ids::NameId;
 use crate::contract::names::Names;
 use std::sync::Arc;
@@ -38,7 +38,7 @@ impl NameCache {
         }
         self.known[index].get_or_insert_with(|| {
             let (plain, mut json) = (self.shared.text(id), vec![]);
-            lines::escaped(&mut json, &plain);
+            escape::write(&mut json, &plain);
             Known { plain, json: json.into() }
         })
     }
