@@ -1,4 +1,4 @@
-//! What is known about one exchange when it is over: a value of fixed size, sent up through the shard's ring.
+//! What is known about one exchange when it is over: a value of bounded size, sent up through the shard's ring.
 //!
 //! Invariant: every request that was parsed far enough to have a head gives exactly one `Record`. It holds no
 //! key, no prompt and no answer.
@@ -45,7 +45,8 @@ pub struct Record {
     /// The model as the client wrote it, cut to fit.
     pub asked: Text<96>,
     pub user_agent: Text<64>,
-    /// What went wrong, for the operator: addresses and system errors, never bytes of a message.
+    /// What went wrong, for the operator: addresses and system errors, never bytes of a message. Boxed, since most
+    /// exchanges have none.
     pub detail: Option<Box<Text<128>>>,
     pub client: Option<SocketAddr>,
     pub usage: Usage,

@@ -9,7 +9,7 @@ use crate::contract::record::Record;
 use std::io::Write as _;
 use std::net::SocketAddr;
 
-/// Appends the line of a record. `booted_unix_us` is the wall time at which [`Moment`]s begin. Texts that are empty are
+/// Appends the line of a record. `booted_unix_us` is the wall time at which a `Moment` is 0. Texts that are empty are
 /// left out, and figures that are 0 where 0 says nothing.
 pub fn write(out: &mut Vec<u8>, record: &Record, booted_unix_us: u64, names: &mut NameCache) {
     out.extend_from_slice(b"{\"time\":\"");

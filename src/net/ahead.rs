@@ -24,7 +24,7 @@ pub struct ReadAhead {
     pump: Pin<Box<dyn Future<Output = Infallible>>>,
     desk: Rc<Desk>,
     begun: bool,
-    /// Set when bytes come that are not for the reader of a connection, or not yet.
+    /// Set by bytes from the socket that may give a read nothing: a TLS ticket, a part of a TLS record.
     stirred: Option<Rc<Cell<bool>>>,
 }
 
@@ -66,8 +66,9 @@ impl ReadAhead {
         }
     }
 
-    /// Waits for the read that was begun.
+    /// Waits for the read that was begun. May be given up, and asked again.
     pub async fn arrived(&mut self) -> Arrived {
+        debug_assert!(self.begun, "nothing would ever arrive");
         poll_fn(|cx| self.poll_arrived(cx)).await
     }
 
@@ -87,7 +88,7 @@ impl ReadAhead {
     }
 
     /// Whether nothing has arrived on a connection that rests: no bytes, no end. It is what the driver saw when it
-    /// last looked, at most one turn of its loop ago.
+    /// last looked, at most one turn of its loop ago. What did arrive is lost: such a connection is to be closed.
     pub fn is_quiet(&mut self) -> bool {
         let pending = self.poll_arrived(&mut Context::from_waker(Waker::noop())).is_pending();
         pending && !self.stirred.as_ref().is_some_and(|stirred| stirred.get())

@@ -119,11 +119,6 @@ impl Listener {
 }
 
 impl Accepted {
-    /// Copies the first bytes that the client has sent, without taking them; gives their number.
-    pub fn peek(&self, bytes: &mut [u8]) -> usize {
-        self.writer.peek(bytes)
-    }
-
     /// The connection without TLS.
     pub fn plain(self) -> Stream {
         Stream {

@@ -9,7 +9,6 @@ use super::turn::Turn;
 use crate::base::buf::Buf;
 use monoio::io::{AsyncReadRent, AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable};
 use monoio::net::TcpStream;
-use rustix::net::RecvFlags;
 use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
@@ -164,15 +163,6 @@ impl TcpWriter {
         let socket = unsafe { BorrowedFd::borrow_raw(self.fd) };
         // Fails only for sockets that have ended already.
         _ = rustix::net::connect_unspec(socket);
-    }
-
-    /// Copies the first bytes that wait to be read, without taking them; gives their number.
-    #[expect(unsafe_code, reason = "a descriptor, lent by what owns it")]
-    pub(super) fn peek(&self, bytes: &mut [u8]) -> usize {
-        // SAFETY: the descriptor belongs to the half that this value holds.
-        let socket = unsafe { BorrowedFd::borrow_raw(self.fd) };
-        let seen = rustix::net::recv(socket, bytes, RecvFlags::PEEK | RecvFlags::DONTWAIT);
-        seen.map_or(0, |(seen, _)| seen)
     }
 
     #[expect(unsafe_code, reason = "shutdown(2)")]

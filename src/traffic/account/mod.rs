@@ -79,7 +79,7 @@ impl Tally {
         self.record.fault.get_or_insert(kind);
     }
 
-    /// Notes what the operator should know of a failure. Boxed: most exchanges have none.
+    /// Notes what the operator should know of a failure.
     pub fn explain(&mut self, detail: &str) {
         self.record.detail = Some(Box::new(Text::cut(detail)));
     }

@@ -2,6 +2,7 @@
 
 use super::crowd::Place;
 use super::h2;
+use crate::base::buf::Buf;
 use crate::base::fault::FaultKind;
 use crate::base::limits::BODY_BYTES;
 use crate::contract::meters::Unserved;
@@ -23,7 +24,7 @@ use std::time::Duration;
 const LINGER_BYTES: u64 = BODY_BYTES;
 const LINGER_MS: u64 = 5_000;
 const LINGER_IDLE_MS: u64 = 1_000;
-/// How long a client that is turned away is waited for, to be told in the HTTP that it speaks.
+/// How long the first words of a client that is turned away are waited for, to tell it in the HTTP that it speaks.
 const GREETING: Duration = Duration::from_millis(20);
 
 /// Time for the last bytes of a broken answer to leave before its connection, or stream, is reset.
@@ -61,15 +62,19 @@ pub async fn turn_away(shard: &Shard, accepted: Accepted, why: Unserved) {
         Unserved::Connections | Unserved::Handshake => FaultKind::Overloaded,
     };
     let peer = accepted.peer;
-    runtime::sleep(GREETING).await;
-    let mut first = [0; 24];
-    let seen = accepted.peek(&mut first);
     let mut client = Client::new(shard, accepted.plain(), Some(peer));
+    client.reader.begin(shard.buffers.small());
+    // A read that is not waited for any longer stays begun: lingering goes on with it.
+    let first = match runtime::within(GREETING, client.reader.arrived()).await {
+        Some((Ok(_), words)) => words,
+        Some((Err(_), _)) | None => Buf::default(),
+    };
     let mut gather = Gather::default();
-    gather.whole(match h2_preface(&first[..seen]) {
+    gather.whole(match h2_preface(&first) {
         Preface::Yes => h2::farewell(kind),
         Preface::No | Preface::Maybe => unheard(kind, shard.next_id()),
     });
+    shard.buffers.give(first);
     // The socket is new and takes it at once.
     if client.writer.write(gather).await.0.is_ok() {
         linger(shard, &mut client).await;
