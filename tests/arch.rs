@@ -11,8 +11,18 @@ use std::path::{Path, PathBuf};
 /// What the other floors and all planes stand on, lowest first.
 const FLOORS: [&str; 4] = ["base", "contract", "http", "net"];
 /// The data plane, in the order in which a request flows.
-const ROOMS: [&str; 9] =
-    ["dialect", "auth", "policy", "route", "provider", "upstream", "account", "exchange", "worker"];
+const ROOMS: [&str; 10] = [
+    "dialect",
+    "translate",
+    "auth",
+    "policy",
+    "route",
+    "provider",
+    "upstream",
+    "account",
+    "exchange",
+    "worker",
+];
 /// Beside the data plane; planes meet in `contract` only.
 const PLANES: [&str; 2] = ["logcore", "control"];
 
@@ -37,11 +47,12 @@ const NAMED_NOT_IN_SHARDS: [(&str, &[&str]); 3] =
     [("Mutex", &[]), ("RwLock", &[]), ("tokio", &["src/traffic/worker/h2.rs"])];
 
 /// Who writes statuses of 400 and more, and why.
-const NAME_STATUSES: [(&str, &str); 5] = [
+const NAME_STATUSES: [(&str, &str); 6] = [
     ("src/base/fault.rs", "the table of faults"),
     ("src/http/encode.rs", "reason phrases"),
     ("src/http/response.rs", "the bounds of what a status may be"),
     ("src/traffic/dialect/refusal.rs", "fields that go with a status of the table"),
+    ("src/traffic/translate/failure.rs", "what an error means in each dialect"),
     ("src/traffic/exchange/relay.rs", "what an upstream's status means"),
 ];
 /// Numbers in the range of statuses that are none: file, number, and what it is.

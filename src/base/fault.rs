@@ -82,6 +82,8 @@ faults! {
     InvalidModel        400 "invalid_model"           "invalid_request_error" Client "The field `model` must be a string of 1 to 256 bytes.";
     DuplicateField      400 "duplicate_field"         "invalid_request_error" Client "A field that decides about the request occurs twice.";
     InvalidField        400 "invalid_field"           "invalid_request_error" Client "A field that decides about the request has the wrong type.";
+    InvalidRequest      400 "invalid_request"         "invalid_request_error" Client "The request's body does not have the form of this API.";
+    Untranslatable      400 "untranslatable"          "invalid_request_error" Client "The model's provider cannot be asked for this.";
     ModelNotFound       404 "model_not_found"         "invalid_request_error" Client "The model does not exist in this gateway's catalog.";
     HeadTimeout         408 "head_timeout"            "timeout_error"         Client "The request's headers did not arrive in time.";
     BodyTimeout         408 "body_timeout"            "timeout_error"         Client "The request's body did not arrive in time.";
@@ -99,6 +101,7 @@ faults! {
     UpstreamReset       502 "upstream_reset"          "upstream_error"        Upstream "The provider closed the connection before it answered.";
     UpstreamTruncated   502 "upstream_truncated"      "upstream_error"        Upstream "The provider's answer ended before it was complete.";
     UpstreamMalformed   502 "upstream_malformed"      "upstream_error"        Upstream "The provider's answer is not valid HTTP.";
+    UpstreamUnreadable  502 "upstream_unreadable"     "upstream_error"        Upstream "The provider's answer does not have the form of its API.";
     UpstreamStreamError 502 "upstream_stream_error"   "upstream_error"        Upstream "The provider reported an error inside its stream.";
     UpstreamAccount     502 "upstream_account"        "upstream_error"        Upstream "The provider refused this gateway's own credentials. Tell the gateway's operator.";
     // the gateway

@@ -56,6 +56,13 @@ pub const RECORD_RING_SLOTS: usize = 8 * 1024;
 /// Answers to `Expect: 100-continue` and other 1xx heads that an upstream may send before its real one.
 pub const INTERIM_HEADS: usize = 8;
 
+/// Largest event of a stream that is translated: it is read whole.
+pub const TRANSLATED_EVENT_BYTES: usize = 8 * 1024 * 1024;
+/// Largest answer that is translated and no stream: it is read whole.
+pub const TRANSLATED_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// Arguments of calls that wait for another call's to end.
+pub const HELD_CALL_BYTES: usize = 1024 * 1024;
+
 const _: () = assert!(CLIENT_BUFFER_BYTES <= HEAD_BYTES);
 const _: () = assert!(HEADERS <= HEADER_SLOTS);
 const _: () = assert!(TARGET_BYTES <= HEAD_BYTES);

@@ -6,6 +6,7 @@
 //! stand above them in this list.
 
 pub mod dialect;
+pub mod translate;
 
 pub mod auth;
 pub mod policy;

@@ -1,9 +1,14 @@
 //! Text as the inside of a JSON string.
 
 /// Gives `text`, escaped, piece by piece to `put`.
-pub fn escape(text: &str, mut put: impl FnMut(&[u8])) {
+pub fn escape(text: &str, put: impl FnMut(&[u8])) {
+    escape_bytes(text.as_bytes(), put);
+}
+
+/// The same for text that is known to be UTF-8 only as far as its writer was careful.
+pub fn escape_bytes(text: &[u8], mut put: impl FnMut(&[u8])) {
     const HEX: &[u8; 16] = b"0123456789abcdef";
-    let mut rest = text.as_bytes();
+    let mut rest = text;
     loop {
         let run = super::run::plain_run(rest);
         put(&rest[..run]);

@@ -10,6 +10,7 @@ mod capture;
 mod escape;
 mod fault;
 mod number;
+mod quoted;
 mod run;
 mod scanner;
 mod skip;
@@ -17,11 +18,16 @@ mod string;
 #[cfg(test)]
 mod tests;
 mod token;
+mod tree;
+mod write;
 
-pub use escape::escape;
+pub use escape::{escape, escape_bytes};
 pub use fault::{Expected, JsonFault};
 pub use number::whole_number;
+pub use quoted::Quoted;
 pub use scanner::Scanner;
+pub use tree::{Item, Kind, Tree};
+pub use write::Writer;
 
 use std::ops::Range;
 

@@ -7,6 +7,7 @@
 //! buffer. Nothing leaves after an error event or after `[DONE]`.
 //! Source: WHATWG HTML, section 9.2 (server-sent events).
 
+mod events;
 mod filter;
 mod inspect;
 mod line;
@@ -15,6 +16,7 @@ mod null_usage;
 mod tests;
 mod unit;
 
+pub use events::Events;
 pub use filter::EventFilter;
 
 use crate::contract::record::Usage;

@@ -1,0 +1,275 @@
+//! An answer of this provider, whole or as a stream, as events.
+
+use crate::base::fault::{Fault, FaultKind};
+use crate::contract::record::Usage;
+use crate::traffic::dialect::json::{Item, Quoted, escape_bytes};
+use crate::traffic::translate::event::{Block, Event, Failure, FailureKind, Stop};
+use crate::traffic::translate::shape::present;
+
+/// Where events go.
+type Tell<'t> = &'t mut dyn FnMut(Event<'_>);
+
+/// Reads one answer.
+#[derive(Default)]
+pub struct Reader {
+    counts: Counts,
+    open: Open,
+    ended: bool,
+}
+
+/// The block that is open.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Open {
+    #[default]
+    None,
+    Told,
+    /// A call, and whether any of its arguments came.
+    Call {
+        begun: bool,
+    },
+    /// A block that no other format knows: the provider's own tools and what they found.
+    Untold,
+}
+
+/// Counts as they are reported: input without what was cached.
+#[derive(Clone, Copy, Default)]
+struct Counts {
+    input: u64,
+    read: u64,
+    written: u64,
+    output: u64,
+    thought: u64,
+}
+
+impl Counts {
+    /// Values that are there take the place of those before.
+    fn update(&mut self, usage: Option<Item<'_>>) -> Option<Usage> {
+        let usage = present(usage)?;
+        for (name, value) in usage.members() {
+            let place = match &*name.unescaped() {
+                b"input_tokens" => &mut self.input,
+                b"cache_read_input_tokens" => &mut self.read,
+                b"cache_creation_input_tokens" => &mut self.written,
+                b"output_tokens" => &mut self.output,
+                b"output_tokens_details" => {
+                    if let Some(count) = value.get("thinking_tokens").and_then(|count| count.count()) {
+                        self.thought = count;
+                    }
+                    continue;
+                }
+                _ => continue,
+            };
+            if let Some(count) = value.count() {
+                *place = count;
+            }
+        }
+        Some(Usage {
+            input: self.input.saturating_add(self.read).saturating_add(self.written),
+            cached_input: self.read,
+            cache_write: self.written,
+            output: self.output,
+            reasoning: self.thought,
+        })
+    }
+}
+
+impl Reader {
+    /// Whether the stream's last event was read.
+    pub fn is_over(&self) -> bool {
+        self.ended
+    }
+
+    /// Reads one event's data.
+    ///
+    /// # Errors
+    /// It has not the form of this API.
+    pub fn event(&mut self, data: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        match &*kind(data)?.unescaped() {
+            b"message_start" => {
+                let message = data.get("message").ok_or_else(unreadable)?;
+                start(message, tell)?;
+                self.usage(message.get("usage"), tell);
+            }
+            b"content_block_start" => {
+                let block = data.get("content_block").ok_or_else(unreadable)?;
+                self.open = open(block, tell)?;
+            }
+            b"content_block_delta" => self.delta(data.get("delta").ok_or_else(unreadable)?, tell)?,
+            b"content_block_stop" => self.close(tell),
+            b"message_delta" => {
+                self.usage(data.get("usage"), tell);
+                if let Some(delta) = data.get("delta") {
+                    stop(delta, tell);
+                }
+            }
+            b"message_stop" => {
+                self.ended = true;
+                tell(Event::End);
+            }
+            b"ping" => tell(Event::Ping),
+            b"error" => {
+                self.ended = true;
+                tell(Event::Failed(failure(data)));
+            }
+            // New events may appear, and older readers are to go on.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Reads a whole answer.
+    ///
+    /// # Errors
+    /// It has not the form of this API.
+    pub fn whole(&mut self, message: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        start(message, tell)?;
+        for block in message.get("content").ok_or_else(unreadable)?.elements() {
+            self.open = open(block, tell)?;
+            if self.open == Open::Told {
+                block_text(block, tell);
+            }
+            self.close(tell);
+        }
+        self.usage(message.get("usage"), tell);
+        stop(message, tell);
+        self.ended = true;
+        tell(Event::End);
+        Ok(())
+    }
+
+    fn usage(&mut self, usage: Option<Item<'_>>, tell: Tell<'_>) {
+        if let Some(usage) = self.counts.update(usage) {
+            tell(Event::Usage(usage));
+        }
+    }
+
+    fn delta(&mut self, delta: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        let piece = match &*kind(delta)?.unescaped() {
+            b"text_delta" => delta.text_at("text"),
+            b"thinking_delta" => delta.text_at("thinking"),
+            b"input_json_delta" => delta.text_at("partial_json"),
+            b"signature_delta" => {
+                if let Some(signature) = delta.text_at("signature").filter(|_| self.open == Open::Told) {
+                    tell(Event::Signature(&signature));
+                }
+                None
+            }
+            _ => None,
+        };
+        let Some(piece) = piece.filter(|piece| !piece.is_empty()) else { return Ok(()) };
+        match &mut self.open {
+            Open::None => return Err(unreadable()),
+            Open::Untold => return Ok(()),
+            Open::Told => {}
+            Open::Call { begun } => *begun = true,
+        }
+        tell(Event::Piece(&piece));
+        Ok(())
+    }
+
+    fn close(&mut self, tell: Tell<'_>) {
+        match std::mem::take(&mut self.open) {
+            Open::None | Open::Untold => return,
+            Open::Told => {}
+            // A tool without arguments has an empty object, whatever else the provider may leave out.
+            Open::Call { begun } => {
+                if !begun {
+                    tell(Event::Piece(&Quoted::raw(b"{}")));
+                }
+            }
+        }
+        tell(Event::Close);
+    }
+}
+
+fn start(message: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+    let id = message.text_at("id").ok_or_else(unreadable)?;
+    let model = message.text_at("model").ok_or_else(unreadable)?;
+    tell(Event::Start { id, model });
+    Ok(())
+}
+
+fn open(block: Item<'_>, tell: Tell<'_>) -> Result<Open, Fault> {
+    let told = match &*kind(block)?.unescaped() {
+        b"text" => Block::Text,
+        b"thinking" => Block::Thought,
+        b"redacted_thinking" => Block::HiddenThought { data: block.text_at("data").ok_or_else(unreadable)? },
+        b"tool_use" => {
+            let id = block.text_at("id").ok_or_else(unreadable)?;
+            let name = block.text_at("name").ok_or_else(unreadable)?;
+            tell(Event::Open(Block::Call { id, name }));
+            let input = block.get("input").filter(|input| input.members().next().is_some());
+            // Where it is there at once, no pieces follow.
+            let begun = input.map(|input| source(input, tell)).is_some();
+            return Ok(Open::Call { begun });
+        }
+        _ => return Ok(Open::Untold),
+    };
+    tell(Event::Open(told));
+    Ok(Open::Told)
+}
+
+/// Tells an object as the source that it is.
+fn source(object: Item<'_>, tell: Tell<'_>) {
+    let mut source = Vec::with_capacity(object.raw().len() + 16);
+    escape_bytes(object.raw(), |piece| source.extend_from_slice(piece));
+    tell(Event::Piece(&Quoted::raw(&source)));
+}
+
+/// What a block of a whole answer says.
+fn block_text(block: Item<'_>, tell: Tell<'_>) {
+    let text = block.text_at("text").or_else(|| block.text_at("thinking"));
+    if let Some(text) = text.filter(|text| !text.is_empty()) {
+        tell(Event::Piece(&text));
+    }
+    if let Some(signature) = block.text_at("signature") {
+        tell(Event::Signature(&signature));
+    }
+}
+
+fn stop(holder: Item<'_>, tell: Tell<'_>) {
+    let Some(reason) = holder.text_at("stop_reason") else { return };
+    let reason = match &*reason.unescaped() {
+        b"max_tokens" | b"model_context_window_exceeded" => Stop::Length,
+        b"stop_sequence" => Stop::Sequence,
+        b"tool_use" => Stop::Tools,
+        b"refusal" => Stop::Refused,
+        b"pause_turn" => Stop::Paused,
+        _ => Stop::End,
+    };
+    tell(Event::Stop { reason, sequence: holder.text_at("stop_sequence") });
+}
+
+/// The error in an error event or an error answer.
+pub fn failure(body: Item<'_>) -> Failure<'_> {
+    let error = body.get("error");
+    let name = error.and_then(|error| error.text_at("type"));
+    let message = error.and_then(|error| error.text_at("message")).unwrap_or_default();
+    let kind = name.as_ref().map_or(FailureKind::Server, |name| failure_kind(name, &message));
+    Failure { kind, message, code: name }
+}
+
+fn failure_kind(name: &Quoted<'_>, message: &Quoted<'_>) -> FailureKind {
+    let says = |text: &str| memchr::memmem::find(message.as_written(), text.as_bytes()).is_some();
+    match &*name.unescaped() {
+        b"invalid_request_error" if says("prompt is too long") || says("exceed context limit") => {
+            FailureKind::TooLong
+        }
+        b"invalid_request_error" => FailureKind::Invalid,
+        b"not_found_error" => FailureKind::NotFound,
+        b"request_too_large" => FailureKind::TooLarge,
+        b"rate_limit_error" => FailureKind::RateLimit,
+        b"billing_error" => FailureKind::Quota,
+        b"overloaded_error" => FailureKind::Overloaded,
+        b"timeout_error" => FailureKind::Timeout,
+        _ => FailureKind::Server,
+    }
+}
+
+fn kind(item: Item<'_>) -> Result<Quoted<'_>, Fault> {
+    item.text_at("type").ok_or_else(unreadable)
+}
+
+fn unreadable() -> Fault {
+    FaultKind::UpstreamUnreadable.into()
+}

@@ -1,0 +1,253 @@
+//! Events as a message, whole or as a stream.
+
+use crate::contract::record::Usage;
+use crate::traffic::dialect::json::{Quoted, Tree, Writer};
+use crate::traffic::translate::event::{Block, Event, Stop};
+use crate::traffic::translate::names::Renamed;
+use crate::traffic::translate::{Form, failure};
+
+/// Writes one answer.
+pub struct Teller {
+    form: Form,
+    open: Open,
+    index: u64,
+    usage: Usage,
+    stop: Option<Stop>,
+    sequence: Option<Quoted<'static>>,
+    /// Of a whole answer: the source of the arguments of the open call, and the signature of the open thought.
+    arguments: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    None,
+    Text,
+    Thought,
+    HiddenThought,
+    Call,
+}
+
+impl Teller {
+    pub fn new(form: Form) -> Self {
+        Self {
+            form,
+            open: Open::None,
+            index: 0,
+            usage: Usage::default(),
+            stop: None,
+            sequence: None,
+            arguments: vec![],
+            signature: vec![],
+        }
+    }
+
+    /// Writes what an event is in this dialect.
+    pub fn tell(&mut self, event: Event<'_>, renamed: &Renamed, out: &mut Vec<u8>) {
+        match event {
+            Event::Start { id, model } => self.start(&id, &model, out),
+            Event::Open(block) => self.open(&block, renamed, out),
+            Event::Piece(piece) => self.piece(piece, out),
+            Event::Signature(signature) => self.signature(signature, out),
+            Event::Close => self.close(out),
+            Event::Usage(usage) => self.usage = usage,
+            Event::Stop { reason, sequence } => {
+                self.stop = Some(reason);
+                self.sequence = sequence.map(Quoted::into_owned);
+            }
+            Event::Ping if self.form == Form::Stream => {
+                out.extend_from_slice(b"event: ping\ndata: {\"type\":\"ping\"}\n\n");
+            }
+            Event::Ping => {}
+            Event::Failed(found) => failure::anthropic_event(&found, out),
+            Event::End => self.end(out),
+        }
+    }
+
+    fn start(&self, id: &Quoted<'_>, model: &Quoted<'_>, out: &mut Vec<u8>) {
+        if self.form == Form::Stream {
+            out.extend_from_slice(b"event: message_start\ndata: {\"type\":\"message_start\",\"message\":");
+        }
+        let mut message = Writer(out);
+        message.open("{").key("id").open("\"");
+        if !id.as_written().starts_with(b"msg_") {
+            message.close("msg_");
+        }
+        message.0.extend_from_slice(id.as_written());
+        message.close("\",\"type\":\"message\",\"role\":\"assistant\"").key("model").quoted(model);
+        message.key("content").open("[");
+        if self.form == Form::Stream {
+            message.close("],\"stop_reason\":null,\"stop_sequence\":null").key("usage");
+            write_usage(&self.usage, &mut message);
+            message.close("}}\n\n");
+        }
+    }
+
+    fn open(&mut self, block: &Block<'_>, renamed: &Renamed, out: &mut Vec<u8>) {
+        if self.form == Form::Stream {
+            out.extend_from_slice(b"event: content_block_start\ndata: {\"type\":\"content_block_start\"");
+            Writer(out).key("index").count(self.index).key("content_block");
+        }
+        let stream = self.form == Form::Stream;
+        let mut inside = Writer(out);
+        self.open = match block {
+            Block::Text | Block::Refusal => {
+                inside.open("{\"type\":\"text\",\"text\":\"");
+                Open::Text
+            }
+            Block::Thought => {
+                inside.open("{\"type\":\"thinking\",\"thinking\":\"");
+                Open::Thought
+            }
+            Block::HiddenThought { data } => {
+                inside.open("{\"type\":\"redacted_thinking\"").key("data").quoted(data);
+                Open::HiddenThought
+            }
+            Block::Call { id, name } => {
+                inside.open("{\"type\":\"tool_use\"").key("id").quoted(id);
+                inside.key("name").quoted(renamed.original(name)).key("input");
+                Open::Call
+            }
+        };
+        if stream {
+            inside.close(match self.open {
+                Open::None | Open::HiddenThought => "}}\n\n",
+                Open::Text => "\"}}\n\n",
+                Open::Thought => "\",\"signature\":\"\"}}\n\n",
+                Open::Call => "{}}}\n\n",
+            });
+        }
+    }
+
+    fn piece(&mut self, piece: &Quoted<'_>, out: &mut Vec<u8>) {
+        if self.form == Form::Whole {
+            match self.open {
+                Open::None | Open::HiddenThought => {}
+                Open::Text | Open::Thought => out.extend_from_slice(piece.as_written()),
+                Open::Call => piece.unescape_to(&mut self.arguments),
+            }
+            return;
+        }
+        let (kind, name) = match self.open {
+            Open::None | Open::HiddenThought => return,
+            Open::Text => ("text_delta", "text"),
+            Open::Thought => ("thinking_delta", "thinking"),
+            Open::Call => ("input_json_delta", "partial_json"),
+        };
+        self.delta(kind, name, piece, out);
+    }
+
+    fn signature(&mut self, signature: &Quoted<'_>, out: &mut Vec<u8>) {
+        if self.open != Open::Thought {
+            return;
+        }
+        match self.form {
+            Form::Stream => self.delta("signature_delta", "signature", signature, out),
+            Form::Whole => self.signature.extend_from_slice(signature.as_written()),
+        }
+    }
+
+    fn delta(&self, kind: &str, name: &str, text: &Quoted<'_>, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\"");
+        let mut delta = Writer(out);
+        delta
+            .key("index")
+            .count(self.index)
+            .key("delta")
+            .open("{\"type\":")
+            .text(kind)
+            .key(name)
+            .quoted(text);
+        delta.close("}}\n\n");
+    }
+
+    fn close(&mut self, out: &mut Vec<u8>) {
+        let open = std::mem::replace(&mut self.open, Open::None);
+        if open == Open::None {
+            return;
+        }
+        let index = self.index;
+        self.index += 1;
+        if self.form == Form::Stream {
+            out.extend_from_slice(b"event: content_block_stop\ndata: {\"type\":\"content_block_stop\"");
+            Writer(out).key("index").count(index).close("}\n\n");
+            return;
+        }
+        match open {
+            Open::None => {}
+            Open::Text => out.extend_from_slice(b"\"}"),
+            Open::HiddenThought => out.push(b'}'),
+            Open::Thought => {
+                out.extend_from_slice(b"\",\"signature\":\"");
+                out.append(&mut self.signature);
+                out.extend_from_slice(b"\"}");
+            }
+            Open::Call => {
+                input(&self.arguments, &mut Writer(out));
+                self.arguments.clear();
+                out.push(b'}');
+            }
+        }
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        let reason = stop_reason(self.stop.unwrap_or(Stop::End));
+        let mut end = Writer(out);
+        if self.form == Form::Stream {
+            end.close("event: message_delta\ndata: {\"type\":\"message_delta\"").key("delta").open("{");
+        } else {
+            end.close("]");
+        }
+        end.key("stop_reason").text(reason).key("stop_sequence");
+        match &self.sequence {
+            Some(sequence) => end.quoted(sequence),
+            None => end.raw(b"null"),
+        };
+        if self.form == Form::Stream {
+            end.close("}");
+        }
+        write_usage(&self.usage, end.key("usage"));
+        end.close("}");
+        if self.form == Form::Stream {
+            end.close("\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
+        }
+    }
+}
+
+/// Arguments as the object that they must be here. What is none is kept under a name of its own.
+fn input(source: &[u8], out: &mut Writer<'_>) {
+    match Tree::default().parse(source) {
+        Ok(object) if object.is_object() => {
+            out.item(&object);
+        }
+        _ if source.iter().all(u8::is_ascii_whitespace) => {
+            out.raw(b"{}");
+        }
+        _ => {
+            out.open("{\"_raw_arguments\":").source(source).close("}");
+        }
+    }
+}
+
+fn write_usage(usage: &Usage, out: &mut Writer<'_>) {
+    let fresh = usage.input.saturating_sub(usage.cached_input).saturating_sub(usage.cache_write);
+    out.open("{").key("input_tokens").count(fresh);
+    out.key("cache_creation_input_tokens").count(usage.cache_write);
+    out.key("cache_read_input_tokens").count(usage.cached_input);
+    out.key("output_tokens").count(usage.output);
+    if usage.reasoning > 0 {
+        out.key("output_tokens_details").open("{\"thinking_tokens\":").count(usage.reasoning).close("}");
+    }
+    out.close("}");
+}
+
+fn stop_reason(stop: Stop) -> &'static str {
+    match stop {
+        Stop::End => "end_turn",
+        Stop::Sequence => "stop_sequence",
+        Stop::Length => "max_tokens",
+        Stop::Tools => "tool_use",
+        Stop::Refused => "refusal",
+        Stop::Paused => "pause_turn",
+    }
+}

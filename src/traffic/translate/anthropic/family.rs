@@ -1,0 +1,130 @@
+//! What each family of models takes: the same request is an error to one and the only right one to another.
+//!
+//! Source: the provider's model overview, and its notes on thinking and effort.
+
+use crate::traffic::dialect::json::Quoted;
+
+/// How a family thinks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Thinks {
+    /// With a budget of tokens, if it is asked to.
+    Budget,
+    /// As far as it sees fit, if it is asked to, or unless it is asked not to.
+    Adaptive,
+    /// Always.
+    Always,
+}
+
+/// One row of the table.
+pub struct Family {
+    /// A part of its models' names, whatever cloud's.
+    name: &'static str,
+    pub thinks: Thinks,
+    /// It takes an effort, up to this.
+    pub effort: Effort,
+    /// It takes `temperature`, `top_p` and `top_k`.
+    pub samples: bool,
+    /// A call of a tool can be demanded of it.
+    pub forced_calls: bool,
+    /// It takes a system message behind the first others.
+    pub late_system: bool,
+    pub output_tokens: u64,
+}
+
+/// Up to which effort a family goes.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Effort {
+    None,
+    High,
+    Max,
+    XHigh,
+}
+
+const fn family(
+    name: &'static str,
+    thinks: Thinks,
+    effort: Effort,
+    samples: bool,
+    forced_calls: bool,
+    late_system: bool,
+    output_tokens: u64,
+) -> Family {
+    Family { name, thinks, effort, samples, forced_calls, late_system, output_tokens }
+}
+
+/// Longer names before those that they begin with.
+static FAMILIES: [Family; 17] = [
+    family("opus-5-5", Thinks::Always, Effort::XHigh, false, false, true, 128_000),
+    family("fable-5-1", Thinks::Always, Effort::XHigh, false, false, true, 128_000),
+    family("mythos-5-1", Thinks::Always, Effort::XHigh, false, false, true, 128_000),
+    family("sonnet-5-5", Thinks::Always, Effort::XHigh, false, false, true, 128_000),
+    family("haiku-5-5", Thinks::Adaptive, Effort::XHigh, false, true, true, 128_000),
+    family("fable-5", Thinks::Always, Effort::XHigh, false, true, true, 128_000),
+    family("mythos-5", Thinks::Always, Effort::XHigh, false, true, true, 128_000),
+    family("opus-5", Thinks::Adaptive, Effort::XHigh, false, true, true, 128_000),
+    family("sonnet-5", Thinks::Adaptive, Effort::XHigh, false, true, true, 128_000),
+    family("opus-4-8", Thinks::Adaptive, Effort::XHigh, false, true, true, 128_000),
+    family("opus-4-7", Thinks::Adaptive, Effort::XHigh, false, true, false, 128_000),
+    family("opus-4-6", Thinks::Adaptive, Effort::Max, true, true, false, 128_000),
+    family("sonnet-4-6", Thinks::Adaptive, Effort::Max, true, true, false, 128_000),
+    family("opus-4-5", Thinks::Budget, Effort::High, true, true, false, 64_000),
+    family("sonnet-4-5", Thinks::Budget, Effort::None, true, true, false, 64_000),
+    family("haiku-4-5", Thinks::Budget, Effort::None, true, true, false, 64_000),
+    // What is not known yet is taken for one of the newer kind that can do without thinking.
+    family("", Thinks::Adaptive, Effort::XHigh, true, true, false, 64_000),
+];
+
+impl Family {
+    /// The family of a model, by its provider's name for it.
+    pub fn of(model: &str) -> &'static Family {
+        FAMILIES.iter().find(|family| model.contains(family.name)).unwrap_or(&FAMILIES[FAMILIES.len() - 1])
+    }
+
+    /// The effort that it takes for the one that was asked for.
+    pub fn effort(&self, asked: &Quoted<'_>) -> Option<&'static str> {
+        let wanted = match &*asked.unescaped() {
+            b"none" if self.thinks == Thinks::Always => "low",
+            b"minimal" | b"low" => "low",
+            b"medium" => "medium",
+            b"high" => "high",
+            b"xhigh" if self.effort < Effort::XHigh => "high",
+            b"xhigh" => "xhigh",
+            b"max" if self.effort < Effort::Max => "high",
+            b"max" => "max",
+            _ => return None,
+        };
+        (self.effort != Effort::None).then_some(wanted)
+    }
+}
+
+/// The tokens that an effort is worth to a family that thinks by budget.
+pub fn budget(asked: &Quoted<'_>) -> Option<u64> {
+    match &*asked.unescaped() {
+        b"minimal" | b"low" => Some(1024),
+        b"medium" => Some(2048),
+        b"high" => Some(4096),
+        b"xhigh" => Some(8192),
+        b"max" => Some(16_384),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names of every cloud lead to their family, and a family whose name begins another's does not take its place.
+    #[test]
+    fn names_lead_to_families() {
+        for (model, name) in [
+            ("claude-opus-5-5", "opus-5-5"),
+            ("claude-opus-5", "opus-5"),
+            ("us.anthropic.claude-sonnet-5", "sonnet-5"),
+            ("global.anthropic.claude-haiku-4-5-20251001-v1:0", "haiku-4-5"),
+            ("claude-opus-4-8@20260901", "opus-4-8"),
+            ("something-else", ""),
+        ] {
+            assert_eq!(Family::of(model).name, name, "{model}");
+        }
+    }
+}

@@ -1,0 +1,580 @@
+//! A prompt as a messages request.
+
+use super::family::{self, Family, Thinks};
+use super::schema;
+use crate::base::fault::Fault;
+use crate::traffic::dialect::json::{Kind, Quoted, Tree, Writer};
+use crate::traffic::translate::loss::{Losses, untranslatable};
+use crate::traffic::translate::names::{Renamed, alias};
+use crate::traffic::translate::prompt::{
+    Arguments, Cached, Content, Knob, Output, Part, Prompt, Role, Source, Thinking, ToolChoice, Turn,
+};
+
+/// Longest name of a tool that this provider takes.
+const NAME_BYTES: usize = 128;
+/// Longest id of a call.
+const ID_BYTES: usize = 64;
+/// Cache marks that it takes in one request.
+const MARKS: usize = 4;
+/// Fewest tokens that a thinking budget may have.
+const BUDGET_MIN: u64 = 1024;
+/// What an empty message of a user is replaced by: there must be something in it.
+const NOTHING: &str = "(empty)";
+/// What is asked of a model that has no mode for any JSON.
+const ANY_JSON: &str = "Answer with one JSON object and nothing else.";
+
+/// Writes the body of a request to this model.
+///
+/// # Errors
+/// The prompt holds content that this provider's format has no place for.
+pub fn write(
+    prompt: &Prompt<'_>,
+    model: &str,
+    out: &mut Vec<u8>,
+    losses: &mut Losses,
+) -> Result<Renamed, Fault> {
+    let family = Family::of(model);
+    let max_tokens = prompt.max_tokens.unwrap_or(family.output_tokens).clamp(1, family.output_tokens);
+    let mind = Mind::of(prompt, family, max_tokens, losses);
+    let mut body = Body { out: Writer(out), marks: marks_to_skip(prompt), losses };
+    body.out.open("{").key("model").text(model).key("max_tokens").count(max_tokens);
+    let leading = prompt.turns.iter().take_while(|turn| turn.role == Role::System).count();
+    let (system, turns) = prompt.turns.split_at(leading);
+    body.system(system, &prompt.output)?;
+    body.messages(turns, family)?;
+    let renamed = body.tools(prompt);
+    body.choice(prompt, family, mind != Mind::Still);
+    mind.write(prompt, family, &mut body.out);
+    body.output(prompt, family);
+    body.knobs(prompt, family, mind);
+    body.rest(prompt);
+    body.out.close("}");
+    Ok(renamed)
+}
+
+/// Whether the model thinks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mind {
+    /// As it does if it is told nothing.
+    Untold,
+    Still,
+    Adaptive,
+    Budget(u64),
+}
+
+impl Mind {
+    fn of(prompt: &Prompt<'_>, family: &Family, max_tokens: u64, losses: &mut Losses) -> Self {
+        let none = prompt.effort.as_ref().is_some_and(|effort| effort.is("none"));
+        let asked = match (prompt.thinking, &prompt.effort) {
+            (Some(thinking), _) => Some(thinking),
+            (None, Some(_)) if none => Some(Thinking::Off),
+            (None, Some(effort)) => {
+                let budget = family::budget(effort).filter(|_| family.thinks == Thinks::Budget);
+                Some(budget.map_or(Thinking::Adaptive, Thinking::Budget))
+            }
+            (None, None) => None,
+        };
+        let mind = match (family.thinks, asked) {
+            (_, None) | (Thinks::Always, Some(Thinking::Off)) => Mind::Untold,
+            (_, Some(Thinking::Off)) => Mind::Still,
+            (Thinks::Budget, Some(Thinking::Budget(tokens))) => Mind::within(tokens, max_tokens),
+            (Thinks::Budget, Some(Thinking::Adaptive)) => Mind::within(4096, max_tokens),
+            (Thinks::Adaptive | Thinks::Always, Some(_)) => Mind::Adaptive,
+        };
+        // A turn that called tools must begin with its thought if the next one is to think; one that another model
+        // made has none.
+        if matches!(mind, Mind::Adaptive | Mind::Budget(_))
+            && family.thinks != Thinks::Always
+            && lacks_thought(prompt)
+        {
+            losses.hint("reasoning_effort");
+            return Mind::Still;
+        }
+        mind
+    }
+
+    fn within(tokens: u64, max_tokens: u64) -> Self {
+        if max_tokens <= BUDGET_MIN {
+            return Mind::Still;
+        }
+        Mind::Budget(tokens.clamp(BUDGET_MIN, max_tokens - 1))
+    }
+
+    fn write(self, prompt: &Prompt<'_>, family: &Family, out: &mut Writer<'_>) {
+        match self {
+            Mind::Untold => {}
+            Mind::Still if family.thinks == Thinks::Budget => {}
+            Mind::Still => {
+                out.key("thinking").raw(b"{\"type\":\"disabled\"}");
+            }
+            Mind::Adaptive => {
+                out.key("thinking").raw(b"{\"type\":\"adaptive\",\"display\":\"summarized\"}");
+            }
+            Mind::Budget(tokens) => {
+                out.key("thinking")
+                    .open("{\"type\":\"enabled\"")
+                    .key("budget_tokens")
+                    .count(tokens)
+                    .close("}");
+            }
+        }
+        debug_assert!(prompt.max_tokens.is_none() || self != Mind::Budget(u64::MAX));
+    }
+}
+
+fn lacks_thought(prompt: &Prompt<'_>) -> bool {
+    let thought = |part: &Part<'_>| match &part.content {
+        Content::Thought { signature, .. } => signature.is_some(),
+        Content::HiddenThought { .. } => true,
+        _ => false,
+    };
+    let last = prompt.turns.iter().rev().find(|turn| turn.role == Role::Assistant);
+    last.is_some_and(|turn| {
+        turn.parts.iter().any(|part| matches!(part.content, Content::Call { .. }))
+            && !turn.parts.iter().any(thought)
+    })
+}
+
+/// How many of the first cache marks go, so that the last ones fit.
+fn marks_to_skip(prompt: &Prompt<'_>) -> usize {
+    let parts = prompt.turns.iter().flat_map(|turn| &turn.parts).filter(|part| part.cached.is_some());
+    let tools = prompt.tools.iter().filter(|tool| tool.cached.is_some());
+    (parts.count() + tools.count()).saturating_sub(MARKS)
+}
+
+/// A body that is being written.
+struct Body<'w> {
+    out: Writer<'w>,
+    /// Cache marks that are still to be left out.
+    marks: usize,
+    losses: &'w mut Losses,
+}
+
+impl Body<'_> {
+    fn system(&mut self, turns: &[Turn<'_>], output: &Output<'_>) -> Result<(), Fault> {
+        let json = matches!(output, Output::Json);
+        if turns.is_empty() && !json {
+            return Ok(());
+        }
+        self.out.key("system").open("[");
+        for part in turns.iter().flat_map(|turn| &turn.parts) {
+            let Content::Text(text) = &part.content else {
+                return Err(untranslatable("A system message may hold text only."));
+            };
+            self.text(text, part.cached);
+        }
+        if json {
+            self.out.open("{\"type\":\"text\"").key("text").text(ANY_JSON).close("}");
+        }
+        self.out.close("]");
+        Ok(())
+    }
+
+    fn messages(&mut self, turns: &[Turn<'_>], family: &Family) -> Result<(), Fault> {
+        self.out.key("messages").open("[");
+        let late = |turn: &Turn<'_>| turn.role == Role::System && family.late_system;
+        let side = |turn: &Turn<'_>| (turn.role == Role::Assistant, late(turn));
+        for run in turns.chunk_by(|one, next| side(one) == side(next)) {
+            if late(&run[0]) {
+                self.out.open("{\"role\":\"system\",\"content\":[");
+                run.iter().flat_map(|turn| &turn.parts).try_for_each(|part| self.part(part))?;
+                self.out.close("]}");
+            } else {
+                self.message(run)?;
+            }
+        }
+        self.out.close("]");
+        Ok(())
+    }
+
+    /// One message of all that one side says in a row. Results of tools come first in it.
+    fn message(&mut self, run: &[Turn<'_>]) -> Result<(), Fault> {
+        let assistant = run[0].role == Role::Assistant;
+        let parts = || run.iter().flat_map(|turn| turn.parts.iter().map(move |part| (turn.role, part)));
+        if !parts().any(|(_, part)| says_something(part)) {
+            if !assistant {
+                self.out.open("{\"role\":\"user\"").key("content").text(NOTHING).close("}");
+            }
+            return Ok(());
+        }
+        self.out.open("{\"role\":").text(if assistant { "assistant" } else { "user" });
+        self.out.key("content").open("[");
+        let is_result = |part: &Part<'_>| matches!(part.content, Content::Result { .. });
+        for (_, part) in parts().filter(|(_, part)| is_result(part)) {
+            self.part(part)?;
+        }
+        for (role, part) in parts().filter(|(_, part)| !is_result(part)) {
+            match &part.content {
+                Content::Text(text) if role == Role::System => self.late_system(text, part.cached),
+                _ => self.part(part)?,
+            }
+        }
+        self.out.close("]}");
+        Ok(())
+    }
+
+    /// A system message in the middle stays where it is: moved to the front it would change what was cached.
+    fn late_system(&mut self, text: &Quoted<'_>, cached: Option<Cached>) {
+        let mut marked = b"<system>\\n".to_vec();
+        marked.extend_from_slice(text.as_written());
+        marked.extend_from_slice(b"\\n</system>");
+        self.text(&Quoted::raw(&marked), cached);
+    }
+
+    fn part(&mut self, part: &Part<'_>) -> Result<(), Fault> {
+        if !says_something(part) {
+            return Ok(());
+        }
+        match &part.content {
+            Content::Text(text) => {
+                self.text(text, part.cached);
+                return Ok(());
+            }
+            Content::Image { source, detail } => {
+                if detail.is_some() {
+                    self.losses.hint("image_url.detail");
+                }
+                self.out.open("{\"type\":\"image\"").key("source");
+                self.image(source)?;
+            }
+            Content::Document { source, name } => {
+                self.out.open("{\"type\":\"document\"").key("source");
+                self.document(source)?;
+                if let Some(name) = name {
+                    self.out.key("title").quoted(name);
+                }
+            }
+            Content::Audio { .. } => return Err(untranslatable("The model's provider takes no audio.")),
+            Content::Call { id, name, arguments } => {
+                self.out.open("{\"type\":\"tool_use\"").key("id").quoted(&alias(id, ID_BYTES));
+                self.out.key("name").quoted(&alias(name, NAME_BYTES)).key("input");
+                self.arguments(arguments, name)?;
+            }
+            Content::Result { call, parts, failed } => {
+                self.out.open("{\"type\":\"tool_result\"").key("tool_use_id").quoted(&alias(call, ID_BYTES));
+                if parts.iter().any(says_something) {
+                    self.out.key("content").open("[");
+                    parts.iter().try_for_each(|part| self.part(part))?;
+                    self.out.close("]");
+                }
+                if *failed {
+                    self.out.key("is_error").flag(true);
+                }
+            }
+            Content::Thought { text, signature } => {
+                let Some(signature) = signature else { return Ok(()) };
+                self.out.open("{\"type\":\"thinking\"").key("thinking").quoted(text);
+                self.out.key("signature").quoted(signature);
+            }
+            Content::HiddenThought { data } => {
+                self.out.open("{\"type\":\"redacted_thinking\"").key("data").quoted(data);
+            }
+        }
+        self.mark(part.cached);
+        self.out.close("}");
+        Ok(())
+    }
+
+    fn text(&mut self, text: &Quoted<'_>, cached: Option<Cached>) {
+        if text.is_blank() {
+            return;
+        }
+        self.out.open("{\"type\":\"text\"").key("text").quoted(text);
+        self.mark(cached);
+        self.out.close("}");
+    }
+
+    fn mark(&mut self, cached: Option<Cached>) {
+        let Some(cached) = cached else { return };
+        if self.marks > 0 {
+            self.marks -= 1;
+            self.losses.hint("cache_control");
+            return;
+        }
+        self.out.key("cache_control").raw(match cached {
+            Cached::Short => b"{\"type\":\"ephemeral\"}",
+            Cached::Long => b"{\"type\":\"ephemeral\",\"ttl\":\"1h\"}",
+        });
+    }
+
+    fn image(&mut self, source: &Source<'_>) -> Result<(), Fault> {
+        match source {
+            Source::DataUrl(url) => {
+                let (media, data) = data_url(url)?;
+                // A name that is often written and never right.
+                let media = if media.is("image/jpg") { Quoted::raw(b"image/jpeg") } else { media };
+                self.base64(&media, &data);
+            }
+            Source::Base64 { media, data } => self.base64(media, data),
+            Source::Url(url) => self.member("url", "url", url),
+            Source::File(file) => self.member("file", "file_id", file),
+            Source::Plain(_) => return Err(untranslatable("An image is no text.")),
+        }
+        Ok(())
+    }
+
+    fn document(&mut self, source: &Source<'_>) -> Result<(), Fault> {
+        match source {
+            Source::DataUrl(url) => {
+                let (media, data) = data_url(url)?;
+                if !media.is("application/pdf") {
+                    return Err(untranslatable("The model's provider takes PDF documents only."));
+                }
+                self.base64(&media, &data);
+            }
+            Source::Base64 { media, data } => self.base64(media, data),
+            Source::Url(url) => self.member("url", "url", url),
+            Source::File(file) => self.member("file", "file_id", file),
+            Source::Plain(text) => {
+                self.out
+                    .open("{\"type\":\"text\",\"media_type\":\"text/plain\"")
+                    .key("data")
+                    .quoted(text)
+                    .close("}");
+            }
+        }
+        Ok(())
+    }
+
+    fn base64(&mut self, media: &Quoted<'_>, data: &Quoted<'_>) {
+        self.out
+            .open("{\"type\":\"base64\"")
+            .key("media_type")
+            .quoted(media)
+            .key("data")
+            .quoted(data)
+            .close("}");
+    }
+
+    fn member(&mut self, kind: &str, name: &str, value: &Quoted<'_>) {
+        self.out.open("{\"type\":").text(kind).key(name).quoted(value).close("}");
+    }
+
+    fn arguments(&mut self, arguments: &Arguments<'_>, name: &Quoted<'_>) -> Result<(), Fault> {
+        let source = match arguments {
+            Arguments::Object(object) => {
+                self.out.item(object);
+                return Ok(());
+            }
+            Arguments::Source(source) => source.unescaped(),
+        };
+        if source.iter().all(u8::is_ascii_whitespace) {
+            self.out.raw(b"{}");
+            return Ok(());
+        }
+        match Tree::default().parse(&source) {
+            Ok(object) if object.kind() == Kind::Object => {
+                self.out.item(&object);
+                Ok(())
+            }
+            _ => {
+                let name = String::from_utf8_lossy(name.as_written()).into_owned();
+                Err(untranslatable(format!("The arguments of a call of `{name:.64}` are no JSON object.")))
+            }
+        }
+    }
+
+    fn tools(&mut self, prompt: &Prompt<'_>) -> Renamed {
+        let mut renamed = Renamed::default();
+        let called = called_names(prompt);
+        if prompt.tools.is_empty() && called.is_empty() {
+            return renamed;
+        }
+        self.out.key("tools").open("[");
+        for tool in &prompt.tools {
+            let name = alias(&tool.name, NAME_BYTES);
+            renamed.note(&tool.name, &name);
+            self.out.open("{\"name\":").quoted(&name);
+            if let Some(description) = &tool.description {
+                self.out.key("description").quoted(description);
+            }
+            self.out.key("input_schema");
+            schema::input(tool.schema, &mut self.out);
+            if let Some(strict) = &tool.strict {
+                self.out.key("strict").item(strict);
+            }
+            self.mark(tool.cached);
+            self.out.close("}");
+        }
+        for name in called {
+            self.out.open("{\"name\":").quoted(&alias(name, NAME_BYTES)).key("input_schema");
+            schema::input(None, &mut self.out);
+            self.out.close("}");
+        }
+        self.out.close("]");
+        renamed
+    }
+
+    fn choice(&mut self, prompt: &Prompt<'_>, family: &Family, thinks: bool) {
+        let serial = prompt.parallel_tools == Some(false);
+        if prompt.tools.is_empty() {
+            // Those of the history stand there to be understood, not to be called.
+            if !called_names(prompt).is_empty() {
+                self.out.key("tool_choice").raw(b"{\"type\":\"none\"}");
+            }
+            return;
+        }
+        let told = thinks && (prompt.thinking.is_some() || prompt.effort.is_some());
+        let forced = matches!(prompt.choice, Some(ToolChoice::Any | ToolChoice::One(_)));
+        let refused = forced
+            && (!family.forced_calls || (told && prompt.effort.as_ref().is_none_or(|e| !e.is("none"))));
+        if refused {
+            self.losses.parameter("tool_choice");
+        }
+        let choice = if refused { Some(&ToolChoice::Auto) } else { prompt.choice.as_ref() };
+        let kind = match choice {
+            None if !serial => return,
+            None | Some(ToolChoice::Auto) => "auto",
+            Some(ToolChoice::None) => "none",
+            Some(ToolChoice::Any) => "any",
+            Some(ToolChoice::One(_)) => "tool",
+        };
+        self.out.key("tool_choice").open("{\"type\":").text(kind);
+        if let Some(ToolChoice::One(name)) = choice {
+            self.out.key("name").quoted(&alias(name, NAME_BYTES));
+        }
+        if serial && kind != "none" {
+            self.out.key("disable_parallel_tool_use").flag(true);
+        }
+        self.out.close("}");
+    }
+
+    fn output(&mut self, prompt: &Prompt<'_>, family: &Family) {
+        let effort = prompt.effort.as_ref().and_then(|effort| family.effort(effort));
+        let schema = match &prompt.output {
+            Output::Schema { schema, .. } => Some(*schema),
+            Output::Text | Output::Json => None,
+        };
+        if effort.is_none() && schema.is_none() {
+            return;
+        }
+        self.out.key("output_config").open("{");
+        if let Some(effort) = effort {
+            self.out.key("effort").text(effort);
+        }
+        if let Some(schema) = schema {
+            self.out.key("format").open("{\"type\":\"json_schema\"").key("schema");
+            schema::output(schema, &mut self.out);
+            self.out.close("}");
+        }
+        self.out.close("}");
+    }
+
+    fn knobs(&mut self, prompt: &Prompt<'_>, family: &Family, mind: Mind) {
+        let free = family.samples && !matches!(mind, Mind::Adaptive | Mind::Budget(_));
+        for (knob, value) in &prompt.knobs {
+            let name = match knob {
+                Knob::Temperature if free => {
+                    // This provider's scale ends at 1.
+                    let hot = value.number().and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+                    let one = hot.is_some_and(|hot: f64| hot > 1.0);
+                    self.out.key("temperature").raw(if one { b"1" } else { value.raw() });
+                    continue;
+                }
+                Knob::TopP if free => "top_p",
+                Knob::TopK if free => "top_k",
+                _ if says_nothing(*knob, value.raw()) => continue,
+                _ => {
+                    self.losses.parameter(name_of(*knob));
+                    continue;
+                }
+            };
+            self.out.key(name).item(value);
+        }
+    }
+
+    fn rest(&mut self, prompt: &Prompt<'_>) {
+        let stops = prompt.stop.iter().filter(|stop| !stop.is_blank());
+        if stops.clone().next().is_some() {
+            self.out.key("stop_sequences").open("[");
+            for stop in stops {
+                self.out.quoted(stop);
+            }
+            self.out.close("]");
+        }
+        match &prompt.user {
+            // The provider refuses addresses.
+            Some(user) if user.as_written().contains(&b'@') => self.losses.hint("user"),
+            Some(user) => {
+                self.out.key("metadata").open("{\"user_id\":").quoted(user).close("}");
+            }
+            None => {}
+        }
+        match &prompt.service_tier {
+            Some(tier) if tier.is("auto") => {
+                self.out.key("service_tier").text("auto");
+            }
+            Some(tier) if tier.is("default") || tier.is("standard_only") => {
+                self.out.key("service_tier").text("standard_only");
+            }
+            Some(_) => self.losses.parameter("service_tier"),
+            None => {}
+        }
+        if prompt.stream {
+            self.out.key("stream").flag(true);
+        }
+    }
+}
+
+/// Names of tools in the history, each once, where there is no list of tools: the provider wants one all the same.
+fn called_names<'p, 'b>(prompt: &'p Prompt<'b>) -> Vec<&'p Quoted<'b>> {
+    let mut names: Vec<&Quoted<'_>> = vec![];
+    if !prompt.tools.is_empty() {
+        return names;
+    }
+    for part in prompt.turns.iter().flat_map(|turn| &turn.parts) {
+        if let Content::Call { name, .. } = &part.content
+            && !names.contains(&name)
+        {
+            names.push(name);
+        }
+    }
+    names
+}
+
+/// Texts must not be blank; thoughts of other models mean nothing here.
+fn says_something(part: &Part<'_>) -> bool {
+    match &part.content {
+        Content::Text(text) => !text.is_blank(),
+        Content::Thought { signature, .. } => signature.as_ref().is_some_and(|proof| !proof.is_empty()),
+        _ => true,
+    }
+}
+
+/// Media type and data of `data:TYPE;base64,DATA`.
+fn data_url<'u>(url: &'u Quoted<'_>) -> Result<(Quoted<'u>, Quoted<'u>), Fault> {
+    let broken = || untranslatable("A data URL must be `data:TYPE;base64,DATA`.");
+    let inside = url.as_written().strip_prefix(b"data:").ok_or_else(broken)?;
+    let comma = memchr::memchr(b',', inside).ok_or_else(broken)?;
+    let media = inside[..comma].strip_suffix(b";base64").ok_or_else(broken)?;
+    let media = media.split(|byte| *byte == b';').next().unwrap_or_default();
+    Ok((Quoted::raw(media), Quoted::raw(&inside[comma + 1..])))
+}
+
+/// Whether a knob stands where it stands anyway.
+fn says_nothing(knob: Knob, value: &[u8]) -> bool {
+    match knob {
+        Knob::Choices => value == b"1",
+        Knob::Logprobs => value == b"false",
+        Knob::FrequencyPenalty | Knob::PresencePenalty => matches!(value, b"0" | b"0.0"),
+        Knob::Temperature | Knob::TopP => matches!(value, b"1" | b"1.0"),
+        Knob::LogitBias => value == b"{}",
+        Knob::TopK | Knob::Seed | Knob::TopLogprobs | Knob::Verbosity => false,
+    }
+}
+
+fn name_of(knob: Knob) -> &'static str {
+    match knob {
+        Knob::Temperature => "temperature",
+        Knob::TopP => "top_p",
+        Knob::TopK => "top_k",
+        Knob::Seed => "seed",
+        Knob::FrequencyPenalty => "frequency_penalty",
+        Knob::PresencePenalty => "presence_penalty",
+        Knob::Logprobs => "logprobs",
+        Knob::TopLogprobs => "top_logprobs",
+        Knob::LogitBias => "logit_bias",
+        Knob::Choices => "n",
+        Knob::Verbosity => "verbosity",
+    }
+}

@@ -1,0 +1,122 @@
+//! Errors that a provider reports, as another dialect's clients know them.
+//!
+//! Invariant: what an error means decides its status and type, not the words or the status of the provider that
+//! reported it.
+
+use super::Speech;
+use super::event::{Failure, FailureKind};
+use crate::traffic::dialect::json::{Item, Quoted, Tree, Writer};
+
+/// One row: status, `OpenAI`'s type and code, Anthropic's type.
+struct Row {
+    status: u16,
+    openai_type: &'static str,
+    openai_code: Option<&'static str>,
+    anthropic_type: &'static str,
+}
+
+const fn row(kind: FailureKind) -> Row {
+    use FailureKind as F;
+    let (status, openai_type, openai_code, anthropic_type) = match kind {
+        F::Invalid => (400, "invalid_request_error", None, "invalid_request_error"),
+        F::TooLong => {
+            (400, "invalid_request_error", Some("context_length_exceeded"), "invalid_request_error")
+        }
+        F::NotFound => (404, "invalid_request_error", Some("model_not_found"), "not_found_error"),
+        F::TooLarge => (413, "invalid_request_error", Some("request_too_large"), "request_too_large"),
+        F::RateLimit => (429, "rate_limit_error", Some("rate_limit_exceeded"), "rate_limit_error"),
+        F::Quota => (429, "insufficient_quota", Some("insufficient_quota"), "rate_limit_error"),
+        F::Overloaded => (503, "service_unavailable_error", Some("server_is_overloaded"), "overloaded_error"),
+        F::Timeout => (504, "timeout_error", Some("timeout"), "timeout_error"),
+        F::Server => (500, "server_error", None, "api_error"),
+    };
+    Row { status, openai_type, openai_code, anthropic_type }
+}
+
+/// What an error answer of a provider is for a client of another dialect: its status, and its body in `out`.
+pub fn answer(from: Speech, to: Speech, status: u16, body: &[u8], out: &mut Vec<u8>) -> u16 {
+    let mut tree = Tree::default();
+    let found = tree.parse(body).ok().map(|body| read(from, body));
+    let found =
+        found.unwrap_or(Failure { kind: FailureKind::Server, message: Quoted::default(), code: None });
+    let kind = by_status(status).filter(|_| found.kind == FailureKind::Server).unwrap_or(found.kind);
+    let found = Failure { kind, ..found };
+    match to {
+        Speech::OpenAi => openai(&found, out),
+        Speech::Anthropic => anthropic(&found, out),
+    }
+    row(kind).status
+}
+
+fn read(from: Speech, body: Item<'_>) -> Failure<'_> {
+    match from {
+        Speech::OpenAi => super::openai::answer_in::failure(body.get("error").unwrap_or(body)),
+        Speech::Anthropic => super::anthropic::answer_in::failure(body),
+    }
+}
+
+/// What a status says where the body says nothing.
+const fn by_status(status: u16) -> Option<FailureKind> {
+    Some(match status {
+        404 => FailureKind::NotFound,
+        408 | 504 => FailureKind::Timeout,
+        413 => FailureKind::TooLarge,
+        429 => FailureKind::RateLimit,
+        503 | 529 => FailureKind::Overloaded,
+        400..500 => FailureKind::Invalid,
+        _ => return None,
+    })
+}
+
+/// Writes an error as the last event of a stream of `OpenAI`'s chunks.
+pub fn openai_event(failure: &Failure<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"data: ");
+    openai(failure, out);
+    out.extend_from_slice(b"\n\n");
+}
+
+/// Writes an error as the last event of a stream of Anthropic's events.
+pub fn anthropic_event(failure: &Failure<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"event: error\ndata: ");
+    anthropic(failure, out);
+    out.extend_from_slice(b"\n\n");
+}
+
+fn openai(failure: &Failure<'_>, out: &mut Vec<u8>) {
+    let row = row(failure.kind);
+    let mut error = Writer(out);
+    error.open("{\"error\":{\"message\":");
+    message(failure, &mut error);
+    error.key("type").text(row.openai_type).key("param").raw(b"null").key("code");
+    match (row.openai_code, &failure.code) {
+        (Some(code), _) => error.text(code),
+        (None, Some(code)) => error.quoted(code),
+        (None, None) => error.raw(b"null"),
+    };
+    blame(&mut error);
+    error.close("}}");
+}
+
+fn anthropic(failure: &Failure<'_>, out: &mut Vec<u8>) {
+    let mut error = Writer(out);
+    error
+        .open("{\"type\":\"error\",\"error\":{\"type\":")
+        .text(row(failure.kind).anthropic_type)
+        .key("message");
+    message(failure, &mut error);
+    blame(&mut error);
+    error.close("}}");
+}
+
+/// A message in the words of the provider, with words that clients look for where they are not the provider's.
+fn message(failure: &Failure<'_>, out: &mut Writer<'_>) {
+    if failure.message.is_empty() {
+        out.text("The provider reported an error without a message.");
+    } else {
+        out.quoted(&failure.message);
+    }
+}
+
+fn blame(error: &mut Writer<'_>) {
+    error.key("ringgate").raw(b"{\"blame\":\"upstream\"}");
+}

@@ -1,0 +1,78 @@
+//! What a request loses on its way into another format.
+//!
+//! Hints are named and dropped: without them the answer is the same. Parameters are dropped or refused, as the
+//! model's operator wants it. Content is never dropped: a model that does not see all of a message answers another
+//! question.
+
+use crate::base::fault::{Fault, FaultKind};
+use std::fmt::Write as _;
+
+/// What is done about parameters that a provider's format does not have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Unsupported {
+    #[default]
+    Drop,
+    Refuse,
+}
+
+/// Names of what was lost, longest that is told.
+const NAME_BYTES: usize = 48;
+const TOLD_BYTES: usize = 512;
+
+/// What was lost, by name.
+#[derive(Default)]
+pub struct Losses {
+    unsupported: Unsupported,
+    names: String,
+    parameters: bool,
+}
+
+impl Losses {
+    pub fn new(unsupported: Unsupported) -> Self {
+        Self { unsupported, ..Self::default() }
+    }
+
+    /// The answer is the same without it.
+    pub fn hint(&mut self, name: &str) {
+        if self.names.split(',').any(|known| known == name) || self.names.len() > TOLD_BYTES {
+            return;
+        }
+        let comma = if self.names.is_empty() { "" } else { "," };
+        let plain = |c: char| if c.is_ascii_alphanumeric() || "._-[]".contains(c) { c } else { '?' };
+        _ = write!(self.names, "{comma}");
+        self.names.extend(name.chars().take(NAME_BYTES).map(plain));
+    }
+
+    /// The answer may be another one without it.
+    pub fn parameter(&mut self, name: &str) {
+        self.parameters = true;
+        self.hint(name);
+    }
+
+    /// The same, for a name as the client wrote it.
+    pub fn foreign_parameter(&mut self, name: &[u8]) {
+        self.parameter(&String::from_utf8_lossy(&name[..name.len().min(NAME_BYTES)]));
+    }
+
+    /// The names, separated by commas; empty if nothing was lost.
+    ///
+    /// # Errors
+    /// Parameters were lost that may not be.
+    pub fn told(self) -> Result<String, Fault> {
+        if self.parameters && self.unsupported == Unsupported::Refuse {
+            let names = &self.names;
+            return Err(untranslatable(format!("The model's provider does not take: {names}.")));
+        }
+        Ok(self.names)
+    }
+}
+
+/// A request that makes sense, but not to this provider.
+pub fn untranslatable(message: impl Into<Box<str>>) -> Fault {
+    Fault::told(FaultKind::Untranslatable, message)
+}
+
+/// A request that is wrong in its own dialect.
+pub fn invalid(message: impl Into<Box<str>>) -> Fault {
+    Fault::told(FaultKind::InvalidRequest, message)
+}

@@ -1,0 +1,311 @@
+//! Events as a chat completion, whole or in chunks.
+
+use crate::contract::record::Usage;
+use crate::traffic::dialect::json::{Quoted, Writer};
+use crate::traffic::translate::event::{Block, Event, Stop};
+use crate::traffic::translate::names::Renamed;
+use crate::traffic::translate::{Form, failure};
+
+/// Thoughts longer than this are shown, but not handed out for a later turn: nothing else of a stream is kept.
+const THOUGHT_BYTES: usize = 256 * 1024;
+
+/// Writes one answer.
+pub struct Teller {
+    form: Form,
+    /// Seconds since 1970, the same in all chunks.
+    created: u64,
+    wants_usage: bool,
+    /// What all chunks begin with.
+    prefix: Vec<u8>,
+    id: Vec<u8>,
+    model: Vec<u8>,
+    open: Open,
+    calls: u64,
+    usage: Option<Usage>,
+    stop: Option<Stop>,
+    thought: Thought,
+    message: Message,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    None,
+    Text,
+    Refusal,
+    Thought,
+    Call,
+}
+
+/// The thought that is open, as its provider wants it back.
+#[derive(Default)]
+struct Thought {
+    text: Vec<u8>,
+    signature: Vec<u8>,
+}
+
+/// A whole message as far as it is known: insides of JSON strings, and elements of arrays.
+#[derive(Default)]
+struct Message {
+    content: Option<Vec<u8>>,
+    refusal: Option<Vec<u8>>,
+    reasoning: Option<Vec<u8>>,
+    calls: Vec<u8>,
+    thoughts: Vec<u8>,
+}
+
+impl Teller {
+    pub fn new(form: Form, created: u64, wants_usage: bool) -> Self {
+        Self {
+            form,
+            created,
+            wants_usage,
+            prefix: vec![],
+            id: vec![],
+            model: vec![],
+            open: Open::None,
+            calls: 0,
+            usage: None,
+            stop: None,
+            thought: Thought::default(),
+            message: Message::default(),
+        }
+    }
+
+    /// Writes what an event is in this dialect.
+    pub fn tell(&mut self, event: Event<'_>, renamed: &Renamed, out: &mut Vec<u8>) {
+        match event {
+            Event::Start { id, model } => self.start(&id, &model, out),
+            Event::Open(block) => self.open(&block, renamed, out),
+            Event::Piece(piece) => self.piece(piece, out),
+            Event::Signature(signature) => self.thought.signature.extend_from_slice(signature.as_written()),
+            Event::Close => self.close(out),
+            Event::Usage(usage) => self.usage = Some(usage),
+            Event::Stop { reason, .. } => {
+                self.stop = Some(reason);
+                if self.form == Form::Stream {
+                    self.chunk(out, |delta| _ = delta, Some(finish_reason(reason)));
+                }
+            }
+            Event::Ping if self.form == Form::Stream => out.extend_from_slice(b": ping\n\n"),
+            Event::Ping => {}
+            Event::Failed(found) => failure::openai_event(&found, out),
+            Event::End => self.end(out),
+        }
+    }
+
+    fn start(&mut self, id: &Quoted<'_>, model: &Quoted<'_>, out: &mut Vec<u8>) {
+        self.id.extend_from_slice(id.as_written());
+        self.model.extend_from_slice(model.as_written());
+        if self.form == Form::Whole {
+            return;
+        }
+        let mut prefix = std::mem::take(&mut self.prefix);
+        prefix.extend_from_slice(b"data: ");
+        self.head("chat.completion.chunk", &mut Writer(&mut prefix));
+        self.prefix = prefix;
+        self.chunk(out, |delta| _ = delta.key("role").text("assistant").key("content").text(""), None);
+    }
+
+    /// The members that a chunk and a whole answer have alike.
+    fn head(&self, object: &str, out: &mut Writer<'_>) {
+        out.open("{").key("id").open("\"");
+        if !self.id.starts_with(b"chatcmpl-") {
+            out.close("chatcmpl-");
+        }
+        out.0.extend_from_slice(&self.id);
+        out.close("\"").key("object").text(object).key("created").count(self.created);
+        out.key("model").quoted(&Quoted::raw(&self.model)).key("choices").open("[{\"index\":0,");
+    }
+
+    /// Writes one chunk whose delta `write` fills.
+    fn chunk(&self, out: &mut Vec<u8>, write: impl FnOnce(&mut Writer<'_>), finish: Option<&str>) {
+        out.extend_from_slice(&self.prefix);
+        out.extend_from_slice(b"\"delta\":{");
+        write(&mut Writer(out));
+        out.extend_from_slice(b"},\"finish_reason\":");
+        match finish {
+            None => out.extend_from_slice(b"null}]}\n\n"),
+            Some(reason) => {
+                out.push(b'"');
+                out.extend_from_slice(reason.as_bytes());
+                out.extend_from_slice(b"\"}]}\n\n");
+            }
+        }
+    }
+
+    fn open(&mut self, block: &Block<'_>, renamed: &Renamed, out: &mut Vec<u8>) {
+        self.open = match block {
+            Block::Text => {
+                self.message.content.get_or_insert_default();
+                Open::Text
+            }
+            Block::Refusal => Open::Refusal,
+            Block::Thought => Open::Thought,
+            Block::HiddenThought { data } => {
+                self.hand_out(out, |thought| {
+                    _ = thought.open("{\"type\":\"redacted_thinking\"").key("data").quoted(data).close("}");
+                });
+                Open::None
+            }
+            Block::Call { id, name } => {
+                self.call(id, renamed.original(name), out);
+                Open::Call
+            }
+        };
+    }
+
+    fn call(&mut self, id: &Quoted<'_>, name: &Quoted<'_>, out: &mut Vec<u8>) {
+        let index = self.calls;
+        self.calls += 1;
+        let call = |out: &mut Writer<'_>| {
+            out.key("id").quoted(id).key("type").text("function").key("function").open("{");
+            out.key("name").quoted(name).key("arguments").open("\"");
+        };
+        if self.form == Form::Whole {
+            let mut calls = Writer(&mut self.message.calls);
+            call(calls.open("{"));
+            return;
+        }
+        self.chunk(
+            out,
+            |delta| {
+                delta.key("tool_calls").open("[{\"index\":").count(index);
+                call(delta);
+                delta.close("\"}}]");
+            },
+            None,
+        );
+    }
+
+    fn piece(&mut self, piece: &Quoted<'_>, out: &mut Vec<u8>) {
+        if self.open == Open::Thought && self.thought.text.len() <= THOUGHT_BYTES {
+            self.thought.text.extend_from_slice(piece.as_written());
+        }
+        if self.form == Form::Whole {
+            let place = match self.open {
+                Open::None => return,
+                Open::Text => self.message.content.get_or_insert_default(),
+                Open::Refusal => self.message.refusal.get_or_insert_default(),
+                Open::Thought => self.message.reasoning.get_or_insert_default(),
+                Open::Call => &mut self.message.calls,
+            };
+            place.extend_from_slice(piece.as_written());
+            return;
+        }
+        let index = self.calls.saturating_sub(1);
+        let open = self.open;
+        self.chunk(
+            out,
+            |delta| {
+                _ = match open {
+                    Open::None => return,
+                    Open::Text => delta.key("content").quoted(piece),
+                    Open::Refusal => delta.key("refusal").quoted(piece),
+                    Open::Thought => delta.key("reasoning_content").quoted(piece),
+                    Open::Call => {
+                        delta.key("tool_calls").open("[{\"index\":").count(index).key("function");
+                        delta.open("{\"arguments\":").quoted(piece).close("}}]")
+                    }
+                }
+            },
+            None,
+        );
+    }
+
+    fn close(&mut self, out: &mut Vec<u8>) {
+        match std::mem::replace(&mut self.open, Open::None) {
+            Open::Call if self.form == Form::Whole => self.message.calls.extend_from_slice(b"\"}}"),
+            Open::Thought => self.end_thought(out),
+            Open::None | Open::Text | Open::Refusal | Open::Call => {}
+        }
+    }
+
+    /// A thought with its proof goes to the client whole: it is to come back as it is with the next turn.
+    fn end_thought(&mut self, out: &mut Vec<u8>) {
+        let Thought { mut text, mut signature } = std::mem::take(&mut self.thought);
+        if !signature.is_empty() && text.len() <= THOUGHT_BYTES {
+            self.hand_out(out, |thought| {
+                thought.open("{\"type\":\"thinking\"").key("thinking").quoted(&Quoted::raw(&text));
+                thought.key("signature").quoted(&Quoted::raw(&signature)).close("}");
+            });
+        }
+        text.clear();
+        signature.clear();
+        self.thought = Thought { text, signature };
+    }
+
+    fn hand_out(&mut self, out: &mut Vec<u8>, write: impl FnOnce(&mut Writer<'_>)) {
+        if self.form == Form::Whole {
+            write(&mut Writer(&mut self.message.thoughts));
+            return;
+        }
+        self.chunk(
+            out,
+            |delta| {
+                write(delta.key("thinking_blocks").open("["));
+                delta.close("]");
+            },
+            None,
+        );
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        if self.form == Form::Whole {
+            self.write_whole(out);
+            return;
+        }
+        if let Some(usage) = self.usage.filter(|_| self.wants_usage) {
+            // The prefix up to its choices, of which there are none.
+            let head = self.prefix.len() - b"{\"index\":0,".len();
+            out.extend_from_slice(&self.prefix[..head]);
+            let mut chunk = Writer(out);
+            write_usage(&usage, chunk.close("]").key("usage"));
+            chunk.close("}\n\n");
+        }
+        out.extend_from_slice(b"data: [DONE]\n\n");
+    }
+
+    fn write_whole(&mut self, out: &mut Vec<u8>) {
+        let mut answer = Writer(out);
+        self.head("chat.completion", &mut answer);
+        let Message { content, refusal, reasoning, calls, thoughts } = &self.message;
+        answer.0.extend_from_slice(b"\"message\":{\"role\":\"assistant\"");
+        for (name, text) in [("content", content), ("refusal", refusal)] {
+            match text {
+                Some(text) => answer.key(name).quoted(&Quoted::raw(text)),
+                None => answer.key(name).raw(b"null"),
+            };
+        }
+        if let Some(reasoning) = reasoning {
+            answer.key("reasoning_content").quoted(&Quoted::raw(reasoning));
+        }
+        for (name, elements) in [("thinking_blocks", thoughts), ("tool_calls", calls)] {
+            if !elements.is_empty() {
+                answer.key(name).open("[").raw(elements).close("]");
+            }
+        }
+        let reason = finish_reason(self.stop.unwrap_or(Stop::End));
+        answer.close("}").key("logprobs").raw(b"null").key("finish_reason").text(reason).close("}]");
+        if let Some(usage) = &self.usage {
+            write_usage(usage, answer.key("usage"));
+        }
+        answer.close("}");
+    }
+}
+
+fn write_usage(usage: &Usage, out: &mut Writer<'_>) {
+    out.open("{").key("prompt_tokens").count(usage.input).key("completion_tokens").count(usage.output);
+    out.key("total_tokens").count(usage.input.saturating_add(usage.output));
+    out.key("prompt_tokens_details").open("{\"cached_tokens\":").count(usage.cached_input);
+    out.key("cache_write_tokens").count(usage.cache_write).close("}");
+    out.key("completion_tokens_details").open("{\"reasoning_tokens\":").count(usage.reasoning).close("}}");
+}
+
+fn finish_reason(stop: Stop) -> &'static str {
+    match stop {
+        Stop::End | Stop::Sequence | Stop::Paused => "stop",
+        Stop::Length => "length",
+        Stop::Tools => "tool_calls",
+        Stop::Refused => "content_filter",
+    }
+}

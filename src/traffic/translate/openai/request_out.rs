@@ -1,0 +1,379 @@
+//! A prompt as a chat completion request.
+
+use super::request_in::KNOBS;
+use crate::base::fault::Fault;
+use crate::traffic::dialect::json::{Quoted, Writer};
+use crate::traffic::translate::loss::{Losses, untranslatable};
+use crate::traffic::translate::names::{Renamed, alias};
+use crate::traffic::translate::prompt::{
+    Arguments, Content, Knob, Output, Part, Prompt, Role, Source, Thinking, ToolChoice, Turn,
+};
+
+/// Longest name of a tool that this format has.
+const NAME_BYTES: usize = 64;
+/// Longest id of a call.
+const ID_BYTES: usize = 64;
+/// Most stop sequences.
+const STOPS: usize = 4;
+/// The schema's name, where the client's dialect has none.
+const SCHEMA_NAME: &str = "answer";
+
+/// Whether the provider reports usage in streams when it is asked to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum StreamUsage {
+    Asked,
+    Unasked,
+}
+
+/// Writes the body of a request to this model.
+///
+/// # Errors
+/// The prompt holds content that this format has no place for.
+pub fn write(
+    prompt: &Prompt<'_>,
+    model: &str,
+    usage: StreamUsage,
+    out: &mut Vec<u8>,
+    losses: &mut Losses,
+) -> Result<Renamed, Fault> {
+    let mut body = Body { out: Writer(out), losses };
+    body.out.open("{").key("model").text(model).key("messages").open("[");
+    prompt.turns.iter().try_for_each(|turn| body.turn(turn))?;
+    body.out.close("]");
+    let renamed = body.tools(prompt);
+    body.limits(prompt, model);
+    body.output(prompt);
+    body.rest(prompt, usage);
+    body.out.close("}");
+    Ok(renamed)
+}
+
+/// A body that is being written.
+struct Body<'w> {
+    out: Writer<'w>,
+    losses: &'w mut Losses,
+}
+
+impl Body<'_> {
+    fn turn(&mut self, turn: &Turn<'_>) -> Result<(), Fault> {
+        if turn.parts.iter().any(|part| part.cached.is_some()) {
+            self.losses.hint("cache_control");
+        }
+        match turn.role {
+            Role::System => self.said("system", &turn.parts),
+            Role::User => self.user(&turn.parts),
+            Role::Assistant => self.assistant(&turn.parts),
+        }
+    }
+
+    /// A message of text and images; a single text is a string, as every server takes it.
+    fn said(&mut self, role: &str, parts: &[Part<'_>]) -> Result<(), Fault> {
+        self.out.open("{\"role\":").text(role).key("content");
+        match parts {
+            [Part { content: Content::Text(text), .. }] => {
+                self.out.quoted(text);
+            }
+            parts => {
+                self.out.open("[");
+                parts.iter().try_for_each(|part| self.part(part))?;
+                self.out.close("]");
+            }
+        }
+        self.out.close("}");
+        Ok(())
+    }
+
+    /// Results of tools are messages of their own, before what the user says beside them; their images follow as the
+    /// user's, because a result has text only.
+    fn user(&mut self, parts: &[Part<'_>]) -> Result<(), Fault> {
+        let mut shown: Vec<&Part<'_>> = vec![];
+        for part in parts {
+            if let Content::Result { call, parts, failed } = &part.content {
+                self.result(call, parts, *failed);
+                shown.extend(parts.iter().filter(|part| !matches!(part.content, Content::Text(_))));
+            }
+        }
+        let said = parts.iter().filter(|part| !matches!(part.content, Content::Result { .. }));
+        shown.extend(said);
+        match &*shown {
+            [] if parts.is_empty() => self.said("user", &[Part::of(Content::Text(Quoted::default()))]),
+            [] => Ok(()),
+            [one] => self.said("user", std::slice::from_ref(*one)),
+            all => {
+                self.out.open("{\"role\":\"user\"").key("content").open("[");
+                all.iter().try_for_each(|part| self.part(part))?;
+                self.out.close("]}");
+                Ok(())
+            }
+        }
+    }
+
+    fn result(&mut self, call: &Quoted<'_>, parts: &[Part<'_>], failed: bool) {
+        self.out.open("{\"role\":\"tool\"").key("tool_call_id").quoted(&alias(call, ID_BYTES));
+        self.out.key("content").open("\"");
+        if failed {
+            self.out.close("Error: ");
+        }
+        let mut first = true;
+        for part in parts {
+            let Content::Text(text) = &part.content else { continue };
+            if !std::mem::take(&mut first) {
+                self.out.close("\\n");
+            }
+            self.out.0.extend_from_slice(text.as_written());
+        }
+        self.out.close("\"}");
+    }
+
+    fn assistant(&mut self, parts: &[Part<'_>]) -> Result<(), Fault> {
+        let texts = parts.iter().filter_map(|part| match &part.content {
+            Content::Text(text) => Some(text),
+            _ => None,
+        });
+        self.out.open("{\"role\":\"assistant\"").key("content");
+        if texts.clone().next().is_some() {
+            self.out.open("\"");
+            texts.for_each(|text| self.out.0.extend_from_slice(text.as_written()));
+            self.out.close("\"");
+        } else {
+            self.out.raw(b"null");
+        }
+        let mut calls = false;
+        for part in parts {
+            match &part.content {
+                Content::Call { id, name, arguments } => {
+                    if !std::mem::replace(&mut calls, true) {
+                        self.out.key("tool_calls").open("[");
+                    }
+                    self.call(id, name, arguments);
+                }
+                // Thoughts belong to the provider that had them.
+                Content::Text(_) | Content::Thought { .. } | Content::HiddenThought { .. } => {}
+                Content::Image { .. }
+                | Content::Document { .. }
+                | Content::Audio { .. }
+                | Content::Result { .. } => {
+                    return Err(untranslatable(
+                        "A message of the assistant may hold text and calls of tools only.",
+                    ));
+                }
+            }
+        }
+        if calls {
+            self.out.close("]");
+        }
+        self.out.close("}");
+        Ok(())
+    }
+
+    fn call(&mut self, id: &Quoted<'_>, name: &Quoted<'_>, arguments: &Arguments<'_>) {
+        self.out.open("{\"id\":").quoted(&alias(id, ID_BYTES)).key("type").text("function");
+        self.out.key("function").open("{\"name\":").quoted(&alias(name, NAME_BYTES)).key("arguments");
+        match arguments {
+            Arguments::Source(source) if source.is_blank() => self.out.text("{}"),
+            Arguments::Source(source) => self.out.quoted(source),
+            Arguments::Object(object) => self.out.source(object.raw()),
+        };
+        self.out.close("}}");
+    }
+
+    fn part(&mut self, part: &Part<'_>) -> Result<(), Fault> {
+        match &part.content {
+            Content::Text(text) | Content::Document { source: Source::Plain(text), .. } => {
+                self.out.open("{\"type\":\"text\"").key("text").quoted(text).close("}");
+            }
+            Content::Image { source, detail } => {
+                self.out.open("{\"type\":\"image_url\"").key("image_url").open("{").key("url");
+                self.url(source)?;
+                if let Some(detail) = detail {
+                    self.out.key("detail").quoted(detail);
+                }
+                self.out.close("}}");
+            }
+            Content::Document { source, name } => {
+                self.out.open("{\"type\":\"file\"").key("file").open("{");
+                if let Source::File(file) = source {
+                    self.out.key("file_id").quoted(file);
+                } else {
+                    let unnamed = Quoted::raw(b"document.pdf");
+                    self.out.key("filename").quoted(name.as_ref().unwrap_or(&unnamed)).key("file_data");
+                    self.url(source)?;
+                }
+                self.out.close("}}");
+            }
+            Content::Audio { data, format } => {
+                self.out
+                    .open("{\"type\":\"input_audio\"")
+                    .key("input_audio")
+                    .open("{")
+                    .key("data")
+                    .quoted(data);
+                self.out.key("format").quoted(format).close("}}");
+            }
+            Content::Thought { .. } | Content::HiddenThought { .. } => {}
+            Content::Call { .. } | Content::Result { .. } => {
+                return Err(untranslatable("A call of a tool, or its result, stands where none may be."));
+            }
+        }
+        Ok(())
+    }
+
+    fn url(&mut self, source: &Source<'_>) -> Result<(), Fault> {
+        match source {
+            Source::DataUrl(url) | Source::Url(url) => {
+                self.out.quoted(url);
+            }
+            Source::Base64 { media, data } => {
+                self.out.open("\"data:");
+                self.out.0.extend_from_slice(media.as_written());
+                self.out.close(";base64,");
+                self.out.0.extend_from_slice(data.as_written());
+                self.out.close("\"");
+            }
+            Source::File(_) | Source::Plain(_) => {
+                return Err(untranslatable("The model's provider takes images as URLs only."));
+            }
+        }
+        Ok(())
+    }
+
+    fn tools(&mut self, prompt: &Prompt<'_>) -> Renamed {
+        let mut renamed = Renamed::default();
+        if prompt.tools.is_empty() {
+            return renamed;
+        }
+        self.out.key("tools").open("[");
+        for tool in &prompt.tools {
+            let name = alias(&tool.name, NAME_BYTES);
+            renamed.note(&tool.name, &name);
+            self.out.open("{\"type\":\"function\"").key("function").open("{").key("name").quoted(&name);
+            if let Some(description) = &tool.description {
+                self.out.key("description").quoted(description);
+            }
+            if let Some(schema) = &tool.schema {
+                self.out.key("parameters").item(schema);
+            }
+            if let Some(strict) = &tool.strict {
+                self.out.key("strict").item(strict);
+            }
+            self.out.close("}}");
+            if tool.cached.is_some() {
+                self.losses.hint("cache_control");
+            }
+        }
+        self.out.close("]");
+        match &prompt.choice {
+            None => {}
+            Some(ToolChoice::Auto) => _ = self.out.key("tool_choice").text("auto"),
+            Some(ToolChoice::None) => _ = self.out.key("tool_choice").text("none"),
+            Some(ToolChoice::Any) => _ = self.out.key("tool_choice").text("required"),
+            Some(ToolChoice::One(name)) => {
+                self.out.key("tool_choice").open("{\"type\":\"function\"").key("function").open("{\"name\":");
+                self.out.quoted(&alias(name, NAME_BYTES)).close("}}");
+            }
+        }
+        if let Some(parallel) = prompt.parallel_tools {
+            self.out.key("parallel_tool_calls").flag(parallel);
+        }
+        renamed
+    }
+
+    fn limits(&mut self, prompt: &Prompt<'_>, model: &str) {
+        if let Some(tokens) = prompt.max_tokens {
+            // The newer models refuse the older name, which is the one that all other servers know.
+            let name = if is_openais(model) { "max_completion_tokens" } else { "max_tokens" };
+            self.out.key(name).count(tokens);
+        }
+        let effort = prompt.effort.clone().or_else(|| effort_of(prompt.thinking));
+        match effort {
+            Some(effort) if reasons(model) => _ = self.out.key("reasoning_effort").quoted(&effort),
+            Some(effort) if !effort.is("none") => self.losses.hint("thinking"),
+            _ => {}
+        }
+        if !prompt.stop.is_empty() {
+            if prompt.stop.len() > STOPS {
+                self.losses.parameter("stop_sequences");
+            }
+            self.out.key("stop").open("[");
+            for stop in prompt.stop.iter().take(STOPS) {
+                self.out.quoted(stop);
+            }
+            self.out.close("]");
+        }
+        for (knob, value) in &prompt.knobs {
+            match KNOBS.iter().find(|(_, known)| known == knob) {
+                Some((name, known)) if *known != Knob::TopK => _ = self.out.key(name).item(value),
+                _ => self.losses.parameter("top_k"),
+            }
+        }
+    }
+
+    fn output(&mut self, prompt: &Prompt<'_>) {
+        match &prompt.output {
+            Output::Text => {}
+            Output::Json => _ = self.out.key("response_format").raw(b"{\"type\":\"json_object\"}"),
+            Output::Schema { name, schema, strict, description } => {
+                self.out
+                    .key("response_format")
+                    .open("{\"type\":\"json_schema\"")
+                    .key("json_schema")
+                    .open("{");
+                match name {
+                    Some(name) => self.out.key("name").quoted(name),
+                    None => self.out.key("name").text(SCHEMA_NAME),
+                };
+                if let Some(description) = description {
+                    self.out.key("description").quoted(description);
+                }
+                self.out.key("schema").item(schema).key("strict");
+                match strict {
+                    Some(strict) => self.out.item(strict),
+                    None => self.out.flag(true),
+                };
+                self.out.close("}}");
+            }
+        }
+    }
+
+    fn rest(&mut self, prompt: &Prompt<'_>, usage: StreamUsage) {
+        if let Some(user) = &prompt.user {
+            self.out.key("user").quoted(user);
+        }
+        if let Some(tier) = &prompt.service_tier {
+            self.out.key("service_tier").quoted(tier);
+        }
+        if prompt.stream {
+            self.out.key("stream").flag(true);
+            if usage == StreamUsage::Asked {
+                self.out.key("stream_options").raw(b"{\"include_usage\":true}");
+            }
+        }
+    }
+}
+
+/// Whether the model is one of those for which `OpenAI` renamed the limit of tokens.
+fn is_openais(model: &str) -> bool {
+    ["gpt-", "chatgpt", "o1", "o3", "o4"].iter().any(|start| bare(model).starts_with(start))
+}
+
+/// Whether the model takes an effort.
+fn reasons(model: &str) -> bool {
+    ["gpt-5", "gpt-6", "gpt-oss", "o1", "o3", "o4"].iter().any(|start| bare(model).starts_with(start))
+}
+
+/// The model's name without its maker's.
+fn bare(model: &str) -> &str {
+    model.rsplit('/').next().unwrap_or(model)
+}
+
+/// The effort that a budget of thinking is worth.
+fn effort_of(thinking: Option<Thinking>) -> Option<Quoted<'static>> {
+    Some(Quoted::raw(match thinking? {
+        // Not every model can do without; what none says, all understand.
+        Thinking::Off | Thinking::Adaptive => return None,
+        Thinking::Budget(..=1024) => b"low",
+        Thinking::Budget(..=2048) => b"medium",
+        Thinking::Budget(..=8192) => b"high",
+        Thinking::Budget(_) => b"xhigh",
+    }))
+}

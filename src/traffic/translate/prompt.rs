@@ -1,0 +1,153 @@
+//! A request in no format: what is asked of a model, as places in the client's body.
+//!
+//! Texts and numbers stay as the client wrote them. What one format alone knows is not in here: whoever reads that
+//! format names it as lost.
+
+use crate::traffic::dialect::json::{Item, Quoted};
+
+/// What is asked of a model.
+#[derive(Default)]
+pub struct Prompt<'b> {
+    pub turns: Vec<Turn<'b>>,
+    pub tools: Vec<Tool<'b>>,
+    pub choice: Option<ToolChoice<'b>>,
+    /// Whether several tools may be called in one turn.
+    pub parallel_tools: Option<bool>,
+    pub max_tokens: Option<u64>,
+    pub stop: Vec<Quoted<'b>>,
+    pub output: Output<'b>,
+    /// `none`, `minimal`, `low`, `medium`, `high`, `xhigh`, `max`.
+    pub effort: Option<Quoted<'b>>,
+    pub thinking: Option<Thinking>,
+    /// Who the client's own user is.
+    pub user: Option<Quoted<'b>>,
+    pub service_tier: Option<Quoted<'b>>,
+    /// Numbers and switches that formats name alike or not at all.
+    pub knobs: Vec<(Knob, Item<'b>)>,
+    pub stream: bool,
+}
+
+/// Numbers and switches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Knob {
+    Temperature,
+    TopP,
+    TopK,
+    Seed,
+    FrequencyPenalty,
+    PresencePenalty,
+    Logprobs,
+    TopLogprobs,
+    LogitBias,
+    Choices,
+    Verbosity,
+}
+
+/// Who speaks.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Role {
+    System,
+    User,
+    Assistant,
+}
+
+/// One message. Results of tools are the user's.
+pub struct Turn<'b> {
+    pub role: Role,
+    pub parts: Vec<Part<'b>>,
+}
+
+/// A part of a message, and whether a prompt cache is to end behind it.
+pub struct Part<'b> {
+    pub content: Content<'b>,
+    pub cached: Option<Cached>,
+}
+
+/// What a part says.
+pub enum Content<'b> {
+    Text(Quoted<'b>),
+    Image { source: Source<'b>, detail: Option<Quoted<'b>> },
+    Document { source: Source<'b>, name: Option<Quoted<'b>> },
+    Audio { data: Quoted<'b>, format: Quoted<'b> },
+    Call { id: Quoted<'b>, name: Quoted<'b>, arguments: Arguments<'b> },
+    Result { call: Quoted<'b>, parts: Vec<Part<'b>>, failed: bool },
+    Thought { text: Quoted<'b>, signature: Option<Quoted<'b>> },
+    HiddenThought { data: Quoted<'b> },
+}
+
+/// Where the bytes of an image or a document are.
+pub enum Source<'b> {
+    /// `data:image/png;base64,…`
+    DataUrl(Quoted<'b>),
+    Base64 {
+        media: Quoted<'b>,
+        data: Quoted<'b>,
+    },
+    Url(Quoted<'b>),
+    File(Quoted<'b>),
+    Plain(Quoted<'b>),
+}
+
+/// What a tool is called with.
+pub enum Arguments<'b> {
+    /// JSON inside a text, perhaps broken or empty.
+    Source(Quoted<'b>),
+    Object(Item<'b>),
+}
+
+/// How long a prompt cache is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Cached {
+    /// Minutes: what the provider does if it is told nothing.
+    Short,
+    /// An hour or more.
+    Long,
+}
+
+/// A function that the model may call.
+pub struct Tool<'b> {
+    pub name: Quoted<'b>,
+    pub description: Option<Quoted<'b>>,
+    pub schema: Option<Item<'b>>,
+    pub strict: Option<Item<'b>>,
+    pub cached: Option<Cached>,
+}
+
+/// Which tools the model must or may call.
+pub enum ToolChoice<'b> {
+    Auto,
+    None,
+    Any,
+    One(Quoted<'b>),
+}
+
+/// The form of the answer.
+#[derive(Default)]
+pub enum Output<'b> {
+    #[default]
+    Text,
+    /// Any JSON object.
+    Json,
+    Schema {
+        name: Option<Quoted<'b>>,
+        schema: Item<'b>,
+        strict: Option<Item<'b>>,
+        description: Option<Quoted<'b>>,
+    },
+}
+
+/// Whether and how far the model thinks before it answers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Thinking {
+    Off,
+    /// As far as it sees fit.
+    Adaptive,
+    /// At most so many tokens.
+    Budget(u64),
+}
+
+impl<'b> Part<'b> {
+    pub const fn of(content: Content<'b>) -> Self {
+        Self { content, cached: None }
+    }
+}

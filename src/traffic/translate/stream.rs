@@ -1,0 +1,184 @@
+//! An answer on its way through: bytes of the provider in, bytes for the client out.
+
+use super::event::Event;
+use super::names::Renamed;
+use super::{Form, Speech, anthropic, openai};
+use crate::base::fault::{Fault, FaultKind};
+use crate::base::limits::TRANSLATED_EVENT_BYTES;
+use crate::contract::record::Usage;
+use crate::traffic::dialect::json::{Item, Tree};
+use crate::traffic::dialect::stream::Events;
+
+/// One answer that is being translated.
+pub struct Translation {
+    reader: Reader,
+    teller: Teller,
+    renamed: Renamed,
+    events: Events,
+    tree: Tree,
+    facts: Facts,
+}
+
+/// What is known of the answer so far.
+#[derive(Clone, Copy, Default)]
+struct Facts {
+    usage: Option<Usage>,
+    failed: bool,
+    ended: bool,
+    told: u32,
+}
+
+/// What one piece of a stream came to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Passed {
+    /// Bytes of the provider that are done with.
+    pub consumed: usize,
+    /// Events that they made for the client.
+    pub events: u32,
+}
+
+enum Reader {
+    OpenAi(openai::answer_in::Reader),
+    Anthropic(anthropic::answer_in::Reader),
+}
+
+enum Teller {
+    OpenAi(openai::answer_out::Teller),
+    Anthropic(anthropic::answer_out::Teller),
+}
+
+impl Teller {
+    fn tell(&mut self, event: Event<'_>, renamed: &Renamed, out: &mut Vec<u8>) {
+        match self {
+            Teller::OpenAi(teller) => teller.tell(event, renamed, out),
+            Teller::Anthropic(teller) => teller.tell(event, renamed, out),
+        }
+    }
+}
+
+impl Facts {
+    fn note(&mut self, event: &Event<'_>) {
+        match event {
+            Event::Usage(usage) => self.usage = Some(*usage),
+            Event::Failed(_) => self.failed = true,
+            Event::End => self.ended = true,
+            Event::Piece(_) => self.told += 1,
+            _ => {}
+        }
+    }
+}
+
+impl Translation {
+    /// `created`: seconds since 1970, for dialects that tell it.
+    pub fn new(
+        from: Speech,
+        to: Speech,
+        form: Form,
+        created: u64,
+        wants_usage: bool,
+        renamed: Renamed,
+    ) -> Self {
+        Self {
+            reader: match from {
+                Speech::OpenAi => Reader::OpenAi(openai::answer_in::Reader::default()),
+                Speech::Anthropic => Reader::Anthropic(anthropic::answer_in::Reader::default()),
+            },
+            teller: match to {
+                Speech::OpenAi => Teller::OpenAi(openai::answer_out::Teller::new(form, created, wants_usage)),
+                Speech::Anthropic => Teller::Anthropic(anthropic::answer_out::Teller::new(form)),
+            },
+            renamed,
+            events: Events::default(),
+            tree: Tree::default(),
+            facts: Facts::default(),
+        }
+    }
+
+    /// The tokens that the answer reported last.
+    pub fn usage(&self) -> Option<Usage> {
+        self.facts.usage
+    }
+
+    /// The answer told of an error, and the client has it.
+    pub fn has_failed(&self) -> bool {
+        self.facts.failed
+    }
+
+    /// The client has the whole answer.
+    pub fn has_ended(&self) -> bool {
+        self.facts.ended
+    }
+
+    /// Translates the whole events at the front of `bytes`. What was not consumed comes again with more behind it;
+    /// `last` says that no more will come.
+    ///
+    /// # Errors
+    /// The stream has not the form of its API, one of its events is too large, or it ended too early.
+    pub fn stream(&mut self, bytes: &[u8], last: bool, out: &mut Vec<u8>) -> Result<Passed, Fault> {
+        let told = self.facts.told;
+        let mut events = std::mem::take(&mut self.events);
+        while !self.is_over()
+            && let Some(data) = events.next(bytes)
+        {
+            self.event(&data, out)?;
+        }
+        if last && !self.is_over() {
+            if let Some(data) = events.rest(bytes) {
+                self.event(&data, out)?;
+            }
+            self.end_of_stream(out)?;
+        }
+        let consumed = if self.is_over() { bytes.len() } else { events.shift() };
+        self.events = events;
+        if bytes.len() - consumed > TRANSLATED_EVENT_BYTES {
+            return Err(FaultKind::UpstreamUnreadable.into());
+        }
+        Ok(Passed { consumed, events: self.facts.told - told })
+    }
+
+    /// Translates a whole answer.
+    ///
+    /// # Errors
+    /// It has not the form of its API.
+    pub fn whole(&mut self, body: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+        let Self { reader, teller, renamed, tree, facts, .. } = self;
+        let answer = parsed(tree, body)?;
+        let tell = &mut |event: Event<'_>| {
+            facts.note(&event);
+            teller.tell(event, renamed, out);
+        };
+        match reader {
+            Reader::OpenAi(reader) => reader.whole(answer, tell),
+            Reader::Anthropic(reader) => reader.whole(answer, tell),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.facts.ended || self.facts.failed
+    }
+
+    fn event(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
+        let Self { reader, teller, renamed, tree, facts, .. } = self;
+        let tell = &mut |event: Event<'_>| {
+            facts.note(&event);
+            teller.tell(event, renamed, out);
+        };
+        match reader {
+            Reader::OpenAi(reader) if data.trim_ascii() == b"[DONE]" => reader.done(tell),
+            Reader::OpenAi(reader) => reader.event(parsed(tree, data)?, tell),
+            Reader::Anthropic(reader) => reader.event(parsed(tree, data)?, tell),
+        }
+    }
+
+    /// Some servers of `OpenAI`'s format leave the last mark out.
+    fn end_of_stream(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
+        match self.reader {
+            Reader::OpenAi(_) => self.event(b"[DONE]", out),
+            Reader::Anthropic(_) => Err(FaultKind::UpstreamTruncated.into()),
+        }
+    }
+}
+
+fn parsed<'t>(tree: &'t mut Tree, text: &'t [u8]) -> Result<Item<'t>, Fault> {
+    tree.parse(text).map_err(|_| FaultKind::UpstreamUnreadable.into())
+}
