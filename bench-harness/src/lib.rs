@@ -74,6 +74,29 @@ pub fn chat_request(bytes: usize) -> Vec<u8> {
     [BEFORE, &TURN.repeat(turns), LAST, &"x".repeat(filler), AFTER].concat().into_bytes()
 }
 
+/// One turn of an agent: it calls a tool, which answers with some lines of a program.
+const AGENT_TURN: &str = concat!(
+    r#"{"role":"assistant","content":"Let me look at the file.","tool_calls":[{"id":"call_0123456789abcdef","type":"function","function":{"name":"read_file","arguments":"{\"path\":\"src/main.rs\",\"lines\":[1,80]}"}}]},"#,
+    r#"{"role":"tool","tool_call_id":"call_0123456789abcdef","content":""#,
+    r#"fn main() {\n    let words = vec![\"one\", \"two\", \"three\"];\n    for (index, word) in words.iter().enumerate() {\n        println!(\"{index}: {word}\");\n    }\n}\n\n"#,
+    r#"/// Counts the letters of a text, without its blanks, and tells the most frequent one.\nfn letters(text: &str) -> Option<(char, usize)> {\n    let mut counts = HashMap::new();\n    text.chars().filter(|c| !c.is_whitespace()).for_each(|c| *counts.entry(c).or_default() += 1);\n    counts.into_iter().max_by_key(|(_, count)| *count)\n}\n"#,
+    r#""},"#,
+);
+
+/// A chat request of about `bytes` bytes, as an agent sends it after some turns.
+pub fn agent_request(bytes: usize) -> Vec<u8> {
+    const BEFORE: &str = r#"{"model":"model-7","messages":[{"role":"system","content":"You write programs."},{"role":"user","content":"Mend it."},"#;
+    const AFTER: &str = r#"{"role":"user","content":"Go on."}],"tools":[{"type":"function","function":{"name":"read_file","description":"Reads a file","parameters":{"type":"object","properties":{"path":{"type":"string"},"lines":{"type":"array","items":{"type":"integer"}}},"required":["path"]}}}],"stream":true}"#;
+    let turns = bytes.saturating_sub(BEFORE.len() + AFTER.len()) / AGENT_TURN.len();
+    [BEFORE, &AGENT_TURN.repeat(turns), AFTER].concat().into_bytes()
+}
+
+/// A message of about 700 bytes, as a provider of Anthropic's format answers.
+pub fn message_answer() -> Vec<u8> {
+    let text = "x".repeat(330);
+    format!(r#"{{"id":"msg_0123456789abcdef","type":"message","role":"assistant","model":"claude-opus-5","content":[{{"type":"text","text":"{text}"}}],"stop_reason":"end_turn","stop_sequence":null,"usage":{{"input_tokens":120,"cache_creation_input_tokens":0,"cache_read_input_tokens":0,"cache_creation":{{"ephemeral_5m_input_tokens":0,"ephemeral_1h_input_tokens":0}},"output_tokens":34,"service_tier":"standard"}}}}"#).into_bytes()
+}
+
 /// A chat answer of 700 bytes with a usual report of usage.
 pub fn chat_answer() -> Vec<u8> {
     const BEFORE: &str = r#"{"id":"chatcmpl-0123456789abcdef","object":"chat.completion","created":1795271696,"model":"model-7","choices":[{"index":0,"message":{"role":"assistant","content":""#;

@@ -5,6 +5,9 @@ use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Kind, Quoted};
 use std::fmt::{self, Display};
 
+/// Members of a body among which none may occur twice: no format has more.
+const LOOKED_THROUGH: usize = 64;
+
 /// The place of a value, from the body's root on.
 #[derive(Clone, Copy)]
 pub struct At<'p> {
@@ -56,18 +59,31 @@ impl<'p> At<'p> {
         item.flag().map(Some).ok_or_else(|| self.wants("true or false"))
     }
 
-    /// An object without names that occur twice.
-    pub fn object<'t>(&self, item: Item<'t>) -> Result<Item<'t>, Fault> {
-        if !item.is_object() {
-            return Err(self.wants("an object"));
+    /// The members of an object, those that are null left out.
+    pub fn fields<'t, const N: usize>(
+        &self,
+        item: Option<Item<'t>>,
+        names: [&str; N],
+    ) -> Result<[Option<Item<'t>>; N], Fault> {
+        let item = item.filter(Item::is_object).ok_or_else(|| self.wants("an object"))?;
+        item.fields(names)
+            .map_err(|twice| invalid(format!("`{self}` has the member `{}` twice.", names[twice])))
+    }
+
+    /// All members of the root, none of them twice.
+    pub fn root_members(body: Item<'_>) -> Result<impl Iterator<Item = (Quoted<'_>, Item<'_>)>, Fault> {
+        if !body.is_object() {
+            return Err(invalid("The request's body must be an object."));
         }
-        match repeated(item) {
-            None => Ok(item),
-            Some(name) => {
+        let mut names: Vec<Quoted<'_>> = Vec::with_capacity(16);
+        for (name, _) in body.members().take(LOOKED_THROUGH) {
+            if names.contains(&name) {
                 let name = String::from_utf8_lossy(name.as_written()).into_owned();
-                Err(invalid(format!("`{self}` has the member `{name:.64}` twice.")))
+                return Err(invalid(format!("The member `{name:.64}` stands there twice.")));
             }
+            names.push(name);
         }
+        Ok(body.members().filter(|(_, value)| !value.is_null()))
     }
 
     pub fn array<'t>(&self, item: Item<'t>) -> Result<impl Iterator<Item = Item<'t>> + use<'t>, Fault> {
@@ -91,18 +107,4 @@ impl Display for At<'_> {
 /// The value, unless it is absent or null.
 pub fn present(item: Option<Item<'_>>) -> Option<Item<'_>> {
     item.filter(|item| !item.is_null())
-}
-
-/// Objects with more members than this are not looked through for one that occurs twice: no format has such.
-const LOOKED_THROUGH: usize = 64;
-
-fn repeated(item: Item<'_>) -> Option<Quoted<'_>> {
-    let mut names: Vec<Quoted<'_>> = Vec::new();
-    for (name, _) in item.members().take(LOOKED_THROUGH) {
-        if names.contains(&name) {
-            return Some(name);
-        }
-        names.push(name);
-    }
-    None
 }

@@ -1,7 +1,8 @@
 //! The stages that are counted, in the order in which a request flows.
 
 use bench_harness::{
-    FORWARDED, REQUEST_HEAD, RESPONSE_HEAD, Said, chat_answer, chat_request, event, record, snapshot,
+    FORWARDED, REQUEST_HEAD, RESPONSE_HEAD, Said, agent_request, chat_answer, chat_request, event,
+    message_answer, record, snapshot,
 };
 use ringgate::base::clock::Moment;
 use ringgate::contract::endpoint::{Endpoint, StreamStyle};
@@ -12,7 +13,10 @@ use ringgate::http::response::{self, Asked};
 use ringgate::http::{HeadScan, Slots};
 use ringgate::traffic::account::{Book, Tally, Written};
 use ringgate::traffic::dialect::{Edits, EventFilter, HideUsage, InjectUsage, RequestScan, UsageScan};
-use ringgate::traffic::{auth, policy, provider, route};
+use ringgate::traffic::translate::loss::Unsupported;
+use ringgate::traffic::translate::names::Renamed;
+use ringgate::traffic::translate::{Destination, Form, Speech, StreamUsage, Translation};
+use ringgate::traffic::{auth, policy, provider, route, translate};
 use std::hint::black_box;
 use std::rc::Rc;
 
@@ -43,9 +47,36 @@ pub fn all() -> Vec<Stage> {
         event_filter("event_plain", Said::Nothing),
         event_filter("event_usage_null_hidden", Said::Null),
         event_filter("event_report_hidden", Said::Report),
+        translated_request("translate_request_1_kb", 100, chat_request(1024)),
+        translated_request("translate_request_agent_100_kb", 4, agent_request(100_000)),
+        translated_answer(),
         settle(),
         record_on_ring(),
     ]
+}
+
+/// A chat request becomes one of messages.
+fn translated_request(name: &'static str, times: u32, body: Vec<u8>) -> Stage {
+    let mut out = Vec::with_capacity(2 * body.len());
+    let (stream_usage, unsupported) = (StreamUsage::Asked, Unsupported::Drop);
+    let to = Destination { speech: Speech::Anthropic, model: "claude-opus-5", stream_usage, unsupported };
+    stage(name, times, move || {
+        out.clear();
+        let translated = translate::request(Speech::OpenAi, to, black_box(&body), &mut out);
+        black_box(translated.expect("valid").dropped.len());
+    })
+}
+
+/// A message becomes a chat answer.
+fn translated_answer() -> Stage {
+    let (message, mut out) = (message_answer(), Vec::with_capacity(4096));
+    stage("translate_answer_700_b", 200, move || {
+        out.clear();
+        let (from, to) = (Speech::Anthropic, Speech::OpenAi);
+        let mut translation = Translation::new(from, to, Form::Whole, 0, true, Renamed::default());
+        translation.whole(black_box(&message), &mut out).expect("valid");
+        black_box(out.len());
+    })
 }
 
 /// The end of a head is found, then it is parsed.

@@ -11,6 +11,9 @@ use super::run::string_end;
 use super::{Expected, JsonFault};
 use crate::base::limits::JSON_DEPTH;
 
+/// Bytes of text for each node, where texts are short.
+const TYPICAL_BYTES: usize = 24;
+
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 
 /// What a value is.
@@ -33,6 +36,16 @@ struct Node {
     /// The node behind this value and all that is in it.
     next: u32,
     kind: Kind,
+    /// Of a member's name: it has escapes.
+    escaped: bool,
+}
+
+impl Node {
+    /// What stands between the quotes of a text.
+    #[inline]
+    fn inside<'t>(&self, text: &'t [u8]) -> &'t [u8] {
+        &text[self.start as usize + 1..self.end as usize - 1]
+    }
 }
 
 /// The memory of a tree; serves one text after the other.
@@ -56,6 +69,7 @@ impl Tree {
     /// The text is not JSON, or longer than 4 GiB.
     pub fn parse<'t>(&'t mut self, text: &'t [u8]) -> Result<Item<'t>, JsonFault> {
         self.nodes.clear();
+        self.nodes.reserve(text.len() / TYPICAL_BYTES);
         if u32::try_from(text.len()).is_err() {
             return Err(JsonFault { at: text.len() as u64, expected: Expected::Nothing });
         }
@@ -160,7 +174,10 @@ impl Reader<'_> {
         if self.peek() != Some(b'"') {
             return Err(self.fault(Expected::Key));
         }
+        let index = self.nodes.len();
         self.string()?;
+        let name = &mut self.nodes[index];
+        name.escaped = name.inside(self.text).contains(&b'\\');
         self.blanks();
         if self.peek() != Some(b':') {
             return Err(self.fault(Expected::Colon));
@@ -239,7 +256,7 @@ impl Reader<'_> {
 
     fn push(&mut self, kind: Kind, start: usize) {
         let next = self.nodes.len() as u32 + 1;
-        self.nodes.push(Node { start: start as u32, end: self.at as u32, next, kind });
+        self.nodes.push(Node { start: start as u32, end: self.at as u32, next, kind, escaped: false });
     }
 
     #[inline]
@@ -311,8 +328,7 @@ impl<'t> Item<'t> {
     }
 
     fn quoted(&self) -> Quoted<'t> {
-        let raw = self.raw();
-        Quoted::raw(&raw[1..raw.len() - 1])
+        Quoted::raw(self.node().inside(self.text))
     }
 
     /// The elements of an array; of anything else none.
@@ -329,7 +345,38 @@ impl<'t> Item<'t> {
 
     /// The value of the first member of this name.
     pub fn get(&self, name: &str) -> Option<Item<'t>> {
-        self.members().find(|(key, _)| key.is(name)).map(|(_, value)| value)
+        let mut rest = self.inside(Kind::Object);
+        while let Some(key) = rest.take_node() {
+            let value = rest.take_one()?;
+            let inside = key.inside(self.text);
+            if inside == name.as_bytes() || (key.escaped && Quoted::raw(inside).is(name)) {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    /// The members of these names, in one pass; `null` is as good as absent.
+    ///
+    /// # Errors
+    /// The index of a name that two members have.
+    pub fn fields<const N: usize>(&self, names: [&str; N]) -> Result<[Option<Item<'t>>; N], usize> {
+        let mut found = [None; N];
+        let mut seen = [false; N];
+        let mut rest = self.inside(Kind::Object);
+        while let (Some(key), Some(value)) = (rest.take_node(), rest.take_one()) {
+            let inside = key.inside(self.text);
+            let is = |name: &&str| {
+                inside.len() == name.len() && *inside == *name.as_bytes()
+                    || key.escaped && Quoted::raw(inside).is(name)
+            };
+            let Some(index) = names.iter().position(is) else { continue };
+            if std::mem::replace(&mut seen[index], true) {
+                return Err(index);
+            }
+            found[index] = Some(value).filter(|value| !value.is_null());
+        }
+        Ok(found)
     }
 
     /// The inside of a text member.
@@ -353,13 +400,21 @@ struct Inside<'t> {
 }
 
 impl<'t> Inside<'t> {
-    fn take_one(&mut self) -> Option<Item<'t>> {
+    #[inline]
+    fn take_node(&mut self) -> Option<&'t Node> {
         if self.at >= self.end {
             return None;
         }
-        let item = Item { text: self.text, nodes: self.nodes, index: self.at };
-        self.at = item.node().next;
-        Some(item)
+        let node = self.nodes.get(self.at as usize)?;
+        self.at = node.next;
+        Some(node)
+    }
+
+    #[inline]
+    fn take_one(&mut self) -> Option<Item<'t>> {
+        let index = self.at;
+        self.take_node()?;
+        Some(Item { text: self.text, nodes: self.nodes, index })
     }
 }
 

@@ -21,11 +21,7 @@ const HINTS: [&str; 4] = ["cache_control", "diagnostics", "inference_geo", "spee
 pub fn read<'b>(body: Item<'b>, losses: &mut Losses) -> Result<Prompt<'b>, Fault> {
     let mut prompt = Prompt::default();
     let (mut messages, mut system) = (None, None);
-    At::root("body").object(body)?;
-    for (name, value) in body.members() {
-        if value.is_null() {
-            continue;
-        }
+    for (name, value) in At::root_members(body)? {
         match &*name.unescaped() {
             b"model" => {}
             b"messages" => messages = Some(value),
@@ -64,9 +60,9 @@ fn member<'b>(
         b"thinking" => prompt.thinking = thinking(value)?,
         b"output_config" => {
             let at = At::root("output_config");
-            at.object(value)?;
-            prompt.effort = at.name("effort").optional_text(value.get("effort"))?;
-            if let Some(format) = present(value.get("format")) {
+            let [effort, format] = at.fields(Some(value), ["effort", "format"])?;
+            prompt.effort = at.name("effort").optional_text(effort)?;
+            if let Some(format) = format {
                 prompt.output = output(at.name("format"), format)?;
             }
         }
@@ -112,19 +108,20 @@ fn tools<'b>(value: Item<'b>, losses: &mut Losses) -> Result<Vec<Tool<'b>>, Faul
     let mut tools = vec![];
     for (index, tool) in at.array(value)?.enumerate() {
         let at = at.index(index);
-        at.object(tool)?;
-        let own = tool.text_at("type").filter(|kind| !kind.is("custom"));
+        let [kind, name, description, schema, strict, mark] = at
+            .fields(Some(tool), ["type", "name", "description", "input_schema", "strict", "cache_control"])?;
+        let own = kind.and_then(|kind| kind.text()).filter(|kind| !kind.is("custom"));
         if let Some(kind) = own {
             // A tool that the provider itself runs.
             losses.foreign_parameter(kind.as_written());
             continue;
         }
         tools.push(Tool {
-            name: at.name("name").text(tool.get("name"))?,
-            description: at.name("description").optional_text(tool.get("description"))?,
-            schema: present(tool.get("input_schema")),
-            strict: present(tool.get("strict")),
-            cached: cached(tool),
+            name: at.name("name").text(name)?,
+            description: at.name("description").optional_text(description)?,
+            schema,
+            strict,
+            cached: mark.map(cached),
         });
     }
     Ok(tools)
@@ -132,30 +129,29 @@ fn tools<'b>(value: Item<'b>, losses: &mut Losses) -> Result<Vec<Tool<'b>>, Faul
 
 fn tool_choice<'b>(prompt: &mut Prompt<'b>, value: Item<'b>) -> Result<(), Fault> {
     let at = At::root("tool_choice");
-    at.object(value)?;
-    let kind = at.name("type").text(value.get("type"))?;
+    let [kind, name, serial] = at.fields(Some(value), ["type", "name", "disable_parallel_tool_use"])?;
+    let kind = at.name("type").text(kind)?;
     prompt.choice = Some(match &*kind.unescaped() {
         b"auto" => ToolChoice::Auto,
         b"none" => ToolChoice::None,
         b"any" => ToolChoice::Any,
-        b"tool" => ToolChoice::One(at.name("name").text(value.get("name"))?),
+        b"tool" => ToolChoice::One(at.name("name").text(name)?),
         _ => return Err(at.name("type").wants("`auto`, `any`, `tool` or `none`")),
     });
-    let serial = value.get("disable_parallel_tool_use").and_then(|serial| serial.flag());
-    prompt.parallel_tools = serial.map(|serial| !serial);
+    prompt.parallel_tools = serial.and_then(|serial| serial.flag()).map(|serial| !serial);
     Ok(())
 }
 
 fn turn<'b>(at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
-    at.object(message)?;
-    let role = at.name("role").text(message.get("role"))?;
+    let [role, content] = at.fields(Some(message), ["role", "content"])?;
+    let role = at.name("role").text(role)?;
     let role = match &*role.unescaped() {
         b"user" => Role::User,
         b"assistant" => Role::Assistant,
         b"system" => Role::System,
         _ => return Err(at.name("role").wants("`user`, `assistant` or `system`")),
     };
-    let content = message.get("content").ok_or_else(|| at.name("content").wants("given"))?;
+    let content = content.ok_or_else(|| at.name("content").wants("given"))?;
     Ok(Turn { role, parts: parts(at.name("content"), content, losses)? })
 }
 
@@ -170,64 +166,78 @@ fn parts<'b>(at: At<'_>, content: Item<'b>, losses: &mut Losses) -> Result<Vec<P
 }
 
 fn one_block<'b>(at: At<'_>, block: Item<'b>, losses: &mut Losses) -> Result<Part<'b>, Fault> {
-    at.object(block)?;
-    let kind = at.name("type").text(block.get("type"))?;
-    let text = |name| at.name(name).text(block.get(name));
+    let [kind, mark, text, citations] =
+        at.fields(Some(block), ["type", "cache_control", "text", "citations"])?;
+    let kind = at.name("type").text(kind)?;
     let content = match &*kind.unescaped() {
         b"text" => {
-            if present(block.get("citations")).is_some_and(|all| all.elements().next().is_some()) {
+            if citations.is_some_and(|all| all.elements().next().is_some()) {
                 losses.hint("citations");
             }
-            Content::Text(text("text")?)
+            Content::Text(at.name("text").text(text)?)
         }
-        b"image" => Content::Image { source: source(at, block)?, detail: None },
-        b"document" => Content::Document { source: source(at, block)?, name: block.text_at("title") },
-        b"tool_use" => Content::Call {
-            id: text("id")?,
-            name: text("name")?,
-            arguments: Arguments::Object(
-                block
-                    .get("input")
-                    .filter(Item::is_object)
-                    .ok_or_else(|| at.name("input").wants("an object"))?,
-            ),
-        },
-        b"tool_result" => Content::Result {
-            call: text("tool_use_id")?,
-            parts: match present(block.get("content")) {
-                Some(content) => parts(at.name("content"), content, losses)?,
-                None => vec![],
-            },
-            failed: at.name("is_error").flag(block.get("is_error"))?.unwrap_or_default(),
-        },
-        b"thinking" => Content::Thought { text: text("thinking")?, signature: block.text_at("signature") },
-        b"redacted_thinking" => Content::HiddenThought { data: text("data")? },
+        b"image" => Content::Image { source: source(at, block.get("source"))?, detail: None },
+        b"document" => {
+            let [from, title] = at.fields(Some(block), ["source", "title"])?;
+            Content::Document { source: source(at, from)?, name: title.and_then(|title| title.text()) }
+        }
+        b"tool_use" => call(at, block)?,
+        b"tool_result" => result(at, block, losses)?,
+        b"thinking" => {
+            let [text, signature] = at.fields(Some(block), ["thinking", "signature"])?;
+            let signature = signature.and_then(|signature| signature.text());
+            Content::Thought { text: at.name("thinking").text(text)?, signature }
+        }
+        b"redacted_thinking" => Content::HiddenThought { data: at.name("data").text(block.get("data"))? },
         _ => {
             let kind = String::from_utf8_lossy(kind.as_written()).into_owned();
             return Err(untranslatable(format!("`{at}` is a `{kind:.40}`, which is not translated.")));
         }
     };
-    Ok(Part { content, cached: cached(block) })
+    Ok(Part { content, cached: mark.map(cached) })
 }
 
-fn source<'b>(at: At<'_>, block: Item<'b>) -> Result<Source<'b>, Fault> {
+fn call<'b>(at: At<'_>, block: Item<'b>) -> Result<Content<'b>, Fault> {
+    let [id, name, input] = at.fields(Some(block), ["id", "name", "input"])?;
+    let input = input.filter(Item::is_object).ok_or_else(|| at.name("input").wants("an object"))?;
+    Ok(Content::Call {
+        id: at.name("id").text(id)?,
+        name: at.name("name").text(name)?,
+        arguments: Arguments::Object(input),
+    })
+}
+
+fn result<'b>(at: At<'_>, block: Item<'b>, losses: &mut Losses) -> Result<Content<'b>, Fault> {
+    let [call, content, failed] = at.fields(Some(block), ["tool_use_id", "content", "is_error"])?;
+    let parts = match content {
+        Some(content) => parts(at.name("content"), content, losses)?,
+        None => vec![],
+    };
+    Ok(Content::Result {
+        call: at.name("tool_use_id").text(call)?,
+        parts,
+        failed: at.name("is_error").flag(failed)?.unwrap_or_default(),
+    })
+}
+
+fn source<'b>(at: At<'_>, source: Option<Item<'b>>) -> Result<Source<'b>, Fault> {
     let at = at.name("source");
-    let source = at.object(block.get("source").ok_or_else(|| at.wants("an object"))?)?;
-    let text = |name| at.name(name).text(source.get(name));
-    Ok(match &*text("type")?.unescaped() {
+    let [kind, media, data, url, file] =
+        at.fields(source, ["type", "media_type", "data", "url", "file_id"])?;
+    let data = || at.name("data").text(data);
+    Ok(match &*at.name("type").text(kind)?.unescaped() {
         b"base64" => Source::Base64 {
-            media: text("media_type")?.with_plain_slashes(),
-            data: text("data")?.with_plain_slashes(),
+            media: at.name("media_type").text(media)?.with_plain_slashes(),
+            data: data()?.with_plain_slashes(),
         },
-        b"url" => Source::Url(text("url")?),
-        b"file" => Source::File(text("file_id")?),
-        b"text" => Source::Plain(text("data")?),
+        b"url" => Source::Url(at.name("url").text(url)?),
+        b"file" => Source::File(at.name("file_id").text(file)?),
+        b"text" => Source::Plain(data()?),
         _ => return Err(untranslatable(format!("`{at}` has a type that is not translated."))),
     })
 }
 
-fn cached(item: Item<'_>) -> Option<Cached> {
-    let mark = present(item.get("cache_control"))?;
+fn cached(mark: Item<'_>) -> Cached {
     let long = mark.text_at("ttl").is_some_and(|ttl| ttl.is("1h"));
-    Some(if long { Cached::Long } else { Cached::Short })
+    if long { Cached::Long } else { Cached::Short }
 }

@@ -36,7 +36,8 @@ pub fn write(
     let family = Family::of(model);
     let max_tokens = prompt.max_tokens.unwrap_or(family.output_tokens).clamp(1, family.output_tokens);
     let mind = Mind::of(prompt, family, max_tokens, losses);
-    let mut body = Body { out: Writer(out), marks: marks_to_skip(prompt), losses };
+    let (source, tree) = (vec![], Tree::default());
+    let mut body = Body { out: Writer(out), marks: marks_to_skip(prompt), losses, source, tree };
     body.out.open("{").key("model").text(model).key("max_tokens").count(max_tokens);
     let leading = prompt.turns.iter().take_while(|turn| turn.role == Role::System).count();
     let (system, turns) = prompt.turns.split_at(leading);
@@ -148,6 +149,9 @@ struct Body<'w> {
     /// Cache marks that are still to be left out.
     marks: usize,
     losses: &'w mut Losses,
+    /// Memory for what calls are made with, one after the other.
+    source: Vec<u8>,
+    tree: Tree,
 }
 
 impl Body<'_> {
@@ -356,13 +360,15 @@ impl Body<'_> {
                 self.out.item(object);
                 return Ok(());
             }
-            Arguments::Source(source) => source.unescaped(),
+            Arguments::Source(source) => source,
         };
-        if source.iter().all(u8::is_ascii_whitespace) {
+        self.source.clear();
+        source.unescape_to(&mut self.source);
+        if self.source.iter().all(u8::is_ascii_whitespace) {
             self.out.raw(b"{}");
             return Ok(());
         }
-        match Tree::default().parse(&source) {
+        match self.tree.parse(&self.source) {
             Ok(object) if object.kind() == Kind::Object => {
                 self.out.item(&object);
                 Ok(())

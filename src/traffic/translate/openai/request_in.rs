@@ -6,7 +6,7 @@ use crate::traffic::translate::loss::{Losses, invalid, untranslatable};
 use crate::traffic::translate::prompt::{
     Arguments, Cached, Content, Knob, Output, Part, Prompt, Role, Source, Thinking, Tool, ToolChoice, Turn,
 };
-use crate::traffic::translate::shape::{At, present};
+use crate::traffic::translate::shape::At;
 
 /// Members that mean the same, or nothing, in every format.
 pub const KNOBS: [(&str, Knob); 11] = [
@@ -41,11 +41,7 @@ const HINTS: [&str; 7] = [
 pub fn read<'b>(body: Item<'b>, losses: &mut Losses) -> Result<Prompt<'b>, Fault> {
     let mut prompt = Prompt::default();
     let mut messages = None;
-    At::root("body").object(body)?;
-    for (name, value) in body.members() {
-        if value.is_null() {
-            continue;
-        }
+    for (name, value) in At::root_members(body)? {
         match &*name.unescaped() {
             b"model" => {}
             b"messages" => messages = Some(value),
@@ -141,13 +137,13 @@ fn output(value: Item<'_>) -> Result<Output<'_>, Fault> {
         return Err(at.name("type").wants("`text`, `json_object` or `json_schema`"));
     }
     let at = at.name("json_schema");
-    let inner = at.object(value.get("json_schema").ok_or_else(|| at.wants("an object"))?)?;
-    let schema = present(inner.get("schema")).filter(Item::is_object);
+    let [name, schema, strict, description] =
+        at.fields(value.get("json_schema"), ["name", "schema", "strict", "description"])?;
     Ok(Output::Schema {
-        name: inner.text_at("name"),
-        schema: schema.ok_or_else(|| at.name("schema").wants("an object"))?,
-        strict: present(inner.get("strict")),
-        description: inner.text_at("description"),
+        name: at.name("name").optional_text(name)?,
+        schema: schema.filter(Item::is_object).ok_or_else(|| at.name("schema").wants("an object"))?,
+        strict,
+        description: at.name("description").optional_text(description)?,
     })
 }
 
@@ -157,19 +153,21 @@ fn tools<'b>(value: Item<'b>, losses: &mut Losses) -> Result<Vec<Tool<'b>>, Faul
 }
 
 fn one_tool<'b>(at: At<'_>, tool: Item<'b>, losses: &mut Losses) -> Result<Tool<'b>, Fault> {
-    at.object(tool)?;
-    let kind = at.name("type").text(tool.get("type"))?;
+    let [kind, function, cache_control, breakpoint] =
+        at.fields(Some(tool), ["type", "function", MARKS[0], MARKS[1]])?;
+    let kind = at.name("type").text(kind)?;
     if !kind.is("function") {
         return Err(untranslatable(format!("`{at}` is no function: other tools are not translated.")));
     }
     let at = at.name("function");
-    let function = at.object(tool.get("function").ok_or_else(|| at.wants("an object"))?)?;
+    let [name, description, schema, strict] =
+        at.fields(function, ["name", "description", "parameters", "strict"])?;
     Ok(Tool {
-        name: at.name("name").text(function.get("name"))?,
-        description: at.name("description").optional_text(function.get("description"))?,
-        schema: present(function.get("parameters")),
-        strict: present(function.get("strict")),
-        cached: cached(tool, losses),
+        name: at.name("name").text(name)?,
+        description: at.name("description").optional_text(description)?,
+        schema,
+        strict,
+        cached: cached(cache_control.or(breakpoint), losses),
     })
 }
 
@@ -183,7 +181,6 @@ fn tool_choice(value: Item<'_>) -> Result<ToolChoice<'_>, Fault> {
             _ => Err(at.wants("`auto`, `none`, `required` or an object")),
         };
     }
-    at.object(value)?;
     match value.get("function") {
         Some(function) => Ok(ToolChoice::One(at.name("function").name("name").text(function.get("name"))?)),
         None => Err(untranslatable("`tool_choice` names no function: other tools are not translated.")),
@@ -195,91 +192,120 @@ fn turns<'b>(messages: Item<'b>, losses: &mut Losses) -> Result<Vec<Turn<'b>>, F
     at.array(messages)?.enumerate().map(|(index, message)| turn(at.index(index), message, losses)).collect()
 }
 
+/// What a message may have, whoever's it is.
+struct Message<'b> {
+    content: Option<Item<'b>>,
+    refusal: Option<Item<'b>>,
+    audio: Option<Item<'b>>,
+    calls: Option<Item<'b>>,
+    thoughts: Option<Item<'b>>,
+    call_id: Option<Item<'b>>,
+    cached: Option<Cached>,
+}
+
 fn turn<'b>(at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
-    at.object(message)?;
-    let role = at.name("role").text(message.get("role"))?;
-    if message.get("name").is_some() {
+    let [role, content, calls, call_id, cache_control, breakpoint, name, refusal, thoughts, audio] = at
+        .fields(
+            Some(message),
+            [
+                "role",
+                "content",
+                "tool_calls",
+                "tool_call_id",
+                MARKS[0],
+                MARKS[1],
+                "name",
+                "refusal",
+                "thinking_blocks",
+                "audio",
+            ],
+        )?;
+    if name.is_some() {
         losses.hint("messages[].name");
     }
-    match &*role.unescaped() {
-        b"system" | b"developer" => said(at, message, Role::System, losses),
-        b"user" => said(at, message, Role::User, losses),
-        b"assistant" => assistant(at, message, losses),
-        b"tool" => result(at, message, losses),
+    let cached = cached(cache_control.or(breakpoint), losses);
+    let message = Message { content, refusal, audio, calls, thoughts, call_id, cached };
+    match &*at.name("role").text(role)?.unescaped() {
+        b"system" | b"developer" => said(at, &message, Role::System, losses),
+        b"user" => said(at, &message, Role::User, losses),
+        b"assistant" => assistant(at, &message, losses),
+        b"tool" => result(at, &message, losses),
         b"function" => Err(untranslatable(format!("`{at}` has the old role `function`: send `tool`."))),
         _ => Err(at.name("role").wants("`system`, `developer`, `user`, `assistant` or `tool`")),
     }
 }
 
-fn said<'b>(at: At<'_>, message: Item<'b>, role: Role, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
-    let content = present(message.get("content")).ok_or_else(|| at.name("content").wants("given"))?;
+fn said<'b>(at: At<'_>, message: &Message<'b>, role: Role, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
+    let content = message.content.ok_or_else(|| at.name("content").wants("given"))?;
     let mut parts = parts(at.name("content"), content, losses)?;
-    mark_last(&mut parts, cached(message, losses));
+    mark_last(&mut parts, message.cached);
     Ok(Turn { role, parts })
 }
 
-fn assistant<'b>(at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
-    let mut all = thoughts(at, message)?;
-    if let Some(content) = present(message.get("content")) {
-        all.extend(parts(at.name("content"), content, losses)?);
+fn assistant<'b>(at: At<'_>, message: &Message<'b>, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
+    let mut all = match message.thoughts {
+        Some(blocks) => thoughts(at.name("thinking_blocks"), blocks)?,
+        None => vec![],
+    };
+    if let Some(content) = message.content {
+        all.append(&mut parts(at.name("content"), content, losses)?);
     }
-    if let Some(refusal) = at.name("refusal").optional_text(message.get("refusal"))? {
+    if let Some(refusal) = at.name("refusal").optional_text(message.refusal)? {
         all.push(Part::of(Content::Text(refusal)));
     }
-    if present(message.get("audio")).is_some() {
+    if message.audio.is_some() {
         return Err(untranslatable(format!("`{at}.audio` is not translated.")));
     }
-    if let Some(calls) = present(message.get("tool_calls")) {
+    if let Some(calls) = message.calls {
         let at = at.name("tool_calls");
         for (index, call) in at.array(calls)?.enumerate() {
             all.push(one_call(at.index(index), call)?);
         }
     }
-    mark_last(&mut all, cached(message, losses));
+    mark_last(&mut all, message.cached);
     Ok(Turn { role: Role::Assistant, parts: all })
 }
 
 /// What the gateway itself gave such a client beside the text: thoughts with the proof that they are its model's own.
-fn thoughts<'b>(at: At<'_>, message: Item<'b>) -> Result<Vec<Part<'b>>, Fault> {
-    let Some(blocks) = present(message.get("thinking_blocks")) else { return Ok(vec![]) };
-    let at = at.name("thinking_blocks");
+fn thoughts<'b>(at: At<'_>, blocks: Item<'b>) -> Result<Vec<Part<'b>>, Fault> {
     at.array(blocks)?.enumerate().map(|(index, block)| thought(at.index(index), block)).collect()
 }
 
 fn thought<'b>(at: At<'_>, block: Item<'b>) -> Result<Part<'b>, Fault> {
-    let kind = at.name("type").text(block.get("type"))?;
-    Ok(Part::of(if kind.is("redacted_thinking") {
-        Content::HiddenThought { data: at.name("data").text(block.get("data"))? }
+    let [kind, text, signature, data] = at.fields(Some(block), ["type", "thinking", "signature", "data"])?;
+    Ok(Part::of(if at.name("type").text(kind)?.is("redacted_thinking") {
+        Content::HiddenThought { data: at.name("data").text(data)? }
     } else {
         Content::Thought {
-            text: at.name("thinking").text(block.get("thinking"))?,
-            signature: at.name("signature").optional_text(block.get("signature"))?,
+            text: at.name("thinking").text(text)?,
+            signature: at.name("signature").optional_text(signature)?,
         }
     }))
 }
 
 fn one_call<'b>(at: At<'_>, call: Item<'b>) -> Result<Part<'b>, Fault> {
-    at.object(call)?;
-    let Some(function) = call.get("function") else {
+    let [id, function] = at.fields(Some(call), ["id", "function"])?;
+    if function.is_none() {
         return Err(untranslatable(format!("`{at}` calls no function: other calls are not translated.")));
-    };
+    }
     let inner = at.name("function");
-    let arguments = inner.name("arguments").optional_text(function.get("arguments"))?.unwrap_or_default();
+    let [name, arguments] = inner.fields(function, ["name", "arguments"])?;
+    let arguments = inner.name("arguments").optional_text(arguments)?.unwrap_or_default();
     Ok(Part::of(Content::Call {
-        id: at.name("id").text(call.get("id"))?,
-        name: inner.name("name").text(function.get("name"))?,
+        id: at.name("id").text(id)?,
+        name: inner.name("name").text(name)?,
         arguments: Arguments::Source(arguments),
     }))
 }
 
-fn result<'b>(at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
-    let call = at.name("tool_call_id").text(message.get("tool_call_id"))?;
-    let inside = match present(message.get("content")) {
+fn result<'b>(at: At<'_>, message: &Message<'b>, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
+    let call = at.name("tool_call_id").text(message.call_id)?;
+    let inside = match message.content {
         Some(content) => parts(at.name("content"), content, losses)?,
         None => vec![],
     };
     let content = Content::Result { call, parts: inside, failed: false };
-    Ok(Turn { role: Role::User, parts: vec![Part { content, cached: cached(message, losses) }] })
+    Ok(Turn { role: Role::User, parts: vec![Part { content, cached: message.cached }] })
 }
 
 fn parts<'b>(at: At<'_>, content: Item<'b>, losses: &mut Losses) -> Result<Vec<Part<'b>>, Fault> {
@@ -293,48 +319,48 @@ fn parts<'b>(at: At<'_>, content: Item<'b>, losses: &mut Losses) -> Result<Vec<P
 }
 
 fn one_part<'b>(at: At<'_>, part: Item<'b>, losses: &mut Losses) -> Result<Part<'b>, Fault> {
-    at.object(part)?;
-    let kind = at.name("type").text(part.get("type"))?;
-    let content = match &*kind.unescaped() {
-        b"text" => Content::Text(at.name("text").text(part.get("text"))?),
+    let [kind, text, cache_control, breakpoint] =
+        at.fields(Some(part), ["type", "text", MARKS[0], MARKS[1]])?;
+    let content = match &*at.name("type").text(kind)?.unescaped() {
+        b"text" => Content::Text(at.name("text").text(text)?),
         b"refusal" => Content::Text(at.name("refusal").text(part.get("refusal"))?),
-        b"image_url" => image(at.name("image_url"), part)?,
-        b"file" => file(at.name("file"), part)?,
-        b"input_audio" => {
-            let at = at.name("input_audio");
-            let audio = part.get("input_audio").ok_or_else(|| at.wants("an object"))?;
-            Content::Audio {
-                data: at.name("data").text(audio.get("data"))?,
-                format: at.name("format").text(audio.get("format"))?,
-            }
-        }
+        b"image_url" => image(at.name("image_url"), part.get("image_url"))?,
+        b"file" => file(at.name("file"), part.get("file"))?,
+        b"input_audio" => audio(at.name("input_audio"), part.get("input_audio"))?,
         _ => return Err(untranslatable(format!("`{at}` has a type that is not translated."))),
     };
-    Ok(Part { content, cached: cached(part, losses) })
+    Ok(Part { content, cached: cached(cache_control.or(breakpoint), losses) })
 }
 
-fn image<'b>(at: At<'_>, part: Item<'b>) -> Result<Content<'b>, Fault> {
-    let image = part.get("image_url").ok_or_else(|| at.wants("an object"))?;
-    let url = at.name("url").text(image.get("url"))?.with_plain_slashes();
+fn image<'b>(at: At<'_>, image: Option<Item<'b>>) -> Result<Content<'b>, Fault> {
+    let [url, detail] = at.fields(image, ["url", "detail"])?;
+    let url = at.name("url").text(url)?.with_plain_slashes();
     let data = url.as_written().starts_with(b"data:");
     let source = if data { Source::DataUrl(url) } else { Source::Url(url) };
-    Ok(Content::Image { source, detail: at.name("detail").optional_text(image.get("detail"))? })
+    Ok(Content::Image { source, detail: at.name("detail").optional_text(detail)? })
 }
 
-fn file<'b>(at: At<'_>, part: Item<'b>) -> Result<Content<'b>, Fault> {
-    let file = part.get("file").ok_or_else(|| at.wants("an object"))?;
-    let source = match file.text_at("file_data") {
+fn file<'b>(at: At<'_>, file: Option<Item<'b>>) -> Result<Content<'b>, Fault> {
+    let [data, id, name] = at.fields(file, ["file_data", "file_id", "filename"])?;
+    let source = match at.name("file_data").optional_text(data)? {
         Some(data) => Source::DataUrl(data.with_plain_slashes()),
-        None => Source::File(at.name("file_id").text(file.get("file_id"))?),
+        None => Source::File(at.name("file_id").text(id)?),
     };
-    Ok(Content::Document { source, name: file.text_at("filename") })
+    Ok(Content::Document { source, name: at.name("filename").optional_text(name)? })
 }
 
-/// A mark that a prompt cache is to end here: `OpenAI`'s, or Anthropic's, which many clients send in either dialect.
-fn cached(item: Item<'_>, losses: &mut Losses) -> Option<Cached> {
-    let mark = present(item.get("cache_control")).or_else(|| present(item.get("prompt_cache_breakpoint")))?;
+fn audio<'b>(at: At<'_>, audio: Option<Item<'b>>) -> Result<Content<'b>, Fault> {
+    let [data, format] = at.fields(audio, ["data", "format"])?;
+    Ok(Content::Audio { data: at.name("data").text(data)?, format: at.name("format").text(format)? })
+}
+
+/// Marks that a prompt cache is to end here: Anthropic's, which many clients send in either dialect, and `OpenAI`'s.
+const MARKS: [&str; 2] = ["cache_control", "prompt_cache_breakpoint"];
+
+fn cached(mark: Option<Item<'_>>, losses: &mut Losses) -> Option<Cached> {
+    let mark = mark?;
     if !mark.is_object() {
-        losses.hint("cache_control");
+        losses.hint(MARKS[0]);
         return None;
     }
     let long = mark.text_at("ttl").is_some_and(|ttl| ["1h", "30m", "12h"].iter().any(|long| ttl.is(long)));
