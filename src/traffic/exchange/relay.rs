@@ -347,7 +347,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         if emit > 0 {
             out.extend_from_slice(b"\r\n");
         }
-        if last && !self.failed_inside() {
+        if last && !self.failed_inside() && self.check_end().is_ok() {
             out.extend_from_slice(chunked::LAST);
         }
     }
