@@ -10,7 +10,7 @@ use criterion::measurement::WallTime;
 use criterion::{
     BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
 };
-use ringgate::contract::endpoint::{Endpoint, StreamStyle};
+use ringgate::contract::endpoint::{Dialect, Endpoint, StreamStyle};
 use ringgate::contract::link::Link;
 use ringgate::contract::meters::{Meters, Micros};
 use ringgate::contract::record::Record;
@@ -22,6 +22,7 @@ use ringgate::http::{HeadScan, Slots};
 use ringgate::logcore::{AccessLog, Command, LogCore, Source, WhenFull};
 use ringgate::net::pool::BufferPool;
 use ringgate::traffic::dialect::{Edits, EventFilter, HideUsage, InjectUsage, RequestScan, UsageScan};
+use ringgate::traffic::provider::request::Forwarded;
 use ringgate::traffic::{auth, provider, route};
 use std::hint::black_box;
 use std::sync::Arc;
@@ -139,8 +140,10 @@ fn upstream_head(criterion: &mut Criterion) {
     criterion.bench_function("upstream_head", |bencher| {
         bencher.iter(|| {
             out.clear();
-            let (to, endpoint) = (black_box(&snapshot.providers[0]), Endpoint::ChatCompletions);
-            provider::request::head(&mut out, to, endpoint, b"", black_box(FORWARDED), 1024);
+            let to = black_box(&snapshot.providers[0]);
+            let path = to.format.path(black_box(Endpoint::ChatCompletions)).expect("it speaks it");
+            let forwarded = Forwarded { query: b"", fields: black_box(FORWARDED), names_version: false };
+            provider::request::head(&mut out, to, path, forwarded, 1024);
             out.len()
         });
     });
@@ -182,14 +185,14 @@ fn usage_scan(criterion: &mut Criterion) {
     let mut group = group(criterion, "usage_scan", answer.len());
     group.bench_function("700_b_last", |bencher| {
         bencher.iter(|| {
-            let mut scan = UsageScan::new();
+            let mut scan = UsageScan::new(Dialect::OpenAi);
             scan.feed_last(black_box(&answer));
             scan.usage().expect("a report")
         });
     });
     group.bench_function("700_b_scanner", |bencher| {
         bencher.iter(|| {
-            let mut scan = UsageScan::new();
+            let mut scan = UsageScan::new(Dialect::OpenAi);
             scan.feed(black_box(&answer));
             scan.usage().expect("a report")
         });

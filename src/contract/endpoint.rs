@@ -19,6 +19,10 @@ pub enum Endpoint {
     AudioSpeech,
     AudioTranscriptions,
     AudioTranslations,
+    /// `POST /v1/messages`
+    Messages,
+    /// `POST /v1/messages/count_tokens`
+    CountTokens,
     /// `GET /v1/models`
     Models,
     /// `GET /v1/models/{id}`
@@ -36,6 +40,14 @@ pub enum BodyKind {
     JsonOrMultipart,
 }
 
+/// Whose words a client uses: the shape of what the gateway tells it by itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Dialect {
+    #[default]
+    OpenAi,
+    Anthropic,
+}
+
 /// How a stream of this endpoint ends and fails.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum StreamStyle {
@@ -43,14 +55,26 @@ pub enum StreamStyle {
     OpenAiChunks,
     /// Named events, ended by `response.completed`, `.incomplete` or `.failed`; usage always inside that event.
     OpenAiEvents,
+    /// Named events, ended by `message_stop`; usage in `message_start` and, newer, in `message_delta`.
+    AnthropicEvents,
+}
+
+impl StreamStyle {
+    /// The dialect that such streams belong to.
+    pub const fn dialect(self) -> Dialect {
+        match self {
+            StreamStyle::OpenAiChunks | StreamStyle::OpenAiEvents => Dialect::OpenAi,
+            StreamStyle::AnthropicEvents => Dialect::Anthropic,
+        }
+    }
 }
 
 /// One row of the endpoint table.
 pub struct EndpointRow {
     /// Path at the gateway, e.g. `/v1/chat/completions`.
     pub path: &'static str,
-    /// Path below a provider's `base_url`, e.g. `/chat/completions`.
-    pub upstream_path: &'static str,
+    /// The path without its version, e.g. `/chat/completions`.
+    pub unversioned: &'static str,
     pub method: &'static str,
     pub body: BodyKind,
     pub stream: StreamStyle,
@@ -59,7 +83,7 @@ pub struct EndpointRow {
 }
 
 impl Endpoint {
-    pub const ALL: [Endpoint; 15] = [
+    pub const ALL: [Endpoint; 17] = [
         Endpoint::ChatCompletions,
         Endpoint::Completions,
         Endpoint::Embeddings,
@@ -72,6 +96,8 @@ impl Endpoint {
         Endpoint::AudioSpeech,
         Endpoint::AudioTranscriptions,
         Endpoint::AudioTranslations,
+        Endpoint::Messages,
+        Endpoint::CountTokens,
         Endpoint::Models,
         Endpoint::Model,
         Endpoint::Unknown,
@@ -84,7 +110,7 @@ impl Endpoint {
             ($path:literal $method:literal $body:expr, $stream:expr, $operation:literal) => {
                 &EndpointRow {
                     path: concat!("/v1", $path),
-                    upstream_path: $path,
+                    unversioned: $path,
                     method: $method,
                     body: $body,
                     stream: $stream,
@@ -115,10 +141,19 @@ impl Endpoint {
             Endpoint::AudioTranslations => {
                 row!("/audio/translations" "POST" B::Multipart, S::OpenAiEvents, "translation")
             }
+            Endpoint::Messages => row!("/messages" "POST" B::Json, S::AnthropicEvents, "chat"),
+            Endpoint::CountTokens => {
+                row!("/messages/count_tokens" "POST" B::Json, S::AnthropicEvents, "count_tokens")
+            }
             Endpoint::Models => row!("/models" "GET" B::None, S::OpenAiChunks, "list_models"),
             Endpoint::Model => row!("/models/{id}" "GET" B::None, S::OpenAiChunks, "retrieve_model"),
             Endpoint::Unknown => row!("" "" B::None, S::OpenAiChunks, "unknown"),
         }
+    }
+
+    /// The dialect of its requests and answers.
+    pub const fn dialect(self) -> Dialect {
+        self.row().stream.dialect()
     }
 
     /// The endpoint of this number, as `endpoint as u8` gave it.

@@ -8,6 +8,7 @@
 
 use crate::base::ids::NameId;
 use crate::base::secret::{KeyHash, Secret};
+use crate::contract::endpoint::{BodyKind, Dialect, Endpoint};
 use arc_swap::ArcSwap;
 use hashbrown::HashMap;
 use std::net::SocketAddr;
@@ -189,6 +190,8 @@ pub struct Model {
     pub timeouts: Timeouts,
     /// The entry as `GET /v1/models` shows it: one complete JSON object, rendered once.
     pub listing: Box<str>,
+    /// The same for clients of Anthropic's dialect.
+    pub anthropic_listing: Box<str>,
 }
 
 /// Where a model's requests may go.
@@ -220,6 +223,31 @@ impl Default for Timeouts {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
     OpenAi,
+    Anthropic,
+}
+
+impl Format {
+    /// As the configuration names it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Format::OpenAi => "openai",
+            Format::Anthropic => "anthropic",
+        }
+    }
+
+    /// Where a provider of this format has an endpoint, below its `base_url`. `None`: it does not speak that
+    /// endpoint's dialect, or nothing of it is sent on.
+    pub const fn path(self, endpoint: Endpoint) -> Option<&'static str> {
+        let row = endpoint.row();
+        if matches!(row.body, BodyKind::None) {
+            return None;
+        }
+        match (self, endpoint.dialect()) {
+            (Format::OpenAi, Dialect::OpenAi) => Some(row.unversioned),
+            (Format::Anthropic, Dialect::Anthropic) => Some(row.path),
+            (Format::OpenAi, Dialect::Anthropic) | (Format::Anthropic, Dialect::OpenAi) => None,
+        }
+    }
 }
 
 /// A place that serves models.
@@ -227,7 +255,7 @@ pub struct Provider {
     pub name: NameId,
     pub format: Format,
     pub origin: Arc<Origin>,
-    /// Path of the base URL without a slash at its end, e.g. `/v1`; may be empty.
+    /// Path of the base URL without a slash at its end, e.g. `/v1`; may be empty. [`Format::path`] follows it.
     pub base_path: Box<str>,
     /// Value of the `host` header: host, and port where it is not the scheme's own.
     pub host_header: Box<str>,
@@ -237,6 +265,8 @@ pub struct Provider {
     pub api_key: Option<Secret>,
     /// Whether `stream_options.include_usage` may be asked of this provider.
     pub takes_stream_usage: bool,
+    /// `anthropic-version` for requests whose client names none; empty where the format knows no such field.
+    pub anthropic_version: Box<str>,
 }
 
 /// A network peer: connections to equal origins are interchangeable, also over reloads.
@@ -283,6 +313,23 @@ mod tests {
         assert!(Pattern::parse("plain").is_none());
     }
 
+    /// A format has the endpoints of its own dialect that are sent on, and no other.
+    #[test]
+    fn formats_speak_their_dialect() {
+        for endpoint in Endpoint::ALL {
+            let (openai, anthropic) = (Format::OpenAi.path(endpoint), Format::Anthropic.path(endpoint));
+            let sent_on = endpoint.row().body != BodyKind::None;
+            assert_eq!(openai.is_some(), sent_on && endpoint.dialect() == Dialect::OpenAi, "{endpoint:?}");
+            assert_eq!(
+                anthropic.is_some(),
+                sent_on && endpoint.dialect() == Dialect::Anthropic,
+                "{endpoint:?}"
+            );
+        }
+        assert_eq!(Format::OpenAi.path(Endpoint::ChatCompletions), Some("/chat/completions"));
+        assert_eq!(Format::Anthropic.path(Endpoint::CountTokens), Some("/v1/messages/count_tokens"));
+    }
+
     /// An exact name wins over every pattern.
     #[test]
     fn exact_names_first() {
@@ -292,6 +339,7 @@ mod tests {
             targets: vec![],
             timeouts: Timeouts::default(),
             listing: "{}".into(),
+            anthropic_listing: "{}".into(),
         };
         let mut catalog = Catalog { models: vec![model("a/*"), model("a/b")], ..Catalog::default() };
         catalog.patterns.push((Pattern::parse("a/*").expect("one star"), 0));

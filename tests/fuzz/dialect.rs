@@ -2,7 +2,7 @@
 //!
 //! Each target takes arbitrary bytes and ends in assertions. The first bytes of `data` choose where it is cut.
 
-use ringgate::contract::endpoint::StreamStyle;
+use ringgate::contract::endpoint::{Dialect, StreamStyle};
 use ringgate::traffic::dialect::multipart::Boundary;
 use ringgate::traffic::dialect::splice::apply;
 use ringgate::traffic::dialect::{
@@ -44,9 +44,9 @@ pub fn json(data: &[u8]) {
     if let Ok(ask) = asked {
         assert_edits(&ask, data, text);
     }
-    let mut scan = UsageScan::new();
+    let mut scan = UsageScan::new(Dialect::OpenAi);
     scan.feed(data);
-    let mut cut = UsageScan::new();
+    let mut cut = UsageScan::new(Dialect::OpenAi);
     for piece in pieces(data) {
         cut.feed(piece);
     }
@@ -56,14 +56,20 @@ pub fn json(data: &[u8]) {
 /// What an answer reports does not depend on whether it came in one piece, in several, or is known to be over: the
 /// short way through a usual report gives what the scanner gives.
 pub fn usage(data: &[u8]) {
-    let mut scanner = UsageScan::new();
+    for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
+        usage_in(dialect, data);
+    }
+}
+
+fn usage_in(dialect: Dialect, data: &[u8]) {
+    let mut scanner = UsageScan::new(dialect);
     scanner.feed(data);
-    let mut brief = UsageScan::new();
+    let mut brief = UsageScan::new(dialect);
     brief.feed_last(data);
     assert_eq!(brief.usage(), scanner.usage(), "the short way reads something else");
     let pieces = pieces(data);
     if let Some((last, before)) = pieces.split_last() {
-        let mut cut = UsageScan::new();
+        let mut cut = UsageScan::new(dialect);
         for piece in before {
             cut.feed(piece);
         }
@@ -71,7 +77,7 @@ pub fn usage(data: &[u8]) {
         assert_eq!(cut.usage(), scanner.usage(), "how an answer is cut matters");
     }
     for at in cuts(data) {
-        let mut cut = UsageScan::new();
+        let mut cut = UsageScan::new(dialect);
         cut.feed(&data[..at]);
         cut.feed_last(&data[at..]);
         assert_eq!(cut.usage(), scanner.usage(), "a cut at {at} matters");
@@ -157,7 +163,8 @@ pub fn sse(data: &[u8]) {
     }
 }
 
-const STYLES: [StreamStyle; 2] = [StreamStyle::OpenAiChunks, StreamStyle::OpenAiEvents];
+const STYLES: [StreamStyle; 3] =
+    [StreamStyle::OpenAiChunks, StreamStyle::OpenAiEvents, StreamStyle::AnthropicEvents];
 
 /// A stream gives the same when it comes byte by byte, and when it is cut in two at a few places.
 pub fn sse_cut(data: &[u8]) {

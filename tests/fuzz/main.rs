@@ -65,12 +65,14 @@ fn json() {
 /// A report of usage is read alike by the scanner and by the short way through usual reports.
 #[test]
 fn usage() {
-    let words: [&[u8]; 10] = [
+    let words: [&[u8]; 12] = [
         b"\"usage\":{",
         b"\"prompt_tokens\":",
         b"\"output_tokens\":",
         b"\"prompt_tokens_details\":{",
         b"\"cached_tokens\":",
+        b"\"cache_read_input_tokens\":",
+        b"\"cache_creation_input_tokens\":7,",
         b"null",
         b"1e2",
         b"},",
@@ -91,8 +93,16 @@ fn multipart() {
 }
 
 /// What streams are made of.
-const STREAM_WORDS: &[&[u8]] =
-    &[b"data: ", b"\n\n", b"\r\n\r\n", b"event: ", b"[DONE]", b"\"usage\":{", b"\"choices\":[]"];
+const STREAM_WORDS: &[&[u8]] = &[
+    b"data: ",
+    b"\n\n",
+    b"\r\n\r\n",
+    b"event: ",
+    b"[DONE]",
+    b"\"usage\":{",
+    b"\"choices\":[]",
+    b"message_stop",
+];
 
 /// A stream passes unchanged but for the usage that is hidden, however it is cut.
 #[test]

@@ -167,6 +167,21 @@ fn old_clients_can_tell_broken_answers() {
     });
 }
 
+/// A stream that should end with its connection, and does so before its end marker, has no proper end at the client.
+#[test]
+fn streams_until_the_end_of_the_connection_may_break() {
+    on_both_drivers(|io| {
+        let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
+        let upstream = Scripted::once(format!("{head}data: {{}}\n\n"));
+        let gateway = Gateway::start(&Setup::at(io, upstream.address));
+        let mut client = gateway.client();
+        let answer = client.ask(&stream(""));
+        assert!(!answer.whole && answer.text().contains("upstream_truncated"), "{}", answer.text());
+        client.drain();
+        assert!(client.rest.is_empty(), "nothing follows: {:?}", String::from_utf8_lossy(&client.rest));
+    });
+}
+
 /// A stream that ends well as HTTP but without its end marker passes as it is; the provider said what it said.
 #[test]
 fn a_missing_end_marker_is_passed_on() {

@@ -3,6 +3,7 @@
 //! Every test starts its own gateway on free ports, with a mock provider in this process or an upstream that says
 //! exactly what the test writes. Tests of the data plane run on both drivers.
 
+mod anthropic;
 mod auth;
 mod backlog;
 mod certificates;

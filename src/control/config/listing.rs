@@ -1,7 +1,9 @@
-//! A catalog entry as `GET /v1/models` shows it.
+//! A catalog entry as `GET /v1/models` shows it, in either dialect.
 //!
-//! Invariant: the first four members are those of `OpenAI`'s model object; all else is under `ringgate`.
+//! Invariant: the first four members are those of `OpenAI`'s or Anthropic's model object; all else is under
+//! `ringgate`.
 
+use crate::control::civil;
 use crate::control::config::checked::Cursor;
 use serde::Serialize;
 
@@ -12,6 +14,15 @@ struct Listing<'a> {
     created: u64,
     owned_by: &'a str,
     ringgate: Metadata<'a>,
+}
+
+#[derive(Serialize)]
+struct AnthropicListing<'a> {
+    r#type: &'static str,
+    id: &'a str,
+    display_name: &'a str,
+    /// RFC 3339
+    created_at: String,
 }
 
 #[derive(Serialize)]
@@ -64,7 +75,17 @@ pub fn render(name: &str, model: &Cursor<'_>, created_unix: u64) -> Box<str> {
         owned_by: first.unwrap_or("ringgate"),
         ringgate: metadata(model, targets.map_or(0, |list| list.items().len())),
     };
-    serde_json::to_string(&listing).unwrap_or_else(|_| "{}".into()).into()
+    json(&listing)
+}
+
+/// The entry for clients of Anthropic's dialect.
+pub fn render_anthropic(name: &str, created_unix: u64) -> Box<str> {
+    let created_at = civil::timestamp(created_unix.saturating_mul(1_000_000));
+    json(&AnthropicListing { r#type: "model", id: name, display_name: name, created_at })
+}
+
+fn json(listing: &impl Serialize) -> Box<str> {
+    serde_json::to_string(listing).unwrap_or_else(|_| "{}".into()).into()
 }
 
 fn metadata<'a>(model: &'a Cursor<'a>, targets: usize) -> Metadata<'a> {

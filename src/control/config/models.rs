@@ -49,6 +49,7 @@ fn model(name: &str, cursor: &Cursor<'_>, around: &Around<'_>, findings: &mut Fi
             .field("timeouts")
             .map_or(around.timeouts, |own| limits::timeouts(&own, around.timeouts)),
         listing: listing::render(name, cursor, around.created_unix),
+        anthropic_listing: listing::render_anthropic(name, around.created_unix),
     }
 }
 

@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// The `base_url` that means the mock provider inside this process.
 const EMBEDDED_MOCK: &str = "mock";
+/// The `anthropic-version` that every provider of the format takes.
+const ANTHROPIC_VERSION: &str = "2023-06-01";
 /// Headers that the gateway writes itself: a credential cannot travel in them.
 const OWN_HEADERS: &[&str] = &[
     "host",
@@ -52,30 +54,57 @@ pub fn compile(
     let mut providers = Providers::default();
     let mut known: HashSet<u32> = HashSet::new();
     for (name, cursor) in section.named() {
-        let credential = credential(&cursor, findings);
-        check_format(&cursor, findings);
+        let format = format(&cursor, findings);
+        let credential = credential(&cursor, format, findings);
+        let anthropic_version = anthropic_version(&cursor, format, findings);
         let Some((origin, url, reach)) = place(&cursor, origins, findings) else { continue };
         if known.insert(origin.id) {
             providers.origins.push(Reachable { origin: origin.clone(), reach });
         }
         providers.list.push(Provider {
             name: names.intern(name),
-            format: Format::OpenAi,
+            format,
             origin,
-            base_path: url.path,
+            base_path: base_path(format, &url.path).into(),
             host_header: url.host_header,
             credential,
             api_key: cursor.secret("api_key").cloned(),
             takes_stream_usage: cursor.flag("stream_usage").unwrap_or(true),
+            anthropic_version,
         });
     }
     providers
 }
 
-fn check_format(provider: &Cursor<'_>, findings: &mut Findings) {
-    let unserved = provider.text("format").filter(|format| *format != "openai");
-    if let Some(format) = unserved {
-        provider.complain_at("format", findings, format!("format `{format}` is not served by this version"));
+fn format(provider: &Cursor<'_>, findings: &mut Findings) -> Format {
+    match provider.text("format") {
+        None | Some("openai") => Format::OpenAi,
+        Some("anthropic") => Format::Anthropic,
+        Some(format) => {
+            let message = format!("format `{format}` is not served by this version");
+            provider.complain_at("format", findings, message);
+            Format::OpenAi
+        }
+    }
+}
+
+/// The base without a version where the format's paths have their own: both spellings are in use.
+fn base_path(format: Format, path: &str) -> &str {
+    match format {
+        Format::OpenAi => path,
+        Format::Anthropic => path.strip_suffix("/v1").unwrap_or(path),
+    }
+}
+
+/// The version for requests that name none; empty for a format that has none.
+fn anthropic_version(provider: &Cursor<'_>, format: Format, findings: &mut Findings) -> Box<str> {
+    let written = provider.text("anthropic_version");
+    if written.is_some_and(|version| !version.bytes().all(|b| b.is_ascii_graphic())) {
+        provider.complain_at("anthropic_version", findings, "has characters that a header cannot carry");
+    }
+    match format {
+        Format::OpenAi => Box::default(),
+        Format::Anthropic => written.unwrap_or(ANTHROPIC_VERSION).into(),
     }
 }
 
@@ -130,8 +159,12 @@ fn origin(
 }
 
 /// Name and value of the header that carries the key.
-fn credential(provider: &Cursor<'_>, findings: &mut Findings) -> Option<(Box<str>, Secret)> {
-    let header = provider.text("header").unwrap_or("authorization").to_ascii_lowercase();
+fn credential(provider: &Cursor<'_>, format: Format, findings: &mut Findings) -> Option<(Box<str>, Secret)> {
+    let usual = match format {
+        Format::OpenAi => "authorization",
+        Format::Anthropic => "x-api-key",
+    };
+    let header = provider.text("header").unwrap_or(usual).to_ascii_lowercase();
     if let Some(message) = header_fault(&header) {
         provider.complain_at("header", findings, message);
     }

@@ -231,19 +231,30 @@ const TIMEOUTS: &[Field] = &[
 ];
 
 const PROVIDER: &[Field] = &[
-    row("format", Kind::Choice(FORMATS), Required, "The wire format it speaks. This version serves openai."),
+    row(
+        "format",
+        Kind::Choice(FORMATS),
+        Required,
+        "The wire format it speaks. This version serves openai and anthropic.",
+    ),
     row(
         "base_url",
         Kind::Text,
         Required,
-        "http:// or https:// up to where /chat/completions follows, or mock.",
+        "http:// or https:// up to where /chat/completions follows (anthropic: /v1/messages), or mock.",
     ),
     row("api_key", Kind::Secret, Default(""), "The credential sent to it; absent: none."),
     row(
         "header",
         Kind::Text,
-        Default("authorization"),
-        "Its header; authorization adds Bearer, others do not.",
+        Default(""),
+        "Its header; authorization adds Bearer, others do not. Default: authorization (anthropic: x-api-key).",
+    ),
+    row(
+        "anthropic_version",
+        Kind::Text,
+        Default("\"2023-06-01\""),
+        "Format anthropic: the anthropic-version of requests whose client names none.",
     ),
     row("region", Kind::Text, Default(""), "Where it is. A note."),
     row("load_metrics", Kind::Choice(&["vllm", "sglang"]), Default(""), "How it tells its load."),

@@ -61,6 +61,8 @@ fn endpoint(path: &str) -> Option<(Endpoint, Option<&str>)> {
         "/v1/audio/speech" => Endpoint::AudioSpeech,
         "/v1/audio/transcriptions" => Endpoint::AudioTranscriptions,
         "/v1/audio/translations" => Endpoint::AudioTranslations,
+        "/v1/messages" => Endpoint::Messages,
+        "/v1/messages/count_tokens" => Endpoint::CountTokens,
         "/v1/models" => Endpoint::Models,
         _ => {
             let id =
@@ -134,6 +136,8 @@ mod tests {
             "/V1/chat/completions",
             "/v1/chat/completions\0",
             "/v1/models/",
+            "/v1/messages/",
+            "/v1/messages/count_tokens/",
             "/v1/models/a?b",
             "http://host/v1/models",
         ] {

@@ -1,18 +1,28 @@
 //! The one place that turns a fault into what a client reads.
 //!
-//! Takes a [`Fault`] and the request's id; gives a body, a stream event, and header fields.
+//! Takes a [`Fault`], the request's id, and the dialect or the stream to answer in; gives a body, a stream event,
+//! and header fields.
 //!
 //! Invariant: a refusal says who refused, and is the same for the same kind of fault wherever it arose.
-//! Source: the error object of the provider's API reference, and what its official clients test for.
+//! Source: the error objects of the providers' API references, and what their official clients test for.
 
 use super::json;
 use crate::base::fault::{Blame, Fault, FaultKind};
-use crate::contract::endpoint::StreamStyle;
+use crate::contract::endpoint::{Dialect, StreamStyle};
 
 /// Writes the body of a refusal: one JSON object.
-pub fn body(fault: &Fault, request_id: &str, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"{\"error\":");
-    error(fault, request_id, out);
+pub fn body(dialect: Dialect, fault: &Fault, request_id: &str, out: &mut Vec<u8>) {
+    match dialect {
+        Dialect::OpenAi => {
+            out.extend_from_slice(b"{\"error\":");
+            error(fault, request_id, out);
+        }
+        Dialect::Anthropic => {
+            out.extend_from_slice(b"{\"type\":\"error\",\"error\":");
+            anthropic_error(fault, out);
+            member("request_id", Some(request_id), out);
+        }
+    }
     out.push(b'}');
 }
 
@@ -21,7 +31,11 @@ pub fn stream_event(style: StreamStyle, fault: &Fault, request_id: &str, out: &m
     match style {
         StreamStyle::OpenAiChunks => {
             out.extend_from_slice(b"data: ");
-            body(fault, request_id, out);
+            body(style.dialect(), fault, request_id, out);
+        }
+        StreamStyle::AnthropicEvents => {
+            out.extend_from_slice(b"event: error\ndata: ");
+            body(style.dialect(), fault, request_id, out);
         }
         StreamStyle::OpenAiEvents => {
             // The members of the documented event, and `error`: without it the official client does not raise.
@@ -65,11 +79,39 @@ fn error(fault: &Fault, request_id: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"}}");
 }
 
+fn anthropic_error(fault: &Fault, out: &mut Vec<u8>) {
+    let row = fault.kind.row();
+    out.extend_from_slice(b"{\"type\":");
+    string(anthropic_type(row.status), out);
+    member("message", Some(fault.message()), out);
+    out.extend_from_slice(b",\"ringgate\":{\"blame\":");
+    string(row.blame.name(), out);
+    member("code", Some(row.code), out);
+    out.extend_from_slice(b"}}");
+}
+
+/// `error.type` in Anthropic's shape: there it goes with the status.
+const fn anthropic_type(status: u16) -> &'static str {
+    match status {
+        401 => "authentication_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        408 | 504 => "timeout_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        503 => "overloaded_error",
+        500.. => "api_error",
+        _ => "invalid_request_error",
+    }
+}
+
 /// The request's member that is at fault, if one is.
 const fn param(kind: FaultKind) -> Option<&'static str> {
     use FaultKind as F;
     match kind {
-        F::MissingModel | F::InvalidModel | F::ModelNotFound | F::ModelNotGranted => Some("model"),
+        F::MissingModel | F::InvalidModel | F::ModelNotFound | F::ModelNotGranted | F::FormatUnspoken => {
+            Some("model")
+        }
         _ => None,
     }
 }
@@ -97,12 +139,16 @@ mod tests {
 
     const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/src/traffic/dialect/golden/refusals.txt");
 
-    fn render(fault: &Fault) -> (String, String, String) {
-        let [mut plain, mut chunk, mut event] = [Vec::new(), Vec::new(), Vec::new()];
-        body(fault, "req_1", &mut plain);
-        stream_event(StreamStyle::OpenAiChunks, fault, "req_1", &mut chunk);
-        stream_event(StreamStyle::OpenAiEvents, fault, "req_1", &mut event);
-        [plain, chunk, event].map(|bytes| String::from_utf8(bytes).unwrap()).into()
+    fn rendered(dialect: Dialect, fault: &Fault) -> String {
+        let mut out = Vec::new();
+        body(dialect, fault, "req_1", &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    fn event(style: StreamStyle, fault: &Fault) -> String {
+        let mut out = Vec::new();
+        stream_event(style, fault, "req_1", &mut out);
+        String::from_utf8(out).unwrap()
     }
 
     /// Every fault's status, fields, body and events are the ones on file. `UPDATE_GOLDEN=1` rewrites the file.
@@ -110,10 +156,16 @@ mod tests {
     fn refusals_are_the_ones_on_file() {
         let mut all = String::new();
         for kind in FaultKind::ALL {
-            let (plain, chunk, event) = render(&Fault::new(*kind));
+            let fault = Fault::new(*kind);
             let fields: Vec<_> = fields(*kind).map(|(name, value)| format!("{name}: {value}")).collect();
-            all += &format!("{kind:?} {} [{}]\n{plain}\n", kind.row().status, fields.join(", "));
-            all += &format!("{chunk}{event}");
+            all += &format!("{kind:?} {} [{}]\n", kind.row().status, fields.join(", "));
+            for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
+                all += &(rendered(dialect, &fault) + "\n");
+            }
+            for style in [StreamStyle::OpenAiChunks, StreamStyle::OpenAiEvents, StreamStyle::AnthropicEvents]
+            {
+                all += &event(style, &fault);
+            }
         }
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             std::fs::write(GOLDEN, &all).unwrap();
@@ -126,15 +178,26 @@ mod tests {
     fn messages_cannot_break_out() {
         let nasty: String =
             (0..=0x7Fu8).map(char::from).chain("\n\ndata: x\u{2028}\u{85}€".chars()).collect();
-        let (plain, chunk, event) = render(&Fault::told(FaultKind::Internal, nasty.clone()));
+        let fault = Fault::told(FaultKind::Internal, nasty.clone());
+        let plain = rendered(Dialect::OpenAi, &fault);
         let value: Value = serde_json::from_str(&plain).unwrap();
         assert_eq!(value["error"]["message"], nasty);
         assert_eq!(value["error"]["ringgate"]["blame"], "gateway");
-        assert_eq!(chunk, format!("data: {plain}\n\n"));
-        let data = event.strip_prefix("event: error\ndata: ").unwrap().strip_suffix("\n\n").unwrap();
+        assert_eq!(event(StreamStyle::OpenAiChunks, &fault), format!("data: {plain}\n\n"));
+        let event = |style| event(style, &fault);
+        let named = event(StreamStyle::OpenAiEvents);
+        let data = named.strip_prefix("event: error\ndata: ").unwrap().strip_suffix("\n\n").unwrap();
         assert!(!data.contains('\n'));
         let value: Value = serde_json::from_str(data).unwrap();
-        assert_eq!((&value["message"], &value["error"]["message"]), (&nasty.clone().into(), &nasty.into()));
+        assert_eq!(
+            (&value["message"], &value["error"]["message"]),
+            (&nasty.clone().into(), &nasty.clone().into())
+        );
+        let plain = rendered(Dialect::Anthropic, &fault);
+        assert_eq!(event(StreamStyle::AnthropicEvents), format!("event: error\ndata: {plain}\n\n"));
+        let value: Value = serde_json::from_str(&plain).unwrap();
+        assert_eq!((&value["type"], &value["error"]["type"]), (&"error".into(), &"api_error".into()));
+        assert_eq!((&value["error"]["message"], &value["request_id"]), (&nasty.into(), &"req_1".into()));
     }
 
     /// Waiting is offered only where it helps: no refusal both hints at a time to retry and forbids it.

@@ -2,6 +2,7 @@
 
 use super::brief;
 use super::json::{Expected, Key, ROOT, Scanner, Sink, Value, Want, whole_number};
+use crate::contract::endpoint::Dialect;
 use crate::contract::record::Usage;
 use memchr::memmem::Finder;
 use std::ops::Range;
@@ -21,6 +22,8 @@ const REASONING: u8 = TAGS + 7;
 /// Counts from a usage object whose value was asked for with `Want::Members(USAGE)`.
 #[derive(Default)]
 pub(super) struct Tally {
+    dialect: Dialect,
+    /// As the dialect counts.
     counts: Usage,
     counted: bool,
     /// The last complete usage object that had a count.
@@ -28,8 +31,36 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    pub fn new(dialect: Dialect) -> Self {
+        Self { dialect, ..Self::default() }
+    }
+
+    /// For a stream that has reported `so_far`. What a report of Anthropic's leaves out stays as it was reported
+    /// before; what it names takes the place of that, and is not added.
+    pub fn upon(dialect: Dialect, so_far: Option<Usage>) -> Self {
+        let counts = match (dialect, so_far) {
+            (Dialect::Anthropic, Some(usage)) => {
+                let cached = usage.cached_input.saturating_add(usage.cache_write);
+                Usage { input: usage.input.saturating_sub(cached), ..usage }
+            }
+            _ => Usage::default(),
+        };
+        Self { dialect, counts, ..Self::default() }
+    }
+
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
     /// What is wanted of a member of the usage object.
-    pub fn key(key: &Key<'_>) -> Want {
+    pub fn wants(&self, key: &Key<'_>) -> Want {
+        match self.dialect {
+            Dialect::OpenAi => Self::openai(key),
+            Dialect::Anthropic => Self::anthropic(key),
+        }
+    }
+
+    fn openai(key: &Key<'_>) -> Want {
         match (key.path, key.name) {
             (USAGE, b"prompt_tokens" | b"input_tokens") => Want::Value(INPUT),
             (USAGE, b"completion_tokens" | b"output_tokens") => Want::Value(OUTPUT),
@@ -42,7 +73,19 @@ impl Tally {
         }
     }
 
-    /// One of the values that [`Tally::key`] wanted, or the usage object's end.
+    fn anthropic(key: &Key<'_>) -> Want {
+        match (key.path, key.name) {
+            (USAGE, b"input_tokens") => Want::Value(INPUT),
+            (USAGE, b"output_tokens") => Want::Value(OUTPUT),
+            (USAGE, b"cache_read_input_tokens") => Want::Value(CACHED),
+            (USAGE, b"cache_creation_input_tokens") => Want::Value(CACHE_WRITE),
+            (USAGE, b"output_tokens_details") => Want::Members(OUTPUT_DETAILS),
+            (OUTPUT_DETAILS, b"thinking_tokens") => Want::Value(REASONING),
+            _ => Want::Skip,
+        }
+    }
+
+    /// One of the values that [`Tally::wants`] wanted, or the usage object's end.
     pub fn value(&mut self, tag: u8, value: Value<'_>) {
         let place = match tag {
             INPUT => &mut self.counts.input,
@@ -65,7 +108,15 @@ impl Tally {
     }
 
     fn end(&mut self) {
-        let counts = std::mem::take(&mut self.counts);
+        let mut counts = self.counts;
+        match self.dialect {
+            Dialect::OpenAi => self.counts = Usage::default(),
+            Dialect::Anthropic => {
+                // There, input is what neither came from a cache nor went into one.
+                let cached = counts.cached_input.saturating_add(counts.cache_write);
+                counts.input = counts.input.saturating_add(cached);
+            }
+        }
         if std::mem::take(&mut self.counted) {
             self.usage = Some(counts);
         }
@@ -97,8 +148,8 @@ const ROOT_AND_KEY: &[u8] = b"{\"usage\"";
 static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(KEY));
 
 impl UsageScan {
-    pub fn new() -> Self {
-        Self { state: State::Searching(0), fed: 0, tally: Tally::default() }
+    pub fn new(dialect: Dialect) -> Self {
+        Self { state: State::Searching(0), fed: 0, tally: Tally::new(dialect) }
     }
 
     /// Takes the next piece. What is not JSON ends the scan and changes nothing else.
@@ -108,7 +159,10 @@ impl UsageScan {
 
     /// Takes the last piece: the usual report is read without the scanner.
     pub fn feed_last(&mut self, bytes: &[u8]) {
-        self.take(bytes, brief::read);
+        match self.tally.dialect {
+            Dialect::OpenAi => self.take(bytes, brief::read),
+            Dialect::Anthropic => self.feed(bytes),
+        }
     }
 
     fn take(&mut self, mut bytes: &[u8], brief: impl Fn(&[u8]) -> Option<Usage>) {
@@ -145,7 +199,7 @@ impl UsageScan {
     /// Reads on as if the text had begun with the key.
     fn begin(&mut self) {
         let mut scanner = Scanner::new();
-        self.tally = Tally::default();
+        self.tally = Tally::new(self.tally.dialect);
         self.fed = ROOT_AND_KEY.len() as u64;
         // The beginning of an object is always valid.
         self.state = match scanner.feed(ROOT_AND_KEY, &mut self.tally) {
@@ -161,7 +215,7 @@ impl UsageScan {
             self.state = State::Done;
             return;
         }
-        self.tally = Tally::default();
+        self.tally = Tally::new(self.tally.dialect);
         self.state = State::Searching(0);
     }
 
@@ -195,18 +249,12 @@ fn search<'b>(begun: &mut usize, bytes: &'b [u8]) -> Option<&'b [u8]> {
     None
 }
 
-impl Default for UsageScan {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Sink for Tally {
     fn key(&mut self, key: &Key<'_>) -> Want {
         match (key.path, key.name) {
             (ROOT, b"usage") => Want::Members(USAGE),
             (ROOT, _) => Want::Skip,
-            _ => Tally::key(key),
+            _ => self.wants(key),
         }
     }
 
@@ -220,7 +268,11 @@ mod tests {
     use super::*;
 
     fn usage(body: &str, piece: usize) -> Option<Usage> {
-        let mut scan = UsageScan::new();
+        usage_in(Dialect::OpenAi, body, piece)
+    }
+
+    fn usage_in(dialect: Dialect, body: &str, piece: usize) -> Option<Usage> {
+        let mut scan = UsageScan::new(dialect);
         let last = body.len() / piece * piece;
         body.as_bytes()[..last].chunks(piece).for_each(|bytes| scan.feed(bytes));
         scan.feed_last(&body.as_bytes()[last..]);
@@ -241,6 +293,27 @@ mod tests {
             assert_eq!(usage(chat, piece), Some(FULL));
             assert_eq!(usage(responses, piece), Some(FULL));
         }
+    }
+
+    /// Anthropic's input leaves out what the cache took and gave: here it is in, as in the other family; and each
+    /// family's names mean nothing in the other.
+    #[test]
+    fn anthropic_input_includes_the_cache() {
+        let message = r#"{"content":[{"type":"tool_use","input":{"usage":{"input_tokens":9}}}],"usage":{
+            "input_tokens":220,"cache_creation_input_tokens":256,"cache_read_input_tokens":1024,
+            "cache_creation":{"ephemeral_5m_input_tokens":256,"input_tokens":7},"output_tokens":90,
+            "output_tokens_details":{"thinking_tokens":40},"server_tool_use":null,"prompt_tokens":5}}"#;
+        let uncached = r#"{"usage":{"input_tokens":3,"cache_read_input_tokens":null,"output_tokens":4}}"#;
+        let mixed = r#"{"usage":{"prompt_tokens":3,"cache_read_input_tokens":1,"completion_tokens":4}}"#;
+        let few = Some(Usage { input: 3, output: 4, ..Usage::default() });
+        for piece in 1..40 {
+            assert_eq!(usage_in(Dialect::Anthropic, message, piece), Some(FULL));
+            assert_eq!(usage_in(Dialect::Anthropic, uncached, piece), few);
+            assert_eq!(usage_in(Dialect::Anthropic, mixed, piece), None);
+            assert_eq!(usage_in(Dialect::OpenAi, mixed, piece), few);
+        }
+        let huge = r#"{"usage":{"input_tokens":99999999999999999999999,"cache_read_input_tokens":1}}"#;
+        assert_eq!(usage_in(Dialect::Anthropic, huge, 5).map(|u| u.input), Some(u64::MAX));
     }
 
     /// No usage comes out of what reports none, and a broken end does not take a whole report back.

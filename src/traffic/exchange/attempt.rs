@@ -9,10 +9,10 @@ use super::reply::Reply;
 use super::state::Exchange;
 use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
-use crate::contract::endpoint::{Endpoint, StreamStyle};
-use crate::contract::snapshot::{Model, Provider, Snapshot, Target};
+use crate::contract::endpoint::{Dialect, Endpoint, StreamStyle};
+use crate::contract::snapshot::{Format, Model, Provider, Snapshot, Target};
 use crate::traffic::dialect::{Ask, Edits, InjectUsage, StreamUsage};
-use crate::traffic::provider::request;
+use crate::traffic::provider::request::{self, Forwarded};
 use crate::traffic::upstream::call::{Answer, CallError, Timings};
 
 /// Sends a request to its targets and relays the answer.
@@ -26,12 +26,14 @@ pub async fn run(snapshot: &Snapshot, exchange: &mut Exchange, reply: &mut Reply
         ms => exchange.tally.complete.plus_ms(ms),
     };
     let targets = exchange.course.targets;
-    let mut failed = Fault::new(FaultKind::Internal);
+    let mut failed = None;
     for target in targets.iter(model) {
         let provider = &snapshot.providers[target.provider as usize];
+        let Some(path) = provider.format.path(exchange.intake.endpoint) else { continue };
         let usage = wants_usage(provider, exchange.intake.endpoint);
         exchange.tally.toward(provider.name);
-        lay_out(exchange, target, provider, usage, reply)?;
+        let way = Way { provider, path, usage };
+        lay_out(exchange, target, &way, reply)?;
         match call(snapshot, exchange, provider, model, latest, reply).await {
             Ok(answer) => {
                 let passage = relay::Passage {
@@ -46,14 +48,34 @@ pub async fn run(snapshot: &Snapshot, exchange: &mut Exchange, reply: &mut Reply
             }
             Err(error) => {
                 exchange.tally.explain(&error.detail);
-                failed = error.fault;
+                failed = Some(error.fault);
                 if !error.untouched {
                     break;
                 }
             }
         }
     }
-    Err(failed)
+    Err(failed.unwrap_or_else(|| unspoken(exchange.intake.endpoint)))
+}
+
+/// How a target is asked.
+struct Way<'s> {
+    provider: &'s Provider,
+    /// Below the provider's base.
+    path: &'static str,
+    usage: InjectUsage,
+}
+
+/// None of a model's targets speaks the endpoint's dialect.
+fn unspoken(endpoint: Endpoint) -> Fault {
+    let wanted = match endpoint.dialect() {
+        Dialect::OpenAi => Format::OpenAi,
+        Dialect::Anthropic => Format::Anthropic,
+    };
+    let (path, format) = (endpoint.row().path, wanted.name());
+    let message =
+        format!("None of this model's providers speaks the format of `{path}`, which is `{format}`.");
+    Fault::told(FaultKind::FormatUnspoken, message)
 }
 
 /// Whether the client streams and did not ask for the usage that the provider is asked for.
@@ -68,25 +90,20 @@ fn wants_usage(provider: &Provider, endpoint: Endpoint) -> InjectUsage {
     if streams_chunks && provider.takes_stream_usage { InjectUsage::Yes } else { InjectUsage::No }
 }
 
-fn lay_out(
-    exchange: &mut Exchange,
-    target: &Target,
-    provider: &Provider,
-    usage: InjectUsage,
-    reply: &Reply<'_>,
-) -> Result<(), Fault> {
+fn lay_out(exchange: &mut Exchange, target: &Target, way: &Way<'_>, reply: &Reply<'_>) -> Result<(), Fault> {
     let name = upstream_name(target, exchange.star());
     let ask = exchange.ask.as_ref().ok_or(FaultKind::Internal)?;
-    let edits = Edits::plan(ask, name, usage).map_err(|error| error.fault())?;
+    let edits = Edits::plan(ask, name, way.usage).map_err(|error| error.fault())?;
     let (course, intake) = (&mut exchange.course, &exchange.intake);
     let mut head = course.body.take(HEAD);
     if head.capacity() == 0 {
         head = reply.shard.buffers.small();
     }
     let (query, fields) = intake.forward.split_at(intake.query_bytes);
+    let forwarded = Forwarded { query, fields, names_version: intake.names_version };
     let body_bytes = edits.edited_len(course.body_bytes);
     outbound::lay_out(&mut course.body, head, &edits, |out| {
-        request::head(out, provider, intake.endpoint, query, fields, body_bytes);
+        request::head(out, way.provider, way.path, forwarded, body_bytes);
     });
     Ok(())
 }

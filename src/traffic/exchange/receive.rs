@@ -12,7 +12,7 @@ use crate::base::clock::{Moment, unix_seconds};
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::{BODY_SEGMENT_BYTES, CLIENT_BUFFER_BYTES, TARGET_BYTES};
 use crate::base::text::Text;
-use crate::contract::endpoint::{BodyKind, Endpoint};
+use crate::contract::endpoint::{BodyKind, Dialect, Endpoint};
 use crate::contract::snapshot::{Limits, Snapshot};
 use crate::http::chunked::Decoder;
 use crate::http::encode;
@@ -149,6 +149,7 @@ pub fn read_head(
         tally.explain(head.path);
     }
     tally.record.user_agent = intake.read_fields(&head, snapshot);
+    intake.dialect = intake.dialect();
     Ok(())
 }
 
@@ -174,6 +175,7 @@ impl Intake {
     /// One pass over the fields: credential, content type, and what goes upstream. Gives the user agent.
     fn read_fields(&mut self, head: &RequestHead<'_>, snapshot: &Snapshot) -> Text<64> {
         let mut user_agent = Text::EMPTY;
+        self.names_version = false;
         if let Some(query) = head.query {
             auth::query::without_credentials(query, |piece| self.forward.extend(piece));
             self.query_bytes = self.forward.len();
@@ -194,10 +196,20 @@ impl Intake {
                 self.body_type = content_type_kind(value);
             } else if is(name.as_bytes(), b"user-agent") {
                 user_agent = Text::cut_bytes(value);
+            } else if is(name.as_bytes(), b"anthropic-version") {
+                self.names_version = true;
             }
         }
         self.caller = auth::authenticate(snapshot, presented.map(|(_, key)| key), unix_seconds);
         user_agent
+    }
+
+    /// The catalog is one path in both dialects: who names a version of Anthropic's speaks that.
+    fn dialect(&self) -> Dialect {
+        match self.endpoint {
+            Endpoint::Models | Endpoint::Model if self.names_version => Dialect::Anthropic,
+            endpoint => endpoint.dialect(),
+        }
     }
 
     fn has_body(&self) -> bool {
@@ -257,8 +269,8 @@ fn note_caller(tally: &mut Tally, snapshot: &Snapshot, caller: &Caller) {
 
 fn answer_here(snapshot: &Snapshot, caller: &Caller, intake: &Intake) -> Result<Planned, Fault> {
     match &intake.model_id {
-        Some(id) => local::model(snapshot, caller, id.as_str()).map(Planned::Local),
-        None => Ok(Planned::Local(local::models(snapshot, caller))),
+        Some(id) => local::model(snapshot, caller, intake.dialect, id.as_str()).map(Planned::Local),
+        None => Ok(Planned::Local(local::models(snapshot, caller, intake.dialect))),
     }
 }
 

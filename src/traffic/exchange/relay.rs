@@ -13,7 +13,7 @@ use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::ERROR_BODY_BYTES;
 use crate::contract::endpoint::StreamStyle;
-use crate::contract::snapshot::{Provider, Timeouts};
+use crate::contract::snapshot::{Format, Provider, Timeouts};
 use crate::http::chunked::{self, Decoder};
 use crate::http::response::ResponseFraming;
 use crate::net::deadline::Waiting;
@@ -156,7 +156,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         let hide = if passage.hide_usage { HideUsage::Yes } else { HideUsage::No };
         *reading = match answer.shape {
             BodyShape::Events => Reading::Events(EventFilter::new(passage.style, hide)),
-            BodyShape::Json => Reading::Json(UsageScan::new()),
+            BodyShape::Json => Reading::Json(UsageScan::new(passage.style.dialect())),
             BodyShape::Opaque => Reading::Opaque,
         };
         let ending = match (answer.framing, &*reading) {
@@ -347,7 +347,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         if emit > 0 {
             out.extend_from_slice(b"\r\n");
         }
-        if last && !self.failed_inside() {
+        if last && !self.failed_inside() && self.check_end().is_ok() {
             out.extend_from_slice(chunked::LAST);
         }
     }
@@ -388,14 +388,15 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         matches!(&*self.reading, Reading::Events(filter) if filter.facts().error)
     }
 
-    /// Whether the body that ended was whole.
+    /// Whether the body that ended was whole. Only its last event tells that of a stream whose framing does not, and
+    /// of a message of Anthropic's, which always has one.
     fn check_end(&self) -> Result<(), Fault> {
-        if !self.inbound.ends_with_connection() {
-            return Ok(());
-        }
+        let told_by_last_event = self.inbound.ends_with_connection()
+            || (self.passage.style == StreamStyle::AnthropicEvents && self.ending != Ending::Nothing);
         match &*self.reading {
-            // Only the end marker tells a whole stream from a broken one.
-            Reading::Events(filter) if !filter.facts().done => Err(FaultKind::UpstreamTruncated.into()),
+            Reading::Events(filter) if told_by_last_event && !filter.facts().done => {
+                Err(FaultKind::UpstreamTruncated.into())
+            }
             Reading::Events(_) | Reading::Json(_) | Reading::Opaque => Ok(()),
         }
     }
@@ -495,13 +496,22 @@ impl Failure {
         if answer.keep_alive && !inbound.surplus && !inbound.ends_with_connection() {
             shard.upstreams.pool.give(answer.conn, shard.deadlines.coarse_now(), reply.limits);
         }
-        Ok(Self { status: answer.status, head: answer.head, body })
+        Ok(Self { status: told(passage.provider.format, answer.status), head: answer.head, body })
     }
 
     async fn pass(self, passage: &Passage<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
         let line_end = memchr::memchr(b'\n', &self.head).map_or(self.head.len(), |at| at + 1);
         let fields = scrubbed(&self.head[line_end..], passage.provider);
         reply.whole(self.status, &fields, &self.body).await
+    }
+}
+
+/// The status that a client is told for a provider's. Anthropic's own 529 says what 503 says, which everybody
+/// between here and there knows, too; its body stays.
+const fn told(format: Format, status: u16) -> u16 {
+    match (format, status) {
+        (Format::Anthropic, 529) => 503,
+        (Format::OpenAi | Format::Anthropic, status) => status,
     }
 }
 

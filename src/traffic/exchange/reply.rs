@@ -6,6 +6,7 @@ use crate::base::buf::Buf;
 use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::ids::RequestId;
+use crate::contract::endpoint::Dialect;
 use crate::contract::snapshot::Limits;
 use crate::http::encode;
 use crate::net::deadline::{Deadline, Waiting};
@@ -30,6 +31,7 @@ pub struct Reply<'c> {
     pub shard: &'c Shard,
     pub limits: &'c Limits,
     pub id: RequestId,
+    pub dialect: Dialect,
     pub minor_version: u8,
     /// The request was HEAD: heads only.
     pub head_only: bool,
@@ -59,6 +61,7 @@ impl<'c> Reply<'c> {
             shard,
             limits,
             id: exchange.tally.record.id,
+            dialect: intake.dialect,
             minor_version: intake.minor_version,
             head_only: intake.head_only,
             keep_alive: intake.keep_alive,
@@ -80,6 +83,10 @@ impl<'c> Reply<'c> {
     pub fn rest_of_head(&mut self, out: &mut Vec<u8>, status: u16, ending: Ending) {
         self.status = status;
         encode::field(out, "x-request-id", &self.id.text());
+        if self.dialect == Dialect::Anthropic {
+            // Where the official clients of this dialect look for it.
+            encode::field(out, "request-id", &self.id.text());
+        }
         match ending {
             Ending::Nothing => {}
             Ending::Length(n) => encode::content_length(out, n),
@@ -136,7 +143,7 @@ impl<'c> Reply<'c> {
     /// # Errors
     /// As [`Reply::write`].
     pub async fn refuse(&mut self, fault: &Fault, allow: Option<&str>) -> Result<(), Fault> {
-        let (mut fields, body) = refusal(fault, self.id);
+        let (mut fields, body) = refusal(self.dialect, fault, self.id);
         if let Some(methods) = allow {
             encode::field(&mut fields, "allow", methods.as_bytes());
         }
@@ -145,19 +152,19 @@ impl<'c> Reply<'c> {
 }
 
 /// Fields and body of a refusal.
-fn refusal(fault: &Fault, id: RequestId) -> (Vec<u8>, Vec<u8>) {
+fn refusal(dialect: Dialect, fault: &Fault, id: RequestId) -> (Vec<u8>, Vec<u8>) {
     let mut fields = b"content-type: application/json\r\n".to_vec();
     for (name, value) in refusal::fields(fault.kind) {
         encode::field(&mut fields, name, value.as_bytes());
     }
     let mut body = Vec::with_capacity(256);
-    refusal::body(fault, std::str::from_utf8(&id.text()).unwrap_or_default(), &mut body);
+    refusal::body(dialect, fault, std::str::from_utf8(&id.text()).unwrap_or_default(), &mut body);
     (fields, body)
 }
 
 /// The whole answer to a client that was not heard. Its connection ends with it.
 pub fn unheard(kind: FaultKind, id: RequestId) -> Buf {
-    let (fields, body) = refusal(&kind.into(), id);
+    let (fields, body) = refusal(Dialect::OpenAi, &kind.into(), id);
     let mut out = Buf::with_capacity(fields.len() + body.len() + 256);
     let head = out.tail();
     encode::status_line(head, kind.row().status);

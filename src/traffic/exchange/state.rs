@@ -11,7 +11,7 @@ use crate::base::fault::{Fault, FaultKind};
 use crate::base::ids::RequestId;
 use crate::base::limits::MODEL_NAME_BYTES;
 use crate::base::text::Text;
-use crate::contract::endpoint::Endpoint;
+use crate::contract::endpoint::{Dialect, Endpoint};
 use crate::contract::record::Record;
 use crate::http::request::Framing;
 use crate::net::gather::Gather;
@@ -34,6 +34,8 @@ pub struct Exchange {
 /// What the head said.
 pub struct Intake {
     pub endpoint: Endpoint,
+    /// What the gateway's own answers are written in.
+    pub dialect: Dialect,
     pub head_only: bool,
     pub minor_version: u8,
     pub keep_alive: bool,
@@ -46,6 +48,8 @@ pub struct Intake {
     /// The query, then field lines for the upstream.
     pub forward: Buf,
     pub query_bytes: usize,
+    /// `anthropic-version` is among the field lines.
+    pub names_version: bool,
     /// What was wrong with the target, and the methods that it takes.
     pub fault: Option<(Fault, Option<&'static str>)>,
 }
@@ -155,6 +159,7 @@ impl Intake {
     fn blank() -> Self {
         Self {
             endpoint: Endpoint::Unknown,
+            dialect: Dialect::OpenAi,
             head_only: false,
             minor_version: 1,
             keep_alive: false,
@@ -165,6 +170,7 @@ impl Intake {
             model_id: None,
             forward: Buf::default(),
             query_bytes: 0,
+            names_version: false,
             fault: None,
         }
     }

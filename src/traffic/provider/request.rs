@@ -1,6 +1,5 @@
 //! The head of an upstream request, written afresh.
 
-use crate::contract::endpoint::Endpoint;
 use crate::contract::snapshot::Provider;
 use crate::http::{encode, is};
 
@@ -22,21 +21,24 @@ pub fn passes(name: &str) -> bool {
     }
 }
 
-/// Writes the head of a request with a body of `body_bytes`. `forwarded` are complete field lines.
-pub fn head(
-    out: &mut Vec<u8>,
-    provider: &Provider,
-    endpoint: Endpoint,
-    query: &[u8],
-    forwarded: &[u8],
-    body_bytes: u64,
-) {
+/// What of a client's head goes to the provider.
+#[derive(Clone, Copy)]
+pub struct Forwarded<'h> {
+    pub query: &'h [u8],
+    /// Complete field lines.
+    pub fields: &'h [u8],
+    /// `anthropic-version` is among them.
+    pub names_version: bool,
+}
+
+/// Writes the head of a request for `path`, which is below the provider's base, with a body of `body_bytes`.
+pub fn head(out: &mut Vec<u8>, provider: &Provider, path: &str, forwarded: Forwarded<'_>, body_bytes: u64) {
     out.extend_from_slice(b"POST ");
     out.extend_from_slice(provider.base_path.as_bytes());
-    out.extend_from_slice(endpoint.row().upstream_path.as_bytes());
-    if !query.is_empty() {
+    out.extend_from_slice(path.as_bytes());
+    if !forwarded.query.is_empty() {
         out.push(b'?');
-        out.extend_from_slice(query);
+        out.extend_from_slice(forwarded.query);
     }
     out.extend_from_slice(b" HTTP/1.1\r\nhost: ");
     out.extend_from_slice(provider.host_header.as_bytes());
@@ -45,7 +47,10 @@ pub fn head(
     if let Some((name, value)) = &provider.credential {
         encode::field(out, name, value.expose());
     }
-    out.extend_from_slice(forwarded);
+    out.extend_from_slice(forwarded.fields);
+    if !forwarded.names_version && !provider.anthropic_version.is_empty() {
+        encode::field(out, "anthropic-version", provider.anthropic_version.as_bytes());
+    }
     encode::content_length(out, body_bytes);
     out.extend_from_slice(b"\r\n");
 }

@@ -22,7 +22,7 @@ fn stays(name: &str) -> bool {
         3 => is(bytes, b"nel"),
         7 => is(bytes, b"alt-svc"),
         9 => is(bytes, b"report-to"),
-        10 => is(bytes, b"set-cookie"),
+        10 => is(bytes, b"set-cookie") || is(bytes, b"request-id"),
         12 => is(bytes, b"x-request-id"),
         14 => is(bytes, b"content-length"),
         25 => is(bytes, b"strict-transport-security"),
@@ -43,6 +43,9 @@ pub fn carry(headers: &Headers<'_>, out: &mut Vec<u8>) -> BodyShape {
                 compressed = !is(value, b"identity");
             }
             12 if is(name.as_bytes(), b"x-request-id") => {
+                encode::field(out, "x-ringgate-upstream-request-id", value);
+            }
+            10 if is(name.as_bytes(), b"request-id") => {
                 encode::field(out, "x-ringgate-upstream-request-id", value);
             }
             _ => {}

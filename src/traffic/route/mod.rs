@@ -85,6 +85,7 @@ mod tests {
             targets,
             timeouts: Timeouts::default(),
             listing: "{}".into(),
+            anthropic_listing: "{}".into(),
         }
     }
 

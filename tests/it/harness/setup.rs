@@ -51,9 +51,14 @@ impl Setup {
     }
 
     /// Adds a provider that wants [`UPSTREAM_KEY`]; `more` are further members.
-    pub fn provider(mut self, name: &str, base_url: &str, more: &str) -> Self {
+    pub fn provider(self, name: &str, base_url: &str, more: &str) -> Self {
+        self.provider_of("openai", name, base_url, more)
+    }
+
+    /// The same for a provider of another format.
+    pub fn provider_of(mut self, format: &str, name: &str, base_url: &str, more: &str) -> Self {
         let line = format!(
-            "  {name}: {{format: openai, base_url: \"{base_url}\", api_key: {UPSTREAM_KEY}{}{more}}}",
+            "  {name}: {{format: {format}, base_url: \"{base_url}\", api_key: {UPSTREAM_KEY}{}{more}}}",
             comma(more)
         );
         writeln!(self.providers, "{line}").expect("a string takes all");

@@ -5,7 +5,7 @@ use bench_harness::{
     message_answer, record, snapshot,
 };
 use ringgate::base::clock::Moment;
-use ringgate::contract::endpoint::{Endpoint, StreamStyle};
+use ringgate::contract::endpoint::{Dialect, Endpoint, StreamStyle};
 use ringgate::contract::record::Usage;
 use ringgate::contract::snapshot::Snapshot;
 use ringgate::http::request::{self, HeadLimits};
@@ -13,6 +13,7 @@ use ringgate::http::response::{self, Asked};
 use ringgate::http::{HeadScan, Slots};
 use ringgate::traffic::account::{Book, Tally, Written};
 use ringgate::traffic::dialect::{Edits, EventFilter, HideUsage, InjectUsage, RequestScan, UsageScan};
+use ringgate::traffic::provider::request::Forwarded;
 use ringgate::traffic::translate::loss::Unsupported;
 use ringgate::traffic::translate::names::Renamed;
 use ringgate::traffic::translate::{Destination, Form, Speech, StreamUsage, Translation};
@@ -136,7 +137,9 @@ fn upstream_head(snapshot: Rc<Snapshot>) -> Stage {
     stage("upstream_head", 1000, move || {
         out.clear();
         let to = black_box(&snapshot.providers[0]);
-        provider::request::head(&mut out, to, Endpoint::ChatCompletions, b"", black_box(FORWARDED), 1024);
+        let path = to.format.path(black_box(Endpoint::ChatCompletions)).expect("it speaks it");
+        let forwarded = Forwarded { query: b"", fields: black_box(FORWARDED), names_version: false };
+        provider::request::head(&mut out, to, path, forwarded, 1024);
         black_box(&out);
     })
 }
@@ -169,7 +172,7 @@ fn response_head() -> Stage {
 fn usage_of_answer() -> Stage {
     let answer = chat_answer();
     stage("answer_usage_700_b", 1000, move || {
-        let mut scan = UsageScan::new();
+        let mut scan = UsageScan::new(Dialect::OpenAi);
         scan.feed_last(black_box(&answer));
         black_box(scan.usage().expect("a report"));
     })

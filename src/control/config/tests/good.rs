@@ -2,7 +2,7 @@
 
 use super::{compile_source, compiled, lines, project_file, sound, source};
 use crate::base::secret::KeyHash;
-use crate::contract::snapshot::{Access, Addresses, Limits, Timeouts};
+use crate::contract::snapshot::{Access, Addresses, Format, Limits, Provider, Timeouts};
 use crate::control::config::{
     AccessLog, Driver, Field, Kind, Origins, Overflow, Presence, ROOT, Shards, Source,
 };
@@ -120,6 +120,35 @@ models:
         &*model.listing,
         r#"{"id":"m","object":"model","created":77,"owned_by":"p","ringgate":{"tags":["eu","pii-safe"],"quality":{"tier":"frontier","elo":1410.0},"price":{"input":0.05},"sla":{"ttft_ms":300},"targets":3}}"#
     );
+    assert_eq!(
+        &*model.anthropic_listing,
+        r#"{"type":"model","id":"m","display_name":"m","created_at":"1970-01-01T00:01:17.000Z"}"#
+    );
+}
+
+/// A provider of Anthropic's format: the key goes bare into its own header, the base may end with a version, and the
+/// usual version or the provider's own is told.
+#[test]
+fn anthropic_providers() {
+    let text = "\
+providers:
+  a: {format: anthropic, base_url: https://a/v1/, api_key: ${SECRET}}
+  b: {format: anthropic, base_url: https://b/deep, api_key: ${SECRET}, header: Authorization, anthropic_version: 2026-10-21}
+  c: {format: openai, base_url: https://c/v1, anthropic_version: 2026-10-21}
+models: {m: {targets: [{provider: a, model: x}]}}
+";
+    let providers = compiled(text, &mut Origins::new(None)).snapshot.providers;
+    let [a, b, c] = &providers[..] else { unreachable!("three providers") };
+    let credential = |provider: &Provider| {
+        let (name, value) = provider.credential.as_ref().expect("a key");
+        format!("{name}: {}", String::from_utf8_lossy(value.expose()))
+    };
+    assert_eq!((a.format, b.format, c.format), (Format::Anthropic, Format::Anthropic, Format::OpenAi));
+    assert_eq!((&*a.base_path, &*b.base_path, &*c.base_path), ("", "/deep", "/v1"));
+    assert_eq!(credential(a), "x-api-key: sk-canary-0123456789");
+    assert_eq!(credential(b), "authorization: Bearer sk-canary-0123456789");
+    let versions = [a, b, c].map(|provider| &*provider.anthropic_version);
+    assert_eq!(versions, ["2023-06-01", "2026-10-21", ""]);
 }
 
 /// Keys are found by their hash; groups grant by name, by pattern, or everything.

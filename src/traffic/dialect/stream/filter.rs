@@ -7,6 +7,7 @@ use super::unit::{Kind, Splitter, Unit};
 use super::{HideUsage, Release, StreamFacts};
 use crate::base::limits::EVENT_HOLD_BYTES;
 use crate::contract::endpoint::StreamStyle;
+use crate::traffic::dialect::usage::Tally;
 use memchr::memmem::Finder;
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -109,7 +110,7 @@ impl EventFilter {
         }
         let too_large = bytes.len() - start > EVENT_HOLD_BYTES;
         if too_large {
-            self.passing = Some(Inspection::new());
+            self.passing = Some(self.inspection());
         }
         too_large
     }
@@ -134,7 +135,7 @@ impl EventFilter {
     /// Most events say nothing that matters, which two searches show.
     #[inline]
     fn judge(&mut self, event: &[u8], data: usize, unit: &Unit) -> Verdict {
-        if event[data..].starts_with(DONE) {
+        if self.has_mark() && event[data..].starts_with(DONE) {
             self.facts.done = true;
             self.over = true;
             return Verdict::Keep;
@@ -161,7 +162,7 @@ impl EventFilter {
 
     /// The long way: the event's data is read.
     fn look(&mut self, event: &[u8], name: Name, hide: bool) -> Verdict {
-        let mut inspection = Inspection::new();
+        let mut inspection = self.inspection();
         inspection.feed(event);
         self.note(&inspection, name);
         if !hide || self.over || !inspection.is_complete() {
@@ -176,7 +177,7 @@ impl EventFilter {
 
     fn note(&mut self, inspection: &Inspection, name: Name) {
         self.note_usage(inspection);
-        if self.style == StreamStyle::OpenAiEvents {
+        if self.style != StreamStyle::OpenAiChunks {
             self.note_name(inspection.seen.name);
         }
         self.note_name(name);
@@ -195,7 +196,16 @@ impl EventFilter {
         if name.is_error() {
             self.fail();
         }
-        self.facts.done |= name.is_end() && self.style == StreamStyle::OpenAiEvents;
+        self.facts.done |= name.is_end(self.style);
+    }
+
+    /// Whether `[DONE]` ends such a stream. Anthropic's say so by an event.
+    const fn has_mark(&self) -> bool {
+        !matches!(self.style, StreamStyle::AnthropicEvents)
+    }
+
+    fn inspection(&self) -> Inspection {
+        Inspection::new(Tally::upon(self.style.dialect(), self.facts.usage))
     }
 
     fn fail(&mut self) {
@@ -219,8 +229,9 @@ impl EventFilter {
         if inspection.has_data {
             leaving.events += 1;
             self.note(&inspection, inspection.name);
-            self.facts.done |= inspection.is_done();
-            self.over |= inspection.is_done();
+            let done = self.has_mark() && inspection.is_done();
+            self.facts.done |= done;
+            self.over |= done;
         }
         true
     }
@@ -235,12 +246,12 @@ impl EventFilter {
         }
         let start = self.splitter.start();
         let Kind::Event { data } = self.splitter.rest(bytes).kind else { return };
-        if bytes[start + data..].starts_with(DONE) {
+        if self.has_mark() && bytes[start + data..].starts_with(DONE) {
             self.facts.done = true;
             leaving.events += 1;
             leaving.take(bytes, start..bytes.len());
         } else if USAGE.find(&bytes[start..]).is_some() {
-            let mut inspection = Inspection::new();
+            let mut inspection = self.inspection();
             inspection.feed(&bytes[start..]);
             if inspection.is_complete() {
                 self.note_usage(&inspection);

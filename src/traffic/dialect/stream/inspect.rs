@@ -1,6 +1,7 @@
 //! The inside of one event, whole or as it passes: its data is read as JSON without being put together.
 
 use super::line::{Field, NAME_BYTES, Name};
+use crate::contract::endpoint::Dialect;
 use crate::traffic::dialect::json::{Key, ROOT, Scanner, Sink, Value, Want, whole_number};
 use crate::traffic::dialect::usage::{Tally, USAGE};
 use memchr::memchr2;
@@ -9,7 +10,8 @@ use std::ops::Range;
 const CHOICES: u8 = 1;
 const ERROR: u8 = 2;
 const TYPE: u8 = 3;
-const RESPONSE: u8 = 4;
+/// The answer as it is so far, with its usage: `response`, or Anthropic's `message`.
+const ANSWER: u8 = 4;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
 pub const DONE: &[u8] = b"[DONE]";
@@ -41,10 +43,11 @@ enum Place {
 }
 
 impl Inspection {
-    pub fn new() -> Self {
+    /// `tally` takes what the event reports.
+    pub fn new(tally: Tally) -> Self {
         Self {
             scanner: Scanner::new(),
-            seen: Seen::default(),
+            seen: Seen { tally, ..Seen::default() },
             broken: false,
             offset: 0,
             place: Place::Field,
@@ -256,7 +259,8 @@ impl Seen {
             b"choices" => Want::Value(CHOICES),
             b"error" => Want::Value(ERROR),
             b"type" => Want::Value(TYPE),
-            b"response" => Want::Members(RESPONSE),
+            b"response" => Want::Members(ANSWER),
+            b"message" if self.tally.dialect() == Dialect::Anthropic => Want::Members(ANSWER),
             b"usage" => {
                 let start = if key.first { key.at } else { key.separator } as usize;
                 self.report = Some(Report { is_object: false, span: start..start, first: key.first });
@@ -285,9 +289,9 @@ impl Sink for Seen {
     fn key(&mut self, key: &Key<'_>) -> Want {
         match (key.path, key.name) {
             (ROOT, _) => self.root_key(key),
-            (RESPONSE, b"usage") => Want::Members(USAGE),
-            (RESPONSE, _) => Want::Skip,
-            _ => Tally::key(key),
+            (ANSWER, b"usage") => Want::Members(USAGE),
+            (ANSWER, _) => Want::Skip,
+            _ => self.tally.wants(key),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Lines of an event: fields, values, and the event names that matter.
 
+use crate::contract::endpoint::StreamStyle;
+
 /// What an event's name, from its `event:` line or its data's `type`, says about the stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum Name {
@@ -9,6 +11,8 @@ pub enum Name {
     Other,
     /// The stream is complete.
     Terminal,
+    /// A message of Anthropic's is complete.
+    Stopped,
     /// The stream is complete and has failed.
     Failed,
     /// The stream has failed.
@@ -22,6 +26,7 @@ impl Name {
     pub fn of(text: &[u8]) -> Self {
         match text {
             b"error" => Name::Error,
+            b"message_stop" => Name::Stopped,
             b"response.failed" => Name::Failed,
             b"response.completed"
             | b"response.incomplete"
@@ -37,8 +42,13 @@ impl Name {
         matches!(self, Name::Error | Name::Failed)
     }
 
-    pub const fn is_end(self) -> bool {
-        matches!(self, Name::Terminal | Name::Failed)
+    /// Whether this is the last event of such a stream.
+    pub const fn is_end(self, style: StreamStyle) -> bool {
+        match style {
+            StreamStyle::OpenAiChunks => false,
+            StreamStyle::OpenAiEvents => matches!(self, Name::Terminal | Name::Failed),
+            StreamStyle::AnthropicEvents => matches!(self, Name::Stopped),
+        }
     }
 }
 

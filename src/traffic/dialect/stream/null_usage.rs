@@ -30,6 +30,7 @@ fn string(text: &[u8]) -> Option<&[u8]> {
 mod tests {
     use super::super::inspect::Inspection;
     use super::*;
+    use crate::traffic::dialect::usage::Tally;
 
     /// Where the short way finds a member, the long way finds the same; where it does not, it says so.
     #[test]
@@ -52,7 +53,7 @@ mod tests {
             let at = memchr::memmem::find(event.as_bytes(), b"\"usage\"").unwrap();
             let cut = cut(event.as_bytes(), at);
             assert_eq!(cut.is_some(), found, "{event}");
-            let mut inspection = Inspection::new();
+            let mut inspection = Inspection::new(Tally::default());
             inspection.feed(event.as_bytes());
             if let Some(cut) = cut {
                 assert!(inspection.is_complete());

@@ -5,10 +5,13 @@ use proptest::prelude::*;
 
 const CHAT: StreamStyle = StreamStyle::OpenAiChunks;
 const NAMED: StreamStyle = StreamStyle::OpenAiEvents;
+const MESSAGE: StreamStyle = StreamStyle::AnthropicEvents;
 
 const TOOLS: &str = include_str!("../../../../tests/fuzz/corpus/sse/chat-tools.sse");
 const BROKEN: &str = include_str!("../../../../tests/fuzz/corpus/sse/chat-error.sse");
 const BESIDE: &str = include_str!("../../../../tests/fuzz/corpus/sse/error-beside-choices.sse");
+const THINKING: &str = include_str!("../../../../tests/fuzz/corpus/sse/anthropic-thinking-tools.sse");
+const OVERLOADED: &str = include_str!("../../../../tests/fuzz/corpus/sse/anthropic-overloaded.sse");
 const RESPONSES: &str = include_str!("../../../../tests/fuzz/corpus/sse/responses.sse");
 
 /// What comes out of a stream that arrives in these pieces.
@@ -57,6 +60,66 @@ fn streams_pass_untouched() {
     assert_eq!(named.text, RESPONSES);
     let usage = Usage { input: 80, output: 30, reasoning: 12, ..Usage::default() };
     assert_eq!(named.facts, StreamFacts { usage: Some(usage), done: true, error: false, events: 14 });
+    let message = pass_cut(MESSAGE, HideUsage::Yes, THINKING);
+    assert_eq!(message.text, THINKING);
+    let usage = Usage { input: 120, cached_input: 100, output: 64, ..Usage::default() };
+    let events = THINKING.matches("data: ").count() as u32;
+    assert_eq!(message.facts, StreamFacts { usage: Some(usage), done: true, error: false, events });
+}
+
+/// Counts of a message's later events take the place of earlier ones, and what they leave out stays; nothing is added
+/// up, and input includes the cache.
+#[test]
+fn later_counts_replace_earlier_ones() {
+    let start = "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":20,\"cache_read_input_tokens\":100,\"cache_creation_input_tokens\":7,\"output_tokens\":1}}}\n\n";
+    let delta = |usage: &str| format!("event: message_delta\ndata: {{\"usage\":{{{usage}}}}}\n\n");
+    for (deltas, usage) in [
+        (vec![], (127, 100, 7, 1, 0)),
+        (vec![r#""output_tokens":9"#], (127, 100, 7, 9, 0)),
+        (vec![r#""output_tokens":9"#, r#""output_tokens":30"#], (127, 100, 7, 30, 0)),
+        (
+            vec![
+                r#""output_tokens":9,"input_tokens":25,"cache_read_input_tokens":0,"output_tokens_details":{"thinking_tokens":4}"#,
+            ],
+            (32, 0, 7, 9, 4),
+        ),
+        (vec![r#""output_tokens":null"#, r#""input_tokens":0"#], (107, 100, 7, 1, 0)),
+        (vec![r#""prompt_tokens":5"#, r#""cache_read_input_tokens":1"#], (127, 100, 7, 1, 0)),
+    ] {
+        let text = start.to_owned() + &deltas.iter().map(|usage| delta(usage)).collect::<String>();
+        let passed = pass_cut(MESSAGE, HideUsage::No, &text);
+        let (input, cached_input, cache_write, output, reasoning) = usage;
+        let usage = Usage { input, cached_input, cache_write, output, reasoning };
+        assert_eq!((passed.text.as_str(), passed.facts.usage), (text.as_str(), Some(usage)));
+        assert!(!passed.facts.done && !passed.facts.error);
+    }
+}
+
+/// A message ends with its own last event, known by name or by type, and with no other style's mark; nor does its
+/// event end another style's stream.
+#[test]
+fn messages_end_with_their_own_event() {
+    for (event, done) in [
+        ("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n", true),
+        ("data: {\"type\":\"message_stop\"}\n\n", true),
+        ("event: message_stop\r\ndata: {}\r\n\r\n", true),
+        ("event: message_stop\n\n", false),
+        ("event: message_stop\ndata: {\"type\":\"message_stop\"}\n", false),
+        ("data: [DONE]\n\n", false),
+        ("data: [DONE]", false),
+        ("event: response.completed\ndata: {}\n\n", false),
+        ("event: ping\ndata: {\"type\":\"ping\"}\n\n", false),
+    ] {
+        assert_eq!(pass_cut(MESSAGE, HideUsage::No, event).facts.done, done, "{event}");
+    }
+    let stop = "event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n";
+    assert!(!pass_cut(NAMED, HideUsage::No, stop).facts.done);
+    let overloaded = pass_cut(MESSAGE, HideUsage::No, &(OVERLOADED.to_owned() + stop));
+    assert_eq!(overloaded.text, OVERLOADED);
+    assert!(overloaded.facts.error && !overloaded.facts.done);
+    assert_eq!(overloaded.facts.usage.map(|u| (u.input, u.output)), Some((120, 1)));
+    let unnamed = "data: {\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"\"}}\n\n";
+    assert!(pass_cut(MESSAGE, HideUsage::No, unnamed).facts.error);
 }
 
 /// Hidden usage leaves no trace: no empty chunk and no `usage` member. All else is byte for byte the same.
@@ -245,6 +308,11 @@ fn line() -> impl Strategy<Value = String> {
         Just(r#"{"error":null}"#),
         Just(r#"{"a":1,"#),
         Just(r#""usage":null}"#),
+        Just(
+            r#"{"type":"message_start","message":{"usage":{"input_tokens":3,"cache_read_input_tokens":4}}}"#
+        ),
+        Just(r#"{"type":"message_delta","usage":{"output_tokens":5}}"#),
+        Just(r#"{"type":"message_stop"}"#),
         Just("x"),
     ];
     prop_oneof![
@@ -268,7 +336,7 @@ proptest! {
         lines in prop::collection::vec((line(), prop::sample::select(vec!["\n", "\r\n", "\r"])), 0..30),
         cuts in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
         hide in prop::sample::select(vec![HideUsage::Yes, HideUsage::No]),
-        style in prop::sample::select(vec![CHAT, NAMED]),
+        style in prop::sample::select(vec![CHAT, NAMED, MESSAGE]),
     ) {
         let text: String = lines.iter().map(|(line, end)| format!("{line}{end}")).collect();
         let whole = pass(style, hide, &[text.as_bytes()]);
