@@ -2,7 +2,7 @@
 
 use bench_harness::{agent_request, chat_request, message_answer};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use ringgate::traffic::translate::loss::Unsupported;
+use ringgate::contract::snapshot::Unsupported;
 use ringgate::traffic::translate::names::Renamed;
 use ringgate::traffic::translate::{Destination, Form, Speech, StreamUsage, Translation, request};
 use std::hint::black_box;

@@ -188,10 +188,21 @@ pub struct Model {
     /// Best first: by priority, then weight.
     pub targets: Vec<Target>,
     pub timeouts: Timeouts,
+    pub unsupported: Unsupported,
     /// The entry as `GET /v1/models` shows it: one complete JSON object, rendered once.
     pub listing: Box<str>,
     /// The same for clients of Anthropic's dialect.
     pub anthropic_listing: Box<str>,
+}
+
+/// What is done about parameters that the format of a model's provider does not have.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Unsupported {
+    /// They are left out, and named in `x-ringgate-dropped`.
+    #[default]
+    Drop,
+    /// The request is refused, and they are named.
+    Refuse,
 }
 
 /// Where a model's requests may go.
@@ -338,6 +349,7 @@ mod tests {
             text: text.into(),
             targets: vec![],
             timeouts: Timeouts::default(),
+            unsupported: Unsupported::Drop,
             listing: "{}".into(),
             anthropic_listing: "{}".into(),
         };

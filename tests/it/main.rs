@@ -25,4 +25,5 @@ mod secure;
 mod smuggling;
 mod streaming;
 mod timeouts;
+mod translate;
 mod upstreams;

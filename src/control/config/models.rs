@@ -3,7 +3,7 @@
 //! Invariant: a star in a target's name only stands where the model's own name has one.
 
 use crate::contract::names::Names;
-use crate::contract::snapshot::{Catalog, Model, Pattern, Target, Timeouts};
+use crate::contract::snapshot::{Catalog, Model, Pattern, Target, Timeouts, Unsupported};
 use crate::control::config::checked::Cursor;
 use crate::control::config::complaint::Findings;
 use crate::control::config::{limits, listing};
@@ -48,6 +48,10 @@ fn model(name: &str, cursor: &Cursor<'_>, around: &Around<'_>, findings: &mut Fi
         timeouts: cursor
             .field("timeouts")
             .map_or(around.timeouts, |own| limits::timeouts(&own, around.timeouts)),
+        unsupported: match cursor.text("unsupported") {
+            Some("refuse") => Unsupported::Refuse,
+            _ => Unsupported::Drop,
+        },
         listing: listing::render(name, cursor, around.created_unix),
         anthropic_listing: listing::render_anthropic(name, around.created_unix),
     }

@@ -280,6 +280,13 @@ const MODEL: &[Field] = &[
         "How one of several targets of equal priority is chosen. This version does weighted.",
     ),
     row("timeouts", Kind::Section(TIMEOUTS), Default(""), "What is absent is as in the global timeouts."),
+    row(
+        "unsupported",
+        Kind::Choice(&["drop", "refuse"]),
+        Default("drop"),
+        "Parameters that a provider's format does not have, where a request is translated: left out and named in \
+         x-ringgate-dropped, or refused.",
+    ),
     row("price", Kind::Section(PRICE), Default(""), "USD per million tokens, shown in the model list."),
     row("quality", Kind::Section(QUALITY), Default(""), "Shown in the model list."),
     row("tags", Kind::List(&Kind::Text), Default(""), "Shown in the model list."),

@@ -3,6 +3,7 @@
 //! Invariant: another target is tried only while the client has been told nothing and the failed one certainly
 //! did nothing.
 
+use super::crossing;
 use super::outbound::{self, HEAD};
 use super::relay;
 use super::reply::Reply;
@@ -13,6 +14,7 @@ use crate::contract::endpoint::{Dialect, Endpoint, StreamStyle};
 use crate::contract::snapshot::{Format, Model, Provider, Snapshot, Target};
 use crate::traffic::dialect::{Ask, Edits, InjectUsage, StreamUsage};
 use crate::traffic::provider::request::{self, Forwarded};
+use crate::traffic::translate::Crossing;
 use crate::traffic::upstream::call::{Answer, CallError, Timings};
 
 /// Sends a request to its targets and relays the answer.
@@ -29,11 +31,32 @@ pub async fn run(snapshot: &Snapshot, exchange: &mut Exchange, reply: &mut Reply
     let mut failed = None;
     for target in targets.iter(model) {
         let provider = &snapshot.providers[target.provider as usize];
-        let Some(path) = provider.format.path(exchange.intake.endpoint) else { continue };
         let usage = wants_usage(provider, exchange.intake.endpoint);
+        let Some(way) = Way::to(provider, exchange.intake.endpoint) else { continue };
         exchange.tally.toward(provider.name);
-        let way = Way { provider, path, usage };
-        lay_out(exchange, target, &way, reply)?;
+        let laid_out = match &way {
+            Way::Straight(path) => straight(exchange, target, provider, path, usage, reply).map(|()| None),
+            Way::Across(crossing, path) => {
+                let name = upstream_name(target, exchange.star()).to_owned();
+                let way = crossing::Way {
+                    crossing: *crossing,
+                    provider,
+                    path,
+                    model: &name,
+                    unsupported: model.unsupported,
+                };
+                crossing::lay_out(exchange, &way, &reply.shard.buffers).map(Some)
+            }
+        };
+        let crossed = match laid_out {
+            Ok(crossed) => crossed,
+            // Another provider's format may have a place for it.
+            Err(fault) if fault.kind == FaultKind::Untranslatable => {
+                failed = Some(fault);
+                continue;
+            }
+            Err(fault) => return Err(fault),
+        };
         match call(snapshot, exchange, provider, model, latest, reply).await {
             Ok(answer) => {
                 let passage = relay::Passage {
@@ -42,9 +65,10 @@ pub async fn run(snapshot: &Snapshot, exchange: &mut Exchange, reply: &mut Reply
                     latest,
                     hide_usage: usage == InjectUsage::Yes && exchange.ask.as_ref().is_some_and(hides_usage),
                     style: exchange.intake.endpoint.row().stream,
+                    crossing: way.crossing(),
                 };
                 exchange.release_request(reply.shard);
-                return relay::run(&passage, answer, reply, exchange).await;
+                return relay::run(&passage, answer, crossed, reply, exchange).await;
             }
             Err(error) => {
                 exchange.tally.explain(&error.detail);
@@ -58,12 +82,29 @@ pub async fn run(snapshot: &Snapshot, exchange: &mut Exchange, reply: &mut Reply
     Err(failed.unwrap_or_else(|| unspoken(exchange.intake.endpoint)))
 }
 
-/// How a target is asked.
-struct Way<'s> {
-    provider: &'s Provider,
-    /// Below the provider's base.
-    path: &'static str,
-    usage: InjectUsage,
+/// How a target is asked, and where below its provider's base.
+enum Way {
+    /// With the client's own bytes.
+    Straight(&'static str),
+    Across(Crossing, &'static str),
+}
+
+impl Way {
+    /// `None`: nothing that the provider has answers to this endpoint.
+    fn to(provider: &Provider, endpoint: Endpoint) -> Option<Self> {
+        if let Some(path) = provider.format.path(endpoint) {
+            return Some(Way::Straight(path));
+        }
+        let crossing = Crossing::between(endpoint, provider.format)?;
+        Some(Way::Across(crossing, provider.format.path(crossing.provider.endpoint())?))
+    }
+
+    fn crossing(&self) -> Option<Crossing> {
+        match self {
+            Way::Straight(_) => None,
+            Way::Across(crossing, _) => Some(*crossing),
+        }
+    }
 }
 
 /// None of a model's targets speaks the endpoint's dialect.
@@ -90,10 +131,18 @@ fn wants_usage(provider: &Provider, endpoint: Endpoint) -> InjectUsage {
     if streams_chunks && provider.takes_stream_usage { InjectUsage::Yes } else { InjectUsage::No }
 }
 
-fn lay_out(exchange: &mut Exchange, target: &Target, way: &Way<'_>, reply: &Reply<'_>) -> Result<(), Fault> {
+/// Lays out the client's own bytes, but for the model's name.
+fn straight(
+    exchange: &mut Exchange,
+    target: &Target,
+    provider: &Provider,
+    path: &str,
+    usage: InjectUsage,
+    reply: &Reply<'_>,
+) -> Result<(), Fault> {
     let name = upstream_name(target, exchange.star());
     let ask = exchange.ask.as_ref().ok_or(FaultKind::Internal)?;
-    let edits = Edits::plan(ask, name, way.usage).map_err(|error| error.fault())?;
+    let edits = Edits::plan(ask, name, usage).map_err(|error| error.fault())?;
     let (course, intake) = (&mut exchange.course, &exchange.intake);
     let mut head = course.body.take(HEAD);
     if head.capacity() == 0 {
@@ -103,7 +152,7 @@ fn lay_out(exchange: &mut Exchange, target: &Target, way: &Way<'_>, reply: &Repl
     let forwarded = Forwarded { query, fields, names_version: intake.names_version };
     let body_bytes = edits.edited_len(course.body_bytes);
     outbound::lay_out(&mut course.body, head, &edits, |out| {
-        request::head(out, way.provider, way.path, forwarded, body_bytes);
+        request::head(out, provider, path, forwarded, body_bytes);
     });
     Ok(())
 }

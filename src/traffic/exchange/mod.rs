@@ -8,6 +8,9 @@
 
 mod attempt;
 pub mod client;
+mod crossing;
+mod failure;
+mod inbound;
 mod local;
 mod outbound;
 mod receive;

@@ -6,6 +6,7 @@
 use crate::base::buf::Buf;
 use crate::net::gather::Gather;
 use crate::traffic::dialect::Edits;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// Index of the buffer that holds the replacement texts and the head behind them; body segments stand behind it.
@@ -32,6 +33,26 @@ pub fn lay_out(gather: &mut Gather, mut head: Buf, edits: &Edits, write_head: im
         body_at = span.end;
     }
     body(gather, body_at..u64::MAX);
+}
+
+/// Lays out a request whose whole body stands at the front of `written`, and its head behind it.
+pub fn lay_out_written(gather: &mut Gather, written: Buf, body_bytes: usize) {
+    gather.unlay();
+    let end = written.len();
+    gather.put(HEAD, written);
+    gather.piece(HEAD, body_bytes..end);
+    gather.piece(HEAD, 0..body_bytes);
+}
+
+/// The client's body in one piece: where it came in several, a copy.
+pub fn in_one_piece(gather: &Gather) -> Cow<'_, [u8]> {
+    if gather.count() == HEAD + 2 {
+        return Cow::Borrowed(gather.buf(HEAD + 1));
+    }
+    let bytes = (HEAD + 1..gather.count()).map(|index| gather.buf(index).len()).sum();
+    let mut all = Vec::with_capacity(bytes);
+    (HEAD + 1..gather.count()).for_each(|index| all.extend_from_slice(gather.buf(index)));
+    Cow::Owned(all)
 }
 
 /// Adds the pieces of the body that lie in `range`, which counts from the body's first byte.

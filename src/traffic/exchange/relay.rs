@@ -6,21 +6,24 @@
 //! Invariant: what was read is handed on before more is read, so a slow client slows its upstream and memory
 //! stays bounded; a body that broke is never given a clean end.
 
+use super::crossing::{self, Crossed};
+use super::failure::Failure;
+use super::inbound::{Inbound, cut_off};
 use super::reply::{Ending, Reply};
 use super::state::{Exchange, Reading};
 use crate::base::buf::Buf;
 use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
-use crate::base::limits::ERROR_BODY_BYTES;
 use crate::contract::endpoint::StreamStyle;
-use crate::contract::snapshot::{Format, Provider, Timeouts};
-use crate::http::chunked::{self, Decoder};
+use crate::contract::snapshot::{Provider, Timeouts};
+use crate::http::chunked;
 use crate::http::response::ResponseFraming;
 use crate::net::deadline::Waiting;
 use crate::net::gather::FLAT_BYTES;
 use crate::traffic::account::Tally;
 use crate::traffic::dialect::{EventFilter, HideUsage, UsageScan, refusal};
 use crate::traffic::provider::response::BodyShape;
+use crate::traffic::translate::{Crossing, Form};
 use crate::traffic::upstream::call::Answer;
 use crate::traffic::upstream::pool::Conn;
 
@@ -40,6 +43,8 @@ pub struct Passage<'s> {
     /// Usage was asked for by the gateway alone: the client does not see it.
     pub hide_usage: bool,
     pub style: StreamStyle,
+    /// The provider's format is not the client's.
+    pub crossing: Option<Crossing>,
 }
 
 /// Relays an answer to its end.
@@ -50,6 +55,7 @@ pub struct Passage<'s> {
 pub async fn run(
     passage: &Passage<'_>,
     answer: Answer,
+    crossed: Option<Crossed>,
     reply: &mut Reply<'_>,
     exchange: &mut Exchange,
 ) -> Result<(), Fault> {
@@ -60,71 +66,21 @@ pub async fn run(
         }
         400.. => {
             let failure = Box::pin(Failure::read(passage, answer, reply)).await?;
-            Box::pin(failure.pass(passage, reply)).await
+            match passage.crossing {
+                None => Box::pin(failure.pass(passage, reply)).await,
+                Some(crossing) => Box::pin(failure.cross(crossing, reply)).await,
+            }
         }
         _ => {
             let Exchange { reading, tally, .. } = exchange;
-            let mut relay = Relay::new(passage, answer, reply, reading);
+            let mut relay = match crossed {
+                None => Relay::new(passage, answer, reply, reading),
+                Some(crossed) => Relay::across(passage, answer, crossed, reply, reading)?,
+            };
             relay.run(tally).await?;
             relay.retire();
             Ok(())
         }
-    }
-}
-
-/// The body of an answer, as it is framed on the upstream's connection.
-struct Inbound {
-    framing: Framing,
-    /// The connection has bytes behind the body.
-    surplus: bool,
-}
-
-enum Framing {
-    Length(u64),
-    Chunked(Decoder),
-    UntilClose,
-}
-
-impl Inbound {
-    fn new(framing: ResponseFraming) -> Self {
-        let framing = match framing {
-            ResponseFraming::None => Framing::Length(0),
-            ResponseFraming::Length(n) => Framing::Length(n),
-            ResponseFraming::Chunked => Framing::Chunked(Decoder::default()),
-            ResponseFraming::UntilClose => Framing::UntilClose,
-        };
-        Self { framing, surplus: false }
-    }
-
-    /// Decodes what stands in `buf` behind `decoded`, in place; tells whether the body is complete.
-    ///
-    /// # Errors
-    /// The body is malformed. What was good before the mistake is left in `buf`.
-    fn decode(&mut self, buf: &mut Buf, decoded: usize) -> Result<bool, Fault> {
-        let fresh = buf.len() - decoded;
-        let (data, consumed, finished) = match &mut self.framing {
-            Framing::Length(left) => {
-                let n = (fresh as u64).min(*left);
-                *left -= n;
-                (n as usize, n as usize, *left == 0)
-            }
-            Framing::Chunked(decoder) => {
-                let Ok(step) = decoder.decode(&mut buf[decoded..]) else {
-                    buf.truncate(decoded + decoder.salvaged());
-                    return Err(FaultKind::UpstreamMalformed.into());
-                };
-                (step.data, step.consumed, step.finished)
-            }
-            Framing::UntilClose => (fresh, fresh, false),
-        };
-        self.surplus = consumed < fresh;
-        buf.truncate(decoded + data);
-        Ok(finished)
-    }
-
-    /// Whether the end of the connection is the end of the body.
-    fn ends_with_connection(&self) -> bool {
-        matches!(self.framing, Framing::UntilClose)
     }
 }
 
@@ -144,6 +100,8 @@ struct Relay<'r, 'c, 'p> {
     /// Decoded bytes that wait for the rest of their event, then bytes to be decoded.
     buf: Buf,
     held: usize,
+    /// What a translation made of them.
+    outbox: Buf,
 }
 
 impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
@@ -163,9 +121,40 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             (ResponseFraming::None, _) if matches!(answer.status, 204 | 304) => Ending::Nothing,
             (ResponseFraming::None, _) => Ending::Length(0),
             (ResponseFraming::Length(n), Reading::Json(_) | Reading::Opaque) => Ending::Length(n),
-            _ if reply.minor_version == 0 => Ending::Close,
-            _ => Ending::Chunked,
+            _ => Ending::unknown(reply),
         };
+        Self::with(passage, answer, reply, reading, ending)
+    }
+
+    /// For an answer that is translated.
+    ///
+    /// # Errors
+    /// It is nothing that could be.
+    fn across(
+        passage: &'r Passage<'p>,
+        mut answer: Answer,
+        mut crossed: Crossed,
+        reply: &'r mut Reply<'c>,
+        reading: &'r mut Reading,
+    ) -> Result<Self, Fault> {
+        crossed.translation.read_as(match answer.shape {
+            BodyShape::Events => Form::Stream,
+            BodyShape::Json => Form::Whole,
+            BodyShape::Opaque => return Err(FaultKind::UpstreamUnreadable.into()),
+        });
+        crossing::head(&mut answer, &crossed, &reply.shard.buffers);
+        *reading = Reading::Translated(crossed.translation);
+        let ending = Ending::unknown(reply);
+        Ok(Self::with(passage, answer, reply, reading, ending))
+    }
+
+    fn with(
+        passage: &'r Passage<'p>,
+        answer: Answer,
+        reply: &'r mut Reply<'c>,
+        reading: &'r mut Reading,
+        ending: Ending,
+    ) -> Self {
         Self {
             passage,
             reply,
@@ -179,6 +168,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             tail_until: Moment(0),
             buf: answer.rest,
             held: 0,
+            outbox: Buf::default(),
         }
     }
 
@@ -205,13 +195,25 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
                     Err(fault) => broken = Some(fault),
                 }
             }
-            let emit = self.read_passing(last, tally);
-            let begins = self.reply.status == 0 && (emit.bytes > 0 || last || self.is_stream());
+            let (emit, wrong) = self.read_passing(last, tally);
+            let begun = self.reply.status != 0;
+            // Before an answer has begun its client can still be told properly what went wrong.
+            match wrong {
+                Some(fault) if !begun => return Err(fault),
+                None if !begun && self.failed_inside() && !self.is_passing() => {
+                    return Err(FaultKind::UpstreamStreamError.into());
+                }
+                _ => {}
+            }
+            let begins = !begun && (emit.bytes > 0 || last || self.is_passing());
             if emit.bytes > 0 || last || begins {
-                self.send(emit.bytes, last, tally).await?;
+                self.send(emit.bytes, last && wrong.is_none(), tally).await?;
             }
             if self.failed_inside() {
                 return Err(FaultKind::UpstreamStreamError.into());
+            }
+            if let Some(fault) = wrong {
+                return Err(fault);
             }
             if last {
                 return self.check_end();
@@ -228,7 +230,12 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
 
     /// After the last event of a stream the client waits for nothing but the end.
     fn note_last_event(&mut self) {
-        if !self.reply.told_all && matches!(&*self.reading, Reading::Events(filter) if filter.facts().done) {
+        let done = match &*self.reading {
+            Reading::Events(filter) => filter.facts().done,
+            Reading::Translated(translation) => translation.has_ended(),
+            Reading::Json(_) | Reading::Opaque => false,
+        };
+        if done && !self.reply.told_all {
             self.reply.told_all = true;
             self.tail_until = self.reply.shard.deadlines.coarse_now().plus_ms(TAIL_MS);
         }
@@ -240,14 +247,23 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         if self.reply.told_all { Ok(0) } else { Err(fault) }
     }
 
-    /// A stream's head goes ahead of its body: its first event may be long in coming.
     fn is_stream(&self) -> bool {
+        match &*self.reading {
+            Reading::Events(_) => true,
+            Reading::Translated(translation) => translation.form() == Form::Stream,
+            Reading::Json(_) | Reading::Opaque => false,
+        }
+    }
+
+    /// The head of a stream that passes as it is goes ahead of its body: its first event may be long in coming.
+    fn is_passing(&self) -> bool {
         matches!(&*self.reading, Reading::Events(_))
     }
 
-    fn read_passing(&mut self, last: bool, tally: &mut Tally) -> Emit {
+    /// What may leave of the bytes at hand, and what is wrong with those behind them.
+    fn read_passing(&mut self, last: bool, tally: &mut Tally) -> (Emit, Option<Fault>) {
         let all = self.buf.len();
-        match &mut *self.reading {
+        let emit = match &mut *self.reading {
             Reading::Events(filter) => {
                 let release = filter.advance(&mut self.buf, last);
                 tally.record.events += release.events;
@@ -263,6 +279,33 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
                 Emit { bytes: all, keep_from: all }
             }
             Reading::Opaque => Emit { bytes: all, keep_from: all },
+            Reading::Translated(translation) => {
+                if self.outbox.capacity() == 0 {
+                    self.outbox = self.reply.shard.buffers.small();
+                }
+                self.outbox.clear();
+                let passed = translation.advance(&self.buf, last, self.outbox.tail());
+                if self.reply.status == 0 && translation.form() == Form::Whole {
+                    self.ending = Ending::Length(self.outbox.len() as u64);
+                }
+                let bytes = self.outbox.len();
+                match passed {
+                    Ok(passed) => {
+                        tally.record.events += passed.events;
+                        Emit { bytes, keep_from: passed.consumed }
+                    }
+                    Err(fault) => return (Emit { bytes, keep_from: all }, Some(fault)),
+                }
+            }
+        };
+        (emit, None)
+    }
+
+    /// Where the bytes that leave stand.
+    fn leaving(&mut self) -> &mut Buf {
+        match &*self.reading {
+            Reading::Translated(_) => &mut self.outbox,
+            Reading::Events(_) | Reading::Json(_) | Reading::Opaque => &mut self.buf,
         }
     }
 
@@ -316,7 +359,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         let mut gather = self.reply.shard.buffers.gather();
         let short = out.len() + emit <= FLAT_BYTES && out.room() >= emit + END_BYTES;
         let body = if short {
-            out.extend(&self.buf[..emit]);
+            out.extend(&self.leaving()[..emit]);
             self.end(out.tail(), emit, last);
             gather.whole(out);
             None
@@ -324,7 +367,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             let front = out.len();
             self.end(out.tail(), emit, last);
             let back = out.len();
-            let (out, body) = (gather.hold(out), gather.hold(std::mem::take(&mut self.buf)));
+            let (out, body) = (gather.hold(out), gather.hold(std::mem::take(self.leaving())));
             gather.piece(out, 0..front);
             gather.piece(body, 0..emit);
             gather.piece(out, front..back);
@@ -332,7 +375,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         };
         let mut gather = self.reply.write(gather, self.passage.latest).await?;
         if let Some(body) = body {
-            self.buf = gather.take(body);
+            *self.leaving() = gather.take(body);
         }
         self.reply.shard.buffers.give_gather(gather);
         self.clock(first, emit, last, tally);
@@ -366,8 +409,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
 
     /// Notes the time of the way back, the gap between events, and the end.
     fn clock(&self, first: bool, emit: usize, last: bool, tally: &mut Tally) {
-        let streams = matches!(&*self.reading, Reading::Events(_));
-        let event = streams && emit > 0;
+        let event = self.is_stream() && emit > 0;
         if !(first || event) {
             return;
         }
@@ -385,7 +427,11 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
     }
 
     fn failed_inside(&self) -> bool {
-        matches!(&*self.reading, Reading::Events(filter) if filter.facts().error)
+        match &*self.reading {
+            Reading::Events(filter) => filter.facts().error,
+            Reading::Translated(translation) => translation.has_failed(),
+            Reading::Json(_) | Reading::Opaque => false,
+        }
     }
 
     /// Whether the body that ended was whole. Only its last event tells that of a stream whose framing does not, and
@@ -397,19 +443,21 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             Reading::Events(filter) if told_by_last_event && !filter.facts().done => {
                 Err(FaultKind::UpstreamTruncated.into())
             }
-            Reading::Events(_) | Reading::Json(_) | Reading::Opaque => Ok(()),
+            Reading::Translated(translation) if !translation.has_ended() => {
+                Err(FaultKind::UpstreamTruncated.into())
+            }
+            Reading::Events(_) | Reading::Json(_) | Reading::Opaque | Reading::Translated(_) => Ok(()),
         }
     }
 
     /// Tells the client inside its stream that the stream broke. The connection is cut afterwards.
     async fn say_broken(&mut self, fault: &Fault) {
         self.reply.keep_alive = false;
-        let Reading::Events(filter) = &*self.reading else { return };
-        if filter.facts().error {
+        if !self.is_stream() || self.failed_inside() {
             return;
         }
         let mut event = Vec::new();
-        if filter.mid_event() {
+        if matches!(&*self.reading, Reading::Events(filter) if filter.mid_event()) {
             event.extend_from_slice(b"\n\n");
         }
         let id = self.reply.id.text();
@@ -439,94 +487,14 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
     fn retire(self) {
         let shard = self.reply.shard;
         shard.buffers.give(self.buf);
+        shard.buffers.give(self.outbox);
         if self.keep_alive && !self.inbound.surplus && !self.inbound.ends_with_connection() {
             shard.upstreams.pool.give(self.conn, shard.deadlines.coarse_now(), self.reply.limits);
         }
     }
 }
 
-/// Why an answer ended early.
-fn cut_off(conn: &Conn) -> Fault {
-    match conn.deadline.fired() {
-        Some(Waiting::Total) => FaultKind::UpstreamTotal.into(),
-        Some(_) => FaultKind::UpstreamIdle.into(),
-        None => FaultKind::UpstreamTruncated.into(),
-    }
-}
-
 struct Emit {
     bytes: usize,
     keep_from: usize,
-}
-
-/// A provider's error answer, read whole, so that it can be cleaned before it is passed on.
-struct Failure {
-    status: u16,
-    /// Status line and fields.
-    head: Buf,
-    body: Vec<u8>,
-}
-
-impl Failure {
-    async fn read(passage: &Passage<'_>, mut answer: Answer, reply: &mut Reply<'_>) -> Result<Self, Fault> {
-        let mut inbound = Inbound::new(answer.framing);
-        let mut buf = answer.rest;
-        let mut decoded = 0;
-        while !inbound.decode(&mut buf, decoded)? {
-            decoded = buf.len();
-            if decoded > ERROR_BODY_BYTES {
-                return Err(Fault::told(
-                    FaultKind::UpstreamMalformed,
-                    "The provider's error message is too large.",
-                ));
-            }
-            buf.reserve(1024);
-            answer.conn.deadline.set_before(Waiting::More, passage.timeouts.idle_ms, passage.latest);
-            let (read, back) = answer.conn.reader.read(buf).await;
-            buf = back;
-            match read {
-                Ok(n) if n > 0 => {}
-                Ok(_) if inbound.ends_with_connection() && answer.conn.deadline.fired().is_none() => break,
-                _ => return Err(cut_off(&answer.conn)),
-            }
-        }
-        let body = scrubbed(&buf, passage.provider);
-        let shard = reply.shard;
-        shard.buffers.give(buf);
-        if answer.keep_alive && !inbound.surplus && !inbound.ends_with_connection() {
-            shard.upstreams.pool.give(answer.conn, shard.deadlines.coarse_now(), reply.limits);
-        }
-        Ok(Self { status: told(passage.provider.format, answer.status), head: answer.head, body })
-    }
-
-    async fn pass(self, passage: &Passage<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
-        let line_end = memchr::memchr(b'\n', &self.head).map_or(self.head.len(), |at| at + 1);
-        let fields = scrubbed(&self.head[line_end..], passage.provider);
-        reply.whole(self.status, &fields, &self.body).await
-    }
-}
-
-/// The status that a client is told for a provider's. Anthropic's own 529 says what 503 says, which everybody
-/// between here and there knows, too; its body stays.
-const fn told(format: Format, status: u16) -> u16 {
-    match (format, status) {
-        (Format::Anthropic, 529) => 503,
-        (Format::OpenAi | Format::Anthropic, status) => status,
-    }
-}
-
-/// The bytes without the provider's credential, should they repeat it.
-fn scrubbed(bytes: &[u8], provider: &Provider) -> Vec<u8> {
-    let Some(key) = provider.api_key.as_ref().filter(|key| !key.expose().is_empty()) else {
-        return bytes.to_vec();
-    };
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut rest = bytes;
-    while let Some(at) = memchr::memmem::find(rest, key.expose()) {
-        out.extend_from_slice(&rest[..at]);
-        out.extend_from_slice(b"[redacted]");
-        rest = &rest[at + key.expose().len()..];
-    }
-    out.extend_from_slice(rest);
-    out
 }

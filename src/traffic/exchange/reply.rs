@@ -24,6 +24,13 @@ pub enum Ending {
     Close,
 }
 
+impl Ending {
+    /// For a body whose length is not known before its head is sent.
+    pub fn unknown(reply: &Reply<'_>) -> Self {
+        if reply.minor_version == 0 { Ending::Close } else { Ending::Chunked }
+    }
+}
+
 /// The answering side of one exchange.
 pub struct Reply<'c> {
     pub writer: &'c mut Writer,

@@ -19,6 +19,7 @@ use crate::traffic::account::Tally;
 use crate::traffic::auth::Caller;
 use crate::traffic::dialect::{Ask, BodyType, EventFilter, MultipartScan, RequestScan, UsageScan};
 use crate::traffic::route::Targets;
+use crate::traffic::translate::Translation;
 use std::cell::RefCell;
 
 /// One exchange.
@@ -79,6 +80,7 @@ pub enum BodyScan {
 pub enum Reading {
     Events(EventFilter),
     Json(UsageScan),
+    Translated(Box<Translation>),
     Opaque,
 }
 
@@ -121,6 +123,7 @@ impl Exchange {
         let usage = match &self.reading {
             Reading::Events(filter) => filter.facts().usage,
             Reading::Json(scan) => scan.usage(),
+            Reading::Translated(translation) => translation.usage(),
             Reading::Opaque => None,
         };
         if let Some(usage) = usage {

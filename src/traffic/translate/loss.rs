@@ -5,15 +5,8 @@
 //! question.
 
 use crate::base::fault::{Fault, FaultKind};
+use crate::contract::snapshot::Unsupported;
 use std::fmt::Write as _;
-
-/// What is done about parameters that a provider's format does not have.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Unsupported {
-    #[default]
-    Drop,
-    Refuse,
-}
 
 /// Names of what was lost, longest that is told.
 const NAME_BYTES: usize = 48;

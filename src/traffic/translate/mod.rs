@@ -26,8 +26,10 @@ pub use openai::request_out::StreamUsage;
 pub use stream::{Passed, Translation};
 
 use crate::base::fault::{Fault, FaultKind};
+use crate::contract::endpoint::Endpoint;
+use crate::contract::snapshot::{Format, Unsupported};
 use crate::traffic::dialect::json::Tree;
-use loss::{Losses, Unsupported};
+use loss::Losses;
 use names::Renamed;
 
 /// A format that requests and answers have, at a client or at a provider.
@@ -37,6 +39,36 @@ pub enum Speech {
     OpenAi,
     /// Messages.
     Anthropic,
+}
+
+impl Speech {
+    /// The endpoint whose requests and answers have it.
+    pub const fn endpoint(self) -> Endpoint {
+        match self {
+            Speech::OpenAi => Endpoint::ChatCompletions,
+            Speech::Anthropic => Endpoint::Messages,
+        }
+    }
+}
+
+/// From a client's speech to a provider's, and back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Crossing {
+    pub client: Speech,
+    pub provider: Speech,
+}
+
+impl Crossing {
+    /// `None`: requests of this endpoint are not translated.
+    pub fn between(endpoint: Endpoint, format: Format) -> Option<Self> {
+        let client =
+            [Speech::OpenAi, Speech::Anthropic].into_iter().find(|speech| speech.endpoint() == endpoint)?;
+        let provider = match format {
+            Format::OpenAi => Speech::OpenAi,
+            Format::Anthropic => Speech::Anthropic,
+        };
+        Some(Self { client, provider })
+    }
 }
 
 /// Whether an answer comes whole or as a stream.

@@ -4,7 +4,7 @@ use super::event::Event;
 use super::names::Renamed;
 use super::{Form, Speech, anthropic, openai};
 use crate::base::fault::{Fault, FaultKind};
-use crate::base::limits::TRANSLATED_EVENT_BYTES;
+use crate::base::limits::{TRANSLATED_ANSWER_BYTES, TRANSLATED_EVENT_BYTES};
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Tree};
 use crate::traffic::dialect::stream::Events;
@@ -17,6 +17,9 @@ pub struct Translation {
     events: Events,
     tree: Tree,
     facts: Facts,
+    /// How the client wants its answer, and how the provider gives it.
+    form: Form,
+    body: Form,
 }
 
 /// What is known of the answer so far.
@@ -91,6 +94,35 @@ impl Translation {
             events: Events::default(),
             tree: Tree::default(),
             facts: Facts::default(),
+            form,
+            body: form,
+        }
+    }
+
+    /// How the client wants its answer.
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
+    /// The provider answers in this form, which need not be the one that the client wants.
+    pub fn read_as(&mut self, body: Form) {
+        self.body = body;
+    }
+
+    /// Translates what can be of the bytes at hand; see [`Translation::stream`].
+    ///
+    /// # Errors
+    /// As [`Translation::stream`] and [`Translation::whole`], and for an answer that is too large.
+    pub fn advance(&mut self, bytes: &[u8], last: bool, out: &mut Vec<u8>) -> Result<Passed, Fault> {
+        match self.body {
+            Form::Stream => self.stream(bytes, last, out),
+            Form::Whole if bytes.len() > TRANSLATED_ANSWER_BYTES => Err(FaultKind::UpstreamUnreadable.into()),
+            Form::Whole if !last => Ok(Passed { consumed: 0, events: 0 }),
+            Form::Whole => {
+                let told = self.facts.told;
+                self.whole(bytes, out)?;
+                Ok(Passed { consumed: bytes.len(), events: self.facts.told - told })
+            }
         }
     }
 

@@ -7,14 +7,13 @@ use bench_harness::{
 use ringgate::base::clock::Moment;
 use ringgate::contract::endpoint::{Dialect, Endpoint, StreamStyle};
 use ringgate::contract::record::Usage;
-use ringgate::contract::snapshot::Snapshot;
+use ringgate::contract::snapshot::{Snapshot, Unsupported};
 use ringgate::http::request::{self, HeadLimits};
 use ringgate::http::response::{self, Asked};
 use ringgate::http::{HeadScan, Slots};
 use ringgate::traffic::account::{Book, Tally, Written};
 use ringgate::traffic::dialect::{Edits, EventFilter, HideUsage, InjectUsage, RequestScan, UsageScan};
 use ringgate::traffic::provider::request::Forwarded;
-use ringgate::traffic::translate::loss::Unsupported;
 use ringgate::traffic::translate::names::Renamed;
 use ringgate::traffic::translate::{Destination, Form, Speech, StreamUsage, Translation};
 use ringgate::traffic::{auth, policy, provider, route, translate};

@@ -1,0 +1,114 @@
+//! A request that goes out in another format than it came in, and the head of its answer.
+
+use super::outbound::{self, HEAD};
+use super::state::Exchange;
+use crate::base::clock::unix_seconds;
+use crate::base::fault::{Fault, FaultKind};
+use crate::contract::snapshot::{Provider, Unsupported};
+use crate::http::encode;
+use crate::net::pool::BufferPool;
+use crate::traffic::dialect::{self, Ask};
+use crate::traffic::provider::request::{self, Forwarded};
+use crate::traffic::translate::{self, Crossing, Destination, Form, StreamUsage, Translation};
+use crate::traffic::upstream::call::Answer;
+
+pub const JSON: &[u8] = b"content-type: application/json\r\n";
+const EVENTS: &[u8] = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n";
+
+/// Fields of a client's head that mean the same to every provider.
+const FORWARDED: [&[u8]; 2] = [b"user-agent:", b"x-client-request-id:"];
+/// Fields of a provider's head that mean the same to every client.
+const KEPT: [&[u8]; 3] = [b"retry-after:", b"retry-after-ms:", b"x-ringgate-upstream-request-id:"];
+
+/// What its answer is to be translated by.
+pub struct Crossed {
+    pub translation: Box<Translation>,
+    /// Names of what the request lost.
+    dropped: String,
+}
+
+/// Where a request crosses to.
+pub struct Way<'s> {
+    pub crossing: Crossing,
+    pub provider: &'s Provider,
+    /// Below the provider's base.
+    pub path: &'static str,
+    /// The provider's name for the model.
+    pub model: &'s str,
+    pub unsupported: Unsupported,
+}
+
+/// Lays the request out as its provider wants it. The client's own bytes stay where they are, for another target.
+///
+/// # Errors
+/// It cannot be said in the provider's format.
+pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Result<Crossed, Fault> {
+    let ask = exchange.ask.as_ref().ok_or(FaultKind::Internal)?;
+    let (course, intake) = (&mut exchange.course, &exchange.intake);
+    let mut out = course.body.take(HEAD);
+    if out.capacity() == 0 {
+        out = pool.small();
+    }
+    out.clear();
+    let to = Destination {
+        speech: way.crossing.provider,
+        model: way.model,
+        stream_usage: if way.provider.takes_stream_usage { StreamUsage::Asked } else { StreamUsage::Unasked },
+        unsupported: way.unsupported,
+    };
+    let translated =
+        translate::request(way.crossing.client, to, &outbound::in_one_piece(&course.body), out.tail())?;
+    let fields = neutral(&intake.forward[intake.query_bytes..]);
+    let forwarded = Forwarded { query: b"", fields: &fields, names_version: false };
+    let body_bytes = out.len();
+    request::head(out.tail(), way.provider, way.path, forwarded, body_bytes as u64);
+    outbound::lay_out_written(&mut course.body, out, body_bytes);
+    Ok(Crossed {
+        translation: Box::new(translation(way.crossing, ask, translated.renamed)),
+        dropped: translated.dropped,
+    })
+}
+
+fn translation(crossing: Crossing, ask: &Ask, renamed: translate::names::Renamed) -> Translation {
+    let form = if ask.stream { Form::Stream } else { Form::Whole };
+    let wants_usage = !ask.stream || ask.stream_usage == dialect::StreamUsage::Asked;
+    Translation::new(crossing.provider, crossing.client, form, unix_seconds(), wants_usage, renamed)
+}
+
+/// The client's field lines that go to any provider, and what the body is now.
+fn neutral(lines: &[u8]) -> Vec<u8> {
+    let mut fields = JSON.to_vec();
+    copy(lines, &FORWARDED, &mut fields);
+    fields
+}
+
+/// Copies the lines of a provider's head that mean something to clients of any dialect.
+pub fn keep(head: &[u8], fields: &mut Vec<u8>) {
+    copy(head, &KEPT, fields);
+}
+
+fn copy(lines: &[u8], names: &[&[u8]], out: &mut Vec<u8>) {
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        let begins =
+            |name: &&[u8]| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+        if names.iter().any(|name| begins(name)) {
+            out.extend_from_slice(line);
+        }
+    }
+}
+
+/// Writes the head of a translated answer in place of the provider's.
+pub fn head(answer: &mut Answer, crossed: &Crossed, pool: &BufferPool) {
+    let mut head = pool.small();
+    let out = head.tail();
+    encode::status_line(out, answer.status);
+    out.extend_from_slice(match crossed.translation.form() {
+        Form::Whole => JSON,
+        Form::Stream => EVENTS,
+    });
+    keep(&answer.head, out);
+    if !crossed.dropped.is_empty() {
+        encode::field(out, "x-ringgate-dropped", crossed.dropped.as_bytes());
+    }
+    pool.give(std::mem::replace(&mut answer.head, head));
+}

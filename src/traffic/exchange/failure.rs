@@ -1,0 +1,109 @@
+//! A provider's answer that is an error.
+
+use super::crossing;
+use super::inbound::{Inbound, cut_off};
+use super::relay::Passage;
+use super::reply::Reply;
+use crate::base::buf::Buf;
+use crate::base::fault::{Fault, FaultKind};
+use crate::base::limits::ERROR_BODY_BYTES;
+use crate::contract::snapshot::{Format, Provider};
+use crate::net::deadline::Waiting;
+use crate::traffic::translate::{Crossing, failure};
+use crate::traffic::upstream::call::Answer;
+
+/// A provider's error answer, read whole, so that it can be cleaned before it is passed on.
+pub struct Failure {
+    status: u16,
+    /// Status line and fields.
+    head: Buf,
+    body: Vec<u8>,
+}
+
+impl Failure {
+    /// Reads it, and gives its connection back.
+    ///
+    /// # Errors
+    /// It breaks, or is too large.
+    pub async fn read(
+        passage: &Passage<'_>,
+        mut answer: Answer,
+        reply: &mut Reply<'_>,
+    ) -> Result<Self, Fault> {
+        let mut inbound = Inbound::new(answer.framing);
+        let mut buf = answer.rest;
+        let mut decoded = 0;
+        while !inbound.decode(&mut buf, decoded)? {
+            decoded = buf.len();
+            if decoded > ERROR_BODY_BYTES {
+                return Err(Fault::told(
+                    FaultKind::UpstreamMalformed,
+                    "The provider's error message is too large.",
+                ));
+            }
+            buf.reserve(1024);
+            answer.conn.deadline.set_before(Waiting::More, passage.timeouts.idle_ms, passage.latest);
+            let (read, back) = answer.conn.reader.read(buf).await;
+            buf = back;
+            match read {
+                Ok(n) if n > 0 => {}
+                Ok(_) if inbound.ends_with_connection() && answer.conn.deadline.fired().is_none() => break,
+                _ => return Err(cut_off(&answer.conn)),
+            }
+        }
+        let body = scrubbed(&buf, passage.provider);
+        let shard = reply.shard;
+        shard.buffers.give(buf);
+        if answer.keep_alive && !inbound.surplus && !inbound.ends_with_connection() {
+            shard.upstreams.pool.give(answer.conn, shard.deadlines.coarse_now(), reply.limits);
+        }
+        Ok(Self { status: told(passage.provider.format, answer.status), head: answer.head, body })
+    }
+
+    /// Tells the client what the provider said.
+    ///
+    /// # Errors
+    /// The client is gone.
+    pub async fn pass(self, passage: &Passage<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+        let line_end = memchr::memchr(b'\n', &self.head).map_or(self.head.len(), |at| at + 1);
+        let fields = scrubbed(&self.head[line_end..], passage.provider);
+        reply.whole(self.status, &fields, &self.body).await
+    }
+
+    /// Tells the client what the provider said, in the client's own dialect.
+    ///
+    /// # Errors
+    /// The client is gone.
+    pub async fn cross(self, crossing: Crossing, reply: &mut Reply<'_>) -> Result<(), Fault> {
+        let mut body = Vec::with_capacity(self.body.len() + 128);
+        let status = failure::answer(crossing.provider, crossing.client, self.status, &self.body, &mut body);
+        let mut fields = crossing::JSON.to_vec();
+        crossing::keep(&self.head, &mut fields);
+        reply.whole(status, &fields, &body).await
+    }
+}
+
+/// The status that a client is told for a provider's. Anthropic's own 529 says what 503 says, which everybody
+/// between here and there knows, too; its body stays.
+const fn told(format: Format, status: u16) -> u16 {
+    match (format, status) {
+        (Format::Anthropic, 529) => 503,
+        (Format::OpenAi | Format::Anthropic, status) => status,
+    }
+}
+
+/// The bytes without the provider's credential, should they repeat it.
+fn scrubbed(bytes: &[u8], provider: &Provider) -> Vec<u8> {
+    let Some(key) = provider.api_key.as_ref().filter(|key| !key.expose().is_empty()) else {
+        return bytes.to_vec();
+    };
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while let Some(at) = memchr::memmem::find(rest, key.expose()) {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(b"[redacted]");
+        rest = &rest[at + key.expose().len()..];
+    }
+    out.extend_from_slice(rest);
+    out
+}

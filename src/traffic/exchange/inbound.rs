@@ -1,0 +1,73 @@
+//! An answer's body as it comes in: where it ends, and how it may end too early.
+
+use crate::base::buf::Buf;
+use crate::base::fault::{Fault, FaultKind};
+use crate::http::chunked::Decoder;
+use crate::http::response::ResponseFraming;
+use crate::net::deadline::Waiting;
+use crate::traffic::upstream::pool::Conn;
+
+/// The body of an answer, as it is framed on the upstream's connection.
+pub struct Inbound {
+    framing: Framing,
+    /// The connection has bytes behind the body.
+    pub surplus: bool,
+}
+
+enum Framing {
+    Length(u64),
+    Chunked(Decoder),
+    UntilClose,
+}
+
+impl Inbound {
+    pub fn new(framing: ResponseFraming) -> Self {
+        let framing = match framing {
+            ResponseFraming::None => Framing::Length(0),
+            ResponseFraming::Length(n) => Framing::Length(n),
+            ResponseFraming::Chunked => Framing::Chunked(Decoder::default()),
+            ResponseFraming::UntilClose => Framing::UntilClose,
+        };
+        Self { framing, surplus: false }
+    }
+
+    /// Decodes what stands in `buf` behind `decoded`, in place; tells whether the body is complete.
+    ///
+    /// # Errors
+    /// The body is malformed. What was good before the mistake is left in `buf`.
+    pub fn decode(&mut self, buf: &mut Buf, decoded: usize) -> Result<bool, Fault> {
+        let fresh = buf.len() - decoded;
+        let (data, consumed, finished) = match &mut self.framing {
+            Framing::Length(left) => {
+                let n = (fresh as u64).min(*left);
+                *left -= n;
+                (n as usize, n as usize, *left == 0)
+            }
+            Framing::Chunked(decoder) => {
+                let Ok(step) = decoder.decode(&mut buf[decoded..]) else {
+                    buf.truncate(decoded + decoder.salvaged());
+                    return Err(FaultKind::UpstreamMalformed.into());
+                };
+                (step.data, step.consumed, step.finished)
+            }
+            Framing::UntilClose => (fresh, fresh, false),
+        };
+        self.surplus = consumed < fresh;
+        buf.truncate(decoded + data);
+        Ok(finished)
+    }
+
+    /// Whether the end of the connection is the end of the body.
+    pub fn ends_with_connection(&self) -> bool {
+        matches!(self.framing, Framing::UntilClose)
+    }
+}
+
+/// Why an answer ended early.
+pub fn cut_off(conn: &Conn) -> Fault {
+    match conn.deadline.fired() {
+        Some(Waiting::Total) => FaultKind::UpstreamTotal.into(),
+        Some(_) => FaultKind::UpstreamIdle.into(),
+        None => FaultKind::UpstreamTruncated.into(),
+    }
+}

@@ -1,0 +1,352 @@
+//! Clients of one dialect, models behind another format.
+
+use crate::harness::{Gateway, Io, KEY, Scripted, Setup, UPSTREAM_KEY, mock, on_both_drivers, post};
+use loadtest::mock::Mock;
+use serde_json::{Value, json};
+use std::net::SocketAddr;
+use std::sync::Mutex;
+use std::sync::mpsc::{Sender, channel};
+
+const CHAT: &str = "/v1/chat/completions";
+const MESSAGES: &str = "/v1/messages";
+const THINKING: &str = include_str!("../fuzz/corpus/sse/anthropic-thinking-tools.sse");
+const PARALLEL: &str = include_str!("../../src/traffic/translate/golden/answers/parallel-tools.openai.sse");
+const OVERLOADED: &str = include_str!("../fuzz/corpus/sse/anthropic-overloaded.sse");
+
+/// Models that begin with `c/` are behind Anthropic's format, those that begin with `m/` behind `OpenAI`'s.
+fn setup(io: Io, upstream: SocketAddr) -> Setup {
+    Setup::at(io, upstream)
+        .provider_of("anthropic", "claude", &format!("http://{upstream}"), "")
+        .model("c/*", "{provider: claude, model: \"*\"}", "")
+        .model("strict/*", "{provider: claude, model: \"*\"}", "unsupported: refuse")
+}
+
+fn staged(io: Io) -> (Mock, Gateway) {
+    let mock = mock();
+    let gateway = Gateway::start(&setup(io, mock.address));
+    (mock, gateway)
+}
+
+fn ask(path: &str, model: &str, more: &str) -> Vec<u8> {
+    let body = format!(
+        r#"{{"model":"{model}","max_tokens":99,"messages":[{{"role":"user","content":"hi"}}]{more}}}"#
+    );
+    post(path, &body)
+}
+
+fn answered(content_type: &str, body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\nx-request-id: up-1\r\nx-secret: 1\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
+}
+
+fn data(events: &str) -> Vec<Value> {
+    let lines =
+        events.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|line| *line != "[DONE]");
+    lines.map(|line| serde_json::from_str(line).expect("JSON")).collect()
+}
+
+/// Either dialect's clients get whole answers of the other format's providers, in their own shape, and the record
+/// counts the tokens that the provider did.
+#[test]
+fn whole_answers_cross() {
+    on_both_drivers(|io| {
+        let (_mock, gateway) = staged(io);
+        let mut client = gateway.client();
+        let answer = client.ask(&ask(CHAT, "c/mock", ""));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.header("content-type"), Some("application/json"));
+        let chat = answer.json();
+        assert_eq!(
+            (&chat["object"], &chat["choices"][0]["finish_reason"]),
+            (&"chat.completion".into(), &"stop".into())
+        );
+        assert!(
+            chat["choices"][0]["message"]["content"].as_str().is_some_and(|text| !text.is_empty()),
+            "{chat}"
+        );
+        let record = gateway.record(answer.id());
+        assert_eq!(record["input_tokens"], chat["usage"]["prompt_tokens"], "{record}");
+        assert_eq!(record["output_tokens"], chat["usage"]["completion_tokens"], "{record}");
+
+        let answer = client.ask(&ask(MESSAGES, "m/mock", ""));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let message = answer.json();
+        assert_eq!((&message["type"], &message["stop_reason"]), (&"message".into(), &"end_turn".into()));
+        assert_eq!(message["content"][0]["type"], "text");
+        let record = gateway.record(answer.id());
+        assert_eq!(record["output_tokens"], message["usage"]["output_tokens"], "{record}");
+    });
+}
+
+/// Streams cross event by event, end as the client's dialect ends them, and leave the connection for the next request.
+#[test]
+fn streams_cross() {
+    on_both_drivers(|io| {
+        let (_mock, gateway) = staged(io);
+        let mut client = gateway.client();
+        for _ in 0..2 {
+            let answer = client.ask(&ask(CHAT, "c/mock?chunks=5", r#","stream":true"#));
+            assert_eq!(
+                (answer.status, answer.header("content-type")),
+                (200, Some("text/event-stream; charset=utf-8"))
+            );
+            let text = answer.text();
+            assert!(text.ends_with("data: [DONE]\n\n"), "{text}");
+            let chunks = data(&text);
+            assert!(chunks.iter().all(|chunk| chunk["usage"].is_null()), "usage was not asked for: {text}");
+            assert!(chunks.len() > 5, "{text}");
+            let record = gateway.record(answer.id());
+            assert!(record["output_tokens"].as_u64().is_some_and(|tokens| tokens > 0), "{record}");
+
+            let with_usage = r#","stream":true,"stream_options":{"include_usage":true}"#;
+            let text = client.ask(&ask(CHAT, "c/mock", with_usage)).text();
+            assert!(data(&text).last().expect("chunks")["usage"]["total_tokens"].is_u64(), "{text}");
+
+            let answer = client.ask(&ask(MESSAGES, "m/mock?chunks=5", r#","stream":true"#));
+            let text = answer.text();
+            assert!(
+                text.starts_with("event: message_start\n")
+                    && text.ends_with("{\"type\":\"message_stop\"}\n\n"),
+                "{text}"
+            );
+            let events = data(&text);
+            let delta = events.iter().find(|event| event["type"] == "message_delta").expect("it ends");
+            assert!(delta["usage"]["output_tokens"].as_u64().is_some_and(|tokens| tokens > 0), "{text}");
+            assert_eq!(gateway.record(answer.id())["output_tokens"], delta["usage"]["output_tokens"]);
+        }
+    });
+}
+
+/// What a provider is sent is its own format, with its own credential and version, and nothing of the client's dialect.
+#[test]
+fn providers_see_their_own_format() {
+    let body = r#"{"id":"msg_1","type":"message","role":"assistant","model":"claude-x","content":[{"type":"text","text":"ok"}],"stop_reason":"end_turn","usage":{"input_tokens":3,"output_tokens":2}}"#;
+    let upstream = Scripted::always(answered("application/json", body));
+    let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+    let more = r#","seed":7,"store":true,"temperature":0.5"#;
+    let mut request = ask(CHAT, "c/claude-opus-4-6?x=1", more);
+    let at = request.windows(2).position(|two| two == b"\r\n").expect("a line");
+    let fields = "\r\nopenai-beta: x\r\nanthropic-beta: y\r\nuser-agent: tester/1\r\ncookie: a=b";
+    request.splice(at..at, fields.bytes());
+    let answer = gateway.client().ask(&request);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.header("x-ringgate-dropped"), Some("store,seed"));
+    assert_eq!(answer.header("x-ringgate-upstream-request-id"), Some("up-1"));
+    assert_eq!(answer.header("x-secret"), None);
+    let seen = upstream.seen().pop().expect("a request");
+    let (head, sent) = seen.split_once("\r\n\r\n").expect("a head");
+    assert!(head.starts_with("POST /v1/messages HTTP/1.1\r\n"), "{head}");
+    for field in ["anthropic-version: 2023-06-01", "user-agent: tester/1", "content-type: application/json"] {
+        assert_eq!(head.matches(field).count(), 1, "{head}");
+    }
+    assert!(head.contains(&format!("x-api-key: {UPSTREAM_KEY}")), "{head}");
+    for foreign in ["beta", "cookie", KEY] {
+        assert!(!head.contains(foreign), "{head}");
+    }
+    let sent: Value = serde_json::from_str(sent).expect("JSON");
+    let expected = json!({
+        "model": "claude-opus-4-6?x=1", "max_tokens": 99, "temperature": 0.5,
+        "messages": [{"role": "user", "content": [{"type": "text", "text": "hi"}]}],
+    });
+    assert_eq!(sent, expected);
+}
+
+/// Tools, thoughts and parallel calls survive the way, whole and in pieces of any size.
+#[test]
+fn tools_cross_in_streams() {
+    on_both_drivers(|io| {
+        for (path, model, stream, step) in
+            [(CHAT, "c/x", THINKING, 7), (MESSAGES, "m/x", PARALLEL, 11), (CHAT, "c/x", THINKING, 4096)]
+        {
+            let upstream = Scripted::start(move |_, mut peer| {
+                if peer.request().is_none() {
+                    return;
+                }
+                peer.send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n");
+                for piece in stream.as_bytes().chunks(step) {
+                    peer.send(format!("{:x}\r\n", piece.len()).as_bytes());
+                    peer.send(piece);
+                    peer.send(b"\r\n");
+                }
+                peer.send(b"0\r\n\r\n");
+                peer.wait_for_end();
+            });
+            let gateway = Gateway::start(&setup(io, upstream.address));
+            let answer = gateway.client().ask(&ask(path, model, r#","stream":true"#));
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            let events = data(&answer.text());
+            let calls: String = if path == CHAT {
+                let calls =
+                    events.iter().flat_map(|chunk| chunk["choices"][0]["delta"]["tool_calls"].as_array());
+                calls
+                    .flatten()
+                    .map(|call| call["function"]["arguments"].as_str().expect("a text").to_owned())
+                    .collect()
+            } else {
+                events.iter().filter_map(|event| event["delta"]["partial_json"].as_str()).collect()
+            };
+            let expected = if path == CHAT {
+                "{\"city\": \"Oslo\"}{}"
+            } else {
+                "{\"city\":\"Oslo\"}{\"city\":\"Riga\"}"
+            };
+            assert_eq!(calls, expected);
+            assert_eq!(gateway.record(answer.id())["fault"], Value::Null);
+        }
+    });
+}
+
+/// A provider that says the rest of its stream once the client has its beginning.
+fn in_two_parts(stream: &'static str, cut: &str) -> (Scripted, Sender<()>) {
+    let (sender, receiver) = channel();
+    let (receiver, cut) = (Mutex::new(receiver), stream.find(cut).expect("it is in there"));
+    let upstream = Scripted::start(move |_, mut peer| {
+        if peer.request().is_some() {
+            peer.send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n");
+            peer.send(&stream.as_bytes()[..cut]);
+            receiver.lock().expect("no panic").recv().expect("the client reads");
+            peer.send(&stream.as_bytes()[cut..]);
+        }
+    });
+    (upstream, sender)
+}
+
+/// An error inside a stream, and a stream that ends too early, reach the client as an error of its own dialect behind
+/// what came before, and the stream has no proper end.
+#[test]
+fn broken_streams_are_told() {
+    on_both_drivers(|io| {
+        let end = THINKING.find("event: message_delta").expect("it ends");
+        let cases = [
+            (OVERLOADED, "event: error", "server_is_overloaded", "upstream_stream_error"),
+            (&THINKING[..end], "event: content_block_stop", "upstream_truncated", "upstream_truncated"),
+        ];
+        for (stream, cut, code, fault) in cases {
+            let (upstream, go_on) = in_two_parts(stream, cut);
+            let gateway = Gateway::start(&setup(io, upstream.address));
+            let mut client = gateway.client();
+            client.send(&ask(CHAT, "c/x", r#","stream":true"#));
+            let (status, fields) = client.head();
+            assert_eq!(status, 200);
+            let mut text = String::from_utf8(client.chunk().expect("what comes before")).expect("text");
+            go_on.send(()).expect("the provider waits");
+            while !text.contains("\"error\"") {
+                text += &String::from_utf8(client.chunk().expect("the error")).expect("text");
+            }
+            assert_eq!(data(&text).last().expect("chunks")["error"]["code"], code, "{text}");
+            assert!(!text.contains("[DONE]"), "{text}");
+            client.ends();
+            let id = &fields.iter().find(|(name, _)| name == "x-request-id").expect("an id").1;
+            assert_eq!(gateway.record(id)["fault"], fault);
+        }
+    });
+}
+
+/// A stream that breaks before its client was told anything is a refusal, with a status.
+#[test]
+fn streams_that_never_began_are_refused() {
+    let upstream = Scripted::always(answered("text/event-stream", ""));
+    let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+    gateway.client().ask(&ask(CHAT, "c/x", r#","stream":true"#)).refused(502, "upstream_truncated");
+    let upstream = Scripted::always(answered("text/event-stream", OVERLOADED));
+    let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+    gateway.client().ask(&ask(CHAT, "c/x", r#","stream":true"#)).refused(502, "upstream_stream_error");
+}
+
+/// An answer that is not what its provider's format says is refused, and no part of it is passed on.
+#[test]
+fn unreadable_answers_are_refused() {
+    for (content_type, body) in [
+        ("application/json", "{\"id\":1}"),
+        ("application/json", "<html>"),
+        ("text/html", "{}"),
+        ("text/event-stream", "data: nonsense\n\n"),
+    ] {
+        let upstream = Scripted::always(answered(content_type, body));
+        let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+        let answer = gateway.client().ask(&ask(CHAT, "c/x", ""));
+        answer.refused(502, "upstream_unreadable");
+    }
+}
+
+/// A provider's errors have the type, the code and the status that the client's own package looks for, and its hint
+/// when to come again; the credential that it repeats is not among it.
+#[test]
+fn provider_errors_cross() {
+    let said = format!(
+        r#"{{"type":"error","error":{{"type":"rate_limit_error","message":"slow {UPSTREAM_KEY} down"}}}}"#
+    );
+    let answer = |status: &str, body: &str| {
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nretry-after: 7\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    let upstream = Scripted::always(answer("429 Too Many Requests", &said));
+    let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+    let got = gateway.client().ask(&ask(CHAT, "c/x", ""));
+    assert_eq!((got.status, got.header("retry-after")), (429, Some("7")));
+    let error = &got.json()["error"];
+    assert_eq!((&error["type"], &error["code"]), (&"rate_limit_error".into(), &"rate_limit_exceeded".into()));
+    assert_eq!(error["message"], "slow [redacted] down");
+
+    let said = r#"{"error":{"message":"no such model","type":"invalid_request_error","param":null,"code":"model_not_found"}}"#;
+    let upstream = Scripted::always(answer("404 Not Found", said));
+    let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+    let got = gateway.client().ask(&ask(MESSAGES, "m/x", ""));
+    assert_eq!((got.status, &got.json()["error"]["type"]), (404, &"not_found_error".into()));
+    let upstream = Scripted::always(answer(
+        "529 Overloaded",
+        r#"{"type":"error","error":{"type":"overloaded_error","message":"x"}}"#,
+    ));
+    let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+    assert_eq!(gateway.client().ask(&ask(CHAT, "c/x", "")).status, 503);
+    let upstream = Scripted::always(answer("401 Unauthorized", "{}"));
+    let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+    gateway.client().ask(&ask(CHAT, "c/x", "")).refused(502, "upstream_account");
+}
+
+/// What a provider cannot be asked for is refused by name before it is asked, in the client's own shape; a model of
+/// which another target can be asked is asked there.
+#[test]
+fn what_cannot_be_said_is_refused() {
+    let (mock, gateway) = staged(Io::Auto);
+    let mut client = gateway.client();
+    let message = client.ask(&ask(CHAT, "strict/x", r#","seed":7,"n":2"#)).refused(400, "untranslatable");
+    assert_eq!(message, "The model's provider does not take: seed,n.");
+    let audio = r#"{"model":"c/x","messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"AA==","format":"wav"}}]}]}"#;
+    client.ask(&post(CHAT, audio)).refused(400, "untranslatable");
+    for wrong in [
+        r#"{"model":"c/x"}"#,
+        r#"{"model":"c/x","messages":[{"role":"narrator","content":"x"}]}"#,
+        r#"{"model":"c/x","messages":[{"role":"user","content":"x","content":"y"}]}"#,
+        r#"{"model":"c/x","messages":[{"role":"tool","content":"x"}]}"#,
+        r#"{"model":"c/x","messages":{},"max_tokens":1}"#,
+    ] {
+        client.ask(&post(CHAT, wrong)).refused(400, "invalid_request");
+    }
+    let both = setup(Io::Auto, mock.address).model(
+        "both",
+        "{provider: claude, model: x}, {provider: up, model: mock, priority: 2}",
+        "",
+    );
+    let gateway = Gateway::start(&both);
+    let audio = audio.replace("c/x", "both");
+    let answer = gateway.client().ask(&post(CHAT, &audio));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+/// A body in many segments is the same request.
+#[test]
+fn long_bodies_cross() {
+    let upstream = Scripted::always(answered(
+        "application/json",
+        r#"{"id":"msg_1","type":"message","role":"assistant","model":"claude-x","content":[],"stop_reason":"end_turn","usage":{}}"#,
+    ));
+    let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+    let long = "word \\u00e9\\n ".repeat(100_000);
+    let body = format!(r#"{{"model":"c/x","messages":[{{"role":"user","content":"{long}"}}]}}"#);
+    let answer = gateway.client().ask(&post(CHAT, &body));
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let seen = upstream.seen().pop().expect("a request");
+    assert!(seen.contains(&format!("{{\"type\":\"text\",\"text\":\"{long}\"}}")), "{}", &seen[..600]);
+}
