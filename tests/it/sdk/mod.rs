@@ -1,4 +1,4 @@
-//! Clients as people have them: the official `OpenAI` packages for Python and Node, and curl.
+//! Clients as people have them: the official packages of `OpenAI` and Anthropic for Python and Node, and curl.
 //!
 //! The packages are installed beside the build (`target/sdk`) by `.ci/run clients`, in the versions that the files
 //! in `python` and `node` pin. Where a client is missing its tests are skipped and say so; with `CI=true` or
@@ -11,37 +11,37 @@ use stage::{Stage, Wire, missing, run};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The Python package works through the gateway on the best driver of this machine.
+/// The Python packages work through the gateway on the best driver of this machine.
 #[test]
 fn python() {
     python_on(Wire::Plain);
 }
 
-/// The Python package works through the gateway on epoll.
+/// The Python packages work through the gateway on epoll.
 #[test]
 fn python_on_epoll() {
     python_on(Wire::Epoll);
 }
 
-/// The Python package works through the gateway over HTTPS, with an authority that it was told to trust.
+/// The Python packages work through the gateway over HTTPS, with an authority that they were told to trust.
 #[test]
 fn python_over_tls() {
     python_on(Wire::Tls);
 }
 
-/// The Node package works through the gateway on the best driver of this machine.
+/// The Node packages work through the gateway on the best driver of this machine.
 #[test]
 fn node() {
     node_on(Wire::Plain);
 }
 
-/// The Node package works through the gateway on epoll.
+/// The Node packages work through the gateway on epoll.
 #[test]
 fn node_on_epoll() {
     node_on(Wire::Epoll);
 }
 
-/// The Node package works through the gateway over HTTPS, with an authority that it was told to trust.
+/// The Node packages work through the gateway over HTTPS, with an authority that they were told to trust.
 #[test]
 fn node_over_tls() {
     node_on(Wire::Tls);
@@ -50,7 +50,7 @@ fn node_over_tls() {
 fn python_on(wire: Wire) {
     let python = installed().join("python/bin/python");
     if !python.exists() {
-        return missing("the Python package openai");
+        return missing("the Python packages openai and anthropic");
     }
     let mut client = Command::new(python);
     // Neither the user's packages nor compiled files beside the sources.
@@ -60,8 +60,8 @@ fn python_on(wire: Wire) {
 
 fn node_on(wire: Wire) {
     let packages = installed().join("node");
-    if !packages.join("node_modules/openai").exists() {
-        return missing("the Node package openai");
+    if !packages.join("node_modules/@anthropic-ai/sdk").exists() {
+        return missing("the Node packages openai and @anthropic-ai/sdk");
     }
     let mut client = Command::new("node");
     client.arg(scripts("node/main.mjs")).env("RINGGATE_NODE_SDK", packages);

@@ -44,6 +44,9 @@ impl Stage {
             .model("hurried/*", "{provider: up, model: \"*\"}", "timeouts: {first_byte_ms: 300}")
             .model("chat", "{provider: up, model: mock-large}", "tags: [demo]")
             .model("team/writer", "{provider: up, model: mock}", "")
+            .provider_of("anthropic", "claude", &mock.base_url(), "")
+            .model("claude", "{provider: claude, model: claude-mock}", "")
+            .model("claude/*", "{provider: claude, model: \"*\"}", "")
             .model("nowhere", "{provider: absent, model: x}", "")
             .with("groups", "{everyone: {models: [\"*\"]}, narrow: {models: [chat]}}")
             .with("keys", &format!("[{}, {}]", key("everyone", KEY), key("narrow", NARROW_KEY)));

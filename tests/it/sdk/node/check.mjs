@@ -4,10 +4,12 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-// The package stands beside the build, not beside these files.
+// The packages stand beside the build, not beside these files.
 const require = createRequire(join(process.env.RINGGATE_NODE_SDK, 'package.json'));
 export const OpenAI = require('openai');
 export const VERSION = require('openai/version').VERSION;
+export const { Anthropic } = require('@anthropic-ai/sdk');
+export const ANTHROPIC_VERSION = require('@anthropic-ai/sdk/version').VERSION;
 
 export const BASE_URL = process.env.RINGGATE_URL;
 // A key whose group may use the model `chat` and no other.
@@ -15,7 +17,7 @@ export const NARROW_KEY = process.env.RINGGATE_NARROW_KEY;
 export const HELLO = [{ role: 'user', content: 'Hello!' }];
 
 // No answer of the mock takes long; what does not come is a failure and no wait.
-const TIMEOUT_MS = 20_000;
+export const TIMEOUT_MS = 20_000;
 
 export function client(options = {}) {
   const apiKey = process.env.RINGGATE_KEY;

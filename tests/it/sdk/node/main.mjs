@@ -1,12 +1,13 @@
-// The official OpenAI package for Node against a gateway with a mock provider behind it.
+// The official packages for Node against a gateway with a mock provider behind it.
 
-import { BASE_URL, VERSION, runAll } from './check.mjs';
+import { ANTHROPIC_VERSION, BASE_URL, VERSION, runAll } from './check.mjs';
 import './answers.mjs';
 import './streams.mjs';
 import './errors.mjs';
 import './http2.mjs';
+import './messages.mjs';
 
-console.log(`openai ${VERSION}, Node ${process.version}, ${BASE_URL}`);
+console.log(`openai ${VERSION}, anthropic ${ANTHROPIC_VERSION}, Node ${process.version}, ${BASE_URL}`);
 const failed = await runAll();
 // Connections that are kept alive would hold the process up.
 process.exit(failed ? 1 : 0);

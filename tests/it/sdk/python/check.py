@@ -6,6 +6,7 @@ import os
 import ssl
 import traceback
 
+import anthropic
 import openai
 
 BASE_URL = os.environ["RINGGATE_URL"]
@@ -47,7 +48,7 @@ def raises(kind, call, **attributes):
     """Asserts that a call raises exactly this class, with these attributes; gives the exception."""
     try:
         outcome = call()
-    except openai.OpenAIError as error:
+    except (openai.OpenAIError, anthropic.AnthropicError) as error:
         assert type(error) is kind, f"{type(error).__name__} in place of {kind.__name__}: {error}"
         for name, expected in attributes.items():
             found = getattr(error, name)

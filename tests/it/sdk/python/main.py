@@ -1,13 +1,15 @@
-"""The official OpenAI package for Python against a gateway with a mock provider behind it."""
+"""The official packages for Python against a gateway with a mock provider behind it."""
 
 import sys
 
+import anthropic
 import openai
 
 import answers  # noqa: F401
 import check
 import errors  # noqa: F401
+import messages  # noqa: F401
 import streams  # noqa: F401
 
-print(f"openai {openai.__version__}, Python {sys.version.split()[0]}, {check.BASE_URL}")
+print(f"openai {openai.__version__}, anthropic {anthropic.__version__}, Python {sys.version.split()[0]}, {check.BASE_URL}")
 sys.exit(1 if check.run_all() else 0)
