@@ -60,7 +60,7 @@ check('messages: each refusal is the class that the package has for it', async (
   await raises(Anthropic.NotFoundError, create(client(), 'absent'));
   await raises(Anthropic.BadRequestError, create(client(), ''));
   await raises(Anthropic.RateLimitError, create(client(), 'claude/m?fault=status:429'));
-  await raises(Anthropic.InternalServerError, create(client(), 'claude/m?fault=status:529'), { status: 503 });
+  await raises(Anthropic.ServiceUnavailableError, create(client(), 'claude/m?fault=status:529'), { status: 503 });
   await raises(Anthropic.InternalServerError, create(client(), 'claude/m?fault=echo_key'), { status: 502 });
 });
 
