@@ -3,6 +3,7 @@
 use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use ringgate::boot;
+use ringgate::boot::import::Strictness;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -37,9 +38,41 @@ enum Command {
     Mock(Box<loadtest::mock::MockArgs>),
     /// Print the JSON schema of the configuration, for editors.
     Schema,
+    /// Rewrite another gateway's configuration as one of this gateway.
+    #[command(subcommand)]
+    Import(Import),
     /// Tell what this machine gives a gateway: I/O driver, limits, what to change.
     Doctor,
 }
+
+#[derive(Subcommand)]
+enum Import {
+    /// Rewrite the configuration of a `LiteLLM` proxy.
+    ///
+    /// The new configuration goes to standard output or FILE. What it does not have, or has with another meaning, goes
+    /// to standard error: a line each, with its place in the source. Secrets are not copied: `os.environ/NAME` becomes
+    /// `${NAME}`, and what stands in the source itself becomes a variable that a line tells of.
+    ///
+    /// Exit code: 0; with --strict 1 if there is any such line; 2 if the source cannot be read.
+    #[command(after_help = IMPORT_EXAMPLE)]
+    Litellm {
+        /// The source, usually config.yaml.
+        #[arg(value_name = "CONFIG")]
+        source: PathBuf,
+        /// Exit with 1 if anything is not carried over, or changed.
+        #[arg(long)]
+        strict: bool,
+        /// Where the new configuration goes; absent: standard output.
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+}
+
+const IMPORT_EXAMPLE: &str = "\
+Example:
+  ringgate import litellm config.yaml --output gateway.yaml   # read the lines that it prints
+  ringgate check --config gateway.yaml                        # tells which variables are not set
+  ringgate serve --config gateway.yaml";
 
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
@@ -65,6 +98,10 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Schema => {
             println!("{}", boot::serve::schema()?);
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Import(Import::Litellm { source, strict, output }) => {
+            let strictness = if strict { Strictness::Strict } else { Strictness::Lenient };
+            boot::import::litellm(source, output.as_deref(), strictness)
         }
         Command::Doctor => {
             print!("{}", boot::doctor::report());

@@ -281,8 +281,8 @@ fn announce_quickstart(addresses: &[SocketAddr]) {
         curl http://{address}/v1/chat/completions -H 'Authorization: Bearer {DEMO_KEY}' \\\n    \
         -H 'Content-Type: application/json' \\\n    \
         -d '{{\"model\":\"demo-chat\",\"messages\":[{{\"role\":\"user\",\"content\":\"Hello!\"}}]}}'\n\n\
-        For a stream, add \"stream\":true. To serve a real provider, put its base_url and key into a file:\n\n  \
-        providers: {{openai: {{format: openai, base_url: https://api.openai.com/v1, api_key: \"${{OPENAI_API_KEY}}\"}}}}\n  \
+        For a stream, add \"stream\":true. To serve a real provider, put its vendor and key into a file:\n\n  \
+        providers: {{openai: {{vendor: openai, api_key: \"${{OPENAI_API_KEY}}\"}}}}\n  \
         models:    {{\"openai/*\": {{targets: [{{provider: openai, model: \"*\"}}]}}}}\n  \
         groups:    {{everyone: {{models: [\"*\"]}}}}\n  \
         keys:      [{{id: me, group: everyone, secret: \"${{MY_GATEWAY_KEY}}\"}}]\n\n\

@@ -9,6 +9,7 @@ pub mod admin;
 pub mod civil;
 pub mod config;
 pub mod health;
+pub mod import;
 pub mod log;
 pub mod reach;
 pub mod reload;

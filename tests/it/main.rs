@@ -16,6 +16,7 @@ mod handover;
 mod hardening;
 mod harness;
 mod http2;
+mod import;
 mod input;
 mod lifecycle;
 mod peers;

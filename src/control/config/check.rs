@@ -253,7 +253,8 @@ fn shown(text: &str) -> String {
     }
 }
 
-fn name_fault(name: &str) -> Option<String> {
+/// Why a text cannot name a provider, model or group.
+pub fn name_fault(name: &str) -> Option<String> {
     if name.trim().is_empty() {
         return Some("a name must not be empty".into());
     }

@@ -8,19 +8,19 @@
 //!
 //! Invariant: a snapshot comes out whole or not at all, and nothing past this room parses a text of the operator's.
 
-mod check;
+pub(in crate::control) mod check;
 mod checked;
-mod complaint;
+pub(in crate::control) mod complaint;
 mod groups;
 mod inputs;
 mod keys;
 mod limits;
 mod listeners;
 mod listing;
-mod models;
+pub(in crate::control) mod models;
 mod origins;
 mod pem;
-mod providers;
+pub(in crate::control) mod providers;
 mod server_tls;
 mod settings;
 mod shape;
@@ -29,8 +29,9 @@ mod table;
 mod tests;
 mod unenforced;
 mod upstream_tls;
-mod url;
-mod yaml;
+pub(in crate::control) mod url;
+pub(in crate::control) mod vendors;
+pub(in crate::control) mod yaml;
 
 pub use complaint::{Complaint, Warning};
 pub use listeners::exposure;
@@ -92,7 +93,8 @@ impl Source {
         text.map_err(complaint).map(|text| Self { path: Some(path.clone()), text })
     }
 
-    fn name(&self) -> String {
+    /// The file's name, or what it is.
+    pub fn name(&self) -> String {
         self.path.as_ref().map_or_else(|| "configuration".into(), |path| path.display().to_string())
     }
 }

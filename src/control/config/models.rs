@@ -93,7 +93,8 @@ fn target(name: &str, cursor: &Cursor<'_>, around: &Around<'_>, findings: &mut F
     })
 }
 
-fn target_fault(name: &str, model: &str) -> Option<String> {
+/// Why a model of this name cannot be sent on by that name.
+pub fn target_fault(name: &str, model: &str) -> Option<String> {
     match model {
         "*" if !name.contains('*') => {
             Some(format!("is \"*\", but {name:?} has no star that it could stand for"))

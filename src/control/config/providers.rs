@@ -10,6 +10,7 @@ use crate::control::config::complaint::Findings;
 use crate::control::config::origins::{Origins, Peer, Reachable};
 use crate::control::config::upstream_tls::{Blamed, TlsGround, UpstreamTls};
 use crate::control::config::url::{self, BaseUrl};
+use crate::control::config::vendors::{self, Vendor};
 use crate::control::reach::Reach;
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -54,10 +55,11 @@ pub fn compile(
     let mut providers = Providers::default();
     let mut known: HashSet<u32> = HashSet::new();
     for (name, cursor) in section.named() {
-        let format = format(&cursor, findings);
-        let credential = credential(&cursor, format, findings);
+        let vendor = vendor(&cursor, findings);
+        let format = format(&cursor, vendor, findings);
+        let credential = credential(&cursor, vendor, format, findings);
         let anthropic_version = anthropic_version(&cursor, format, findings);
-        let Some((origin, url, reach)) = place(&cursor, origins, findings) else { continue };
+        let Some((origin, url, reach)) = place(&cursor, vendor, origins, findings) else { continue };
         if known.insert(origin.id) {
             providers.origins.push(Reachable { origin: origin.clone(), reach });
         }
@@ -69,23 +71,14 @@ pub fn compile(
             host_header: url.host_header,
             credential,
             api_key: cursor.secret("api_key").cloned(),
-            takes_stream_usage: cursor.flag("stream_usage").unwrap_or(true),
+            takes_stream_usage: cursor
+                .flag("stream_usage")
+                .or(vendor.and_then(|vendor| vendor.stream_usage))
+                .unwrap_or(true),
             anthropic_version,
         });
     }
     providers
-}
-
-fn format(provider: &Cursor<'_>, findings: &mut Findings) -> Format {
-    match provider.text("format") {
-        None | Some("openai") => Format::OpenAi,
-        Some("anthropic") => Format::Anthropic,
-        Some(format) => {
-            let message = format!("format `{format}` is not served by this version");
-            provider.complain_at("format", findings, message);
-            Format::OpenAi
-        }
-    }
 }
 
 /// The base without a version where the format's paths have their own: both spellings are in use.
@@ -108,15 +101,74 @@ fn anthropic_version(provider: &Cursor<'_>, format: Format, findings: &mut Findi
     }
 }
 
+/// Whose provider it is. `None` if it does not say, or after a complaint.
+fn vendor(provider: &Cursor<'_>, findings: &mut Findings) -> Option<&'static Vendor> {
+    let name = provider.text("vendor")?;
+    let Some(vendor) = vendors::find(name) else {
+        let message = format!("{name:?} is not a known vendor");
+        let (path, at) = (provider.path.name("vendor"), provider.place("vendor"));
+        findings.complain_near(path, at, message, name, vendors::names());
+        return None;
+    };
+    // With an address of its own it may be anything, a proxy that holds the key for instance.
+    let bare = !provider.has("api_key") && !provider.has("base_url");
+    if let Some(variable) = vendor.key_variable.as_deref().filter(|_| bare) {
+        let message = format!("{name} wants a key, and api_key is absent (${{{variable}}}?)");
+        provider.warn_at("vendor", findings, message);
+    }
+    Some(vendor)
+}
+
+/// The format of this name, if this version can talk to a provider that has it.
+fn served(format: &str) -> Option<Format> {
+    [Format::OpenAi, Format::Anthropic].into_iter().find(|served| served.name() == format)
+}
+
+/// The provider's format, or its vendor's; any after a complaint.
+fn format(provider: &Cursor<'_>, vendor: Option<&Vendor>, findings: &mut Findings) -> Format {
+    let inherited = || vendor.map(|vendor| &*vendor.format);
+    let Some(format) = provider.text("format").or_else(inherited) else {
+        complain_missing(provider, vendor, "format", findings);
+        return Format::OpenAi;
+    };
+    served(format).unwrap_or_else(|| {
+        let place = if provider.has("format") { "format" } else { "vendor" };
+        provider.complain_at(place, findings, format!("format `{format}` is not served by this version"));
+        Format::OpenAi
+    })
+}
+
+/// Complains about a key that neither the provider has nor its vendor, unless one of them is known to be wrong.
+fn complain_missing(
+    provider: &Cursor<'_>,
+    vendor: Option<&Vendor>,
+    name: &'static str,
+    findings: &mut Findings,
+) {
+    if provider.has(name) || (provider.has("vendor") && vendor.is_none()) {
+        return;
+    }
+    match vendor.and_then(|vendor| vendor.base_url_form.as_deref()) {
+        Some(form) => provider.complain_at(name, findings, format!("is missing: it looks like {form}")),
+        None => provider.complain_at(name, findings, "is missing"),
+    }
+}
+
 /// The provider's origin, and the URL that leads there. `None` after a complaint.
 fn place(
     provider: &Cursor<'_>,
+    vendor: Option<&Vendor>,
     origins: &mut Origins,
     findings: &mut Findings,
 ) -> Option<(Arc<Origin>, BaseUrl, Reach)> {
+    let inherited = || vendor.and_then(|vendor| vendor.base_url.as_deref());
+    let Some(text) = provider.text("base_url").or_else(inherited) else {
+        complain_missing(provider, vendor, "base_url", findings);
+        return None;
+    };
     let anywhere = provider.flag("allow_link_local") == Some(true);
     let reach = if anywhere { Reach::Anywhere } else { Reach::Guarded };
-    let found = base_url(provider.text("base_url")?, origins)
+    let found = base_url(text, origins)
         .and_then(|url| guarded(url, reach))
         .map_err(|message| ("base_url", message))
         .and_then(|url| origin(provider, &url, reach, origins).map(|origin| (origin, url, reach)));
@@ -159,12 +211,18 @@ fn origin(
 }
 
 /// Name and value of the header that carries the key.
-fn credential(provider: &Cursor<'_>, format: Format, findings: &mut Findings) -> Option<(Box<str>, Secret)> {
+fn credential(
+    provider: &Cursor<'_>,
+    vendor: Option<&Vendor>,
+    format: Format,
+    findings: &mut Findings,
+) -> Option<(Box<str>, Secret)> {
+    let inherited = || vendor.and_then(|vendor| vendor.header.as_deref());
     let usual = match format {
         Format::OpenAi => "authorization",
         Format::Anthropic => "x-api-key",
     };
-    let header = provider.text("header").unwrap_or(usual).to_ascii_lowercase();
+    let header = provider.text("header").or_else(inherited).unwrap_or(usual).to_ascii_lowercase();
     if let Some(message) = header_fault(&header) {
         provider.complain_at("header", findings, message);
     }

@@ -232,16 +232,22 @@ const TIMEOUTS: &[Field] = &[
 
 const PROVIDER: &[Field] = &[
     row(
+        "vendor",
+        Kind::Text,
+        Default(""),
+        "Whose it is; what is absent here (format, base_url, header, stream_usage) is as that vendor has it: openai, azure, anthropic, google, mistral, groq, together, fireworks, cerebras, deepseek, xai, cohere, huggingface, openrouter, perplexity, nvidia, doubleword, vllm, sglang, tgi, ollama, llamacpp.",
+    ),
+    row(
         "format",
         Kind::Choice(FORMATS),
-        Required,
-        "The wire format it speaks. This version serves openai and anthropic.",
+        Default(""),
+        "The wire format it speaks; needed without a vendor. This version serves openai and anthropic.",
     ),
     row(
         "base_url",
         Kind::Text,
-        Required,
-        "http:// or https:// up to where /chat/completions follows (anthropic: /v1/messages), or mock.",
+        Default(""),
+        "http:// or https:// up to where /chat/completions follows (anthropic: /v1/messages), or mock; needed where the vendor has none.",
     ),
     row("api_key", Kind::Secret, Default(""), "The credential sent to it; absent: none."),
     row(
@@ -269,6 +275,18 @@ const PROVIDER: &[Field] = &[
         Default("false"),
         "Whether link-local and metadata addresses may be reached.",
     ),
+];
+
+/// `config/providers.yaml`: what providers inherit from their vendor, in the words that they would use themselves.
+pub const VENDORS: Kind = Kind::Named(&Kind::Section(VENDOR));
+
+const VENDOR: &[Field] = &[
+    row("format", Kind::Choice(FORMATS), Required, "The wire format it speaks."),
+    row("base_url", Kind::Text, Default(""), "Absent where every operator has an address of their own."),
+    row("base_url_form", Kind::Text, Default(""), "How such an address looks."),
+    row("header", Kind::Text, Default(""), "The credential's header, where it is not authorization."),
+    row("key_variable", Kind::Text, Default(""), "The environment variable that usually holds the key."),
+    row("stream_usage", Kind::Flag, Default(""), "Whether it knows stream_options.include_usage."),
 ];
 
 const MODEL: &[Field] = &[

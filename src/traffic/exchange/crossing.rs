@@ -91,7 +91,7 @@ fn copy(lines: &[u8], names: &[&[u8]], out: &mut Vec<u8>) {
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
         let begins =
             |name: &&[u8]| line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
-        if names.iter().any(|name| begins(name)) {
+        if names.iter().any(begins) {
             out.extend_from_slice(line);
         }
     }

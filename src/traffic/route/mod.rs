@@ -66,7 +66,7 @@ fn weighted(level: &[Target], spread: u64) -> usize {
 mod tests {
     use super::*;
     use crate::base::ids::NameId;
-    use crate::contract::snapshot::Timeouts;
+    use crate::contract::snapshot::{Timeouts, Unsupported};
 
     fn model(targets: &[(u32, u32)]) -> Model {
         let targets = targets
@@ -84,6 +84,7 @@ mod tests {
             text: "m".into(),
             targets,
             timeouts: Timeouts::default(),
+            unsupported: Unsupported::Drop,
             listing: "{}".into(),
             anthropic_listing: "{}".into(),
         }

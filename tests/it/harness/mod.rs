@@ -13,7 +13,7 @@ pub use client::{Client, End};
 pub use frames::{Fate, Frames};
 pub use gateway::{Gateway, fresh_dir};
 pub use message::{Answer, chat, post, post_with, stream};
-pub use process::run_to_end;
+pub use process::{Finished, run_to_end, run_with};
 pub use schedule::schedstat;
 pub use scripted::{Scripted, refusing};
 pub use setup::{Io, KEY, Setup, UPSTREAM_KEY, mock, on_both_drivers};

@@ -14,9 +14,15 @@ pub struct Finished {
 
 /// Runs the gateway's binary with these arguments until it ends by itself.
 pub fn run_to_end(arguments: &[&str]) -> Finished {
+    run_with(arguments, &[])
+}
+
+/// The same, with these environment variables and no other.
+pub fn run_with(arguments: &[&str], variables: &[(&str, &str)]) -> Finished {
     let mut child = Command::new(env!("CARGO_BIN_EXE_ringgate"))
         .args(arguments)
         .env_clear()
+        .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -5,6 +5,7 @@ mod good;
 mod hostile;
 mod scale;
 mod tls;
+mod vendors;
 
 use super::{Compiled, Complaint, Origins, Source, compile_with};
 use crate::contract::names::Names;
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 /// The variables that tests' configurations may refer to.
 fn variable(name: &str) -> Option<OsString> {
     let value = match name {
-        "SECRET" | "OPENAI_API_KEY" | "ANTHROPIC_API_KEY" => "sk-canary-0123456789",
+        "SECRET" | "OPENAI_API_KEY" | "ANTHROPIC_API_KEY" | "GROQ_API_KEY" => "sk-canary-0123456789",
         "RINGGATE_CI_KEY" => "ci-canary-0123456789-abcdef",
         "PORT" => "8123",
         "EMPTY" => "",

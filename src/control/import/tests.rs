@@ -1,0 +1,115 @@
+//! What comes of any text at all.
+
+use super::{Imported, litellm};
+use crate::contract::names::Names;
+use crate::control::config::{Compiled, Origins, Source, compile_with};
+use std::path::PathBuf;
+
+/// What no output and no line may hold: every secret of the fixtures has it in it.
+const CANARY: &str = "canary";
+
+fn fixtures() -> Vec<String> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures/litellm");
+    let files = std::fs::read_dir(folder).expect("the fixtures").map(|entry| entry.expect("an entry").path());
+    let is_source = |path: &PathBuf| !path.to_string_lossy().ends_with(".expected.yaml");
+    let sources = files.filter(|path| path.extension().is_some_and(|e| e == "yaml")).filter(is_source);
+    sources.map(|path| std::fs::read_to_string(path).expect("text")).collect()
+}
+
+fn imported(text: &str) -> Option<Imported> {
+    litellm(&Source { path: Some("litellm.yaml".into()), text: text.into() }).ok()
+}
+
+fn compiled(yaml: &str) -> Compiled {
+    let source = Source { path: None, text: yaml.into() };
+    // An address is as good a key as any other text.
+    let variable = |_: &str| Some("https://variable.example".into());
+    compile_with(&source, &Names::default(), &mut Origins::new(None), 1, &variable)
+        .unwrap_or_else(|complaints| unreachable!("{complaints:?}\n{yaml}"))
+}
+
+/// Whatever line a source lacks, the output compiles, and no secret is in it or in the report.
+#[test]
+fn outputs_compile_and_hold_no_secret() {
+    let mut compared = 0;
+    for text in fixtures() {
+        let lines: Vec<&str> = text.lines().collect();
+        for lacking in 0..=lines.len() {
+            let kept = lines.iter().enumerate().filter(|(index, _)| *index != lacking).map(|(_, line)| *line);
+            let Some(imported) = imported(&kept.collect::<Vec<_>>().join("\n")) else { continue };
+            compiled(&imported.yaml);
+            let told = imported.report.to_string();
+            assert!(!imported.yaml.contains(CANARY) && !told.contains(CANARY), "{}{told}", imported.yaml);
+            compared += 1;
+        }
+    }
+    assert!(compared > 100, "{compared}");
+}
+
+/// Wherever a source breaks off, it is imported or refused, and the refusal shows no secret.
+#[test]
+fn broken_sources_are_refused() {
+    let mut refused = 0;
+    for text in fixtures() {
+        for end in (0..text.len()).step_by(7).filter(|end| text.is_char_boundary(*end)) {
+            let source = Source { path: None, text: text[..end].into() };
+            match litellm(&source) {
+                Ok(imported) => drop(compiled(&imported.yaml)),
+                Err(complaint) => {
+                    assert!(!complaint.to_string().contains(CANARY), "{complaint}");
+                    refused += 1;
+                }
+            }
+        }
+    }
+    assert!(refused > 10, "{refused}");
+}
+
+/// Two different secrets never share a variable, and a variable of the source's own is never given to another.
+#[test]
+fn secrets_keep_apart() {
+    let text = "
+model_list:
+  - {model_name: a, litellm_params: {model: openai/x, api_key: sk-canary-1}}
+  - {model_name: b, litellm_params: {model: openai/x, api_key: sk-canary-2}}
+  - {model_name: c, litellm_params: {model: openai/x, api_key: sk-canary-1}}
+  - {model_name: d, litellm_params: {model: openai/x}}
+  - {model_name: e, litellm_params: {model: groq/x, api_key: os.environ/OPENAI_2_API_KEY}}
+general_settings: {master_key: os.environ/OPENAI_3_API_KEY}
+";
+    let yaml = imported(text).expect("sound").yaml;
+    let providers: Vec<_> = yaml.lines().filter(|line| line.contains("api_key")).map(str::trim).collect();
+    let expected = [
+        "openai: {vendor: openai, api_key: \"${OPENAI_API_KEY}\"}",
+        "groq: {vendor: groq, api_key: \"${OPENAI_2_API_KEY}\"}",
+        "openai-2: {vendor: openai, api_key: \"${OPENAI_2_2_API_KEY}\"}",
+        "openai-3: {vendor: openai, api_key: \"${OPENAI_3_2_API_KEY}\"}",
+    ];
+    assert_eq!(providers, expected);
+}
+
+/// What the new names mean to the gateway is what the old ones meant: targets, shares, order, stars.
+#[test]
+fn meanings_survive() {
+    let text = "
+model_list:
+  - {model_name: chat, litellm_params: {model: openai/one, api_key: os.environ/A, weight: 3}}
+  - {model_name: chat, litellm_params: {model: groq/two, api_key: os.environ/A, weight: 1}}
+  - {model_name: chat, litellm_params: {model: groq/three, api_key: os.environ/A, order: 2, weight: 0}}
+  - {model_name: 'xai/*', litellm_params: {model: 'xai/*', timeout: 1.5}}
+router_settings:
+  fallbacks: [{chat: [xai/grok]}]
+  model_group_alias: {gpt-4: chat}
+  stream_timeout: 2
+";
+    let imported = imported(text).expect("sound");
+    let snapshot = compiled(&imported.yaml).snapshot;
+    for name in ["chat", "gpt-4"] {
+        let (model, _) = snapshot.catalog.find(name).expect(name);
+        let targets: Vec<_> = model.targets.iter().map(|t| (&*t.model, t.weight, t.priority)).collect();
+        assert_eq!(targets, [("one", 3, 1), ("two", 1, 1), ("three", 1, 3), ("grok", 1, 4)], "{name}");
+        assert_eq!(model.timeouts.first_byte_ms, 2000);
+    }
+    let (model, star) = snapshot.catalog.find("xai/grok-4").expect("the pattern");
+    assert_eq!((&*model.targets[0].model, star, model.timeouts.total_ms), ("*", "grok-4", 1500));
+}
