@@ -342,8 +342,8 @@ fn refusals_of_the_gateway() {
     });
 }
 
-/// A model is asked for where its providers speak, and a target that does not speak the client's dialect is no
-/// target: others are asked, or the client is told.
+/// What is not translated is asked of the targets that speak it, and others are no targets; where there is none, the
+/// client is told.
 #[test]
 fn targets_that_do_not_speak_are_skipped() {
     on_both_drivers(|io| {
@@ -353,20 +353,20 @@ fn targets_that_do_not_speak_are_skipped() {
         let mut client = gateway.client();
         for _ in 0..4 {
             for (path, line) in [
-                (MESSAGES, "POST /v1/messages HTTP/1.1"),
-                ("/v1/chat/completions", "POST /v1/chat/completions HTTP/1.1"),
+                (COUNT, "POST /v1/messages/count_tokens HTTP/1.1"),
+                ("/v1/embeddings", "POST /v1/embeddings HTTP/1.1"),
             ] {
                 let answer = client.ask(&post(path, r#"{"model":"both"}"#));
                 assert_eq!(answer.json()["request_line"], line);
                 assert_eq!(gateway.record(answer.id())["attempts"], 1);
             }
         }
-        let answer = client.ask(&post(MESSAGES, r#"{"model":"m/x"}"#));
+        let answer = client.ask(&post(COUNT, r#"{"model":"m/x"}"#));
         let said = refused(&answer, 400, "invalid_request_error", "format_not_spoken");
-        assert!(said.contains("`/v1/messages`") && said.contains("`anthropic`"), "{said}");
+        assert!(said.contains("`/v1/messages/count_tokens`") && said.contains("`anthropic`"), "{said}");
         assert_eq!(gateway.record(answer.id()).get("attempts"), None, "nobody was asked");
-        let said = client.ask(&post("/v1/responses", r#"{"model":"c/x"}"#)).refused(400, "format_not_spoken");
-        assert!(said.contains("`/v1/responses`") && said.contains("`openai`"), "{said}");
+        let said = client.ask(&post("/v1/embeddings", r#"{"model":"c/x"}"#)).refused(400, "format_not_spoken");
+        assert!(said.contains("`/v1/embeddings`") && said.contains("`openai`"), "{said}");
     });
 }
 
