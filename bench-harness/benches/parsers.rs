@@ -9,6 +9,7 @@
 use bench_harness::chat_request;
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use ringgate::traffic::dialect::RequestScan;
+use ringgate::traffic::dialect::json::Tree;
 use serde::Deserialize;
 use simd_json::Node;
 use std::hint::black_box;
@@ -40,6 +41,10 @@ fn model(criterion: &mut Criterion) {
         group.throughput(Throughput::Bytes(bytes as u64));
         group.bench_function(BenchmarkId::new("scanner", name), |bencher| {
             bencher.iter(|| scanned(black_box(&body)));
+        });
+        let mut tree = Tree::default();
+        group.bench_function(BenchmarkId::new("tree", name), |bencher| {
+            bencher.iter(|| tree.parse(black_box(&body)).expect("valid").offset());
         });
         let mut copy = Vec::with_capacity(bytes);
         let mut buffers = simd_json::Buffers::new(bytes);

@@ -365,7 +365,8 @@ fn targets_that_do_not_speak_are_skipped() {
         let said = refused(&answer, 400, "invalid_request_error", "format_not_spoken");
         assert!(said.contains("`/v1/messages/count_tokens`") && said.contains("`anthropic`"), "{said}");
         assert_eq!(gateway.record(answer.id()).get("attempts"), None, "nobody was asked");
-        let said = client.ask(&post("/v1/embeddings", r#"{"model":"c/x"}"#)).refused(400, "format_not_spoken");
+        let said =
+            client.ask(&post("/v1/embeddings", r#"{"model":"c/x"}"#)).refused(400, "format_not_spoken");
         assert!(said.contains("`/v1/embeddings`") && said.contains("`openai`"), "{said}");
     });
 }

@@ -3,6 +3,7 @@
 use super::loss::invalid;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Kind, Quoted};
+use std::borrow::Cow;
 use std::fmt::{self, Display};
 
 /// Members of a body among which none may occur twice: no format has more.
@@ -71,19 +72,19 @@ impl<'p> At<'p> {
     }
 
     /// All members of the root, none of them twice.
-    pub fn root_members(body: Item<'_>) -> Result<impl Iterator<Item = (Quoted<'_>, Item<'_>)>, Fault> {
+    pub fn root_members(body: Item<'_>) -> Result<impl Iterator<Item = (Cow<'_, [u8]>, Item<'_>)>, Fault> {
         if !body.is_object() {
             return Err(invalid("The request's body must be an object."));
         }
-        let mut names: Vec<Quoted<'_>> = Vec::with_capacity(16);
-        for (name, _) in body.members().take(LOOKED_THROUGH) {
+        let mut names: Vec<Cow<'_, [u8]>> = Vec::with_capacity(16);
+        for (name, _) in body.entries().take(LOOKED_THROUGH) {
             if names.contains(&name) {
-                let name = String::from_utf8_lossy(name.as_written()).into_owned();
+                let name = String::from_utf8_lossy(&name).into_owned();
                 return Err(invalid(format!("The member `{name:.64}` stands there twice.")));
             }
             names.push(name);
         }
-        Ok(body.members().filter(|(_, value)| !value.is_null()))
+        Ok(body.entries().filter(|(_, value)| !value.is_null()))
     }
 
     pub fn array<'t>(&self, item: Item<'t>) -> Result<impl Iterator<Item = Item<'t>> + use<'t>, Fault> {

@@ -10,6 +10,7 @@ use super::quoted::Quoted;
 use super::run::string_end;
 use super::{Expected, JsonFault};
 use crate::base::limits::JSON_DEPTH;
+use std::borrow::Cow;
 
 /// Bytes of text for each node, where texts are short.
 const TYPICAL_BYTES: usize = 24;
@@ -261,6 +262,13 @@ impl Reader<'_> {
 
     #[inline]
     fn blanks(&mut self) {
+        if self.peek().is_some_and(|byte| byte <= b' ') {
+            self.skip_blanks();
+        }
+    }
+
+    #[inline(never)]
+    fn skip_blanks(&mut self) {
         while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
             self.at += 1;
         }
@@ -341,6 +349,22 @@ impl<'t> Item<'t> {
     pub fn members(&self) -> impl Iterator<Item = (Quoted<'t>, Item<'t>)> + use<'t> {
         let mut rest = self.inside(Kind::Object);
         std::iter::from_fn(move || Some((rest.take_one()?.quoted(), rest.take_one()?)))
+    }
+
+    /// The same with names as they are meant.
+    pub fn entries(&self) -> impl Iterator<Item = (Cow<'t, [u8]>, Item<'t>)> + use<'t> {
+        let mut rest = self.inside(Kind::Object);
+        let text = self.text;
+        std::iter::from_fn(move || {
+            let key = rest.take_node()?;
+            let inside = key.inside(text);
+            let name = if key.escaped {
+                Cow::Owned(Quoted::raw(inside).unescaped().into_owned())
+            } else {
+                Cow::Borrowed(inside)
+            };
+            Some((name, rest.take_one()?))
+        })
     }
 
     /// The value of the first member of this name.

@@ -45,8 +45,8 @@ impl Counts {
     /// Values that are there take the place of those before.
     fn update(&mut self, usage: Option<Item<'_>>) -> Option<Usage> {
         let usage = present(usage)?;
-        for (name, value) in usage.members() {
-            let place = match &*name.unescaped() {
+        for (name, value) in usage.entries() {
+            let place = match &*name {
                 b"input_tokens" => &mut self.input,
                 b"cache_read_input_tokens" => &mut self.read,
                 b"cache_creation_input_tokens" => &mut self.written,

@@ -17,7 +17,7 @@ pub enum Thinks {
 
 /// One row of the table.
 pub struct Family {
-    /// A part of its models' names, whatever cloud's.
+    /// How its models' names begin, behind `claude-`.
     name: &'static str,
     pub thinks: Thinks,
     /// It takes an effort, up to this.
@@ -77,7 +77,9 @@ static FAMILIES: [Family; 17] = [
 impl Family {
     /// The family of a model, by its provider's name for it.
     pub fn of(model: &str) -> &'static Family {
-        FAMILIES.iter().find(|family| model.contains(family.name)).unwrap_or(&FAMILIES[FAMILIES.len() - 1])
+        // Clouds put words of their own before the name.
+        let own = model.rsplit_once("claude-").map_or(model, |(_, own)| own);
+        FAMILIES.iter().find(|family| own.starts_with(family.name)).unwrap_or(&FAMILIES[FAMILIES.len() - 1])
     }
 
     /// The effort that it takes for the one that was asked for.

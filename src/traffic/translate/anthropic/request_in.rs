@@ -22,7 +22,7 @@ pub fn read<'b>(body: Item<'b>, losses: &mut Losses) -> Result<Prompt<'b>, Fault
     let mut prompt = Prompt::default();
     let (mut messages, mut system) = (None, None);
     for (name, value) in At::root_members(body)? {
-        match &*name.unescaped() {
+        match &*name {
             b"model" => {}
             b"messages" => messages = Some(value),
             b"system" => system = Some(value),

@@ -43,8 +43,9 @@ pub fn write(
     let (system, turns) = prompt.turns.split_at(leading);
     body.system(system, &prompt.output)?;
     body.messages(turns, family)?;
-    let renamed = body.tools(prompt);
-    body.choice(prompt, family, mind != Mind::Still);
+    let called = called_names(prompt);
+    let renamed = body.tools(prompt, &called);
+    body.choice(prompt, family, mind != Mind::Still, &called);
     mind.write(prompt, family, &mut body.out);
     body.output(prompt, family);
     body.knobs(prompt, family, mind);
@@ -380,9 +381,8 @@ impl Body<'_> {
         }
     }
 
-    fn tools(&mut self, prompt: &Prompt<'_>) -> Renamed {
+    fn tools(&mut self, prompt: &Prompt<'_>, called: &[&Quoted<'_>]) -> Renamed {
         let mut renamed = Renamed::default();
-        let called = called_names(prompt);
         if prompt.tools.is_empty() && called.is_empty() {
             return renamed;
         }
@@ -411,11 +411,11 @@ impl Body<'_> {
         renamed
     }
 
-    fn choice(&mut self, prompt: &Prompt<'_>, family: &Family, thinks: bool) {
+    fn choice(&mut self, prompt: &Prompt<'_>, family: &Family, thinks: bool, called: &[&Quoted<'_>]) {
         let serial = prompt.parallel_tools == Some(false);
         if prompt.tools.is_empty() {
             // Those of the history stand there to be understood, not to be called.
-            if !called_names(prompt).is_empty() {
+            if !called.is_empty() {
                 self.out.key("tool_choice").raw(b"{\"type\":\"none\"}");
             }
             return;

@@ -96,8 +96,8 @@ impl Reader {
     /// A delta, or a whole message: the members are the same.
     fn said(&mut self, message: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         let (mut text, mut refusal, mut thought, mut calls) = (None, None, None, None);
-        for (name, value) in message.members() {
-            match &*name.unescaped() {
+        for (name, value) in message.entries() {
+            match &*name {
                 b"content" => text = Some(value),
                 b"refusal" => refusal = value.text(),
                 b"reasoning_content" | b"reasoning" => thought = value.text(),

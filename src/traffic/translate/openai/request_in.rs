@@ -42,7 +42,7 @@ pub fn read<'b>(body: Item<'b>, losses: &mut Losses) -> Result<Prompt<'b>, Fault
     let mut prompt = Prompt::default();
     let mut messages = None;
     for (name, value) in At::root_members(body)? {
-        match &*name.unescaped() {
+        match &*name {
             b"model" => {}
             b"messages" => messages = Some(value),
             name => member(&mut prompt, name, value, losses)?,
