@@ -142,7 +142,12 @@ fn upstream_head(criterion: &mut Criterion) {
             out.clear();
             let to = black_box(&snapshot.providers[0]);
             let path = to.format.path(black_box(Endpoint::ChatCompletions)).expect("it speaks it");
-            let forwarded = Forwarded { query: b"", fields: black_box(FORWARDED), names_version: false };
+            let forwarded = Forwarded {
+                credential: to.credentials.first(),
+                query: b"",
+                fields: black_box(FORWARDED),
+                names_version: false,
+            };
             provider::request::head(&mut out, to, path, forwarded, 1024);
             out.len()
         });

@@ -69,6 +69,8 @@ pub struct Gauges {
     pub accepted: u64,
     pub upstream_connects: u64,
     pub upstream_stale_retries: u64,
+    /// Keys of providers that were sent to rest.
+    pub keys_rested: u64,
     pub panics: u64,
     pub records_stalled: u64,
     pub records_dropped: u64,

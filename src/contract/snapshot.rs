@@ -270,14 +270,25 @@ pub struct Provider {
     pub base_path: Box<str>,
     /// Value of the `host` header: host, and port where it is not the scheme's own.
     pub host_header: Box<str>,
-    /// Name and value of the header that carries the credential, e.g. `authorization`, `Bearer sk-…`.
-    pub credential: Option<(Box<str>, Secret)>,
-    /// The bare credential, to scrub from what the provider says.
-    pub api_key: Option<Secret>,
+    /// Name of the header that carries a key, e.g. `authorization`.
+    pub credential_header: Box<str>,
+    /// Empty: the provider is shown none.
+    pub credentials: Vec<Credential>,
     /// Whether `stream_options.include_usage` may be asked of this provider.
     pub takes_stream_usage: bool,
     /// `anthropic-version` for requests whose client names none; empty where the format knows no such field.
     pub anthropic_version: Box<str>,
+}
+
+/// One of a provider's keys.
+pub struct Credential {
+    /// The same for the same key in every snapshot, and no other's.
+    pub id: u64,
+    pub weight: u32,
+    /// The header's value, e.g. `Bearer sk-…`.
+    pub value: Secret,
+    /// The bare key, to scrub from what the provider says.
+    pub key: Secret,
 }
 
 /// A network peer: connections to equal origins are interchangeable, also over reloads.

@@ -191,6 +191,7 @@ impl Metrics {
         sums.accepted += new.accepted;
         sums.upstream_connects += new.upstream_connects;
         sums.upstream_stale_retries += new.upstream_stale_retries;
+        sums.keys_rested += new.keys_rested;
         sums.panics += new.panics;
         sums.records_stalled += new.records_stalled;
         sums.records_dropped += new.records_dropped;
@@ -333,6 +334,11 @@ impl Metrics {
                 "gateway_upstream_stale_retries_total",
                 "Requests sent again because an idle connection had been closed.",
                 sums.upstream_stale_retries,
+            ),
+            (
+                "gateway_upstream_keys_rested_total",
+                "Times that a provider refused or limited one of several keys, which then rested.",
+                sums.keys_rested,
             ),
             ("gateway_panics_total", "Exchanges that ended in a panic.", sums.panics),
             (

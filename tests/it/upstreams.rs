@@ -3,6 +3,7 @@
 use crate::harness::{
     Client, Gateway, Io, Scripted, Setup, chat, mock, on_both_drivers, post, refusing, stream, until,
 };
+use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 
@@ -379,5 +380,61 @@ fn an_early_answer_is_heard() {
         assert_eq!(answer.status, 413, "{}", answer.text());
         assert!(answer.text().contains("asked to refuse this body"));
         assert_eq!(client.ask(&chat("")).status, 200);
+    });
+}
+
+/// A provider that knows its callers by their keys: each key has the status that it answers with.
+fn provider_of_keys(statuses: &'static [(&'static str, &'static str)]) -> Scripted {
+    Scripted::start(move |_, mut peer| {
+        while let Some(request) = peer.request() {
+            let known = statuses.iter().find(|(key, _)| request.contains(&format!("Bearer {key}\r\n")));
+            let status = known.map_or("500 No Such Key", |(_, status)| status);
+            let hint = if status.starts_with("429") { "retry-after: 3600\r\n" } else { "" };
+            peer.send(format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\n{hint}content-length: 2\r\n\r\n{{}}").as_bytes());
+        }
+    })
+}
+
+fn with_keys(io: Io, upstream: SocketAddr, keys: &str) -> Gateway {
+    let row = format!("{{format: openai, base_url: \"http://{upstream}/v1\", api_keys: [{keys}]}}");
+    let setup = Setup::at(io, upstream).provider_row("several", &row);
+    Gateway::start(&setup.model("m", "{provider: several, model: m}", ""))
+}
+
+/// Several keys of a provider share its requests. One that it refuses or limits rests, the request goes out with
+/// another at once, and its client sees nothing of it; when all have failed, the client is told what the last one got.
+#[test]
+fn keys_stand_in_for_each_other() {
+    on_both_drivers(|io| {
+        let upstream = provider_of_keys(&[
+            ("canary-good", "200 OK"),
+            ("canary-spent", "429 Too Many Requests"),
+            ("canary-gone", "401 Unauthorized"),
+        ]);
+        let keys = "{key: canary-spent, weight: 500}, {key: canary-gone, weight: 500}, {key: canary-good}";
+        let gateway = with_keys(io, upstream.address, keys);
+        let mut client = gateway.client();
+        let mut attempts = 0;
+        for _ in 0..20 {
+            let answer = client.ask(&post("/v1/chat/completions", r#"{"model":"m","messages":[]}"#));
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            attempts += gateway.record(answer.id())["attempts"].as_u64().expect("a count");
+        }
+        assert_eq!(attempts, 22, "each of the bad keys was tried once");
+        let seen = upstream.seen();
+        let with = |key: &str| seen.iter().filter(|request| request.contains(key)).count();
+        assert_eq!((with("canary-spent"), with("canary-gone"), with("canary-good")), (1, 1, 20));
+        until("the count", || (gateway.metric("gateway_upstream_keys_rested_total") == 2).then_some(()));
+        assert!(!(gateway.log() + &gateway.stderr() + &gateway.metrics()).contains("canary-"));
+
+        let spent =
+            provider_of_keys(&[("canary-a", "429 Too Many Requests"), ("canary-b", "429 Too Many Requests")]);
+        let gateway = with_keys(io, spent.address, "{key: canary-a}, {key: canary-b}");
+        let mut client = gateway.client();
+        for tried in [2, 3] {
+            let answer = client.ask(&post("/v1/chat/completions", r#"{"model":"m","messages":[]}"#));
+            assert_eq!((answer.status, answer.header("retry-after")), (429, Some("3600")));
+            assert_eq!(spent.seen().len(), tried, "all keys rest: one is asked all the same");
+        }
     });
 }

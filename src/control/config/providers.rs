@@ -2,9 +2,9 @@
 //!
 //! Invariant: the providers of a snapshot stand in the order of the text, so that targets find them by index.
 
-use crate::base::secret::Secret;
+use crate::base::secret::{KeyHash, Secret};
 use crate::contract::names::Names;
-use crate::contract::snapshot::{Format, Origin, Provider};
+use crate::contract::snapshot::{Credential, Format, Origin, Provider};
 use crate::control::config::checked::Cursor;
 use crate::control::config::complaint::Findings;
 use crate::control::config::origins::{Origins, Peer, Reachable};
@@ -57,7 +57,8 @@ pub fn compile(
     for (name, cursor) in section.named() {
         let vendor = vendor(&cursor, findings);
         let format = format(&cursor, vendor, findings);
-        let credential = credential(&cursor, vendor, format, findings);
+        let credential_header = credential_header(&cursor, vendor, format, findings);
+        let credentials = credentials(&cursor, &credential_header, findings);
         let anthropic_version = anthropic_version(&cursor, format, findings);
         let Some((origin, url, reach)) = place(&cursor, vendor, origins, findings) else { continue };
         if known.insert(origin.id) {
@@ -69,8 +70,8 @@ pub fn compile(
             origin,
             base_path: base_path(format, &url.path).into(),
             host_header: url.host_header,
-            credential,
-            api_key: cursor.secret("api_key").cloned(),
+            credential_header: credential_header.into(),
+            credentials,
             takes_stream_usage: cursor
                 .flag("stream_usage")
                 .or(vendor.and_then(|vendor| vendor.stream_usage))
@@ -111,7 +112,7 @@ fn vendor(provider: &Cursor<'_>, findings: &mut Findings) -> Option<&'static Ven
         return None;
     };
     // With an address of its own it may be anything, a proxy that holds the key for instance.
-    let bare = !provider.has("api_key") && !provider.has("base_url");
+    let bare = !["api_key", "api_keys", "base_url"].into_iter().any(|name| provider.has(name));
     if let Some(variable) = vendor.key_variable.as_deref().filter(|_| bare) {
         let message = format!("{name} wants a key, and api_key is absent (${{{variable}}}?)");
         provider.warn_at("vendor", findings, message);
@@ -210,13 +211,13 @@ fn origin(
     }
 }
 
-/// Name and value of the header that carries the key.
-fn credential(
+/// Name of the header that carries the key.
+fn credential_header(
     provider: &Cursor<'_>,
     vendor: Option<&Vendor>,
     format: Format,
     findings: &mut Findings,
-) -> Option<(Box<str>, Secret)> {
+) -> String {
     let inherited = || vendor.and_then(|vendor| vendor.header.as_deref());
     let usual = match format {
         Format::OpenAi => "authorization",
@@ -226,16 +227,47 @@ fn credential(
     if let Some(message) = header_fault(&header) {
         provider.complain_at("header", findings, message);
     }
-    let key = provider.secret("api_key")?;
+    header
+}
+
+/// The keys, each with its share.
+fn credentials(provider: &Cursor<'_>, header: &str, findings: &mut Findings) -> Vec<Credential> {
+    let mut all: Vec<_> = credential(provider, "api_key", header, findings).into_iter().collect();
+    let Some(list) = provider.field("api_keys") else { return all };
+    if provider.has("api_key") {
+        provider.complain_at("api_keys", findings, "stands beside api_key: give one of them");
+    }
+    for item in list.items() {
+        let known = credential(&item, "key", header, findings);
+        let Some(mut credential) = known else { continue };
+        credential.weight = item.whole("weight").unwrap_or(1) as u32;
+        if all.iter().any(|other: &Credential| other.id == credential.id) {
+            item.complain_at("key", findings, "stands in the list twice");
+        }
+        all.push(credential);
+    }
+    all
+}
+
+fn credential(
+    holder: &Cursor<'_>,
+    name: &'static str,
+    header: &str,
+    findings: &mut Findings,
+) -> Option<Credential> {
+    let key = holder.secret(name)?;
     if !key.expose().iter().all(u8::is_ascii_graphic) {
-        provider.complain_at(
-            "api_key",
-            findings,
-            "has characters that a header cannot carry (spaces, line ends)",
-        );
+        let message = "has characters that a header cannot carry (spaces, line ends)";
+        holder.complain_at(name, findings, message);
     }
     let prefix: &[u8] = if header == "authorization" { b"Bearer " } else { b"" };
-    Some((header.into(), Secret::new([prefix, key.expose()].concat())))
+    let hash = KeyHash::of(key.expose());
+    Some(Credential {
+        id: hash.0.first_chunk().map_or(0, |first| u64::from_le_bytes(*first)),
+        weight: 1,
+        value: Secret::new([prefix, key.expose()].concat()),
+        key: key.clone(),
+    })
 }
 
 fn header_fault(name: &str) -> Option<&'static str> {

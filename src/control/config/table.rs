@@ -251,6 +251,12 @@ const PROVIDER: &[Field] = &[
     ),
     row("api_key", Kind::Secret, Default(""), "The credential sent to it; absent: none."),
     row(
+        "api_keys",
+        Kind::List(&Kind::Section(API_KEY)),
+        Default(""),
+        "Several credentials in place of api_key. One that the provider refuses or limits rests while others are used.",
+    ),
+    row(
         "header",
         Kind::Text,
         Default(""),
@@ -275,6 +281,11 @@ const PROVIDER: &[Field] = &[
         Default("false"),
         "Whether link-local and metadata addresses may be reached.",
     ),
+];
+
+const API_KEY: &[Field] = &[
+    row("key", Kind::Secret, Required, "The credential."),
+    row("weight", Kind::Whole { least: 1, most: 1_000_000 }, Default("1"), "Its share of the requests."),
 ];
 
 /// `config/providers.yaml`: what providers inherit from their vendor, in the words that they would use themselves.

@@ -10,6 +10,10 @@ use super::json;
 use crate::base::fault::{Blame, Fault, FaultKind};
 use crate::contract::endpoint::{Dialect, StreamStyle};
 
+/// Statuses by which providers speak of the key that they were shown.
+pub const KEY_REFUSED: [u16; 2] = [401, 403];
+pub const KEY_LIMITED: u16 = 429;
+
 /// Writes the body of a refusal: one JSON object.
 pub fn body(dialect: Dialect, fault: &Fault, request_id: &str, out: &mut Vec<u8>) {
     match dialect {

@@ -3,7 +3,7 @@
 //! Invariant: another target is tried only while the client has been told nothing and the failed one certainly
 //! did nothing.
 
-use super::crossing;
+use super::crossing::{self, Crossed};
 use super::outbound::{self, HEAD};
 use super::relay;
 use super::reply::Reply;
@@ -11,9 +11,11 @@ use super::state::Exchange;
 use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::endpoint::{Dialect, Endpoint, StreamStyle};
-use crate::contract::snapshot::{Format, Model, Provider, Snapshot, Target};
+use crate::contract::snapshot::{Credential, Format, Model, Provider, Snapshot, Target};
 use crate::traffic::dialect::{Ask, Edits, InjectUsage, StreamUsage};
 use crate::traffic::provider::request::{self, Forwarded};
+use crate::traffic::provider::response;
+use crate::traffic::route::keys::{TRIED_MAX, Verdict};
 use crate::traffic::translate::Crossing;
 use crate::traffic::upstream::call::{Answer, CallError, Timings};
 
@@ -28,58 +30,113 @@ pub async fn run(snapshot: &Snapshot, exchange: &mut Exchange, reply: &mut Reply
         ms => exchange.tally.complete.plus_ms(ms),
     };
     let targets = exchange.course.targets;
+    let endpoint = exchange.intake.endpoint;
     let mut failed = None;
     for target in targets.iter(model) {
         let provider = &snapshot.providers[target.provider as usize];
-        let usage = wants_usage(provider, exchange.intake.endpoint);
-        let Some(way) = Way::to(provider, exchange.intake.endpoint) else { continue };
-        exchange.tally.toward(provider.name);
-        let laid_out = match &way {
-            Way::Straight(path) => straight(exchange, target, provider, path, usage, reply).map(|()| None),
-            Way::Across(crossing, path) => {
-                let name = upstream_name(target, exchange.star()).to_owned();
-                let way = crossing::Way {
-                    crossing: *crossing,
-                    provider,
-                    path,
-                    model: &name,
-                    unsupported: model.unsupported,
-                };
-                crossing::lay_out(exchange, &way, &reply.shard.buffers).map(Some)
-            }
-        };
-        let crossed = match laid_out {
-            Ok(crossed) => crossed,
-            // Another provider's format may have a place for it.
-            Err(fault) if fault.kind == FaultKind::Untranslatable => {
-                failed = Some(fault);
-                continue;
-            }
-            Err(fault) => return Err(fault),
-        };
-        match call(snapshot, exchange, provider, model, latest, reply).await {
-            Ok(answer) => {
+        let Some(way) = Way::to(provider, endpoint) else { continue };
+        let usage = wants_usage(provider, endpoint);
+        let trip = Trip { snapshot, model, target, provider, way, usage, latest };
+        match trip.ask(exchange, reply).await {
+            Ok((answer, crossed)) => {
                 let passage = relay::Passage {
                     provider,
                     timeouts: &model.timeouts,
                     latest,
                     hide_usage: usage == InjectUsage::Yes && exchange.ask.as_ref().is_some_and(hides_usage),
-                    style: exchange.intake.endpoint.row().stream,
-                    crossing: way.crossing(),
+                    style: endpoint.row().stream,
+                    crossing: trip.way.crossing(),
                 };
                 exchange.release_request(reply.shard);
                 return relay::run(&passage, answer, crossed, reply, exchange).await;
             }
-            Err(error) => {
-                exchange.tally.explain(&error.detail);
-                failed = Some(error.fault);
-                if !error.untouched {
+            Err(missed) => {
+                failed = Some(missed.fault);
+                if !missed.go_on {
                     break;
                 }
             }
         }
     }
-    Err(failed.unwrap_or_else(|| unspoken(exchange.intake.endpoint)))
+    Err(failed.unwrap_or_else(|| unspoken(endpoint)))
+}
+
+/// One target, and how it is asked.
+struct Trip<'s> {
+    snapshot: &'s Snapshot,
+    model: &'s Model,
+    target: &'s Target,
+    provider: &'s Provider,
+    way: Way,
+    usage: InjectUsage,
+    latest: Moment,
+}
+
+/// A target that gave no answer.
+struct Missed {
+    fault: Fault,
+    /// Another target may be asked: this one certainly did nothing.
+    go_on: bool,
+}
+
+impl Trip<'_> {
+    /// Asks the target. Where it refuses or limits the key and has others, with another one.
+    async fn ask(
+        &self,
+        exchange: &mut Exchange,
+        reply: &Reply<'_>,
+    ) -> Result<(Answer, Option<Crossed>), Missed> {
+        let (shard, credentials) = (reply.shard, &self.provider.credentials);
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let now = shard.deadlines.coarse_now();
+            let key = shard.keys.choose(credentials, now, exchange.tally.record.id.sequence + tries);
+            exchange.tally.toward(self.provider.name);
+            // Another provider's format may have a place for what this one's has not.
+            let crossed = self
+                .lay_out(exchange, key, reply)
+                .map_err(|fault| Missed { go_on: fault.kind == FaultKind::Untranslatable, fault })?;
+            let called = call(self, exchange, reply).await;
+            let answer = called.map_err(|error| {
+                exchange.tally.explain(&error.detail);
+                Missed { fault: error.fault, go_on: error.untouched }
+            })?;
+            match (key, Verdict::of(answer.status)) {
+                (_, Verdict::Good) => return Ok((answer, crossed)),
+                (Some(key), verdict) if credentials.len() > 1 => {
+                    shard.keys.rest(key, verdict, response::retry_after_ms(&answer.head), now);
+                    if tries >= u64::from(TRIED_MAX) || !shard.keys.has_another(credentials, key, now) {
+                        return Ok((answer, crossed));
+                    }
+                }
+                _ => return Ok((answer, crossed)),
+            }
+        }
+    }
+
+    fn lay_out(
+        &self,
+        exchange: &mut Exchange,
+        credential: Option<&Credential>,
+        reply: &Reply<'_>,
+    ) -> Result<Option<Crossed>, Fault> {
+        match &self.way {
+            Way::Straight(path) => straight(self, path, exchange, credential, reply).map(|()| None),
+            Way::Across(crossing, path) => {
+                let name = upstream_name(self.target, exchange.star()).to_owned();
+                let way = crossing::Way {
+                    crossing: *crossing,
+                    provider: self.provider,
+                    credential,
+                    path,
+                    model: &name,
+                    unsupported: self.model.unsupported,
+                };
+                crossing::lay_out(exchange, &way, &reply.shard.buffers).map(Some)
+            }
+        }
+    }
 }
 
 /// How a target is asked, and where below its provider's base.
@@ -133,26 +190,25 @@ fn wants_usage(provider: &Provider, endpoint: Endpoint) -> InjectUsage {
 
 /// Lays out the client's own bytes, but for the model's name.
 fn straight(
-    exchange: &mut Exchange,
-    target: &Target,
-    provider: &Provider,
+    trip: &Trip<'_>,
     path: &str,
-    usage: InjectUsage,
+    exchange: &mut Exchange,
+    credential: Option<&Credential>,
     reply: &Reply<'_>,
 ) -> Result<(), Fault> {
-    let name = upstream_name(target, exchange.star());
+    let name = upstream_name(trip.target, exchange.star());
     let ask = exchange.ask.as_ref().ok_or(FaultKind::Internal)?;
-    let edits = Edits::plan(ask, name, usage).map_err(|error| error.fault())?;
+    let edits = Edits::plan(ask, name, trip.usage).map_err(|error| error.fault())?;
     let (course, intake) = (&mut exchange.course, &exchange.intake);
     let mut head = course.body.take(HEAD);
     if head.capacity() == 0 {
         head = reply.shard.buffers.small();
     }
     let (query, fields) = intake.forward.split_at(intake.query_bytes);
-    let forwarded = Forwarded { query, fields, names_version: intake.names_version };
+    let forwarded = Forwarded { credential, query, fields, names_version: intake.names_version };
     let body_bytes = edits.edited_len(course.body_bytes);
     outbound::lay_out(&mut course.body, head, &edits, |out| {
-        request::head(out, provider, path, forwarded, body_bytes);
+        request::head(out, trip.provider, path, forwarded, body_bytes);
     });
     Ok(())
 }
@@ -165,19 +221,12 @@ fn upstream_name<'n>(target: &'n Target, star: &'n str) -> &'n str {
     }
 }
 
-async fn call(
-    snapshot: &Snapshot,
-    exchange: &mut Exchange,
-    provider: &Provider,
-    model: &Model,
-    latest: Moment,
-    reply: &Reply<'_>,
-) -> Result<Answer, CallError> {
+async fn call(trip: &Trip<'_>, exchange: &mut Exchange, reply: &Reply<'_>) -> Result<Answer, CallError> {
     let timings = Timings::default();
-    let upstreams = &reply.shard.upstreams;
+    let (upstreams, limits) = (&reply.shard.upstreams, &trip.snapshot.limits);
+    let (origin, timeouts) = (&trip.provider.origin, &trip.model.timeouts);
     let body = &mut exchange.course.body;
-    let called =
-        upstreams.call(&provider.origin, body, &model.timeouts, latest, &snapshot.limits, &timings).await;
+    let called = upstreams.call(origin, body, timeouts, trip.latest, limits, &timings).await;
     let (tally, sent) = (&mut exchange.tally, timings.sent.get());
     tally.record.overhead_in_us = sent.micros_since(tally.complete) as u32;
     if let Ok(answer) = &called {

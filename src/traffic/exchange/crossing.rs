@@ -4,7 +4,7 @@ use super::outbound::{self, HEAD};
 use super::state::Exchange;
 use crate::base::clock::unix_seconds;
 use crate::base::fault::{Fault, FaultKind};
-use crate::contract::snapshot::{Provider, Unsupported};
+use crate::contract::snapshot::{Credential, Provider, Unsupported};
 use crate::http::encode;
 use crate::net::pool::BufferPool;
 use crate::traffic::dialect::{self, Ask};
@@ -31,6 +31,7 @@ pub struct Crossed {
 pub struct Way<'s> {
     pub crossing: Crossing,
     pub provider: &'s Provider,
+    pub credential: Option<&'s Credential>,
     /// Below the provider's base.
     pub path: &'static str,
     /// The provider's name for the model.
@@ -59,7 +60,8 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
     let translated =
         translate::request(way.crossing.client, to, &outbound::in_one_piece(&course.body), out.tail())?;
     let fields = neutral(&intake.forward[intake.query_bytes..]);
-    let forwarded = Forwarded { query: b"", fields: &fields, names_version: false };
+    let forwarded =
+        Forwarded { credential: way.credential, query: b"", fields: &fields, names_version: false };
     let body_bytes = out.len();
     request::head(out.tail(), way.provider, way.path, forwarded, body_bytes as u64);
     outbound::lay_out_written(&mut course.body, out, body_bytes);

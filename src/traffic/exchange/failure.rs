@@ -92,17 +92,22 @@ const fn told(format: Format, status: u16) -> u16 {
     }
 }
 
-/// The bytes without the provider's credential, should they repeat it.
+/// The bytes without the provider's keys, should they repeat one.
 fn scrubbed(bytes: &[u8], provider: &Provider) -> Vec<u8> {
-    let Some(key) = provider.api_key.as_ref().filter(|key| !key.expose().is_empty()) else {
-        return bytes.to_vec();
-    };
+    let mut clean = bytes.to_vec();
+    for credential in provider.credentials.iter().filter(|credential| !credential.key.expose().is_empty()) {
+        clean = without(&clean, credential.key.expose());
+    }
+    clean
+}
+
+fn without(bytes: &[u8], key: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(bytes.len());
     let mut rest = bytes;
-    while let Some(at) = memchr::memmem::find(rest, key.expose()) {
+    while let Some(at) = memchr::memmem::find(rest, key) {
         out.extend_from_slice(&rest[..at]);
         out.extend_from_slice(b"[redacted]");
-        rest = &rest[at + key.expose().len()..];
+        rest = &rest[at + key.len()..];
     }
     out.extend_from_slice(rest);
     out

@@ -10,6 +10,7 @@ use crate::net::deadline::Deadlines;
 use crate::net::pool::BufferPool;
 use crate::net::runtime;
 use crate::traffic::account::{Book, Tally, Written};
+use crate::traffic::route::keys::Keys;
 use crate::traffic::upstream::call::Caller;
 use arc_swap::{ArcSwap, Cache};
 use std::cell::{Cell, RefCell};
@@ -39,6 +40,7 @@ pub struct Shard {
     pub buffers: Rc<BufferPool>,
     pub deadlines: Rc<Deadlines>,
     pub upstreams: Caller,
+    pub keys: Keys,
     pub book: Book,
     pub on_overflow: OnOverflow,
     pub draining: Cell<bool>,
@@ -89,6 +91,7 @@ impl Shard {
             upstreams: Caller::new(buffers.clone(), deadlines.clone()),
             buffers,
             deadlines,
+            keys: Keys::default(),
             book: Book::new(parts.ring),
             on_overflow: parts.on_overflow,
             draining: Cell::new(false),

@@ -1,6 +1,6 @@
 //! The head of an upstream request, written afresh.
 
-use crate::contract::snapshot::Provider;
+use crate::contract::snapshot::{Credential, Provider};
 use crate::http::{encode, is};
 
 /// Whether a client's header field goes to the provider as it is: what a body means, what dialect version it
@@ -21,9 +21,10 @@ pub fn passes(name: &str) -> bool {
     }
 }
 
-/// What of a client's head goes to the provider.
+/// What a head says beside its path: whose request it is, and what of the client's head goes to the provider.
 #[derive(Clone, Copy)]
 pub struct Forwarded<'h> {
+    pub credential: Option<&'h Credential>,
     pub query: &'h [u8],
     /// Complete field lines.
     pub fields: &'h [u8],
@@ -44,8 +45,8 @@ pub fn head(out: &mut Vec<u8>, provider: &Provider, path: &str, forwarded: Forwa
     out.extend_from_slice(provider.host_header.as_bytes());
     // A compressed answer could not be metered as it passes.
     out.extend_from_slice(b"\r\naccept-encoding: identity\r\n");
-    if let Some((name, value)) = &provider.credential {
-        encode::field(out, name, value.expose());
+    if let Some(credential) = forwarded.credential {
+        encode::field(out, &provider.credential_header, credential.value.expose());
     }
     out.extend_from_slice(forwarded.fields);
     if !forwarded.names_version && !provider.anthropic_version.is_empty() {

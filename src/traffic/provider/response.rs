@@ -57,6 +57,19 @@ pub fn carry(headers: &Headers<'_>, out: &mut Vec<u8>) -> BodyShape {
     if compressed { BodyShape::Opaque } else { shape }
 }
 
+/// How long a provider asks to be left alone, by the lines of its answer's head; dates are not looked at.
+pub fn retry_after_ms(head: &[u8]) -> Option<u64> {
+    let value = |name: &[u8]| {
+        head.split(|byte| *byte == b'\n').find_map(|line| {
+            let (start, rest) = line.split_at_checked(name.len())?;
+            let text = std::str::from_utf8(rest.trim_ascii()).ok()?;
+            start.eq_ignore_ascii_case(name).then(|| text.parse::<f64>().ok())?
+        })
+    };
+    let ms = value(b"retry-after-ms:").or_else(|| Some(value(b"retry-after:")? * 1000.0))?;
+    (ms >= 0.0).then_some(ms as u64)
+}
+
 fn shape_of(content_type: &[u8]) -> BodyShape {
     // What nearly every answer that is no stream says.
     if content_type == b"application/json" {
@@ -75,6 +88,20 @@ fn shape_of(content_type: &[u8]) -> BodyShape {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A hint is milliseconds, or seconds, whole or not; what is no number is none.
+    #[test]
+    fn hints() {
+        for (head, ms) in [
+            ("HTTP/1.1 429 \r\nRetry-After: 7\r\n", Some(7000)),
+            ("HTTP/1.1 429 \r\nretry-after: 0.5\r\nretry-after-ms: 20\r\n", Some(20)),
+            ("HTTP/1.1 429 \r\nretry-after: Wed, 21 Oct 2026 07:28:00 GMT\r\n", None),
+            ("HTTP/1.1 429 \r\nretry-after: -1\r\n", None),
+            ("HTTP/1.1 429 \r\n", None),
+        ] {
+            assert_eq!(retry_after_ms(head.as_bytes()), ms, "{head}");
+        }
+    }
 
     /// Content types are recognised with parameters and in any case.
     #[test]

@@ -5,6 +5,8 @@
 //! Invariant: every target of the lowest priority number comes before any of a higher one; among equals the
 //! first is chosen by weight and the others follow.
 
+pub mod keys;
+
 use crate::contract::snapshot::{Model, Target};
 
 /// Targets tried for one request at most.
@@ -37,23 +39,23 @@ pub fn order(model: &Model, spread: u64) -> Targets {
     while from < len {
         let level = model.targets[from].priority;
         let until = (from..len).find(|i| model.targets[*i].priority != level).unwrap_or(len);
-        let chosen = from + weighted(&model.targets[from..until], spread);
+        let weights = model.targets[from..until].iter().map(|target| target.weight);
+        let chosen = from + weighted(weights, spread);
         order[from..=chosen].rotate_right(1);
         from = until;
     }
     Targets { order, len }
 }
 
-/// Index of a target chosen by weight; weights of 0 are chosen only if all are 0.
-fn weighted(level: &[Target], spread: u64) -> usize {
-    let total: u64 = level.iter().map(|t| u64::from(t.weight)).sum();
-    if level.len() < 2 || total == 0 {
+/// Index of one chosen by weight; weights of 0 are chosen only if all are 0.
+fn weighted(weights: impl ExactSizeIterator<Item = u32> + Clone, spread: u64) -> usize {
+    let total: u64 = weights.clone().map(u64::from).sum();
+    if weights.len() < 2 || total == 0 {
         return 0;
     }
     // An odd multiplier turns a counter into well-spread high bits (Fibonacci hashing).
     let mut point = ((spread.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32) * total) >> 32;
-    for (index, target) in level.iter().enumerate() {
-        let weight = u64::from(target.weight);
+    for (index, weight) in weights.map(u64::from).enumerate() {
         if point < weight {
             return index;
         }

@@ -296,6 +296,7 @@ impl Keeper {
             accepted: shard.accepted.take(),
             upstream_connects: shard.upstreams.connects.take(),
             upstream_stale_retries: shard.upstreams.stale_retries.take(),
+            keys_rested: shard.keys.rested.take(),
             panics: runtime::take_panics(),
             records_stalled: shard.records_stalled.take(),
             records_dropped: shard.book.dropped.take(),

@@ -65,6 +65,12 @@ impl Setup {
         self
     }
 
+    /// Adds a provider as it is written.
+    pub fn provider_row(mut self, name: &str, row: &str) -> Self {
+        writeln!(self.providers, "  {name}: {row}").expect("a string takes all");
+        self
+    }
+
     /// Adds a model; `more` are further members.
     pub fn model(mut self, name: &str, targets: &str, more: &str) -> Self {
         writeln!(self.models, "  \"{name}\": {{targets: [{targets}]{}{more}}}", comma(more))

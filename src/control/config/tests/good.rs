@@ -74,7 +74,9 @@ models: {m: {targets: [{provider: b, model: x}]}}
     let snapshot = compiled(text.replace("$${x", "\"$${x\""), &mut Origins::new(Some(mock))).snapshot;
     let [a, b, c, d] = snapshot.providers.as_slice() else { unreachable!("four providers") };
     let credential = |p: &crate::contract::snapshot::Provider| {
-        p.credential.as_ref().map(|(n, v)| (n.to_string(), String::from_utf8_lossy(v.expose()).into_owned()))
+        p.credentials.first().map(|c| {
+            (p.credential_header.to_string(), String::from_utf8_lossy(c.value.expose()).into_owned())
+        })
     };
     assert_eq!(credential(a), Some(("authorization".into(), "Bearer sk-canary-0123456789".into())));
     assert_eq!(credential(b), Some(("api-key".into(), "${x".into())));
@@ -140,7 +142,8 @@ models: {m: {targets: [{provider: a, model: x}]}}
     let providers = compiled(text, &mut Origins::new(None)).snapshot.providers;
     let [a, b, c] = &providers[..] else { unreachable!("three providers") };
     let credential = |provider: &Provider| {
-        let (name, value) = provider.credential.as_ref().expect("a key");
+        let (name, value) =
+            (&provider.credential_header, &provider.credentials.first().expect("a key").value);
         format!("{name}: {}", String::from_utf8_lossy(value.expose()))
     };
     assert_eq!((a.format, b.format, c.format), (Format::Anthropic, Format::Anthropic, Format::OpenAi));

@@ -12,7 +12,8 @@ fn provider(row: &str) -> Provider {
 }
 
 fn credential(provider: &Provider) -> (String, String) {
-    let (name, value) = provider.credential.as_ref().expect("a credential");
+    let (name, value) =
+        (&provider.credential_header, &provider.credentials.first().expect("a credential").value);
     (name.to_string(), String::from_utf8_lossy(value.expose()).into_owned())
 }
 
