@@ -266,7 +266,7 @@ pub struct Provider {
     pub name: NameId,
     pub format: Format,
     pub origin: Arc<Origin>,
-    /// Path of the base URL without a slash at its end, e.g. `/v1`; may be empty. [`Format::path`] follows it.
+    /// Path of the base URL without a slash at its end, e.g. `/v1`; may be empty. [`Provider::path`] follows it.
     pub base_path: Box<str>,
     /// Value of the `host` header: host, and port where it is not the scheme's own.
     pub host_header: Box<str>,
@@ -276,8 +276,18 @@ pub struct Provider {
     pub credentials: Vec<Credential>,
     /// Whether `stream_options.include_usage` may be asked of this provider.
     pub takes_stream_usage: bool,
+    /// Whether it has `/responses`, if its format does.
+    pub has_responses: bool,
     /// `anthropic-version` for requests whose client names none; empty where the format knows no such field.
     pub anthropic_version: Box<str>,
+}
+
+impl Provider {
+    /// Where it has an endpoint, below its `base_url`: where its format has it, unless it is known to lack it.
+    pub fn path(&self, endpoint: Endpoint) -> Option<&'static str> {
+        let lacks = endpoint == Endpoint::Responses && !self.has_responses;
+        self.format.path(endpoint).filter(|_| !lacks)
+    }
 }
 
 /// One of a provider's keys.

@@ -64,6 +64,7 @@ pub fn compile(
         if known.insert(origin.id) {
             providers.origins.push(Reachable { origin: origin.clone(), reach });
         }
+        let flag = |name, inherited: Option<bool>| cursor.flag(name).or(inherited).unwrap_or(true);
         providers.list.push(Provider {
             name: names.intern(name),
             format,
@@ -72,10 +73,8 @@ pub fn compile(
             host_header: url.host_header,
             credential_header: credential_header.into(),
             credentials,
-            takes_stream_usage: cursor
-                .flag("stream_usage")
-                .or(vendor.and_then(|vendor| vendor.stream_usage))
-                .unwrap_or(true),
+            takes_stream_usage: flag("stream_usage", vendor.and_then(|vendor| vendor.stream_usage)),
+            has_responses: flag("responses", vendor.and_then(|vendor| vendor.responses)),
             anthropic_version,
         });
     }

@@ -235,7 +235,7 @@ const PROVIDER: &[Field] = &[
         "vendor",
         Kind::Text,
         Default(""),
-        "Whose it is; what is absent here (format, base_url, header, stream_usage) is as that vendor has it: openai, azure, anthropic, google, mistral, groq, together, fireworks, cerebras, deepseek, xai, cohere, huggingface, openrouter, perplexity, nvidia, doubleword, vllm, sglang, tgi, ollama, llamacpp.",
+        "Whose it is; what is absent here (format, base_url, header, stream_usage, responses) is as that vendor has it: openai, azure, anthropic, google, mistral, groq, together, fireworks, cerebras, deepseek, xai, cohere, huggingface, openrouter, perplexity, nvidia, doubleword, vllm, sglang, tgi, ollama, llamacpp.",
     ),
     row(
         "format",
@@ -271,6 +271,12 @@ const PROVIDER: &[Field] = &[
     row("region", Kind::Text, Default(""), "Where it is. A note."),
     row("load_metrics", Kind::Choice(&["vllm", "sglang"]), Default(""), "How it tells its load."),
     row("stream_usage", Kind::Flag, Default("true"), "Whether it knows stream_options.include_usage."),
+    row(
+        "responses",
+        Kind::Flag,
+        Default("true"),
+        "Whether it has /responses; if not, such requests are translated to chat completions. For format openai.",
+    ),
     row("ca", Kind::File, Default(""), "PEM: who may sign its certificate, besides the public authorities."),
     row("client_cert", Kind::File, Default(""), "PEM: the certificate shown to it."),
     row("client_key", Kind::File, Default(""), "PEM: the private key of client_cert."),
@@ -298,6 +304,7 @@ const VENDOR: &[Field] = &[
     row("header", Kind::Text, Default(""), "The credential's header, where it is not authorization."),
     row("key_variable", Kind::Text, Default(""), "The environment variable that usually holds the key."),
     row("stream_usage", Kind::Flag, Default(""), "Whether it knows stream_options.include_usage."),
+    row("responses", Kind::Flag, Default(""), "Whether it has /responses."),
 ];
 
 const MODEL: &[Field] = &[

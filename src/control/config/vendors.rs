@@ -30,6 +30,7 @@ pub struct Vendor {
     /// The environment variable that usually holds the key; `None` where there usually is no key.
     pub key_variable: Option<Box<str>>,
     pub stream_usage: Option<bool>,
+    pub responses: Option<bool>,
 }
 
 /// The vendor of this name.
@@ -68,6 +69,7 @@ fn vendor(name: &str, row: &Cursor<'_>) -> Vendor {
         header: text("header"),
         key_variable: text("key_variable"),
         stream_usage: row.flag("stream_usage"),
+        responses: row.flag("responses"),
     }
 }
 

@@ -149,11 +149,11 @@ enum Way {
 impl Way {
     /// `None`: nothing that the provider has answers to this endpoint.
     fn to(provider: &Provider, endpoint: Endpoint) -> Option<Self> {
-        if let Some(path) = provider.format.path(endpoint) {
+        if let Some(path) = provider.path(endpoint) {
             return Some(Way::Straight(path));
         }
         let crossing = Crossing::between(endpoint, provider.format)?;
-        Some(Way::Across(crossing, provider.format.path(crossing.provider.endpoint())?))
+        Some(Way::Across(crossing, provider.path(crossing.provider.endpoint())?))
     }
 
     fn crossing(&self) -> Option<Crossing> {

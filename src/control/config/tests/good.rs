@@ -65,7 +65,7 @@ fn providers() {
     let text = "
 providers:
   a: {format: openai, base_url: https://API.example/v1/, api_key: ${SECRET}}
-  b: {format: openai, base_url: http://10.0.0.7:${PORT}, header: api-key, api_key: $${x, stream_usage: false}
+  b: {format: openai, base_url: http://10.0.0.7:${PORT}, header: api-key, api_key: $${x, stream_usage: false, responses: false}
   c: {format: openai, base_url: mock}
   d: {format: openai, base_url: http://169.254.169.254, allow_link_local: true}
 models: {m: {targets: [{provider: b, model: x}]}}
@@ -83,6 +83,8 @@ models: {m: {targets: [{provider: b, model: x}]}}
     assert_eq!(credential(c), None);
     assert_eq!((&*a.host_header, &*a.base_path, a.origin.port), ("api.example", "/v1", 443));
     assert_eq!((&*b.host_header, &*b.base_path, b.takes_stream_usage), ("10.0.0.7:8123", "", false));
+    let endpoint = crate::contract::endpoint::Endpoint::Responses;
+    assert_eq!((a.path(endpoint), b.path(endpoint)), (Some("/responses"), None));
     assert_eq!(&*c.base_path, "/v1");
     assert_eq!(**a.origin.addresses.load(), Addresses::Unknown);
     assert_eq!(**c.origin.addresses.load(), Addresses::Known(vec![mock]));

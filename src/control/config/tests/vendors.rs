@@ -35,11 +35,12 @@ fn vendors_are_inherited_from() {
     let groq = provider("{vendor: groq, api_key: '${SECRET}'}");
     assert_eq!((&*groq.host_header, &*groq.base_path), ("api.groq.com", "/openai/v1"));
     assert_eq!(credential(&groq), ("authorization".into(), "Bearer sk-canary-0123456789".into()));
-    assert!(groq.takes_stream_usage);
+    assert!(groq.takes_stream_usage && groq.has_responses);
     let azure =
         provider("{vendor: azure, api_key: '${SECRET}', base_url: 'https://r.openai.azure.com/openai/v1'}");
     assert_eq!(credential(&azure), ("api-key".into(), "sk-canary-0123456789".into()));
     assert!(!provider("{vendor: mistral, api_key: '${SECRET}'}").takes_stream_usage);
+    assert!(!provider("{vendor: google, api_key: '${SECRET}'}").has_responses);
 }
 
 /// What a provider does say wins over its vendor.
@@ -51,6 +52,7 @@ fn own_words_win() {
     assert_eq!((&*own.host_header, &*own.base_path), ("10.0.0.7:81", "/x"));
     assert_eq!(credential(&own), ("x-key".into(), "sk-canary-0123456789".into()));
     assert!(own.takes_stream_usage);
+    assert!(provider("{vendor: google, api_key: '${SECRET}', responses: true}").has_responses);
     provider(
         "{vendor: anthropic, format: openai, base_url: 'https://api.anthropic.com/v1', api_key: '${SECRET}'}",
     );
