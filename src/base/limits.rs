@@ -60,6 +60,8 @@ pub const INTERIM_HEADS: usize = 8;
 pub const TRANSLATED_EVENT_BYTES: usize = 8 * 1024 * 1024;
 /// Largest answer that is translated and no stream: it is read whole.
 pub const TRANSLATED_ANSWER_BYTES: usize = 64 * 1024 * 1024;
+/// Largest streamed answer in a dialect whose last event repeats all of it: it is kept until then.
+pub const REPEATED_ANSWER_BYTES: usize = 8 * 1024 * 1024;
 /// Arguments of calls that wait for another call's to end.
 pub const HELD_CALL_BYTES: usize = 1024 * 1024;
 

@@ -66,7 +66,9 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
     request::head(out.tail(), way.provider, way.path, forwarded, body_bytes as u64);
     outbound::lay_out_written(&mut course.body, out, body_bytes);
     Ok(Crossed {
-        translation: Box::new(translation(way.crossing, ask, translated.renamed)),
+        translation: Box::new(
+            translation(way.crossing, ask, translated.renamed).repeating(translated.repeated),
+        ),
         dropped: translated.dropped,
     })
 }

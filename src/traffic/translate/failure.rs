@@ -42,7 +42,7 @@ pub fn answer(from: Speech, to: Speech, status: u16, body: &[u8], out: &mut Vec<
     let kind = by_status(status).filter(|_| found.kind == FailureKind::Server).unwrap_or(found.kind);
     let found = Failure { kind, ..found };
     match to {
-        Speech::OpenAi => openai(&found, out),
+        Speech::OpenAi | Speech::Responses => openai(&found, out),
         Speech::Anthropic => anthropic(&found, out),
     }
     row(kind).status
@@ -50,7 +50,9 @@ pub fn answer(from: Speech, to: Speech, status: u16, body: &[u8], out: &mut Vec<
 
 fn read(from: Speech, body: Item<'_>) -> Failure<'_> {
     match from {
-        Speech::OpenAi => super::openai::answer_in::failure(body.get("error").unwrap_or(body)),
+        Speech::OpenAi | Speech::Responses => {
+            super::openai::answer_in::failure(body.get("error").unwrap_or(body))
+        }
         Speech::Anthropic => super::anthropic::answer_in::failure(body),
     }
 }
@@ -82,19 +84,46 @@ pub fn anthropic_event(failure: &Failure<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\n\n");
 }
 
+/// Writes an error as the last event of a stream of `OpenAI`'s named events: the members of the documented event, and
+/// `error`, without which the official client does not raise.
+pub fn response_event(failure: &Failure<'_>, sequence: u64, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"event: error\ndata: ");
+    let mut event = Writer(out);
+    event.open("{\"type\":\"error\"").key("code");
+    openai_code(failure, &mut event);
+    message(failure, event.key("message"));
+    event.key("param").raw(b"null").key("sequence_number").count(sequence);
+    openai_error(failure, event.key("error"));
+    event.close("}\n\n");
+}
+
+/// Writes an error as a response has it that failed.
+pub fn response_error(failure: &Failure<'_>, out: &mut Writer<'_>) {
+    out.open("{").key("code").text(row(failure.kind).openai_code.unwrap_or("server_error")).key("message");
+    message(failure, out);
+    out.close("}");
+}
+
 fn openai(failure: &Failure<'_>, out: &mut Vec<u8>) {
-    let row = row(failure.kind);
-    let mut error = Writer(out);
-    error.open("{\"error\":{\"message\":");
-    message(failure, &mut error);
-    error.key("type").text(row.openai_type).key("param").raw(b"null").key("code");
-    match (row.openai_code, &failure.code) {
-        (Some(code), _) => error.text(code),
-        (None, Some(code)) => error.quoted(code),
-        (None, None) => error.raw(b"null"),
+    let mut body = Writer(out);
+    openai_error(failure, body.open("{").key("error"));
+    body.close("}");
+}
+
+fn openai_error(failure: &Failure<'_>, error: &mut Writer<'_>) {
+    message(failure, error.open("{").key("message"));
+    error.key("type").text(row(failure.kind).openai_type).key("param").raw(b"null").key("code");
+    openai_code(failure, error);
+    blame(error);
+    error.close("}");
+}
+
+fn openai_code(failure: &Failure<'_>, out: &mut Writer<'_>) {
+    match (row(failure.kind).openai_code, &failure.code) {
+        (Some(code), _) => out.text(code),
+        (None, Some(code)) => out.quoted(code),
+        (None, None) => out.raw(b"null"),
     };
-    blame(&mut error);
-    error.close("}}");
 }
 
 fn anthropic(failure: &Failure<'_>, out: &mut Vec<u8>) {

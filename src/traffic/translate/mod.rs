@@ -4,11 +4,11 @@
 //! provider's answer, whole or as a stream in any pieces, and gives the client's.
 //!
 //! Every format is understood and written through one form in the middle: a [`prompt::Prompt`] on the way in,
-//! [`event::Event`]s on the way back. A format is a folder of four files, and knows no other format. A whole answer
-//! is told by the same events as a stream of it, so that the two cannot differ.
+//! [`event::Event`]s on the way back. A format is a folder of four files (of two, where only clients have it), and knows
+//! no other format. A whole answer is told by the same events as a stream of it, so that the two cannot differ.
 //!
 //! Invariant: what the client said reaches the provider as it was written, or is refused, or is named as lost. Equal
-//! requests make equal bytes. Nothing is held of a stream but the event at hand.
+//! requests make equal bytes. Nothing is held of a stream but the event at hand, and what the client's dialect repeats.
 
 pub mod anthropic;
 pub mod event;
@@ -17,6 +17,7 @@ pub mod loss;
 pub mod names;
 pub mod openai;
 pub mod prompt;
+pub mod responses;
 mod shape;
 mod stream;
 #[cfg(test)]
@@ -39,6 +40,8 @@ pub enum Speech {
     OpenAi,
     /// Messages.
     Anthropic,
+    /// Responses: of clients only.
+    Responses,
 }
 
 impl Speech {
@@ -47,6 +50,7 @@ impl Speech {
         match self {
             Speech::OpenAi => Endpoint::ChatCompletions,
             Speech::Anthropic => Endpoint::Messages,
+            Speech::Responses => Endpoint::Responses,
         }
     }
 }
@@ -61,8 +65,8 @@ pub struct Crossing {
 impl Crossing {
     /// `None`: requests of this endpoint are not translated.
     pub fn between(endpoint: Endpoint, format: Format) -> Option<Self> {
-        let client =
-            [Speech::OpenAi, Speech::Anthropic].into_iter().find(|speech| speech.endpoint() == endpoint)?;
+        let mut clients = [Speech::OpenAi, Speech::Anthropic, Speech::Responses].into_iter();
+        let client = clients.find(|speech| speech.endpoint() == endpoint)?;
         let provider = match format {
             Format::OpenAi => Speech::OpenAi,
             Format::Anthropic => Speech::Anthropic,
@@ -93,6 +97,8 @@ pub struct Translated {
     pub renamed: Renamed,
     /// What was left out, by name, separated by commas.
     pub dropped: String,
+    /// Members that the answer is to repeat, if the client's dialect wants that; see [`Translation::repeating`].
+    pub repeated: Vec<u8>,
 }
 
 /// Writes a request's body as its provider's format wants it, at the end of `out`.
@@ -111,10 +117,16 @@ pub fn request(
     let prompt = match from {
         Speech::OpenAi => openai::request_in::read(body, &mut losses)?,
         Speech::Anthropic => anthropic::request_in::read(body, &mut losses)?,
+        Speech::Responses => responses::request_in::read(body, &mut losses)?,
     };
     let renamed = match to.speech {
         Speech::OpenAi => openai::request_out::write(&prompt, to.model, to.stream_usage, out, &mut losses)?,
         Speech::Anthropic => anthropic::request_out::write(&prompt, to.model, out, &mut losses)?,
+        Speech::Responses => return Err(loss::untranslatable("No request is translated to responses.")),
     };
-    Ok(Translated { renamed, dropped: losses.told()? })
+    let repeated = match from {
+        Speech::Responses => responses::answer_out::repeated(body),
+        Speech::OpenAi | Speech::Anthropic => vec![],
+    };
+    Ok(Translated { renamed, dropped: losses.told()?, repeated })
 }

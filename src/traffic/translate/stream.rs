@@ -2,9 +2,9 @@
 
 use super::event::Event;
 use super::names::Renamed;
-use super::{Form, Speech, anthropic, openai};
+use super::{Form, Speech, anthropic, openai, responses};
 use crate::base::fault::{Fault, FaultKind};
-use crate::base::limits::{TRANSLATED_ANSWER_BYTES, TRANSLATED_EVENT_BYTES};
+use crate::base::limits::{REPEATED_ANSWER_BYTES, TRANSLATED_ANSWER_BYTES, TRANSLATED_EVENT_BYTES};
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Tree};
 use crate::traffic::dialect::stream::Events;
@@ -48,6 +48,7 @@ enum Reader {
 enum Teller {
     OpenAi(openai::answer_out::Teller),
     Anthropic(anthropic::answer_out::Teller),
+    Responses(Box<responses::answer_out::Teller>),
 }
 
 impl Teller {
@@ -55,6 +56,15 @@ impl Teller {
         match self {
             Teller::OpenAi(teller) => teller.tell(event, renamed, out),
             Teller::Anthropic(teller) => teller.tell(event, renamed, out),
+            Teller::Responses(teller) => teller.tell(event, renamed, out),
+        }
+    }
+
+    /// Bytes that are kept of an answer because its end is to repeat them.
+    fn held(&self) -> usize {
+        match self {
+            Teller::OpenAi(_) | Teller::Anthropic(_) => 0,
+            Teller::Responses(teller) => teller.held(),
         }
     }
 }
@@ -85,10 +95,14 @@ impl Translation {
             reader: match from {
                 Speech::OpenAi => Reader::OpenAi(openai::answer_in::Reader::default()),
                 Speech::Anthropic => Reader::Anthropic(anthropic::answer_in::Reader::default()),
+                Speech::Responses => unreachable!("no request is translated to it"),
             },
             teller: match to {
                 Speech::OpenAi => Teller::OpenAi(openai::answer_out::Teller::new(form, created, wants_usage)),
                 Speech::Anthropic => Teller::Anthropic(anthropic::answer_out::Teller::new(form)),
+                Speech::Responses => {
+                    Teller::Responses(Box::new(responses::answer_out::Teller::new(form, created)))
+                }
             },
             renamed,
             events: Events::default(),
@@ -97,6 +111,15 @@ impl Translation {
             form,
             body: form,
         }
+    }
+
+    /// The answer is to repeat these members of its request, if its dialect wants that.
+    #[must_use]
+    pub fn repeating(mut self, members: Vec<u8>) -> Self {
+        if let Teller::Responses(teller) = &mut self.teller {
+            teller.repeat(members);
+        }
+        self
     }
 
     /// How the client wants its answer.
@@ -162,7 +185,7 @@ impl Translation {
         }
         let consumed = if self.is_over() { bytes.len() } else { events.shift() };
         self.events = events;
-        if bytes.len() - consumed > TRANSLATED_EVENT_BYTES {
+        if bytes.len() - consumed > TRANSLATED_EVENT_BYTES || self.teller.held() > REPEATED_ANSWER_BYTES {
             return Err(FaultKind::UpstreamUnreadable.into());
         }
         Ok(Passed { consumed, events: self.facts.told - told })

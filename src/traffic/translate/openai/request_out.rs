@@ -126,6 +126,12 @@ impl Body<'_> {
     }
 
     fn assistant(&mut self, parts: &[Part<'_>]) -> Result<(), Fault> {
+        let thought =
+            |part: &Part<'_>| matches!(part.content, Content::Thought { .. } | Content::HiddenThought { .. });
+        // Thoughts that nothing followed make no message.
+        if !parts.is_empty() && parts.iter().all(thought) {
+            return Ok(());
+        }
         let texts = parts.iter().filter_map(|part| match &part.content {
             Content::Text(text) => Some(text),
             _ => None,

@@ -1,0 +1,11 @@
+//! `OpenAI`'s responses, as a client's dialect.
+//!
+//! Nothing is stored: each request says all that there is, and the answer holds what its client is to give back.
+//!
+//! Source: the API reference of `/v1/responses`, and the types of the official clients.
+
+pub mod answer_out;
+mod items;
+pub mod request_in;
+mod spaces;
+mod thought;
