@@ -1,6 +1,6 @@
 //! A gateway for real clients: several models, two keys, and TLS where it is wanted.
 
-use crate::harness::{Gateway, Io, KEY, Setup, mock, until};
+use crate::harness::{Gateway, Io, KEY, Scripted, Setup, mock, until};
 use loadtest::mock::Mock;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use std::fs::{self, File};
@@ -27,6 +27,7 @@ pub enum Wire {
 pub struct Stage {
     pub gateway: Gateway,
     mock: Mock,
+    _caller: Scripted,
     pub ca: Option<PathBuf>,
     _turn: MutexGuard<'static, ()>,
 }
@@ -36,7 +37,7 @@ impl Stage {
     pub fn set(wire: Wire) -> Self {
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let mock = mock();
+        let (mock, caller) = (mock(), caller());
         let io = if wire == Wire::Epoll { Io::Epoll } else { Io::Auto };
         let mut setup = Setup::at(io, mock.address)
             .provider("absent", "http://127.0.0.1:1/v1", "")
@@ -47,6 +48,8 @@ impl Stage {
             .provider_of("anthropic", "claude", &mock.base_url(), "")
             .model("claude", "{provider: claude, model: claude-mock}", "")
             .model("claude/*", "{provider: claude, model: \"*\"}", "")
+            .provider_of("anthropic", "caller", &format!("http://{}", caller.address), "")
+            .model("caller", "{provider: caller, model: claude-opus-5}", "")
             .model("nowhere", "{provider: absent, model: x}", "")
             .with("groups", "{everyone: {models: [\"*\"]}, narrow: {models: [chat]}}")
             .with("keys", &format!("[{}, {}]", key("everyone", KEY), key("narrow", NARROW_KEY)));
@@ -56,7 +59,7 @@ impl Stage {
             setup = setup.with("listen", &format!("[{{address: \"127.0.0.1:0\", tls: {tls}}}]"));
         }
         let ca = files.map(|files| files.join("ca.pem"));
-        Self { gateway: Gateway::start(&setup), mock, ca, _turn: turn }
+        Self { gateway: Gateway::start(&setup), mock, _caller: caller, ca, _turn: turn }
     }
 
     /// What clients put before `/v1`.
@@ -92,6 +95,34 @@ impl Drop for Stage {
             drop(fs::remove_dir_all(files));
         }
     }
+}
+
+/// A provider of Anthropic's format whose model thinks and calls two tools. It answers once it has its own thought back
+/// as it was, with both results.
+fn caller() -> Scripted {
+    let thought = r#"{"type":"thinking","thinking":"Two \u00e9 calls.","signature":"EqQB+s/1=="}"#;
+    let calls = [
+        r#"{"type":"tool_use","id":"toolu_1","name":"get_weather","input":{"city":"Oslo"}}"#,
+        r#"{"type":"tool_use","id":"toolu_2","name":"get_weather","input":{"city":"Riga"}}"#,
+    ];
+    Scripted::start(move |_, mut peer| {
+        while let Some(request) = peer.request() {
+            let turn = |content: &str, reason: &str| {
+                format!(
+                    r#"{{"id":"msg_1","type":"message","role":"assistant","model":"claude-opus-5","content":[{content}],"stop_reason":"{reason}","stop_sequence":null,"usage":{{"input_tokens":20,"output_tokens":9}}}}"#
+                )
+            };
+            let back = [thought, "\"tool_use_id\":\"toolu_1\"", "\"tool_use_id\":\"toolu_2\""];
+            let message = if back.iter().all(|part| request.contains(part)) {
+                turn(r#"{"type":"text","text":"Both are cold."}"#, "end_turn")
+            } else if request.contains("tool_use_id") {
+                turn(r#"{"type":"text","text":"Something is missing."}"#, "end_turn")
+            } else {
+                turn(&format!("{thought},{}", calls.join(",")), "tool_use")
+            };
+            peer.send(format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{message}", message.len()).as_bytes());
+        }
+    })
 }
 
 fn key(group: &str, secret: &str) -> String {

@@ -51,6 +51,12 @@ check('responses stream: the package\'s own accumulator takes the events', async
   assert.ok(final.output_text);
 });
 
+check('responses stream: a model behind Anthropic\'s format, by the package\'s own accumulator', async () => {
+  const final = await client().responses.stream({ model: 'claude', input: 'Hello!' }).finalResponse();
+  assert.ok(final.output_text);
+  assert.equal(final.usage.total_tokens, final.usage.input_tokens + final.usage.output_tokens);
+});
+
 check('chat stream: a client that has read enough leaves, and its next request is served', async () => {
   const one = client();
   const request = { model: 'mock/m?chunks=100000&gap_ms=20', messages: HELLO, stream: true };

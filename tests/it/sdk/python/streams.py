@@ -87,6 +87,19 @@ def responses_helper():
 
 
 @check
+def responses_of_another_format():
+    """responses stream: a model behind Anthropic's format, by hand and by the package's own accumulator"""
+    events = list(client().responses.create(model="claude/m?chunks=50", input="Hello!", stream=True))
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    deltas = [event.delta for event in events if event.type == "response.output_text.delta"]
+    assert len(deltas) == 50 and events[-1].type == "response.completed"
+    assert events[-1].response.output_text == "".join(deltas) and events[-1].response.usage.output_tokens == 50
+    with client().responses.stream(model="claude", input="Hello!") as stream:
+        assert any(event.type == "response.output_text.delta" for event in stream)
+        assert stream.get_final_response().output_text
+
+
+@check
 def transcription():
     """audio stream: a transcription of an upload in pieces"""
     stream = client().audio.transcriptions.create(model="chat", file=("a.wav", b"RIFF" * 99), stream=True)
