@@ -146,7 +146,7 @@ fn output(value: Item<'_>) -> Result<Output<'_>, Fault> {
     Ok(Output::Schema {
         name: inner.text_at("name"),
         schema: schema.ok_or_else(|| at.name("schema").wants("an object"))?,
-        strict: present(inner.get("strict")),
+        strict: at.name("strict").flag(inner.get("strict"))?,
         description: inner.text_at("description"),
     })
 }
