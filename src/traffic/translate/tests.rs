@@ -201,6 +201,22 @@ fn names_come_back() {
     assert_eq!(told["content"][0]["input"], json!({}));
 }
 
+/// A stream that does not begin, begins twice or opens a block in another is refused, and nobody panics.
+#[test]
+fn disorder_is_refused() {
+    let start = "data: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"model\":\"c\"}}\n\n";
+    let block = "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n";
+    let stop = "data: {\"type\":\"message_stop\"}\n\n";
+    for stream in
+        [stop.to_owned(), format!("{block}{stop}"), [start, start].concat(), [start, block, block].concat()]
+    {
+        for (to, ..) in SPEECHES {
+            let refused = told("x.sse", Speech::Anthropic, to, Form::Stream, stream.as_bytes());
+            assert_eq!(refused.map_err(|fault| fault.kind), Err(FaultKind::UpstreamUnreadable), "{stream}");
+        }
+    }
+}
+
 /// What the fixture of this stream promises.
 #[test]
 fn usage_and_calls_are_the_promised_ones() {
