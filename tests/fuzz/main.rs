@@ -15,6 +15,7 @@
 
 mod dialect;
 mod http;
+mod translate;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -117,6 +118,38 @@ fn sse_cut() {
         judge("sse", dialect::sse_cut_everywhere, input, file);
     }
     run("sse", dialect::sse_cut, STREAM_WORDS);
+}
+
+/// A request of any bytes is refused or translated.
+#[test]
+fn translate_request() {
+    let words: [&[u8]; 8] = [
+        b"\"role\":\"user\",",
+        b"\"content\":[",
+        b"\"parts\":[",
+        b"\"type\":\"text\",",
+        b"\\u0022",
+        b"{}",
+        b"null",
+        b"\"id\":\"_-gid-_AA\",",
+    ];
+    run("translate_request", translate::request, &words);
+}
+
+/// An answer of any bytes is refused or translated.
+#[test]
+fn translate_answer() {
+    let words: [&[u8]; 8] = [
+        b"data: ",
+        b"\n\n",
+        b"{}",
+        b"null",
+        b"\"index\":0,",
+        b"\"finishReason\":\"STOP\",",
+        b"\"text\":\"\",",
+        b"\"thoughtSignature\":\"AA\",",
+    ];
+    run("translate_answer", translate::answer, &words);
 }
 
 /// Runs a target over its corpus, then over mutations of it. `words` are what inputs of this kind are made of.

@@ -350,3 +350,70 @@ fn long_bodies_cross() {
     let seen = upstream.seen().pop().expect("a request");
     assert!(seen.contains(&format!("{{\"type\":\"text\",\"text\":\"{long}\"}}")), "{}", &seen[..600]);
 }
+
+/// An error about the gateway's own key is no matter of the client's, whatever status it comes with.
+#[test]
+fn account_trouble_is_masked() {
+    let said = r#"{"error":{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"API_KEY_INVALID"}]}}"#;
+    let upstream = Scripted::always(format!(
+        "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{said}",
+        said.len()
+    ));
+    let setup = Setup::at(Io::Auto, upstream.address)
+        .provider_of("gemini", "google", &format!("http://{}", upstream.address), "")
+        .model("g", "{provider: google, model: x}", "");
+    let gateway = Gateway::start(&setup);
+    gateway.client().ask(&ask(CHAT, "g", "")).refused(502, "upstream_account");
+}
+
+const GEMINI: &str = include_str!("../../src/traffic/translate/golden/answers/tools.gemini.sse");
+
+/// A provider of Google's format is asked at the path that names the model and the form of the answer, with its own
+/// header, and answers clients of either dialect; a model's name cannot lead anywhere else.
+#[test]
+fn googles_format_is_asked_by_its_paths() {
+    on_both_drivers(|io| {
+        let whole = r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"ok"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":4,"candidatesTokenCount":1,"thoughtsTokenCount":2,"totalTokenCount":7},"modelVersion":"gemini-x","responseId":"r1"}"#;
+        let upstream = Scripted::start(move |_, mut peer| {
+            while let Some(request) = peer.request() {
+                let streams = request.contains(":streamGenerateContent?alt=sse ");
+                peer.send(&if streams {
+                    answered("text/event-stream", GEMINI)
+                } else {
+                    answered("application/json; charset=UTF-8", whole)
+                });
+            }
+        });
+        let setup = Setup::at(io, upstream.address)
+            .provider_of("gemini", "google", &format!("http://{}", upstream.address), "")
+            .model("g/*", "{provider: google, model: \"*\"}", "");
+        let gateway = Gateway::start(&setup);
+        let mut client = gateway.client();
+        let answer = client.ask(&ask(CHAT, "g/../x?y", ""));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.json()["choices"][0]["message"]["content"], "ok");
+        let record = gateway.record(answer.id());
+        assert_eq!(
+            (&record["input_tokens"], &record["output_tokens"]),
+            (&4.into(), &3.into()),
+            "thoughts are output"
+        );
+        let seen = upstream.seen().pop().expect("a request");
+        assert!(seen.starts_with("POST /v1beta/models/..%2Fx%3Fy:generateContent HTTP/1.1\r\n"), "{seen}");
+        assert!(seen.contains(&format!("\r\nx-goog-api-key: {UPSTREAM_KEY}\r\n")), "{seen}");
+        let sent: Value = serde_json::from_str(seen.split_once("\r\n\r\n").expect("a head").1).expect("JSON");
+        assert_eq!(sent["contents"], json!([{"role": "user", "parts": [{"text": "hi"}]}]));
+
+        let text = client.ask(&ask(CHAT, "g/gemini-3.1-pro", r#","stream":true"#)).text();
+        assert!(text.ends_with("data: [DONE]\n\n") && text.contains("\"tool_calls\""), "{text}");
+        assert!(
+            upstream
+                .seen()
+                .pop()
+                .expect("a request")
+                .starts_with("POST /v1beta/models/gemini-3.1-pro:streamGenerateContent?alt=sse HTTP/1.1\r\n")
+        );
+        let text = client.ask(&ask(MESSAGES, "g/gemini-3.1-pro", r#","stream":true"#)).text();
+        assert!(text.ends_with("{\"type\":\"message_stop\"}\n\n") && text.contains("\"tool_use\""), "{text}");
+    });
+}

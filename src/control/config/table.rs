@@ -241,13 +241,13 @@ const PROVIDER: &[Field] = &[
         "format",
         Kind::Choice(FORMATS),
         Default(""),
-        "The wire format it speaks; needed without a vendor. This version serves openai and anthropic.",
+        "The wire format it speaks; needed without a vendor. This version serves openai, anthropic and gemini.",
     ),
     row(
         "base_url",
         Kind::Text,
         Default(""),
-        "http:// or https:// up to where /chat/completions follows (anthropic: /v1/messages), or mock; needed where the vendor has none.",
+        "http:// or https:// up to where /chat/completions follows (anthropic: /v1/messages, gemini: /models), or mock; needed where the vendor has none.",
     ),
     row("api_key", Kind::Secret, Default(""), "The credential sent to it; absent: none."),
     row(
@@ -260,7 +260,7 @@ const PROVIDER: &[Field] = &[
         "header",
         Kind::Text,
         Default(""),
-        "Its header; authorization adds Bearer, others do not. Default: authorization (anthropic: x-api-key).",
+        "Its header; authorization adds Bearer, others do not. Default: authorization (anthropic: x-api-key, gemini: x-goog-api-key).",
     ),
     row(
         "anthropic_version",

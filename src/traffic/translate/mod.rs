@@ -11,12 +11,16 @@
 //! requests make equal bytes. Nothing is held of a stream but the event at hand.
 
 pub mod anthropic;
+mod arguments;
 pub mod event;
 pub mod failure;
+pub mod gemini;
 pub mod loss;
+mod media;
 pub mod names;
 pub mod openai;
 pub mod prompt;
+mod proof;
 mod shape;
 mod stream;
 #[cfg(test)]
@@ -39,14 +43,17 @@ pub enum Speech {
     OpenAi,
     /// Messages.
     Anthropic,
+    /// `generateContent`.
+    Gemini,
 }
 
 impl Speech {
     /// The endpoint whose requests and answers have it.
-    pub const fn endpoint(self) -> Endpoint {
+    pub const fn endpoint(self) -> Option<Endpoint> {
         match self {
-            Speech::OpenAi => Endpoint::ChatCompletions,
-            Speech::Anthropic => Endpoint::Messages,
+            Speech::OpenAi => Some(Endpoint::ChatCompletions),
+            Speech::Anthropic => Some(Endpoint::Messages),
+            Speech::Gemini => None,
         }
     }
 }
@@ -61,11 +68,12 @@ pub struct Crossing {
 impl Crossing {
     /// `None`: requests of this endpoint are not translated.
     pub fn between(endpoint: Endpoint, format: Format) -> Option<Self> {
-        let client =
-            [Speech::OpenAi, Speech::Anthropic].into_iter().find(|speech| speech.endpoint() == endpoint)?;
+        let speaks = |speech: &Speech| speech.endpoint() == Some(endpoint);
+        let client = [Speech::OpenAi, Speech::Anthropic].into_iter().find(speaks)?;
         let provider = match format {
             Format::OpenAi => Speech::OpenAi,
             Format::Anthropic => Speech::Anthropic,
+            Format::Gemini => Speech::Gemini,
         };
         Some(Self { client, provider })
     }
@@ -105,16 +113,40 @@ pub fn request(
     body: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<Translated, Fault> {
-    let mut tree = Tree::default();
+    request_in_form(from, None, to, body, out)
+}
+
+/// The same for dialects whose clients ask for the answer's form elsewhere than in the body.
+///
+/// # Errors
+/// As above.
+pub fn request_in_form(
+    from: Speech,
+    form: Option<Form>,
+    to: Destination<'_>,
+    body: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<Translated, Fault> {
+    let (mut tree, mut schemas) = (Tree::default(), Tree::default());
     let body = tree.parse(body).map_err(|fault| Fault::told(FaultKind::InvalidJson, fault.message()))?;
     let mut losses = Losses::new(to.unsupported);
-    let prompt = match from {
+    let raised;
+    let mut prompt = match from {
         Speech::OpenAi => openai::request_in::read(body, &mut losses)?,
         Speech::Anthropic => anthropic::request_in::read(body, &mut losses)?,
+        Speech::Gemini => {
+            raised = gemini::schema::raised(body);
+            let schemas = schemas.parse(&raised).map_err(|_| Fault::new(FaultKind::InvalidJson))?;
+            gemini::request_in::read(body, schemas, &mut losses)?
+        }
     };
+    if let Some(form) = form {
+        prompt.stream = form == Form::Stream;
+    }
     let renamed = match to.speech {
         Speech::OpenAi => openai::request_out::write(&prompt, to.model, to.stream_usage, out, &mut losses)?,
         Speech::Anthropic => anthropic::request_out::write(&prompt, to.model, out, &mut losses)?,
+        Speech::Gemini => gemini::request_out::write(&prompt, to.model, out, &mut losses)?,
     };
     Ok(Translated { renamed, dropped: losses.told()? })
 }

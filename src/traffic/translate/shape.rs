@@ -71,18 +71,24 @@ impl<'p> At<'p> {
             .map_err(|twice| invalid(format!("`{self}` has the member `{}` twice.", names[twice])))
     }
 
+    /// An object, no member of which stands there twice.
+    pub fn object<'t>(&self, item: Item<'t>) -> Result<Item<'t>, Fault> {
+        if !item.is_object() {
+            return Err(self.wants("an object"));
+        }
+        match repeated(item) {
+            None => Ok(item),
+            Some(name) => Err(invalid(format!("`{self}` has the member `{name:.64}` twice."))),
+        }
+    }
+
     /// All members of the root, none of them twice.
     pub fn root_members(body: Item<'_>) -> Result<impl Iterator<Item = (Cow<'_, [u8]>, Item<'_>)>, Fault> {
         if !body.is_object() {
             return Err(invalid("The request's body must be an object."));
         }
-        let mut names: Vec<Cow<'_, [u8]>> = Vec::with_capacity(16);
-        for (name, _) in body.entries().take(LOOKED_THROUGH) {
-            if names.contains(&name) {
-                let name = String::from_utf8_lossy(&name).into_owned();
-                return Err(invalid(format!("The member `{name:.64}` stands there twice.")));
-            }
-            names.push(name);
+        if let Some(name) = repeated(body) {
+            return Err(invalid(format!("The member `{name:.64}` stands there twice.")));
         }
         Ok(body.entries().filter(|(_, value)| !value.is_null()))
     }
@@ -108,4 +114,16 @@ impl Display for At<'_> {
 /// The value, unless it is absent or null.
 pub fn present(item: Option<Item<'_>>) -> Option<Item<'_>> {
     item.filter(|item| !item.is_null())
+}
+
+/// The first name that two members have.
+fn repeated(item: Item<'_>) -> Option<String> {
+    let mut names: Vec<Cow<'_, [u8]>> = Vec::with_capacity(16);
+    for (name, _) in item.entries().take(LOOKED_THROUGH) {
+        if names.contains(&name) {
+            return Some(String::from_utf8_lossy(&name).into_owned());
+        }
+        names.push(name);
+    }
+    None
 }

@@ -2,7 +2,7 @@
 
 use super::event::Event;
 use super::names::Renamed;
-use super::{Form, Speech, anthropic, openai};
+use super::{Form, Speech, anthropic, gemini, openai};
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::{TRANSLATED_ANSWER_BYTES, TRANSLATED_EVENT_BYTES};
 use crate::contract::record::Usage;
@@ -43,11 +43,13 @@ pub struct Passed {
 enum Reader {
     OpenAi(openai::answer_in::Reader),
     Anthropic(anthropic::answer_in::Reader),
+    Gemini(gemini::answer_in::Reader),
 }
 
 enum Teller {
     OpenAi(openai::answer_out::Teller),
     Anthropic(anthropic::answer_out::Teller),
+    Gemini(gemini::answer_out::Teller),
 }
 
 impl Teller {
@@ -55,6 +57,15 @@ impl Teller {
         match self {
             Teller::OpenAi(teller) => teller.tell(event, renamed, out),
             Teller::Anthropic(teller) => teller.tell(event, renamed, out),
+            Teller::Gemini(teller) => teller.tell(event, renamed, out),
+        }
+    }
+
+    /// More waits for its end than may.
+    fn is_overfull(&self) -> bool {
+        match self {
+            Teller::OpenAi(_) | Teller::Anthropic(_) => false,
+            Teller::Gemini(teller) => teller.is_overfull(),
         }
     }
 }
@@ -85,10 +96,12 @@ impl Translation {
             reader: match from {
                 Speech::OpenAi => Reader::OpenAi(openai::answer_in::Reader::default()),
                 Speech::Anthropic => Reader::Anthropic(anthropic::answer_in::Reader::default()),
+                Speech::Gemini => Reader::Gemini(gemini::answer_in::Reader::default()),
             },
             teller: match to {
                 Speech::OpenAi => Teller::OpenAi(openai::answer_out::Teller::new(form, created, wants_usage)),
                 Speech::Anthropic => Teller::Anthropic(anthropic::answer_out::Teller::new(form)),
+                Speech::Gemini => Teller::Gemini(gemini::answer_out::Teller::new(form)),
             },
             renamed,
             events: Events::default(),
@@ -182,6 +195,7 @@ impl Translation {
         match reader {
             Reader::OpenAi(reader) => reader.whole(answer, tell),
             Reader::Anthropic(reader) => reader.whole(answer, tell),
+            Reader::Gemini(reader) => reader.whole(answer, tell),
         }
     }
 
@@ -199,14 +213,22 @@ impl Translation {
             Reader::OpenAi(reader) if data.trim_ascii() == b"[DONE]" => reader.done(tell),
             Reader::OpenAi(reader) => reader.event(parsed(tree, data)?, tell),
             Reader::Anthropic(reader) => reader.event(parsed(tree, data)?, tell),
-        }
+            Reader::Gemini(reader) => reader.event(parsed(tree, data)?, tell),
+        }?;
+        if self.teller.is_overfull() { Err(FaultKind::UpstreamUnreadable.into()) } else { Ok(()) }
     }
 
-    /// Some servers of `OpenAI`'s format leave the last mark out.
+    /// Some servers of `OpenAI`'s format leave the last mark out, and Google's has none.
     fn end_of_stream(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
-        match self.reader {
-            Reader::OpenAi(_) => self.event(b"[DONE]", out),
+        let Self { reader, teller, renamed, facts, .. } = self;
+        let tell = &mut |event: Event<'_>| {
+            facts.note(&event);
+            teller.tell(event, renamed, out);
+        };
+        match reader {
+            Reader::OpenAi(reader) => reader.done(tell),
             Reader::Anthropic(_) => Err(FaultKind::UpstreamTruncated.into()),
+            Reader::Gemini(reader) => reader.done(tell),
         }
     }
 }

@@ -13,6 +13,7 @@ type Tell<'t> = &'t mut dyn FnMut(Event<'_>);
 #[derive(Default)]
 pub struct Reader {
     counts: Counts,
+    started: bool,
     open: Open,
     ended: bool,
 }
@@ -84,8 +85,17 @@ impl Reader {
     /// # Errors
     /// It has not the form of this API.
     pub fn event(&mut self, data: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-        match &*kind(data)?.unescaped() {
+        let kind = kind(data)?;
+        let kind = &*kind.unescaped();
+        // Whatever a server sends: an answer begins once and first, and its blocks stand one behind the other.
+        let begins = kind == b"message_start";
+        let belongs = begins || kind.starts_with(b"content_block_") || kind.starts_with(b"message_");
+        if belongs && begins == self.started || kind == b"content_block_start" && self.open != Open::None {
+            return Err(unreadable());
+        }
+        match kind {
             b"message_start" => {
+                self.started = true;
                 let message = data.get("message").ok_or_else(unreadable)?;
                 start(message, tell)?;
                 self.usage(message.get("usage"), tell);
@@ -97,12 +107,14 @@ impl Reader {
             b"content_block_delta" => self.delta(data.get("delta").ok_or_else(unreadable)?, tell)?,
             b"content_block_stop" => self.close(tell),
             b"message_delta" => {
+                self.close(tell);
                 self.usage(data.get("usage"), tell);
                 if let Some(delta) = data.get("delta") {
                     stop(delta, tell);
                 }
             }
             b"message_stop" => {
+                self.close(tell);
                 self.ended = true;
                 tell(Event::End);
             }

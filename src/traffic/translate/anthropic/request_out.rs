@@ -3,12 +3,15 @@
 use super::family::{self, Family, Thinks};
 use super::schema;
 use crate::base::fault::Fault;
-use crate::traffic::dialect::json::{Kind, Quoted, Tree, Writer};
+use crate::traffic::dialect::json::{Quoted, Writer};
+use crate::traffic::translate::arguments;
 use crate::traffic::translate::loss::{Losses, untranslatable};
+use crate::traffic::translate::media::data_url;
 use crate::traffic::translate::names::{Renamed, alias};
 use crate::traffic::translate::prompt::{
-    Arguments, Cached, Content, Knob, Output, Part, Prompt, Role, Source, Thinking, ToolChoice, Turn,
+    Cached, Content, Knob, Output, Part, Prompt, Role, Source, Thinking, ToolChoice, Turn, late_system,
 };
+use crate::traffic::translate::proof;
 
 /// Longest name of a tool that this provider takes.
 const NAME_BYTES: usize = 128;
@@ -36,8 +39,7 @@ pub fn write(
     let family = Family::of(model);
     let max_tokens = prompt.max_tokens.unwrap_or(family.output_tokens).clamp(1, family.output_tokens);
     let mind = Mind::of(prompt, family, max_tokens, losses);
-    let (source, tree) = (vec![], Tree::default());
-    let mut body = Body { out: Writer(out), marks: marks_to_skip(prompt), losses, source, tree };
+    let mut body = Body { out: Writer(out), marks: marks_to_skip(prompt), losses };
     body.out.open("{").key("model").text(model).key("max_tokens").count(max_tokens);
     let leading = prompt.turns.iter().take_while(|turn| turn.role == Role::System).count();
     let (system, turns) = prompt.turns.split_at(leading);
@@ -126,7 +128,7 @@ impl Mind {
 
 fn lacks_thought(prompt: &Prompt<'_>) -> bool {
     let thought = |part: &Part<'_>| match &part.content {
-        Content::Thought { signature, .. } => signature.is_some(),
+        Content::Thought { signature, .. } => signature.as_ref().is_some_and(is_ours),
         Content::HiddenThought { .. } => true,
         _ => false,
     };
@@ -150,9 +152,6 @@ struct Body<'w> {
     /// Cache marks that are still to be left out.
     marks: usize,
     losses: &'w mut Losses,
-    /// Memory for what calls are made with, one after the other.
-    source: Vec<u8>,
-    tree: Tree,
 }
 
 impl Body<'_> {
@@ -210,20 +209,12 @@ impl Body<'_> {
         }
         for (role, part) in parts().filter(|(_, part)| !is_result(part)) {
             match &part.content {
-                Content::Text(text) if role == Role::System => self.late_system(text, part.cached),
+                Content::Text(text) if role == Role::System => self.text(&late_system(text), part.cached),
                 _ => self.part(part)?,
             }
         }
         self.out.close("]}");
         Ok(())
-    }
-
-    /// A system message in the middle stays where it is: moved to the front it would change what was cached.
-    fn late_system(&mut self, text: &Quoted<'_>, cached: Option<Cached>) {
-        let mut marked = b"<system>\\n".to_vec();
-        marked.extend_from_slice(text.as_written());
-        marked.extend_from_slice(b"\\n</system>");
-        self.text(&Quoted::raw(&marked), cached);
     }
 
     fn part(&mut self, part: &Part<'_>) -> Result<(), Fault> {
@@ -253,7 +244,7 @@ impl Body<'_> {
             Content::Call { id, name, arguments } => {
                 self.out.open("{\"type\":\"tool_use\"").key("id").quoted(&alias(id, ID_BYTES));
                 self.out.key("name").quoted(&alias(name, NAME_BYTES)).key("input");
-                self.arguments(arguments, name)?;
+                arguments::as_object(arguments, name, &mut self.out)?;
             }
             Content::Result { call, parts, failed } => {
                 self.out.open("{\"type\":\"tool_result\"").key("tool_use_id").quoted(&alias(call, ID_BYTES));
@@ -306,8 +297,6 @@ impl Body<'_> {
         match source {
             Source::DataUrl(url) => {
                 let (media, data) = data_url(url)?;
-                // A name that is often written and never right.
-                let media = if media.is("image/jpg") { Quoted::raw(b"image/jpeg") } else { media };
                 self.base64(&media, &data);
             }
             Source::Base64 { media, data } => self.base64(media, data),
@@ -353,32 +342,6 @@ impl Body<'_> {
 
     fn member(&mut self, kind: &str, name: &str, value: &Quoted<'_>) {
         self.out.open("{\"type\":").text(kind).key(name).quoted(value).close("}");
-    }
-
-    fn arguments(&mut self, arguments: &Arguments<'_>, name: &Quoted<'_>) -> Result<(), Fault> {
-        let source = match arguments {
-            Arguments::Object(object) => {
-                self.out.item(object);
-                return Ok(());
-            }
-            Arguments::Source(source) => source,
-        };
-        self.source.clear();
-        source.unescape_to(&mut self.source);
-        if self.source.iter().all(u8::is_ascii_whitespace) {
-            self.out.raw(b"{}");
-            return Ok(());
-        }
-        match self.tree.parse(&self.source) {
-            Ok(object) if object.kind() == Kind::Object => {
-                self.out.item(&object);
-                Ok(())
-            }
-            _ => {
-                let name = String::from_utf8_lossy(name.as_written()).into_owned();
-                Err(untranslatable(format!("The arguments of a call of `{name:.64}` are no JSON object.")))
-            }
-        }
     }
 
     fn tools(&mut self, prompt: &Prompt<'_>, called: &[&Quoted<'_>]) -> Renamed {
@@ -542,19 +505,14 @@ fn called_names<'p, 'b>(prompt: &'p Prompt<'b>) -> Vec<&'p Quoted<'b>> {
 fn says_something(part: &Part<'_>) -> bool {
     match &part.content {
         Content::Text(text) => !text.is_blank(),
-        Content::Thought { signature, .. } => signature.as_ref().is_some_and(|proof| !proof.is_empty()),
+        Content::Thought { signature, .. } => signature.as_ref().is_some_and(is_ours),
         _ => true,
     }
 }
 
-/// Media type and data of `data:TYPE;base64,DATA`.
-fn data_url<'u>(url: &'u Quoted<'_>) -> Result<(Quoted<'u>, Quoted<'u>), Fault> {
-    let broken = || untranslatable("A data URL must be `data:TYPE;base64,DATA`.");
-    let inside = url.as_written().strip_prefix(b"data:").ok_or_else(broken)?;
-    let comma = memchr::memchr(b',', inside).ok_or_else(broken)?;
-    let media = inside[..comma].strip_suffix(b";base64").ok_or_else(broken)?;
-    let media = media.split(|byte| *byte == b';').next().unwrap_or_default();
-    Ok((Quoted::raw(media), Quoted::raw(&inside[comma + 1..])))
+/// Whether a thought's signature may be this provider's: it refuses another's.
+fn is_ours(signature: &Quoted<'_>) -> bool {
+    !signature.is_empty() && proof::googles(signature).is_none()
 }
 
 /// Whether a knob stands where it stands anyway.

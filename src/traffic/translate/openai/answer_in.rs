@@ -51,7 +51,7 @@ impl Reader {
             if let Some(delta) = choice.get("delta") {
                 self.said(delta, tell)?;
             }
-            self.finish(choice, tell);
+            self.finish(choice);
         }
         usage(chunk, tell);
         Ok(())
@@ -62,10 +62,13 @@ impl Reader {
     /// # Errors
     /// The stream ended before its answer did.
     pub fn done(&mut self, tell: Tell<'_>) -> Result<(), Fault> {
-        if self.stop.is_none() {
-            return Err(FaultKind::UpstreamTruncated.into());
-        }
+        let Some(reason) = self.stop else { return Err(FaultKind::UpstreamTruncated.into()) };
+        self.close(tell);
+        self.calls.close(tell);
+        // What a server says that called tools and does not know the word for it.
+        let reason = if reason == Stop::End && self.calls.any() { Stop::Tools } else { reason };
         self.ended = true;
+        tell(Event::Stop { reason, sequence: None });
         tell(Event::End);
         Ok(())
     }
@@ -78,7 +81,7 @@ impl Reader {
         let choice = first_choice(answer).ok_or_else(unreadable)?;
         self.start(answer, tell)?;
         self.said(choice.get("message").ok_or_else(unreadable)?, tell)?;
-        self.finish(choice, tell);
+        self.finish(choice);
         self.stop.get_or_insert(Stop::End);
         usage(answer, tell);
         self.done(tell)
@@ -143,22 +146,16 @@ impl Reader {
         }
     }
 
-    /// The first reason to stop counts: some servers repeat one in every chunk that follows.
-    fn finish(&mut self, choice: Item<'_>, tell: Tell<'_>) {
+    /// The first reason to stop counts: some servers have one in every chunk. It is told when nothing follows it.
+    fn finish(&mut self, choice: Item<'_>) {
         let reason = choice.get("finish_reason").and_then(|reason| reason.text());
         let Some(reason) = reason.filter(|reason| !reason.is_empty() && self.stop.is_none()) else { return };
-        self.close(tell);
-        self.calls.close(tell);
-        let reason = match &*reason.unescaped() {
+        self.stop = Some(match &*reason.unescaped() {
             b"length" => Stop::Length,
             b"content_filter" => Stop::Refused,
             b"tool_calls" | b"function_call" => Stop::Tools,
-            // What a server says that called tools and does not know the word for it.
-            _ if self.calls.any() => Stop::Tools,
             _ => Stop::End,
-        };
-        self.stop = Some(reason);
-        tell(Event::Stop { reason, sequence: None });
+        });
     }
 }
 

@@ -142,7 +142,7 @@ fn output(value: Item<'_>) -> Result<Output<'_>, Fault> {
     Ok(Output::Schema {
         name: at.name("name").optional_text(name)?,
         schema: schema.filter(Item::is_object).ok_or_else(|| at.name("schema").wants("an object"))?,
-        strict,
+        strict: at.name("strict").flag(strict)?,
         description: at.name("description").optional_text(description)?,
     })
 }

@@ -325,12 +325,7 @@ impl Body<'_> {
                 if let Some(description) = description {
                     self.out.key("description").quoted(description);
                 }
-                self.out.key("schema").item(schema).key("strict");
-                match strict {
-                    Some(strict) => self.out.item(strict),
-                    None => self.out.flag(true),
-                };
-                self.out.close("}}");
+                self.out.key("schema").item(schema).key("strict").flag(strict.unwrap_or(true)).close("}}");
             }
         }
     }
