@@ -235,7 +235,7 @@ const PROVIDER: &[Field] = &[
         "vendor",
         Kind::Text,
         Default(""),
-        "Whose it is; what is absent here (format, base_url, header, stream_usage) is as that vendor has it: openai, azure, anthropic, google, mistral, groq, together, fireworks, cerebras, deepseek, xai, cohere, huggingface, openrouter, perplexity, nvidia, doubleword, vllm, sglang, tgi, ollama, llamacpp.",
+        "Whose it is; what is absent here (format, base_url, header, stream_usage) is as that vendor has it: openai, azure, anthropic, gemini, google, mistral, groq, together, fireworks, cerebras, deepseek, xai, cohere, huggingface, openrouter, perplexity, nvidia, doubleword, vllm, sglang, tgi, ollama, llamacpp.",
     ),
     row(
         "format",
