@@ -124,7 +124,7 @@ impl Teller {
             match self.open {
                 Open::None | Open::HiddenThought => {}
                 Open::Text | Open::Thought => out.extend_from_slice(piece.as_written()),
-                Open::Call => piece.unescape_to(&mut self.arguments),
+                Open::Call => self.arguments.extend_from_slice(piece.as_written()),
             }
             return;
         }
@@ -216,6 +216,8 @@ impl Teller {
 
 /// Arguments as the object that they must be here. What is none is kept under a name of its own.
 fn input(source: &[u8], out: &mut Writer<'_>) {
+    let written = Quoted::raw(source);
+    let source = &*written.unescaped();
     match Tree::default().parse(source) {
         Ok(object) if object.is_object() => {
             out.item(&object);
