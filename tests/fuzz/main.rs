@@ -14,6 +14,7 @@
 #![expect(clippy::panic, reason = "a failing input is told with its bytes, which no assertion's text has")]
 
 mod dialect;
+mod formats;
 mod http;
 mod translate;
 
@@ -122,7 +123,7 @@ fn sse_cut() {
 
 /// A request of any bytes is refused or translated.
 #[test]
-fn translate_request() {
+fn formats_request() {
     let words: [&[u8]; 8] = [
         b"\"role\":\"user\",",
         b"\"content\":[",
@@ -133,12 +134,12 @@ fn translate_request() {
         b"null",
         b"\"id\":\"_-gid-_AA\",",
     ];
-    run("translate_request", translate::request, &words);
+    run("formats_request", formats::request, &words);
 }
 
 /// An answer of any bytes is refused or translated.
 #[test]
-fn translate_answer() {
+fn formats_answer() {
     let words: [&[u8]; 8] = [
         b"data: ",
         b"\n\n",
@@ -149,7 +150,50 @@ fn translate_answer() {
         b"\"text\":\"\",",
         b"\"thoughtSignature\":\"AA\",",
     ];
-    run("translate_answer", translate::answer, &words);
+    run("formats_answer", formats::answer, &words);
+}
+
+/// Requests cross into every format, or are refused for what is wrong with them.
+#[test]
+fn translate_request() {
+    let words: [&[u8]; 14] = [
+        b"\"role\":\"assistant\",",
+        b"\"role\":\"tool\",\"tool_call_id\":\"c\",",
+        b"\"role\":\"system\",",
+        b"\"content\":[",
+        b"\"content\":\"x\",",
+        b"{\"type\":\"text\",\"text\":\"x\"},",
+        b"{\"type\":\"thinking\",\"thinking\":\"t\",\"signature\":\"s\"},",
+        b"{\"type\":\"tool_use\",\"id\":\"c\",\"name\":\"f\",\"input\":{}},",
+        b"{\"type\":\"tool_result\",\"tool_use_id\":\"c\"},",
+        b"\"tool_calls\":[],",
+        b"\"reasoning_effort\":\"high\",",
+        b"\"stream\":true,",
+        b"\\ud83e",
+        b"null",
+    ];
+    run("translate-request", translate::request, &words);
+}
+
+/// Answers cross into every dialect, or are refused, however they are cut.
+#[test]
+fn translate_answer() {
+    let words: [&[u8]; 13] = [
+        b"data: ",
+        b"\n\n",
+        b"\r\n\r\n",
+        b"[DONE]",
+        b"\"finish_reason\":\"stop\"",
+        b"\"content\":\"x\",",
+        b"{\"index\":1,\"id\":\"d\",\"function\":{\"name\":\"g\",\"arguments\":\"\"}},",
+        b"data: {\"type\":\"content_block_stop\"}\n\n",
+        b"data: {\"type\":\"content_block_start\",\"content_block\":{\"type\":\"text\",\"text\":\"x\"}}\n\n",
+        b"data: {\"type\":\"message_stop\"}\n\n",
+        b"data: {\"type\":\"ping\"}\n\n",
+        b"\\ud83e",
+        b"null",
+    ];
+    run("translate-answer", translate::answer, &words);
 }
 
 /// Runs a target over its corpus, then over mutations of it. `words` are what inputs of this kind are made of.

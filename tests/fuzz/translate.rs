@@ -1,72 +1,89 @@
-//! Requests and answers of any bytes: `translate` must not panic, and writes JSON or refuses.
+//! Requests and answers of any bytes: `translate` must neither panic nor write what its own readers do not take.
 //!
-//! Each target takes arbitrary bytes and ends in assertions. The first byte of `data` chooses the dialect.
+//! Each target takes arbitrary bytes and ends in assertions. What is crossed to follows from the bytes.
 
+use ringgate::base::fault::FaultKind;
 use ringgate::contract::snapshot::Unsupported;
 use ringgate::traffic::translate::names::Renamed;
-use ringgate::traffic::translate::{Destination, Form, Speech, StreamUsage, Translation, request_in_form};
+use ringgate::traffic::translate::{
+    Destination, Form, Speech, StreamUsage, Translation, request as translate,
+};
 
-const SPEECHES: [Speech; 3] = [Speech::OpenAi, Speech::Anthropic, Speech::Gemini];
+const SPEECHES: [Speech; 2] = [Speech::OpenAi, Speech::Anthropic];
+const MODELS: [&str; 5] = ["gpt-5", "qwen", "claude-opus-5-5", "claude-opus-5", "claude-sonnet-4-5"];
 
-/// A dialect and the bytes behind its number.
-fn chosen(data: &[u8]) -> Option<(Speech, &[u8])> {
-    let (first, rest) = data.split_first()?;
-    Some((SPEECHES[usize::from(*first) % SPEECHES.len()], rest))
+/// A number that follows from the bytes.
+fn number(data: &[u8]) -> usize {
+    data.iter().fold(7usize, |n, b| n.wrapping_mul(31).wrapping_add(usize::from(*b))) >> 3
 }
 
-/// Whether an independent parser takes it for JSON; it refuses deep ones.
-fn is_json(data: &[u8], text: &[u8]) -> bool {
-    let deep = data.iter().filter(|byte| matches!(byte, b'{' | b'[')).count() > 64;
-    deep || serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
+fn written(from: Speech, speech: Speech, model: &str, body: &[u8]) -> Result<Vec<u8>, FaultKind> {
+    let to = Destination { speech, model, stream_usage: StreamUsage::Asked, unsupported: Unsupported::Drop };
+    let mut out = b"before ".to_vec();
+    translate(from, to, body, &mut out).map_err(|fault| fault.kind)?;
+    Ok(out.split_off(b"before ".len()))
 }
 
-/// A body of any bytes is refused, or becomes JSON in every other format, the same each time.
+fn is_json(text: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
+}
+
+/// A request is refused as what it is, or becomes one that its format's own reader takes, the same each time.
 pub fn request(data: &[u8]) {
-    let Some((from, body)) = chosen(data) else { return };
-    for to in SPEECHES {
-        let written = || {
-            let to = Destination {
-                speech: to,
-                model: "gemini-3.8-flash",
-                stream_usage: StreamUsage::Asked,
-                unsupported: Unsupported::Drop,
-            };
-            let mut out = vec![];
-            request_in_form(from, Some(Form::Stream), to, body, &mut out).ok().map(|_| out)
-        };
-        let Some(out) = written() else { continue };
-        assert!(is_json(data, &out), "{from:?} for {to:?}: {}", String::from_utf8_lossy(&out));
-        assert_eq!(written(), Some(out), "equal requests make other bytes");
-    }
-}
-
-/// An answer of any bytes is refused or becomes JSON, and a stream of them is the same however it is cut.
-pub fn answer(data: &[u8]) {
-    let Some((from, answer)) = chosen(data) else { return };
-    for to in SPEECHES {
-        let translation = |form| Translation::new(from, to, form, 0, true, Renamed::default());
-        let mut out = vec![];
-        if translation(Form::Whole).whole(answer, &mut out).is_ok() {
-            assert!(is_json(data, &out), "{from:?} for {to:?}: {}", String::from_utf8_lossy(&out));
+    let model = MODELS[number(data) % MODELS.len()];
+    for from in SPEECHES {
+        for to in SPEECHES {
+            match written(from, to, model, data) {
+                Err(kind) => {
+                    use FaultKind::{InvalidJson, InvalidRequest, Untranslatable};
+                    assert!(matches!(kind, InvalidJson | InvalidRequest | Untranslatable), "{kind:?}");
+                }
+                Ok(out) => {
+                    // A parser of Unicode may mind what was passed on as it came.
+                    assert!(is_json(&out), "no JSON");
+                    assert_eq!(written(from, to, model, data), Ok(out.clone()), "equal requests differ");
+                    let again = written(to, to, model, &out);
+                    assert!(again.is_ok(), "{again:?} of {}", String::from_utf8_lossy(&out));
+                }
+            }
         }
-        let mut at_once = vec![];
-        let whole = translation(Form::Stream).stream(answer, true, &mut at_once).map(|_| at_once);
-        let cut = in_pieces(translation(Form::Stream), answer);
-        assert_eq!(
-            cut.map_err(|fault| fault.kind),
-            whole.map_err(|fault| fault.kind),
-            "how it is cut matters"
-        );
     }
 }
 
-fn in_pieces(mut translation: Translation, answer: &[u8]) -> Result<Vec<u8>, ringgate::base::fault::Fault> {
+/// What the client gets, and how it ended; the pieces are of this many bytes.
+fn told(from: Speech, to: Speech, form: Form, data: &[u8], step: usize) -> Result<Vec<u8>, FaultKind> {
+    let mut translation = Translation::new(from, to, form, 1, true, Renamed::default());
     let (mut held, mut out) = (vec![], vec![]);
-    for piece in answer.chunks(13) {
-        held.extend_from_slice(piece);
-        let passed = translation.stream(&held, false, &mut out)?;
+    let mut pieces = data.chunks(step).peekable();
+    loop {
+        held.extend_from_slice(pieces.next().unwrap_or_default());
+        let last = pieces.peek().is_none();
+        let passed = translation.stream(&held, last, &mut out).map_err(|fault| fault.kind)?;
         held.drain(..passed.consumed);
+        if last {
+            assert!(translation.has_ended() || translation.has_failed(), "neither ended nor failed");
+            return Ok(out);
+        }
     }
-    translation.stream(&held, true, &mut out)?;
-    Ok(out)
+}
+
+/// A stream gives the same however it is cut, and one that ends well is one that its dialect's own reader takes; whole
+/// answers are JSON.
+pub fn answer(data: &[u8]) {
+    let step = 1 + number(data) % 40;
+    for from in SPEECHES {
+        for to in SPEECHES {
+            let at_once = told(from, to, Form::Stream, data, data.len().max(1));
+            assert_eq!(told(from, to, Form::Stream, data, step), at_once, "how a stream is cut matters");
+            if let Ok(stream) = &at_once {
+                let again = told(to, from, Form::Stream, stream, stream.len().max(1));
+                assert!(again.is_ok(), "{again:?} of {}", String::from_utf8_lossy(stream));
+            }
+            let mut out = vec![];
+            let mut translation = Translation::new(from, to, Form::Whole, 1, true, Renamed::default());
+            if translation.whole(data, &mut out).is_ok() {
+                assert!(is_json(&out), "no JSON: {}", String::from_utf8_lossy(&out));
+            }
+        }
+    }
 }

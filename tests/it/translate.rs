@@ -176,7 +176,7 @@ fn tools_cross_in_streams() {
             let events = data(&answer.text());
             let calls: String = if path == CHAT {
                 let calls =
-                    events.iter().flat_map(|chunk| chunk["choices"][0]["delta"]["tool_calls"].as_array());
+                    events.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["tool_calls"].as_array());
                 calls
                     .flatten()
                     .map(|call| call["function"]["arguments"].as_str().expect("a text").to_owned())
@@ -333,6 +333,84 @@ fn what_cannot_be_said_is_refused() {
     let audio = audio.replace("c/x", "both");
     let answer = gateway.client().ask(&post(CHAT, &audio));
     assert_eq!(answer.status, 200, "{}", answer.text());
+}
+
+/// A client that wants no stream gets none where the provider sends one in spite of that: a whole answer with its
+/// length, or a refusal.
+#[test]
+fn streams_nobody_asked_for_are_whole_answers() {
+    for (path, model, stream) in [(CHAT, "c/x", THINKING), (MESSAGES, "m/x", PARALLEL)] {
+        let upstream = Scripted::start(move |_, mut peer| {
+            if peer.request().is_some() {
+                peer.send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n");
+                stream.as_bytes().chunks(100).for_each(|piece| peer.send(piece));
+            }
+        });
+        let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+        let answer = gateway.client().ask(&ask(path, model, ""));
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+        let text = answer.json().to_string();
+        assert!(text.contains("Oslo"), "{text}");
+    }
+    let upstream = Scripted::always(answered("text/event-stream", OVERLOADED));
+    let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+    gateway.client().ask(&ask(CHAT, "c/x", "")).refused(502, "upstream_stream_error");
+}
+
+/// What is wrong with a request is told with a status and a type that the client's package knows, in either dialect,
+/// and the provider is not asked.
+#[test]
+fn broken_requests_are_the_clients() {
+    let upstream = Scripted::always(answered("application/json", "{}"));
+    let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+    let mut client = gateway.client();
+    let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+    for (path, model) in [(CHAT, "c/x"), (MESSAGES, "m/x")] {
+        let with = |messages: &str| format!(r#"{{"model":"{model}","max_tokens":9,"messages":{messages}}}"#);
+        for (body, code) in [
+            (with("[NaN]"), "invalid_json"),
+            (with(&deep), "invalid_json"),
+            (with("[") + "]", "invalid_json"),
+            (with("null"), "invalid_request"),
+            (with("[7]"), "invalid_request"),
+            (with(r#"[{"role":"narrator","content":"x"}]"#), "invalid_request"),
+            (with(r#"[{"role":"user","content":"x","content":"y"}]"#), "invalid_request"),
+            (with(r#"[{"role":"user","content":[{"type":"smell"}]}]"#), "untranslatable"),
+        ] {
+            let answer = client.ask(&post(path, &body));
+            if path == CHAT {
+                answer.refused(400, code);
+                continue;
+            }
+            let error = &answer.json()["error"];
+            assert_eq!((answer.status, &error["type"]), (400, &"invalid_request_error".into()), "{body}");
+            assert_eq!(error["ringgate"]["code"], code, "{body}");
+        }
+    }
+    assert_eq!(upstream.seen().len(), 0);
+}
+
+/// Texts that no Unicode has, numbers that no type holds and names that stand there twice reach the provider, and come
+/// back, as they were written.
+#[test]
+fn oddities_are_passed_on() {
+    let odd = r#"{"n":123456789012345678901234567890.10E+400,"k":1,"k":2,"s":"\ud83e\u0000"}"#;
+    let source = odd.replace('\\', "\\\\").replace('"', "\\\"");
+    let answer = format!(
+        r#"{{"id":"msg_1","type":"message","role":"assistant","model":"x","content":[{{"type":"text","text":"\ud83e"}},{{"type":"tool_use","id":"t","name":"f","input":{odd}}}],"stop_reason":"tool_use","usage":{{"input_tokens":1,"output_tokens":1}}}}"#
+    );
+    let upstream = Scripted::always(answered("application/json", &answer));
+    let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+    let call = format!(r#"{{"id":"t","type":"function","function":{{"name":"f","arguments":"{source}"}}}}"#);
+    let body = format!(
+        r#"{{"model":"c/x","messages":[{{"role":"user","content":"\ud83e"}},{{"role":"assistant","tool_calls":[{call}]}},{{"role":"tool","tool_call_id":"t","content":"x"}}]}}"#
+    );
+    let got = gateway.client().ask(&post(CHAT, &body));
+    assert_eq!(got.status, 200, "{}", got.text());
+    let seen = upstream.seen().pop().expect("a request");
+    assert!(seen.contains(&format!("\"input\":{odd}")) && seen.contains(r#""text":"\ud83e""#), "{seen}");
+    assert!(got.text().contains(&format!("\"arguments\":\"{source}\"")), "{}", got.text());
+    assert!(got.text().contains(r#""content":"\ud83e""#), "{}", got.text());
 }
 
 /// A body in many segments is the same request.

@@ -33,8 +33,11 @@ pub fn as_object(arguments: &Arguments<'_>, name: &Quoted<'_>, out: &mut Writer<
     }
 }
 
-/// Writes the arguments of a call in an answer. What is no object is kept under a name of its own.
-pub fn kept(source: &[u8], out: &mut Writer<'_>) {
+/// Writes the arguments of a call in an answer, whose source is given as the inside of a JSON string. What is no object is
+/// kept under a name of its own.
+pub fn kept(inside: &[u8], out: &mut Writer<'_>) {
+    let inside = Quoted::raw(inside);
+    let source = &*inside.unescaped();
     match Tree::default().parse(source) {
         Ok(object) if object.is_object() => {
             out.item(&object);

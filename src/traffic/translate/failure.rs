@@ -72,8 +72,9 @@ fn read(from: Speech, body: Item<'_>) -> Failure<'_> {
 }
 
 /// What a status says where the body says nothing.
-const fn by_status(status: u16) -> Option<FailureKind> {
+pub const fn by_status(status: u16) -> Option<FailureKind> {
     Some(match status {
+        402 => FailureKind::Quota,
         404 => FailureKind::NotFound,
         408 | 504 => FailureKind::Timeout,
         413 => FailureKind::TooLarge,

@@ -6,6 +6,9 @@ use crate::traffic::dialect::json::{Item, Kind, Quoted};
 use std::borrow::Cow;
 use std::fmt::{self, Display};
 
+/// Words for how far a model is to think, in any format.
+const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
+
 /// Members of a body among which none may occur twice: no format has more.
 const LOOKED_THROUGH: usize = 64;
 
@@ -53,6 +56,15 @@ impl<'p> At<'p> {
     pub fn count(&self, item: Option<Item<'_>>) -> Result<Option<u64>, Fault> {
         let Some(item) = present(item) else { return Ok(None) };
         item.count().map(Some).ok_or_else(|| self.wants("a number that is not negative"))
+    }
+
+    /// How far a model is to think.
+    pub fn effort<'t>(&self, item: Option<Item<'t>>) -> Result<Option<Quoted<'t>>, Fault> {
+        let effort = self.optional_text(item)?;
+        if effort.as_ref().is_none_or(|effort| EFFORTS.iter().any(|known| effort.is(known))) {
+            return Ok(effort);
+        }
+        Err(self.wants(&format!("one of {}", EFFORTS.join(", "))))
     }
 
     pub fn flag(&self, item: Option<Item<'_>>) -> Result<Option<bool>, Fault> {

@@ -128,9 +128,11 @@ impl Translation {
     /// As [`Translation::stream`] and [`Translation::whole`], and for an answer that is too large.
     pub fn advance(&mut self, bytes: &[u8], last: bool, out: &mut Vec<u8>) -> Result<Passed, Fault> {
         match self.body {
+            Form::Stream if self.form == Form::Stream => self.stream(bytes, last, out),
+            _ if bytes.len() > TRANSLATED_ANSWER_BYTES => Err(FaultKind::UpstreamUnreadable.into()),
+            // A whole answer is told at once, with its length.
+            _ if !last => Ok(Passed { consumed: 0, events: 0 }),
             Form::Stream => self.stream(bytes, last, out),
-            Form::Whole if bytes.len() > TRANSLATED_ANSWER_BYTES => Err(FaultKind::UpstreamUnreadable.into()),
-            Form::Whole if !last => Ok(Passed { consumed: 0, events: 0 }),
             Form::Whole => {
                 let told = self.facts.told;
                 self.whole(bytes, out)?;

@@ -3,6 +3,10 @@
 //!
 //! `UPDATE_GOLDEN=1` rewrites what is expected; the first line of each case is what its input is.
 
+mod known;
+mod properties;
+mod rough;
+
 use super::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

@@ -125,7 +125,7 @@ impl Teller {
             match self.open {
                 Open::None | Open::HiddenThought => {}
                 Open::Text | Open::Thought => out.extend_from_slice(piece.as_written()),
-                Open::Call => piece.unescape_to(&mut self.arguments),
+                Open::Call => self.arguments.extend_from_slice(piece.as_written()),
             }
             return;
         }

@@ -12,6 +12,7 @@ use crate::traffic::translate::prompt::{
     Cached, Content, Knob, Output, Part, Prompt, Role, Source, Thinking, ToolChoice, Turn, late_system,
 };
 use crate::traffic::translate::proof;
+use std::collections::HashSet;
 
 /// Longest name of a tool that this provider takes.
 const NAME_BYTES: usize = 128;
@@ -21,6 +22,8 @@ const ID_BYTES: usize = 64;
 const MARKS: usize = 4;
 /// Fewest tokens that a thinking budget may have.
 const BUDGET_MIN: u64 = 1024;
+/// What a model gets that is to think as far as it sees fit, and knows budgets only.
+const BUDGET: u64 = 4096;
 /// What an empty message of a user is replaced by: there must be something in it.
 const NOTHING: &str = "(empty)";
 /// What is asked of a model that has no mode for any JSON.
@@ -48,7 +51,7 @@ pub fn write(
     let called = called_names(prompt);
     let renamed = body.tools(prompt, &called);
     body.choice(prompt, family, mind != Mind::Still, &called);
-    mind.write(prompt, family, &mut body.out);
+    mind.write(family, &mut body.out);
     body.output(prompt, family);
     body.knobs(prompt, family, mind);
     body.rest(prompt);
@@ -81,8 +84,14 @@ impl Mind {
         let mind = match (family.thinks, asked) {
             (_, None) | (Thinks::Always, Some(Thinking::Off)) => Mind::Untold,
             (_, Some(Thinking::Off)) => Mind::Still,
-            (Thinks::Budget, Some(Thinking::Budget(tokens))) => Mind::within(tokens, max_tokens),
-            (Thinks::Budget, Some(Thinking::Adaptive)) => Mind::within(4096, max_tokens),
+            (Thinks::Budget, Some(thinking)) if max_tokens > BUDGET_MIN => {
+                let tokens = if let Thinking::Budget(tokens) = thinking { tokens } else { BUDGET };
+                Mind::Budget(tokens.clamp(BUDGET_MIN, max_tokens - 1))
+            }
+            (Thinks::Budget, Some(_)) => {
+                losses.hint("reasoning_effort");
+                Mind::Still
+            }
             (Thinks::Adaptive | Thinks::Always, Some(_)) => Mind::Adaptive,
         };
         // A turn that called tools must begin with its thought if the next one is to think; one that another model
@@ -97,14 +106,7 @@ impl Mind {
         mind
     }
 
-    fn within(tokens: u64, max_tokens: u64) -> Self {
-        if max_tokens <= BUDGET_MIN {
-            return Mind::Still;
-        }
-        Mind::Budget(tokens.clamp(BUDGET_MIN, max_tokens - 1))
-    }
-
-    fn write(self, prompt: &Prompt<'_>, family: &Family, out: &mut Writer<'_>) {
+    fn write(self, family: &Family, out: &mut Writer<'_>) {
         match self {
             Mind::Untold => {}
             Mind::Still if family.thinks == Thinks::Budget => {}
@@ -122,7 +124,6 @@ impl Mind {
                     .close("}");
             }
         }
-        debug_assert!(prompt.max_tokens.is_none() || self != Mind::Budget(u64::MAX));
     }
 }
 
@@ -141,9 +142,17 @@ fn lacks_thought(prompt: &Prompt<'_>) -> bool {
 
 /// How many of the first cache marks go, so that the last ones fit.
 fn marks_to_skip(prompt: &Prompt<'_>) -> usize {
-    let parts = prompt.turns.iter().flat_map(|turn| &turn.parts).filter(|part| part.cached.is_some());
+    let parts = prompt.turns.iter().flat_map(|turn| &turn.parts).map(marks);
     let tools = prompt.tools.iter().filter(|tool| tool.cached.is_some());
-    (parts.count() + tools.count()).saturating_sub(MARKS)
+    (parts.sum::<usize>() + tools.count()).saturating_sub(MARKS)
+}
+
+fn marks(part: &Part<'_>) -> usize {
+    let inside = match &part.content {
+        Content::Result { parts, .. } => parts.iter().map(marks).sum(),
+        _ => 0,
+    };
+    inside + usize::from(part.cached.is_some() && says_something(part))
 }
 
 /// A body that is being written.
@@ -157,7 +166,7 @@ struct Body<'w> {
 impl Body<'_> {
     fn system(&mut self, turns: &[Turn<'_>], output: &Output<'_>) -> Result<(), Fault> {
         let json = matches!(output, Output::Json);
-        if turns.is_empty() && !json {
+        if !json && !turns.iter().flat_map(|turn| &turn.parts).any(says_something) {
             return Ok(());
         }
         self.out.key("system").open("[");
@@ -178,8 +187,14 @@ impl Body<'_> {
         self.out.key("messages").open("[");
         let late = |turn: &Turn<'_>| turn.role == Role::System && family.late_system;
         let side = |turn: &Turn<'_>| (turn.role == Role::Assistant, late(turn));
+        if turns.first().is_none_or(|turn| turn.role == Role::Assistant) {
+            self.nothing();
+        }
         for run in turns.chunk_by(|one, next| side(one) == side(next)) {
             if late(&run[0]) {
+                if !run.iter().flat_map(|turn| &turn.parts).any(says_something) {
+                    continue;
+                }
                 self.out.open("{\"role\":\"system\",\"content\":[");
                 run.iter().flat_map(|turn| &turn.parts).try_for_each(|part| self.part(part))?;
                 self.out.close("]}");
@@ -197,7 +212,7 @@ impl Body<'_> {
         let parts = || run.iter().flat_map(|turn| turn.parts.iter().map(move |part| (turn.role, part)));
         if !parts().any(|(_, part)| says_something(part)) {
             if !assistant {
-                self.out.open("{\"role\":\"user\"").key("content").text(NOTHING).close("}");
+                self.nothing();
             }
             return Ok(());
         }
@@ -215,6 +230,11 @@ impl Body<'_> {
         }
         self.out.close("]}");
         Ok(())
+    }
+
+    /// A message in the user's place: one comes first, whoever spoke first.
+    fn nothing(&mut self) {
+        self.out.open("{\"role\":\"user\"").key("content").text(NOTHING).close("}");
     }
 
     fn part(&mut self, part: &Part<'_>) -> Result<(), Fault> {
@@ -297,7 +317,7 @@ impl Body<'_> {
         match source {
             Source::DataUrl(url) => {
                 let (media, data) = data_url(url)?;
-                self.base64(&media, &data);
+                self.base64(&image_type(&data).unwrap_or(media), &data);
             }
             Source::Base64 { media, data } => self.base64(media, data),
             Source::Url(url) => self.member("url", "url", url),
@@ -454,6 +474,10 @@ impl Body<'_> {
 
     fn rest(&mut self, prompt: &Prompt<'_>) {
         let stops = prompt.stop.iter().filter(|stop| !stop.is_blank());
+        if stops.clone().count() < prompt.stop.len() {
+            // The provider refuses blanks.
+            self.losses.parameter("stop");
+        }
         if stops.clone().next().is_some() {
             self.out.key("stop_sequences").open("[");
             for stop in stops {
@@ -487,18 +511,16 @@ impl Body<'_> {
 
 /// Names of tools in the history, each once, where there is no list of tools: the provider wants one all the same.
 fn called_names<'p, 'b>(prompt: &'p Prompt<'b>) -> Vec<&'p Quoted<'b>> {
-    let mut names: Vec<&Quoted<'_>> = vec![];
     if !prompt.tools.is_empty() {
-        return names;
+        return vec![];
     }
-    for part in prompt.turns.iter().flat_map(|turn| &turn.parts) {
-        if let Content::Call { name, .. } = &part.content
-            && !names.contains(&name)
-        {
-            names.push(name);
-        }
-    }
-    names
+    let mut known = HashSet::new();
+    let parts = prompt.turns.iter().flat_map(|turn| &turn.parts);
+    let called = parts.filter_map(|part| match &part.content {
+        Content::Call { name, .. } => Some(name),
+        _ => None,
+    });
+    called.filter(|name| known.insert(name.as_written())).collect()
 }
 
 /// Texts must not be blank; thoughts of other models mean nothing here.
@@ -513,6 +535,18 @@ fn says_something(part: &Part<'_>) -> bool {
 /// Whether a thought's signature may be this provider's: it refuses another's.
 fn is_ours(signature: &Quoted<'_>) -> bool {
     !signature.is_empty() && proof::googles(signature).is_none()
+}
+
+/// What the bytes of an image are: clients often name another type, which the provider refuses.
+fn image_type(data: &Quoted<'_>) -> Option<Quoted<'static>> {
+    const TYPES: [(&[u8], &[u8]); 4] = [
+        (b"iVBORw0KGgo", b"image/png"),
+        (b"/9j/", b"image/jpeg"),
+        (b"R0lGOD", b"image/gif"),
+        (b"UklGR", b"image/webp"),
+    ];
+    let found = TYPES.iter().find(|(begin, _)| data.as_written().starts_with(begin));
+    found.map(|(_, media)| Quoted::raw(media))
 }
 
 /// Whether a knob stands where it stands anyway.

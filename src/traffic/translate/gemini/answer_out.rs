@@ -114,7 +114,7 @@ impl Teller {
         match (self.open, self.form) {
             (Open::None, _) => {}
             (Open::Call, _) => {
-                piece.unescape_to(&mut self.arguments);
+                self.arguments.extend_from_slice(piece.as_written());
                 self.overfull |= self.form == Form::Stream && self.arguments.len() > HELD_CALL_BYTES;
             }
             (Open::Text | Open::Thought, Form::Whole) => {

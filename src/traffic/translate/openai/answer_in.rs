@@ -5,6 +5,7 @@ use crate::base::fault::{Fault, FaultKind};
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted};
 use crate::traffic::translate::event::{Block, Event, Failure, FailureKind, Stop};
+use crate::traffic::translate::failure;
 use crate::traffic::translate::shape::present;
 
 /// Where events go.
@@ -16,6 +17,7 @@ pub struct Reader {
     started: bool,
     open: Open,
     calls: Calls,
+    declined: bool,
     stop: Option<Stop>,
     ended: bool,
 }
@@ -62,13 +64,16 @@ impl Reader {
     /// # Errors
     /// The stream ended before its answer did.
     pub fn done(&mut self, tell: Tell<'_>) -> Result<(), Fault> {
-        let Some(reason) = self.stop else { return Err(FaultKind::UpstreamTruncated.into()) };
+        let reason = match self.stop.ok_or(FaultKind::UpstreamTruncated)? {
+            // What a server says that called tools, or declined, and does not know the word for it.
+            Stop::End if self.calls.any() => Stop::Tools,
+            Stop::End if self.declined => Stop::Refused,
+            reason => reason,
+        };
         self.close(tell);
         self.calls.close(tell);
-        // What a server says that called tools and does not know the word for it.
-        let reason = if reason == Stop::End && self.calls.any() { Stop::Tools } else { reason };
-        self.ended = true;
         tell(Event::Stop { reason, sequence: None });
+        self.ended = true;
         tell(Event::End);
         Ok(())
     }
@@ -131,6 +136,7 @@ impl Reader {
             self.close(tell);
             self.calls.close(tell);
             self.open = open;
+            self.declined |= open == Open::Refusal;
             tell(Event::Open(match open {
                 Open::None | Open::Text => Block::Text,
                 Open::Refusal => Block::Refusal,
@@ -146,16 +152,18 @@ impl Reader {
         }
     }
 
-    /// The first reason to stop counts: some servers have one in every chunk. It is told when nothing follows it.
+    /// Notes why the answer ends, which is told when it does: some servers say `stop` in every chunk, and go on.
     fn finish(&mut self, choice: Item<'_>) {
         let reason = choice.get("finish_reason").and_then(|reason| reason.text());
-        let Some(reason) = reason.filter(|reason| !reason.is_empty() && self.stop.is_none()) else { return };
-        self.stop = Some(match &*reason.unescaped() {
-            b"length" => Stop::Length,
-            b"content_filter" => Stop::Refused,
-            b"tool_calls" | b"function_call" => Stop::Tools,
-            _ => Stop::End,
-        });
+        let Some(reason) = reason.filter(|reason| !reason.is_empty()) else { return };
+        if matches!(self.stop, None | Some(Stop::End)) {
+            self.stop = Some(match &*reason.unescaped() {
+                b"length" => Stop::Length,
+                b"content_filter" => Stop::Refused,
+                b"tool_calls" | b"function_call" => Stop::Tools,
+                _ => Stop::End,
+            });
+        }
     }
 }
 
@@ -185,7 +193,11 @@ pub fn failure(error: Item<'_>) -> Failure<'_> {
     let message = error.text().or_else(|| error.text_at("message")).unwrap_or_default();
     let code = error.text_at("code").filter(|code| !code.is_empty());
     let name = error.text_at("type").filter(|name| !name.is_empty());
-    let kind = failure_kind(code.as_ref()).or_else(|| failure_kind(name.as_ref()));
+    // Some servers give a status for a code.
+    let status = error.get("code").and_then(|code| u16::try_from(code.count()?).ok());
+    let kind = failure_kind(code.as_ref())
+        .or_else(|| failure_kind(name.as_ref()))
+        .or_else(|| failure::by_status(status?));
     Failure { kind: kind.unwrap_or(FailureKind::Server), message, code: code.or(name) }
 }
 

@@ -76,7 +76,7 @@ fn member<'b>(
             prompt.parallel_tools = At::root("parallel_tool_calls").flag(Some(value))?;
         }
         b"response_format" => prompt.output = output(value)?,
-        b"reasoning_effort" => prompt.effort = Some(At::root("reasoning_effort").text(Some(value))?),
+        b"reasoning_effort" => prompt.effort = At::root("reasoning_effort").effort(Some(value))?,
         b"thinking" => prompt.thinking = Some(thinking(value)?),
         b"user" => {
             let user = At::root("user").text(Some(value))?;

@@ -138,7 +138,6 @@ def refused_messages():
     raises(anthropic.NotFoundError, create(client(), "absent"), status_code=404)
     raises(anthropic.NotFoundError, lambda: client().models.retrieve("absent"))
     raises(anthropic.BadRequestError, create(client(), ""), status_code=400)
-    raises(anthropic.BadRequestError, create(client(), "chat"), status_code=400)
     counting = client(api_key="sk-wrong").messages
     raises(anthropic.AuthenticationError, lambda: counting.count_tokens(model="claude", messages=HELLO))
 
