@@ -47,13 +47,14 @@ const NAMED_NOT_IN_SHARDS: [(&str, &[&str]); 3] =
     [("Mutex", &[]), ("RwLock", &[]), ("tokio", &["src/traffic/worker/h2.rs"])];
 
 /// Who writes statuses of 400 and more, and why.
-const NAME_STATUSES: [(&str, &str); 6] = [
+const NAME_STATUSES: [(&str, &str); 7] = [
     ("src/base/fault.rs", "the table of faults"),
     ("src/http/encode.rs", "reason phrases"),
     ("src/http/response.rs", "the bounds of what a status may be"),
     ("src/traffic/dialect/refusal.rs", "fields that go with a status of the table"),
     ("src/traffic/translate/failure.rs", "what an error means in each dialect"),
     ("src/traffic/exchange/relay.rs", "what an upstream's status means"),
+    ("src/traffic/exchange/failure.rs", "a status of one provider's own"),
 ];
 /// Numbers in the range of statuses that are none: file, number, and what it is.
 const NO_STATUSES: [(&str, &str, &str); 2] = [

@@ -353,17 +353,17 @@ fn targets_that_do_not_speak_are_skipped() {
         let mut client = gateway.client();
         for _ in 0..4 {
             for (path, line) in [
-                (MESSAGES, "POST /v1/messages HTTP/1.1"),
-                ("/v1/chat/completions", "POST /v1/chat/completions HTTP/1.1"),
+                ("/v1/messages/count_tokens", "POST /v1/messages/count_tokens HTTP/1.1"),
+                ("/v1/responses", "POST /v1/responses HTTP/1.1"),
             ] {
                 let answer = client.ask(&post(path, r#"{"model":"both"}"#));
                 assert_eq!(answer.json()["request_line"], line);
                 assert_eq!(gateway.record(answer.id())["attempts"], 1);
             }
         }
-        let answer = client.ask(&post(MESSAGES, r#"{"model":"m/x"}"#));
+        let answer = client.ask(&post("/v1/messages/count_tokens", r#"{"model":"m/x"}"#));
         let said = refused(&answer, 400, "invalid_request_error", "format_not_spoken");
-        assert!(said.contains("`/v1/messages`") && said.contains("`anthropic`"), "{said}");
+        assert!(said.contains("`/v1/messages/count_tokens`") && said.contains("`anthropic`"), "{said}");
         assert_eq!(gateway.record(answer.id()).get("attempts"), None, "nobody was asked");
         let said = client.ask(&post("/v1/responses", r#"{"model":"c/x"}"#)).refused(400, "format_not_spoken");
         assert!(said.contains("`/v1/responses`") && said.contains("`openai`"), "{said}");
