@@ -245,7 +245,7 @@ fn a_model_sets_its_answer() {
 #[test]
 fn tools_and_thoughts() {
     let model = ("model", json!("m?tools=2&thinks=1"));
-    let whole = ask("/v1/chat/completions", &chat(&[model.clone()])).json();
+    let whole = ask("/v1/chat/completions", &chat(std::slice::from_ref(&model))).json();
     let message = &whole["choices"][0]["message"];
     assert_eq!(whole["choices"][0]["finish_reason"], "tool_calls");
     let calls = message["tool_calls"].as_array().expect("calls");

@@ -4,6 +4,7 @@
 //! `UPDATE_GOLDEN=1` rewrites what is expected; the first line of each case is what its input is.
 
 mod known;
+mod known_streams;
 mod properties;
 mod rough;
 

@@ -1,6 +1,7 @@
 //! A prompt as a messages request.
 
 use super::family::{self, Family, Thinks};
+use super::knobs::{name_of, says_nothing};
 use super::schema;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Quoted, Writer};
@@ -547,32 +548,4 @@ fn image_type(data: &Quoted<'_>) -> Option<Quoted<'static>> {
     ];
     let found = TYPES.iter().find(|(begin, _)| data.as_written().starts_with(begin));
     found.map(|(_, media)| Quoted::raw(media))
-}
-
-/// Whether a knob stands where it stands anyway.
-fn says_nothing(knob: Knob, value: &[u8]) -> bool {
-    match knob {
-        Knob::Choices => value == b"1",
-        Knob::Logprobs => value == b"false",
-        Knob::FrequencyPenalty | Knob::PresencePenalty => matches!(value, b"0" | b"0.0"),
-        Knob::Temperature | Knob::TopP => matches!(value, b"1" | b"1.0"),
-        Knob::LogitBias => value == b"{}",
-        Knob::TopK | Knob::Seed | Knob::TopLogprobs | Knob::Verbosity => false,
-    }
-}
-
-fn name_of(knob: Knob) -> &'static str {
-    match knob {
-        Knob::Temperature => "temperature",
-        Knob::TopP => "top_p",
-        Knob::TopK => "top_k",
-        Knob::Seed => "seed",
-        Knob::FrequencyPenalty => "frequency_penalty",
-        Knob::PresencePenalty => "presence_penalty",
-        Knob::Logprobs => "logprobs",
-        Knob::TopLogprobs => "top_logprobs",
-        Knob::LogitBias => "logit_bias",
-        Knob::Choices => "n",
-        Knob::Verbosity => "verbosity",
-    }
 }
