@@ -55,7 +55,6 @@ const NAME_STATUSES: [(&str, &str); 7] = [
     ("src/traffic/translate/failure.rs", "what an error means in each dialect"),
     ("src/traffic/exchange/failure.rs", "statuses of one provider that are another's"),
     ("src/traffic/exchange/relay.rs", "what an upstream's status means"),
-    ("src/traffic/exchange/failure.rs", "a status of one provider's own"),
 ];
 /// Numbers in the range of statuses that are none: file, number, and what it is.
 const NO_STATUSES: [(&str, &str, &str); 2] = [

@@ -260,9 +260,10 @@ impl Format {
         match (self, endpoint.dialect()) {
             (Format::OpenAi, Dialect::OpenAi) => Some(row.unversioned),
             (Format::Anthropic, Dialect::Anthropic) => Some(row.path),
-            (Format::OpenAi, Dialect::Anthropic) | (Format::Anthropic, Dialect::OpenAi) => None,
-            // Its paths name the model: what goes there is always translated.
-            (Format::Gemini, Dialect::OpenAi | Dialect::Anthropic) => None,
+            // Gemini's paths name the model: what goes there is always translated.
+            (Format::OpenAi, Dialect::Anthropic)
+            | (Format::Anthropic, Dialect::OpenAi)
+            | (Format::Gemini, Dialect::OpenAi | Dialect::Anthropic) => None,
         }
     }
 }
