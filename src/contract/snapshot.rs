@@ -235,14 +235,18 @@ impl Default for Timeouts {
 pub enum Format {
     OpenAi,
     Anthropic,
+    Gemini,
 }
 
 impl Format {
+    pub const ALL: [Format; 3] = [Format::OpenAi, Format::Anthropic, Format::Gemini];
+
     /// As the configuration names it.
     pub const fn name(self) -> &'static str {
         match self {
             Format::OpenAi => "openai",
             Format::Anthropic => "anthropic",
+            Format::Gemini => "gemini",
         }
     }
 
@@ -256,7 +260,10 @@ impl Format {
         match (self, endpoint.dialect()) {
             (Format::OpenAi, Dialect::OpenAi) => Some(row.unversioned),
             (Format::Anthropic, Dialect::Anthropic) => Some(row.path),
-            (Format::OpenAi, Dialect::Anthropic) | (Format::Anthropic, Dialect::OpenAi) => None,
+            // Gemini's paths name the model: what goes there is always translated.
+            (Format::OpenAi, Dialect::Anthropic)
+            | (Format::Anthropic, Dialect::OpenAi)
+            | (Format::Gemini, Dialect::OpenAi | Dialect::Anthropic) => None,
         }
     }
 }

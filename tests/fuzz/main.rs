@@ -14,7 +14,9 @@
 #![expect(clippy::panic, reason = "a failing input is told with its bytes, which no assertion's text has")]
 
 mod dialect;
+mod formats;
 mod http;
+mod translate;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -117,6 +119,81 @@ fn sse_cut() {
         judge("sse", dialect::sse_cut_everywhere, input, file);
     }
     run("sse", dialect::sse_cut, STREAM_WORDS);
+}
+
+/// A request of any bytes is refused or translated.
+#[test]
+fn formats_request() {
+    let words: [&[u8]; 8] = [
+        b"\"role\":\"user\",",
+        b"\"content\":[",
+        b"\"parts\":[",
+        b"\"type\":\"text\",",
+        b"\\u0022",
+        b"{}",
+        b"null",
+        b"\"id\":\"_-gid-_AA\",",
+    ];
+    run("formats_request", formats::request, &words);
+}
+
+/// An answer of any bytes is refused or translated.
+#[test]
+fn formats_answer() {
+    let words: [&[u8]; 8] = [
+        b"data: ",
+        b"\n\n",
+        b"{}",
+        b"null",
+        b"\"index\":0,",
+        b"\"finishReason\":\"STOP\",",
+        b"\"text\":\"\",",
+        b"\"thoughtSignature\":\"AA\",",
+    ];
+    run("formats_answer", formats::answer, &words);
+}
+
+/// Requests cross into every format, or are refused for what is wrong with them.
+#[test]
+fn translate_request() {
+    let words: [&[u8]; 14] = [
+        b"\"role\":\"assistant\",",
+        b"\"role\":\"tool\",\"tool_call_id\":\"c\",",
+        b"\"role\":\"system\",",
+        b"\"content\":[",
+        b"\"content\":\"x\",",
+        b"{\"type\":\"text\",\"text\":\"x\"},",
+        b"{\"type\":\"thinking\",\"thinking\":\"t\",\"signature\":\"s\"},",
+        b"{\"type\":\"tool_use\",\"id\":\"c\",\"name\":\"f\",\"input\":{}},",
+        b"{\"type\":\"tool_result\",\"tool_use_id\":\"c\"},",
+        b"\"tool_calls\":[],",
+        b"\"reasoning_effort\":\"high\",",
+        b"\"stream\":true,",
+        b"\\ud83e",
+        b"null",
+    ];
+    run("translate-request", translate::request, &words);
+}
+
+/// Answers cross into every dialect, or are refused, however they are cut.
+#[test]
+fn translate_answer() {
+    let words: [&[u8]; 13] = [
+        b"data: ",
+        b"\n\n",
+        b"\r\n\r\n",
+        b"[DONE]",
+        b"\"finish_reason\":\"stop\"",
+        b"\"content\":\"x\",",
+        b"{\"index\":1,\"id\":\"d\",\"function\":{\"name\":\"g\",\"arguments\":\"\"}},",
+        b"data: {\"type\":\"content_block_stop\"}\n\n",
+        b"data: {\"type\":\"content_block_start\",\"content_block\":{\"type\":\"text\",\"text\":\"x\"}}\n\n",
+        b"data: {\"type\":\"message_stop\"}\n\n",
+        b"data: {\"type\":\"ping\"}\n\n",
+        b"\\ud83e",
+        b"null",
+    ];
+    run("translate-answer", translate::answer, &words);
 }
 
 /// Runs a target over its corpus, then over mutations of it. `words` are what inputs of this kind are made of.

@@ -280,7 +280,7 @@ fn tools_cross_in_streams() {
             let events = data(&answer.text());
             let calls: String = if path == CHAT {
                 let calls =
-                    events.iter().flat_map(|chunk| chunk["choices"][0]["delta"]["tool_calls"].as_array());
+                    events.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["tool_calls"].as_array());
                 calls
                     .flatten()
                     .map(|call| call["function"]["arguments"].as_str().expect("a text").to_owned())
@@ -466,6 +466,84 @@ fn what_cannot_be_said_is_refused() {
     assert_eq!(answer.status, 200, "{}", answer.text());
 }
 
+/// A client that wants no stream gets none where the provider sends one in spite of that: a whole answer with its
+/// length, or a refusal.
+#[test]
+fn streams_nobody_asked_for_are_whole_answers() {
+    for (path, model, stream) in [(CHAT, "c/x", THINKING), (MESSAGES, "m/x", PARALLEL)] {
+        let upstream = Scripted::start(move |_, mut peer| {
+            if peer.request().is_some() {
+                peer.send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n");
+                stream.as_bytes().chunks(100).for_each(|piece| peer.send(piece));
+            }
+        });
+        let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+        let answer = gateway.client().ask(&ask(path, model, ""));
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+        let text = answer.json().to_string();
+        assert!(text.contains("Oslo"), "{text}");
+    }
+    let upstream = Scripted::always(answered("text/event-stream", OVERLOADED));
+    let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+    gateway.client().ask(&ask(CHAT, "c/x", "")).refused(502, "upstream_stream_error");
+}
+
+/// What is wrong with a request is told with a status and a type that the client's package knows, in either dialect,
+/// and the provider is not asked.
+#[test]
+fn broken_requests_are_the_clients() {
+    let upstream = Scripted::always(answered("application/json", "{}"));
+    let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+    let mut client = gateway.client();
+    let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+    for (path, model) in [(CHAT, "c/x"), (MESSAGES, "m/x")] {
+        let with = |messages: &str| format!(r#"{{"model":"{model}","max_tokens":9,"messages":{messages}}}"#);
+        for (body, code) in [
+            (with("[NaN]"), "invalid_json"),
+            (with(&deep), "invalid_json"),
+            (with("[") + "]", "invalid_json"),
+            (with("null"), "invalid_request"),
+            (with("[7]"), "invalid_request"),
+            (with(r#"[{"role":"narrator","content":"x"}]"#), "invalid_request"),
+            (with(r#"[{"role":"user","content":"x","content":"y"}]"#), "invalid_request"),
+            (with(r#"[{"role":"user","content":[{"type":"smell"}]}]"#), "untranslatable"),
+        ] {
+            let answer = client.ask(&post(path, &body));
+            if path == CHAT {
+                answer.refused(400, code);
+                continue;
+            }
+            let error = &answer.json()["error"];
+            assert_eq!((answer.status, &error["type"]), (400, &"invalid_request_error".into()), "{body}");
+            assert_eq!(error["ringgate"]["code"], code, "{body}");
+        }
+    }
+    assert_eq!(upstream.seen().len(), 0);
+}
+
+/// Texts that no Unicode has, numbers that no type holds and names that stand there twice reach the provider, and come
+/// back, as they were written.
+#[test]
+fn oddities_are_passed_on() {
+    let odd = r#"{"n":123456789012345678901234567890.10E+400,"k":1,"k":2,"s":"\ud83e\u0000"}"#;
+    let source = odd.replace('\\', "\\\\").replace('"', "\\\"");
+    let answer = format!(
+        r#"{{"id":"msg_1","type":"message","role":"assistant","model":"x","content":[{{"type":"text","text":"\ud83e"}},{{"type":"tool_use","id":"t","name":"f","input":{odd}}}],"stop_reason":"tool_use","usage":{{"input_tokens":1,"output_tokens":1}}}}"#
+    );
+    let upstream = Scripted::always(answered("application/json", &answer));
+    let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+    let call = format!(r#"{{"id":"t","type":"function","function":{{"name":"f","arguments":"{source}"}}}}"#);
+    let body = format!(
+        r#"{{"model":"c/x","messages":[{{"role":"user","content":"\ud83e"}},{{"role":"assistant","tool_calls":[{call}]}},{{"role":"tool","tool_call_id":"t","content":"x"}}]}}"#
+    );
+    let got = gateway.client().ask(&post(CHAT, &body));
+    assert_eq!(got.status, 200, "{}", got.text());
+    let seen = upstream.seen().pop().expect("a request");
+    assert!(seen.contains(&format!("\"input\":{odd}")) && seen.contains(r#""text":"\ud83e""#), "{seen}");
+    assert!(got.text().contains(&format!("\"arguments\":\"{source}\"")), "{}", got.text());
+    assert!(got.text().contains(r#""content":"\ud83e""#), "{}", got.text());
+}
+
 /// A body in many segments is the same request.
 #[test]
 fn long_bodies_cross() {
@@ -480,4 +558,71 @@ fn long_bodies_cross() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     let seen = upstream.seen().pop().expect("a request");
     assert!(seen.contains(&format!("{{\"type\":\"text\",\"text\":\"{long}\"}}")), "{}", &seen[..600]);
+}
+
+/// An error about the gateway's own key is no matter of the client's, whatever status it comes with.
+#[test]
+fn account_trouble_is_masked() {
+    let said = r#"{"error":{"code":400,"message":"API key not valid.","status":"INVALID_ARGUMENT","details":[{"@type":"type.googleapis.com/google.rpc.ErrorInfo","reason":"API_KEY_INVALID"}]}}"#;
+    let upstream = Scripted::always(format!(
+        "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{said}",
+        said.len()
+    ));
+    let setup = Setup::at(Io::Auto, upstream.address)
+        .provider_of("gemini", "google", &format!("http://{}", upstream.address), "")
+        .model("g", "{provider: google, model: x}", "");
+    let gateway = Gateway::start(&setup);
+    gateway.client().ask(&ask(CHAT, "g", "")).refused(502, "upstream_account");
+}
+
+const GEMINI: &str = include_str!("../../src/traffic/translate/golden/answers/tools.gemini.sse");
+
+/// A provider of Google's format is asked at the path that names the model and the form of the answer, with its own
+/// header, and answers clients of either dialect; a model's name cannot lead anywhere else.
+#[test]
+fn googles_format_is_asked_by_its_paths() {
+    on_both_drivers(|io| {
+        let whole = r#"{"candidates":[{"content":{"role":"model","parts":[{"text":"ok"}]},"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":4,"candidatesTokenCount":1,"thoughtsTokenCount":2,"totalTokenCount":7},"modelVersion":"gemini-x","responseId":"r1"}"#;
+        let upstream = Scripted::start(move |_, mut peer| {
+            while let Some(request) = peer.request() {
+                let streams = request.contains(":streamGenerateContent?alt=sse ");
+                peer.send(&if streams {
+                    answered("text/event-stream", GEMINI)
+                } else {
+                    answered("application/json; charset=UTF-8", whole)
+                });
+            }
+        });
+        let setup = Setup::at(io, upstream.address)
+            .provider_of("gemini", "google", &format!("http://{}", upstream.address), "")
+            .model("g/*", "{provider: google, model: \"*\"}", "");
+        let gateway = Gateway::start(&setup);
+        let mut client = gateway.client();
+        let answer = client.ask(&ask(CHAT, "g/../x?y", ""));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        assert_eq!(answer.json()["choices"][0]["message"]["content"], "ok");
+        let record = gateway.record(answer.id());
+        assert_eq!(
+            (&record["input_tokens"], &record["output_tokens"]),
+            (&4.into(), &3.into()),
+            "thoughts are output"
+        );
+        let seen = upstream.seen().pop().expect("a request");
+        assert!(seen.starts_with("POST /v1beta/models/..%2Fx%3Fy:generateContent HTTP/1.1\r\n"), "{seen}");
+        assert!(seen.contains(&format!("\r\nx-goog-api-key: {UPSTREAM_KEY}\r\n")), "{seen}");
+        let sent: Value = serde_json::from_str(seen.split_once("\r\n\r\n").expect("a head").1).expect("JSON");
+        assert_eq!(sent["contents"], json!([{"role": "user", "parts": [{"text": "hi"}]}]));
+
+        let text = client.ask(&ask(CHAT, "g/gemini-3.1-pro", r#","stream":true"#)).text();
+        assert!(text.ends_with("data: [DONE]\n\n") && text.contains("\"tool_calls\""), "{text}");
+        assert!(
+            upstream
+                .seen()
+                .pop()
+                .expect("a request")
+                .starts_with("POST /v1beta/models/gemini-3.1-pro:streamGenerateContent?alt=sse HTTP/1.1\r\n")
+        );
+        let text = client.ask(&ask(MESSAGES, "g/gemini-3.1-pro", r#","stream":true"#)).text();
+        assert!(text.ends_with("{\"type\":\"message_stop\"}\n\n") && text.contains("\"tool_use\""), "{text}");
+    });
 }

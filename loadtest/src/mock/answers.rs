@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::answer::content;
+use super::answer::{content, thought};
 use super::asked::Asked;
 use super::compile::{compile, refuse};
 use super::echo::{Received, echo};
@@ -14,6 +14,7 @@ use super::request::Head;
 use super::script::{End, Script};
 use super::settings::Settings;
 use crate::chance::Chance;
+use serde_json::Value;
 
 /// Kinds of requests whose scripts are kept, and the largest script that is.
 const SCRIPTS_MAX: usize = 1024;
@@ -63,6 +64,10 @@ impl Answers {
             Ok(asked) => asked,
             Err(message) => return Rc::new(refuse(Script::default(), dialect, 400, &message)),
         };
+        if asked.model.contains("thinks=1") && dialect == Dialect::Anthropic && lacks_thought(received.body) {
+            let message = "Expected `thinking` as it was, but found `tool_use`.";
+            return Rc::new(refuse(Script::default(), dialect, 400, message));
+        }
         self.scripted(head.endpoint, &asked, received, id)
     }
 
@@ -89,7 +94,13 @@ impl Answers {
 
     /// Everything of a request that changes its answer.
     fn write_key(&mut self, endpoint: Endpoint, asked: &Asked<'_>) {
-        let flags = [asked.streams(), asked.wants_usage(), asked.wants_base64(), asked.wants_plain_text()];
+        let flags = [
+            asked.streams(),
+            asked.wants_usage(),
+            asked.wants_base64(),
+            asked.wants_plain_text(),
+            asked.has_results,
+        ];
         let (documents, ranked) = asked.ranked();
         let numbers = [
             asked.tokens_max().map_or(u64::MAX, u64::from),
@@ -174,8 +185,23 @@ fn asked<'a>(head: &Head, received: Received<'a>) -> Result<Asked<'a>, String> {
         Endpoint::Models => Ok(Asked::default()),
         Endpoint::Model => Ok(Asked::of_model(model_of_path(received.head))),
         _ if head.multipart => Ok(Asked::of_multipart(received.body)),
-        _ => Asked::of_json(received.body),
+        _ => {
+            let mut asked = Asked::of_json(received.body)?;
+            let has = |name: &[u8]| memchr::memmem::find(received.body, name).is_some();
+            asked.has_results =
+                asked.model.contains("tools=") && (has(b"\"tool_call_id\"") || has(b"\"tool_use_id\""));
+            Ok(asked)
+        }
     }
+}
+
+/// Whether a turn that called tools does not begin with the thought that the mock had.
+fn lacks_thought(body: &[u8]) -> bool {
+    let body: Value = serde_json::from_slice(body).unwrap_or_default();
+    let turns = body["messages"].as_array().into_iter().flatten();
+    let mut contents = turns.filter_map(|turn| turn["content"].as_array());
+    let thought: Value = serde_json::from_str(&thought()).unwrap_or_default();
+    contents.any(|blocks| blocks.iter().any(|block| block["type"] == "tool_use") && blocks[0] != thought)
 }
 
 /// The model in the path of a request for one; it asks for no settings, as a `?` ends the path.

@@ -50,6 +50,9 @@ pub struct Asked<'a> {
     query: Text,
     #[serde(default)]
     documents: Text,
+    /// Results of tools are among the messages.
+    #[serde(skip)]
+    pub has_results: bool,
 }
 
 #[derive(Debug, Deserialize)]

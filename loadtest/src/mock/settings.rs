@@ -7,6 +7,10 @@ use super::wait::Wait;
 /// Most content chunks, tokens and bytes that one answer may be asked to have.
 const CHUNKS_MAX: u32 = 1_000_000;
 const ANSWER_BYTES_MAX: u32 = 64 * 1024 * 1024;
+/// Most tools that one answer may call.
+const TOOLS_MAX: u32 = 100;
+/// Reasons for an answer to end that can be asked for.
+const STOPS: [&str; 5] = ["content_filter", "refusal", "pause_turn", "stop_sequence", "end_turn"];
 /// Most seconds that `retry-after` may say.
 const RETRY_AFTER_S_MAX: u32 = 86_400;
 
@@ -28,6 +32,14 @@ pub struct Settings {
     pub completion_tokens: Option<u32>,
     /// Tokens of the prompt to report as read from a cache.
     pub cached_tokens: u32,
+    /// Tools to call at a time, for as long as the request has no results of any.
+    pub tools: u32,
+    /// A thought goes before the answer; Anthropic's format wants it back with the results of the tools.
+    pub thinks: bool,
+    /// The answer is an object, as structured output is.
+    pub json: bool,
+    /// Why the answer ends, in the words of the endpoint, where it is neither cut nor calls tools.
+    pub stop: Option<&'static str>,
     /// How to misbehave.
     pub fault: Option<Fault>,
     /// How to misbehave by chance; an answer that is spared has `fault`.
@@ -54,6 +66,10 @@ impl Default for Settings {
             prompt_tokens: None,
             completion_tokens: None,
             cached_tokens: 0,
+            tools: 0,
+            thinks: false,
+            json: false,
+            stop: None,
             fault: None,
             faults: Faults::default(),
             retry_after_s: 1,
@@ -98,6 +114,10 @@ impl Settings {
             "prompt_tokens" => self.prompt_tokens = Some(count(key, value, u32::MAX)?),
             "completion_tokens" => self.completion_tokens = Some(count(key, value, u32::MAX)?),
             "cached_tokens" => self.cached_tokens = count(key, value, u32::MAX)?,
+            "tools" => self.tools = count(key, value, TOOLS_MAX)?,
+            "thinks" => self.thinks = count(key, value, 1)? == 1,
+            "json" => self.json = count(key, value, 1)? == 1,
+            "stop" => self.stop = Some(stop(value)?),
             "skip" => self.skip = count(key, value, u32::MAX)?,
             "times" => self.times = count(key, value, u32::MAX)?,
             "faults" => self.faults = value.parse()?,
@@ -112,6 +132,11 @@ impl Settings {
 
 fn wait(key: &str, value: &str) -> Result<Wait, String> {
     value.parse().map_err(|wrong| format!("{key}: {wrong}"))
+}
+
+fn stop(value: &str) -> Result<&'static str, String> {
+    let known = STOPS.iter().find(|stop| **stop == value);
+    known.copied().ok_or_else(|| format!("an answer does not end with \"{value}\""))
 }
 
 fn count(key: &str, value: &str, max: u32) -> Result<u32, String> {
@@ -154,6 +179,9 @@ mod tests {
             "m?gap_ms=-1",
             "m?fault=x",
             "m?gap_ms=NaN",
+            "m?tools=101",
+            "m?thinks=2",
+            "m?stop=bored",
         ] {
             assert!(Settings::default().of_model(model).is_err(), "{model}");
         }

@@ -6,6 +6,9 @@ use super::settings::Settings;
 /// What every answer says.
 pub const SENTENCE: &str = "This is a canned answer of the mock provider.";
 
+/// What an answer says that is to be an object.
+pub const OBJECT: &str = "{\"city\": \"Oslo\", \"degrees\": -3}";
+
 /// Bytes of a chunk where no size is wanted and the sentence is too short for all chunks.
 const CHUNK_BYTES: usize = 5;
 
@@ -23,7 +26,11 @@ impl Canned {
         let wanted = settings.chunks as usize;
         let bytes =
             settings.answer_bytes.map_or(SENTENCE.len().max(wanted * CHUNK_BYTES), |bytes| bytes as usize);
-        let text = if wanted == 0 { String::new() } else { repeated(bytes) };
+        let text = match settings.json {
+            _ if wanted == 0 => String::new(),
+            true => OBJECT.to_owned(),
+            false => repeated(bytes),
+        };
         let mut chunks: Vec<String> = (0..wanted)
             .map(|index| text[edge(&text, index, wanted)..edge(&text, index + 1, wanted)].to_owned())
             .collect();

@@ -240,3 +240,67 @@ fn a_model_sets_its_answer() {
     assert_eq!(refused.status, 400);
     assert!(refused.text().contains("chonks"));
 }
+
+/// Tools are called and thoughts had where a model asks for them, whole and in pieces, in either shape.
+#[test]
+fn tools_and_thoughts() {
+    let model = ("model", json!("m?tools=2&thinks=1"));
+    let whole = ask("/v1/chat/completions", &chat(std::slice::from_ref(&model))).json();
+    let message = &whole["choices"][0]["message"];
+    assert_eq!(whole["choices"][0]["finish_reason"], "tool_calls");
+    let calls = message["tool_calls"].as_array().expect("calls");
+    assert_eq!(calls[1]["function"]["arguments"], "{\"city\":\"Riga\",\"n\":1}");
+    let streamed = ask("/v1/chat/completions", &chat(&[model.clone(), ("stream", json!(true))]));
+    let mut sources = [String::new(), String::new()];
+    for (_, data) in streamed.events() {
+        let chunk: Value = serde_json::from_str(&data).unwrap_or_default();
+        for call in chunk["choices"][0]["delta"]["tool_calls"].as_array().into_iter().flatten() {
+            let index = call["index"].as_u64().expect("an index") as usize;
+            sources[index] += call["function"]["arguments"].as_str().expect("a text");
+        }
+    }
+    assert_eq!(sources[1], "{\"city\":\"Riga\",\"n\":1}");
+    assert!(message["reasoning_content"].is_string());
+
+    let whole = ask("/v1/messages", &chat(&[model.clone(), ("max_tokens", json!(99))])).json();
+    let kinds: Vec<&Value> =
+        whole["content"].as_array().expect("blocks").iter().map(|block| &block["type"]).collect();
+    assert_eq!(kinds, ["thinking", "text", "tool_use", "tool_use"]);
+    let streamed = ask("/v1/messages", &chat(&[model, ("max_tokens", json!(99)), ("stream", json!(true))]));
+    let starts =
+        streamed.events().iter().filter(|(name, _)| name.as_deref() == Some("content_block_start")).count();
+    assert_eq!((starts, &whole["stop_reason"]), (4, &json!("tool_use")));
+}
+
+/// With results of its tools a model answers; without the thought that led to them, Anthropic's refuses.
+#[test]
+fn thoughts_are_wanted_back() {
+    let model = "m?tools=1&thinks=1";
+    let first = ask("/v1/messages", &chat(&[("model", json!(model))])).json();
+    let result = json!({"role": "user", "content": [{"type": "tool_result", "tool_use_id": "toolu_0", "content": "x"}]});
+    let again = |content: &Value| {
+        let messages =
+            json!([{"role": "user", "content": "a"}, {"role": "assistant", "content": content}, result]);
+        let mock = mock();
+        let body = json!({"model": model, "messages": messages});
+        let answer = Client::connect(mock.address).ask("/v1/messages", &body.to_string());
+        (answer.status, answer.json())
+    };
+    let (status, answer) = again(&first["content"]);
+    assert_eq!((status, &answer["stop_reason"]), (200, &json!("end_turn")));
+    let blocks = first["content"].as_array().expect("blocks");
+    assert_eq!(again(&json!(blocks[1..])).0, 400);
+    let mut changed = first["content"].clone();
+    changed[0]["signature"] = json!("other");
+    assert_eq!(again(&changed).0, 400);
+}
+
+/// An answer ends as a model asks for, and is an object where it is to be one.
+#[test]
+fn endings_and_objects() {
+    let answer =
+        ask("/v1/chat/completions", &chat(&[("model", json!("m?stop=content_filter&json=1"))])).json();
+    assert_eq!(answer["choices"][0]["finish_reason"], "content_filter");
+    let text = answer["choices"][0]["message"]["content"].as_str().expect("a text");
+    assert!(serde_json::from_str::<Value>(text).expect("JSON").is_object());
+}

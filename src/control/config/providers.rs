@@ -69,7 +69,7 @@ pub fn compile(
             name: names.intern(name),
             format,
             origin,
-            base_path: base_path(format, &url.path).into(),
+            base_path: base_path(format, &url.path),
             host_header: url.host_header,
             credential_header: credential_header.into(),
             credentials,
@@ -81,11 +81,14 @@ pub fn compile(
     providers
 }
 
-/// The base without a version where the format's paths have their own: both spellings are in use.
-fn base_path(format: Format, path: &str) -> &str {
+/// The base as the format's paths want it: without a version where they have their own, with one where they have none.
+/// Both spellings are in use.
+fn base_path(format: Format, path: &str) -> Box<str> {
     match format {
-        Format::OpenAi => path,
-        Format::Anthropic => path.strip_suffix("/v1").unwrap_or(path),
+        Format::OpenAi => path.into(),
+        Format::Anthropic => path.strip_suffix("/v1").unwrap_or(path).into(),
+        Format::Gemini if path.split('/').any(|part| part.starts_with("v1")) => path.into(),
+        Format::Gemini => format!("{path}/v1beta").into(),
     }
 }
 
@@ -96,7 +99,7 @@ fn anthropic_version(provider: &Cursor<'_>, format: Format, findings: &mut Findi
         provider.complain_at("anthropic_version", findings, "has characters that a header cannot carry");
     }
     match format {
-        Format::OpenAi => Box::default(),
+        Format::OpenAi | Format::Gemini => Box::default(),
         Format::Anthropic => written.unwrap_or(ANTHROPIC_VERSION).into(),
     }
 }
@@ -121,7 +124,7 @@ fn vendor(provider: &Cursor<'_>, findings: &mut Findings) -> Option<&'static Ven
 
 /// The format of this name, if this version can talk to a provider that has it.
 fn served(format: &str) -> Option<Format> {
-    [Format::OpenAi, Format::Anthropic].into_iter().find(|served| served.name() == format)
+    Format::ALL.into_iter().find(|served| served.name() == format)
 }
 
 /// The provider's format, or its vendor's; any after a complaint.
@@ -221,6 +224,7 @@ fn credential_header(
     let usual = match format {
         Format::OpenAi => "authorization",
         Format::Anthropic => "x-api-key",
+        Format::Gemini => "x-goog-api-key",
     };
     let header = provider.text("header").or_else(inherited).unwrap_or(usual).to_ascii_lowercase();
     if let Some(message) = header_fault(&header) {

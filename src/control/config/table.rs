@@ -235,19 +235,19 @@ const PROVIDER: &[Field] = &[
         "vendor",
         Kind::Text,
         Default(""),
-        "Whose it is; what is absent here (format, base_url, header, stream_usage, responses) is as that vendor has it: openai, azure, anthropic, google, mistral, groq, together, fireworks, cerebras, deepseek, xai, cohere, huggingface, openrouter, perplexity, nvidia, doubleword, vllm, sglang, tgi, ollama, llamacpp.",
+        "Whose it is; what is absent here (format, base_url, header, stream_usage, responses) is as that vendor has it: openai, azure, anthropic, gemini, google, mistral, groq, together, fireworks, cerebras, deepseek, xai, cohere, huggingface, openrouter, perplexity, nvidia, doubleword, vllm, sglang, tgi, ollama, llamacpp.",
     ),
     row(
         "format",
         Kind::Choice(FORMATS),
         Default(""),
-        "The wire format it speaks; needed without a vendor. This version serves openai and anthropic.",
+        "The wire format it speaks; needed without a vendor. This version serves openai, anthropic and gemini.",
     ),
     row(
         "base_url",
         Kind::Text,
         Default(""),
-        "http:// or https:// up to where /chat/completions follows (anthropic: /v1/messages), or mock; needed where the vendor has none.",
+        "http:// or https:// up to where /chat/completions follows (anthropic: /v1/messages, gemini: /models), or mock; needed where the vendor has none.",
     ),
     row("api_key", Kind::Secret, Default(""), "The credential sent to it; absent: none."),
     row(
@@ -260,7 +260,7 @@ const PROVIDER: &[Field] = &[
         "header",
         Kind::Text,
         Default(""),
-        "Its header; authorization adds Bearer, others do not. Default: authorization (anthropic: x-api-key).",
+        "Its header; authorization adds Bearer, others do not. Default: authorization (anthropic: x-api-key, gemini: x-goog-api-key).",
     ),
     row(
         "anthropic_version",

@@ -123,13 +123,12 @@ impl Trip<'_> {
     ) -> Result<Option<Crossed>, Fault> {
         match &self.way {
             Way::Straight(path) => straight(self, path, exchange, credential, reply).map(|()| None),
-            Way::Across(crossing, path) => {
+            Way::Across(crossing) => {
                 let name = upstream_name(self.target, exchange.star()).to_owned();
                 let way = crossing::Way {
                     crossing: *crossing,
                     provider: self.provider,
                     credential,
-                    path,
                     model: &name,
                     unsupported: self.model.unsupported,
                 };
@@ -143,7 +142,7 @@ impl Trip<'_> {
 enum Way {
     /// With the client's own bytes.
     Straight(&'static str),
-    Across(Crossing, &'static str),
+    Across(Crossing),
 }
 
 impl Way {
@@ -152,14 +151,13 @@ impl Way {
         if let Some(path) = provider.path(endpoint) {
             return Some(Way::Straight(path));
         }
-        let crossing = Crossing::between(endpoint, provider.format)?;
-        Some(Way::Across(crossing, provider.path(crossing.provider.endpoint())?))
+        Crossing::between(endpoint, provider.format).map(Way::Across)
     }
 
     fn crossing(&self) -> Option<Crossing> {
         match self {
             Way::Straight(_) => None,
-            Way::Across(crossing, _) => Some(*crossing),
+            Way::Across(crossing) => Some(*crossing),
         }
     }
 }

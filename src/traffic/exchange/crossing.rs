@@ -32,8 +32,6 @@ pub struct Way<'s> {
     pub crossing: Crossing,
     pub provider: &'s Provider,
     pub credential: Option<&'s Credential>,
-    /// Below the provider's base.
-    pub path: &'static str,
     /// The provider's name for the model.
     pub model: &'s str,
     pub unsupported: Unsupported,
@@ -63,7 +61,8 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
     let forwarded =
         Forwarded { credential: way.credential, query: b"", fields: &fields, names_version: false };
     let body_bytes = out.len();
-    request::head(out.tail(), way.provider, way.path, forwarded, body_bytes as u64);
+    let path = request::crossing_path(way.crossing.provider, way.model, form(ask));
+    request::head(out.tail(), way.provider, &path, forwarded, body_bytes as u64);
     outbound::lay_out_written(&mut course.body, out, body_bytes);
     Ok(Crossed {
         translation: Box::new(
@@ -73,10 +72,13 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
     })
 }
 
+fn form(ask: &Ask) -> Form {
+    if ask.stream { Form::Stream } else { Form::Whole }
+}
+
 fn translation(crossing: Crossing, ask: &Ask, renamed: translate::names::Renamed) -> Translation {
-    let form = if ask.stream { Form::Stream } else { Form::Whole };
     let wants_usage = !ask.stream || ask.stream_usage == dialect::StreamUsage::Asked;
-    Translation::new(crossing.provider, crossing.client, form, unix_seconds(), wants_usage, renamed)
+    Translation::new(crossing.provider, crossing.client, form(ask), unix_seconds(), wants_usage, renamed)
 }
 
 /// The client's field lines that go to any provider, and what the body is now.

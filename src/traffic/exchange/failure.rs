@@ -73,8 +73,11 @@ impl Failure {
     /// Tells the client what the provider said, in the client's own dialect.
     ///
     /// # Errors
-    /// The client is gone.
+    /// The client is gone, or it is the gateway's own account that the provider complains of.
     pub async fn cross(self, crossing: Crossing, reply: &mut Reply<'_>) -> Result<(), Fault> {
+        if failure::speaks_of_account(crossing.provider, &self.body) {
+            return Err(FaultKind::UpstreamAccount.into());
+        }
         let mut body = Vec::with_capacity(self.body.len() + 128);
         let status = failure::answer(crossing.provider, crossing.client, self.status, &self.body, &mut body);
         let mut fields = crossing::JSON.to_vec();
@@ -88,7 +91,7 @@ impl Failure {
 const fn told(format: Format, status: u16) -> u16 {
     match (format, status) {
         (Format::Anthropic, 529) => 503,
-        (Format::OpenAi | Format::Anthropic, status) => status,
+        (Format::OpenAi | Format::Anthropic | Format::Gemini, status) => status,
     }
 }
 

@@ -1,7 +1,11 @@
 //! The head of an upstream request, written afresh.
 
+use crate::contract::endpoint::Endpoint;
 use crate::contract::snapshot::{Credential, Provider};
 use crate::http::{encode, is};
+use crate::traffic::translate::{Form, Speech};
+use std::borrow::Cow;
+use std::fmt::Write as _;
 
 /// Whether a client's header field goes to the provider as it is: what a body means, what dialect version it
 /// speaks, and nothing about who sent it.
@@ -19,6 +23,32 @@ pub fn passes(name: &str) -> bool {
         19 => is(name, b"x-client-request-id"),
         _ => false,
     }
+}
+
+/// Where below a provider's base a translated request for this model goes.
+pub fn crossing_path(provider: Speech, model: &str, form: Form) -> Cow<'static, str> {
+    match (provider, form) {
+        (Speech::OpenAi, _) => Endpoint::ChatCompletions.row().unversioned.into(),
+        (Speech::Anthropic, _) => Endpoint::Messages.row().path.into(),
+        (Speech::Responses, _) => Endpoint::Responses.row().unversioned.into(),
+        (Speech::Gemini, Form::Whole) => format!("/models/{}:generateContent", escaped(model)).into(),
+        (Speech::Gemini, Form::Stream) => {
+            format!("/models/{}:streamGenerateContent?alt=sse", escaped(model)).into()
+        }
+    }
+}
+
+/// A name as one part of a path: a client may have chosen it.
+fn escaped(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    for byte in name.bytes() {
+        match byte {
+            b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ if byte.is_ascii_alphanumeric() => out.push(char::from(byte)),
+            _ => _ = write!(out, "%{byte:02X}"),
+        }
+    }
+    out
 }
 
 /// What a head says beside its path: whose request it is, and what of the client's head goes to the provider.
@@ -54,4 +84,19 @@ pub fn head(out: &mut Vec<u8>, provider: &Provider, path: &str, forwarded: Forwa
     }
     encode::content_length(out, body_bytes);
     out.extend_from_slice(b"\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A model's name is one part of a path, whatever it holds.
+    #[test]
+    fn names_stay_in_their_place() {
+        let path = |model| crossing_path(Speech::Gemini, model, Form::Whole);
+        assert_eq!(path("gemini-3.1-pro"), "/models/gemini-3.1-pro:generateContent");
+        assert_eq!(path("../x?y#z é"), "/models/..%2Fx%3Fy%23z%20%C3%A9:generateContent");
+        let stream = crossing_path(Speech::Gemini, "g", Form::Stream);
+        assert_eq!(stream, "/models/g:streamGenerateContent?alt=sse");
+    }
 }

@@ -7,12 +7,13 @@ use super::Speech;
 use super::event::{Failure, FailureKind};
 use crate::traffic::dialect::json::{Item, Quoted, Tree, Writer};
 
-/// One row: status, `OpenAI`'s type and code, Anthropic's type.
+/// One row: status, `OpenAI`'s type and code, Anthropic's type, Google's status.
 struct Row {
     status: u16,
     openai_type: &'static str,
     openai_code: Option<&'static str>,
     anthropic_type: &'static str,
+    gemini_status: &'static str,
 }
 
 const fn row(kind: FailureKind) -> Row {
@@ -30,7 +31,15 @@ const fn row(kind: FailureKind) -> Row {
         F::Timeout => (504, "timeout_error", Some("timeout"), "timeout_error"),
         F::Server => (500, "server_error", None, "api_error"),
     };
-    Row { status, openai_type, openai_code, anthropic_type }
+    let gemini_status = match kind {
+        F::Invalid | F::TooLong | F::TooLarge => "INVALID_ARGUMENT",
+        F::NotFound => "NOT_FOUND",
+        F::RateLimit | F::Quota => "RESOURCE_EXHAUSTED",
+        F::Overloaded => "UNAVAILABLE",
+        F::Timeout => "DEADLINE_EXCEEDED",
+        F::Server => "INTERNAL",
+    };
+    Row { status, openai_type, openai_code, anthropic_type, gemini_status }
 }
 
 /// What an error answer of a provider is for a client of another dialect: its status, and its body in `out`.
@@ -44,8 +53,14 @@ pub fn answer(from: Speech, to: Speech, status: u16, body: &[u8], out: &mut Vec<
     match to {
         Speech::OpenAi | Speech::Responses => openai(&found, out),
         Speech::Anthropic => anthropic(&found, out),
+        Speech::Gemini => gemini(&found, out),
     }
     row(kind).status
+}
+
+/// Whether an error is about the key that the provider was shown, where its status does not say so.
+pub fn speaks_of_account(from: Speech, body: &[u8]) -> bool {
+    from == Speech::Gemini && memchr::memmem::find(body, b"\"API_KEY_INVALID\"").is_some()
 }
 
 fn read(from: Speech, body: Item<'_>) -> Failure<'_> {
@@ -54,12 +69,14 @@ fn read(from: Speech, body: Item<'_>) -> Failure<'_> {
             super::openai::answer_in::failure(body.get("error").unwrap_or(body))
         }
         Speech::Anthropic => super::anthropic::answer_in::failure(body),
+        Speech::Gemini => super::gemini::answer_in::failure(body),
     }
 }
 
 /// What a status says where the body says nothing.
-const fn by_status(status: u16) -> Option<FailureKind> {
+pub const fn by_status(status: u16) -> Option<FailureKind> {
     Some(match status {
+        402 => FailureKind::Quota,
         404 => FailureKind::NotFound,
         408 | 504 => FailureKind::Timeout,
         413 => FailureKind::TooLarge,
@@ -82,6 +99,13 @@ pub fn anthropic_event(failure: &Failure<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"event: error\ndata: ");
     anthropic(failure, out);
     out.extend_from_slice(b"\n\n");
+}
+
+/// Writes an error as the last event of a stream of Google's answers.
+pub fn gemini_event(failure: &Failure<'_>, out: &mut Vec<u8>) {
+    out.extend_from_slice(b"data: ");
+    gemini(failure, out);
+    out.extend_from_slice(b"\r\n\r\n");
 }
 
 /// Writes an error as the last event of a stream of `OpenAI`'s named events: the members of the documented event, and
@@ -133,6 +157,16 @@ fn anthropic(failure: &Failure<'_>, out: &mut Vec<u8>) {
         .text(row(failure.kind).anthropic_type)
         .key("message");
     message(failure, &mut error);
+    blame(&mut error);
+    error.close("}}");
+}
+
+fn gemini(failure: &Failure<'_>, out: &mut Vec<u8>) {
+    let row = row(failure.kind);
+    let mut error = Writer(out);
+    error.open("{\"error\":{\"code\":").count(row.status.into()).key("message");
+    message(failure, &mut error);
+    error.key("status").text(row.gemini_status);
     blame(&mut error);
     error.close("}}");
 }

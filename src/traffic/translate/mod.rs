@@ -11,12 +11,16 @@
 //! requests make equal bytes. Nothing is held of a stream but the event at hand, and what the client's dialect repeats.
 
 pub mod anthropic;
+mod arguments;
 pub mod event;
 pub mod failure;
+pub mod gemini;
 pub mod loss;
+mod media;
 pub mod names;
 pub mod openai;
 pub mod prompt;
+mod proof;
 pub mod responses;
 mod shape;
 mod stream;
@@ -40,17 +44,20 @@ pub enum Speech {
     OpenAi,
     /// Messages.
     Anthropic,
+    /// `generateContent`.
+    Gemini,
     /// Responses: of clients only.
     Responses,
 }
 
 impl Speech {
     /// The endpoint whose requests and answers have it.
-    pub const fn endpoint(self) -> Endpoint {
+    pub const fn endpoint(self) -> Option<Endpoint> {
         match self {
-            Speech::OpenAi => Endpoint::ChatCompletions,
-            Speech::Anthropic => Endpoint::Messages,
-            Speech::Responses => Endpoint::Responses,
+            Speech::OpenAi => Some(Endpoint::ChatCompletions),
+            Speech::Anthropic => Some(Endpoint::Messages),
+            Speech::Gemini => None,
+            Speech::Responses => Some(Endpoint::Responses),
         }
     }
 }
@@ -65,11 +72,12 @@ pub struct Crossing {
 impl Crossing {
     /// `None`: requests of this endpoint are not translated.
     pub fn between(endpoint: Endpoint, format: Format) -> Option<Self> {
-        let mut clients = [Speech::OpenAi, Speech::Anthropic, Speech::Responses].into_iter();
-        let client = clients.find(|speech| speech.endpoint() == endpoint)?;
+        let speaks = |speech: &Speech| speech.endpoint() == Some(endpoint);
+        let client = [Speech::OpenAi, Speech::Anthropic, Speech::Responses].into_iter().find(speaks)?;
         let provider = match format {
             Format::OpenAi => Speech::OpenAi,
             Format::Anthropic => Speech::Anthropic,
+            Format::Gemini => Speech::Gemini,
         };
         Some(Self { client, provider })
     }
@@ -111,22 +119,46 @@ pub fn request(
     body: &[u8],
     out: &mut Vec<u8>,
 ) -> Result<Translated, Fault> {
-    let mut tree = Tree::default();
+    request_in_form(from, None, to, body, out)
+}
+
+/// The same for dialects whose clients ask for the answer's form elsewhere than in the body.
+///
+/// # Errors
+/// As above.
+pub fn request_in_form(
+    from: Speech,
+    form: Option<Form>,
+    to: Destination<'_>,
+    body: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<Translated, Fault> {
+    let (mut tree, mut schemas) = (Tree::default(), Tree::default());
     let body = tree.parse(body).map_err(|fault| Fault::told(FaultKind::InvalidJson, fault.message()))?;
     let mut losses = Losses::new(to.unsupported);
-    let prompt = match from {
+    let raised;
+    let mut prompt = match from {
         Speech::OpenAi => openai::request_in::read(body, &mut losses)?,
         Speech::Anthropic => anthropic::request_in::read(body, &mut losses)?,
+        Speech::Gemini => {
+            raised = gemini::schema::raised(body);
+            let schemas = schemas.parse(&raised).map_err(|_| Fault::new(FaultKind::InvalidJson))?;
+            gemini::request_in::read(body, schemas, &mut losses)?
+        }
         Speech::Responses => responses::request_in::read(body, &mut losses)?,
     };
+    if let Some(form) = form {
+        prompt.stream = form == Form::Stream;
+    }
     let renamed = match to.speech {
         Speech::OpenAi => openai::request_out::write(&prompt, to.model, to.stream_usage, out, &mut losses)?,
         Speech::Anthropic => anthropic::request_out::write(&prompt, to.model, out, &mut losses)?,
+        Speech::Gemini => gemini::request_out::write(&prompt, to.model, out, &mut losses)?,
         Speech::Responses => return Err(loss::untranslatable("No request is translated to responses.")),
     };
     let repeated = match from {
         Speech::Responses => responses::answer_out::repeated(body),
-        Speech::OpenAi | Speech::Anthropic => vec![],
+        Speech::OpenAi | Speech::Anthropic | Speech::Gemini => vec![],
     };
     Ok(Translated { renamed, dropped: losses.told()?, repeated })
 }

@@ -11,20 +11,38 @@ const HASH_DIGITS: usize = 16;
 
 /// A name as the provider takes it: letters, digits, `_` and `-`, at most `longest` of them.
 pub fn alias<'n>(name: &'n Quoted<'_>, longest: usize) -> Quoted<'n> {
-    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    fitted(name, longest, plain, |_| true)
+}
+
+/// The same where dots may stand too, and the first byte is a letter or `_`.
+pub fn dotted_alias<'n>(name: &'n Quoted<'_>, longest: usize) -> Quoted<'n> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
+    fitted(name, longest, plain, |first| first.is_ascii_alphabetic() || first == b'_')
+}
+
+fn fitted<'n>(
+    name: &'n Quoted<'_>,
+    longest: usize,
+    plain: impl Fn(u8) -> bool,
+    begins: impl Fn(u8) -> bool,
+) -> Quoted<'n> {
     let written = name.as_written();
-    if !written.is_empty() && written.len() <= longest && written.iter().all(plain) {
+    let fits = written.len() <= longest && written.iter().all(|byte| plain(*byte));
+    if fits && written.first().is_some_and(|first| begins(*first)) {
         return Quoted::raw(written);
     }
     let meant = name.unescaped();
-    let kept = meant.iter().map(|byte| if plain(byte) { char::from(*byte) } else { '_' });
-    let mut alias: String = kept.take(longest - HASH_DIGITS - 1).collect();
+    let kept = meant.iter().map(|byte| if plain(*byte) { *byte } else { b'_' });
+    let start = kept.clone().next().filter(|first| !begins(*first)).map(|_| b'_');
+    let kept = start.into_iter().chain(kept).take(longest - HASH_DIGITS - 1);
+    let mut alias: String = kept.map(char::from).collect();
     alias.push_str(&format!("_{:016x}", fnv(&meant)));
     Quoted::of(&alias)
 }
 
 /// FNV-1a: the same in every process, and nobody gains by two names that share it but the client whose they are.
-fn fnv(bytes: &[u8]) -> u64 {
+pub fn fnv(bytes: &[u8]) -> u64 {
     bytes
         .iter()
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
@@ -61,6 +79,17 @@ mod tests {
             prop_assert!(first.as_written().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-')));
             prop_assert!((1..=64).contains(&first.as_written().len()));
             prop_assert_eq!(&alias(&first, 64), &first);
+            prop_assert_eq!(one == other, first == second);
+        }
+
+        /// The same of names with dots, which begin with a letter or `_`.
+        #[test]
+        fn dotted_aliases_are_sound(one in "[a-z0-9./_é -]{0,80}", other in "[a-z0-9./_é -]{0,80}") {
+            let [first, second] = [&one, &other].map(|name| dotted_alias(&Quoted::of(name), 64).into_owned());
+            prop_assert!(first.as_written().iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.')));
+            prop_assert!(first.as_written()[0].is_ascii_alphabetic() || first.as_written()[0] == b'_');
+            prop_assert!((1..=64).contains(&first.as_written().len()));
+            prop_assert_eq!(&dotted_alias(&first, 64), &first);
             prop_assert_eq!(one == other, first == second);
         }
     }

@@ -131,7 +131,8 @@ pub enum Output<'b> {
     Schema {
         name: Option<Quoted<'b>>,
         schema: Item<'b>,
-        strict: Option<Item<'b>>,
+        /// Whether the schema is one of the closed kind that can be held to without exception.
+        strict: Option<bool>,
         description: Option<Quoted<'b>>,
     },
 }
@@ -150,4 +151,10 @@ impl<'b> Part<'b> {
     pub const fn of(content: Content<'b>) -> Self {
         Self { content, cached: None }
     }
+}
+
+/// A system message in the middle, as a user's text: moved to the front it would change what was cached.
+pub fn late_system(text: &Quoted<'_>) -> Quoted<'static> {
+    let marked = [b"<system>\\n", text.as_written(), b"\\n</system>"].concat();
+    Quoted::raw(&marked).into_owned()
 }

@@ -6,6 +6,9 @@ use crate::traffic::dialect::json::{Item, Kind, Quoted};
 use std::borrow::Cow;
 use std::fmt::{self, Display};
 
+/// Words for how far a model is to think, in any format.
+const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
+
 /// Members of a body among which none may occur twice: no format has more.
 const LOOKED_THROUGH: usize = 64;
 
@@ -55,6 +58,15 @@ impl<'p> At<'p> {
         item.count().map(Some).ok_or_else(|| self.wants("a number that is not negative"))
     }
 
+    /// How far a model is to think.
+    pub fn effort<'t>(&self, item: Option<Item<'t>>) -> Result<Option<Quoted<'t>>, Fault> {
+        let effort = self.optional_text(item)?;
+        if effort.as_ref().is_none_or(|effort| EFFORTS.iter().any(|known| effort.is(known))) {
+            return Ok(effort);
+        }
+        Err(self.wants(&format!("one of {}", EFFORTS.join(", "))))
+    }
+
     pub fn flag(&self, item: Option<Item<'_>>) -> Result<Option<bool>, Fault> {
         let Some(item) = present(item) else { return Ok(None) };
         item.flag().map(Some).ok_or_else(|| self.wants("true or false"))
@@ -71,18 +83,24 @@ impl<'p> At<'p> {
             .map_err(|twice| invalid(format!("`{self}` has the member `{}` twice.", names[twice])))
     }
 
+    /// An object, no member of which stands there twice.
+    pub fn object<'t>(&self, item: Item<'t>) -> Result<Item<'t>, Fault> {
+        if !item.is_object() {
+            return Err(self.wants("an object"));
+        }
+        match repeated(item) {
+            None => Ok(item),
+            Some(name) => Err(invalid(format!("`{self}` has the member `{name:.64}` twice."))),
+        }
+    }
+
     /// All members of the root, none of them twice.
     pub fn root_members(body: Item<'_>) -> Result<impl Iterator<Item = (Cow<'_, [u8]>, Item<'_>)>, Fault> {
         if !body.is_object() {
             return Err(invalid("The request's body must be an object."));
         }
-        let mut names: Vec<Cow<'_, [u8]>> = Vec::with_capacity(16);
-        for (name, _) in body.entries().take(LOOKED_THROUGH) {
-            if names.contains(&name) {
-                let name = String::from_utf8_lossy(&name).into_owned();
-                return Err(invalid(format!("The member `{name:.64}` stands there twice.")));
-            }
-            names.push(name);
+        if let Some(name) = repeated(body) {
+            return Err(invalid(format!("The member `{name:.64}` stands there twice.")));
         }
         Ok(body.entries().filter(|(_, value)| !value.is_null()))
     }
@@ -108,4 +126,16 @@ impl Display for At<'_> {
 /// The value, unless it is absent or null.
 pub fn present(item: Option<Item<'_>>) -> Option<Item<'_>> {
     item.filter(|item| !item.is_null())
+}
+
+/// The first name that two members have.
+fn repeated(item: Item<'_>) -> Option<String> {
+    let mut names: Vec<Cow<'_, [u8]>> = Vec::with_capacity(16);
+    for (name, _) in item.entries().take(LOOKED_THROUGH) {
+        if names.contains(&name) {
+            return Some(String::from_utf8_lossy(&name).into_owned());
+        }
+        names.push(name);
+    }
+    None
 }

@@ -2,7 +2,7 @@
 
 use super::event::Event;
 use super::names::Renamed;
-use super::{Form, Speech, anthropic, openai, responses};
+use super::{Form, Speech, anthropic, gemini, openai, responses};
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::{REPEATED_ANSWER_BYTES, TRANSLATED_ANSWER_BYTES, TRANSLATED_EVENT_BYTES};
 use crate::contract::record::Usage;
@@ -43,11 +43,13 @@ pub struct Passed {
 enum Reader {
     OpenAi(openai::answer_in::Reader),
     Anthropic(anthropic::answer_in::Reader),
+    Gemini(gemini::answer_in::Reader),
 }
 
 enum Teller {
     OpenAi(openai::answer_out::Teller),
     Anthropic(anthropic::answer_out::Teller),
+    Gemini(gemini::answer_out::Teller),
     Responses(Box<responses::answer_out::Teller>),
 }
 
@@ -56,14 +58,23 @@ impl Teller {
         match self {
             Teller::OpenAi(teller) => teller.tell(event, renamed, out),
             Teller::Anthropic(teller) => teller.tell(event, renamed, out),
+            Teller::Gemini(teller) => teller.tell(event, renamed, out),
             Teller::Responses(teller) => teller.tell(event, renamed, out),
+        }
+    }
+
+    /// More waits for its end than may.
+    fn is_overfull(&self) -> bool {
+        match self {
+            Teller::OpenAi(_) | Teller::Anthropic(_) | Teller::Responses(_) => false,
+            Teller::Gemini(teller) => teller.is_overfull(),
         }
     }
 
     /// Bytes that are kept of an answer because its end is to repeat them.
     fn held(&self) -> usize {
         match self {
-            Teller::OpenAi(_) | Teller::Anthropic(_) => 0,
+            Teller::OpenAi(_) | Teller::Anthropic(_) | Teller::Gemini(_) => 0,
             Teller::Responses(teller) => teller.held(),
         }
     }
@@ -95,11 +106,13 @@ impl Translation {
             reader: match from {
                 Speech::OpenAi => Reader::OpenAi(openai::answer_in::Reader::default()),
                 Speech::Anthropic => Reader::Anthropic(anthropic::answer_in::Reader::default()),
+                Speech::Gemini => Reader::Gemini(gemini::answer_in::Reader::default()),
                 Speech::Responses => unreachable!("no request is translated to it"),
             },
             teller: match to {
                 Speech::OpenAi => Teller::OpenAi(openai::answer_out::Teller::new(form, created, wants_usage)),
                 Speech::Anthropic => Teller::Anthropic(anthropic::answer_out::Teller::new(form)),
+                Speech::Gemini => Teller::Gemini(gemini::answer_out::Teller::new(form)),
                 Speech::Responses => {
                     Teller::Responses(Box::new(responses::answer_out::Teller::new(form, created)))
                 }
@@ -138,9 +151,11 @@ impl Translation {
     /// As [`Translation::stream`] and [`Translation::whole`], and for an answer that is too large.
     pub fn advance(&mut self, bytes: &[u8], last: bool, out: &mut Vec<u8>) -> Result<Passed, Fault> {
         match self.body {
+            Form::Stream if self.form == Form::Stream => self.stream(bytes, last, out),
+            _ if bytes.len() > TRANSLATED_ANSWER_BYTES => Err(FaultKind::UpstreamUnreadable.into()),
+            // A whole answer is told at once, with its length.
+            _ if !last => Ok(Passed { consumed: 0, events: 0 }),
             Form::Stream => self.stream(bytes, last, out),
-            Form::Whole if bytes.len() > TRANSLATED_ANSWER_BYTES => Err(FaultKind::UpstreamUnreadable.into()),
-            Form::Whole if !last => Ok(Passed { consumed: 0, events: 0 }),
             Form::Whole => {
                 let told = self.facts.told;
                 self.whole(bytes, out)?;
@@ -205,6 +220,7 @@ impl Translation {
         match reader {
             Reader::OpenAi(reader) => reader.whole(answer, tell),
             Reader::Anthropic(reader) => reader.whole(answer, tell),
+            Reader::Gemini(reader) => reader.whole(answer, tell),
         }
     }
 
@@ -222,14 +238,22 @@ impl Translation {
             Reader::OpenAi(reader) if data.trim_ascii() == b"[DONE]" => reader.done(tell),
             Reader::OpenAi(reader) => reader.event(parsed(tree, data)?, tell),
             Reader::Anthropic(reader) => reader.event(parsed(tree, data)?, tell),
-        }
+            Reader::Gemini(reader) => reader.event(parsed(tree, data)?, tell),
+        }?;
+        if self.teller.is_overfull() { Err(FaultKind::UpstreamUnreadable.into()) } else { Ok(()) }
     }
 
-    /// Some servers of `OpenAI`'s format leave the last mark out.
+    /// Some servers of `OpenAI`'s format leave the last mark out, and Google's has none.
     fn end_of_stream(&mut self, out: &mut Vec<u8>) -> Result<(), Fault> {
-        match self.reader {
-            Reader::OpenAi(_) => self.event(b"[DONE]", out),
+        let Self { reader, teller, renamed, facts, .. } = self;
+        let tell = &mut |event: Event<'_>| {
+            facts.note(&event);
+            teller.tell(event, renamed, out);
+        };
+        match reader {
+            Reader::OpenAi(reader) => reader.done(tell),
             Reader::Anthropic(_) => Err(FaultKind::UpstreamTruncated.into()),
+            Reader::Gemini(reader) => reader.done(tell),
         }
     }
 }

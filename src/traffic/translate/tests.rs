@@ -3,17 +3,26 @@
 //!
 //! `UPDATE_GOLDEN=1` rewrites what is expected; the first line of each case is what its input is.
 
+mod assemble;
+mod google;
+mod items;
+mod known;
+mod known_streams;
+mod properties;
+mod rough;
+
 use super::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The speeches, and the models to whose providers requests go in it.
-const SPEECHES: [(Speech, &str, &[&str]); 3] = [
+const SPEECHES: [(Speech, &str, &[&str]); 4] = [
     (Speech::OpenAi, "openai", &["gpt-5.2", "qwen3"]),
     (Speech::Anthropic, "anthropic", &["claude-opus-5-5", "claude-opus-5", "claude-sonnet-4-5"]),
+    (Speech::Gemini, "gemini", &["gemini-3.8-flash", "gemini-2.5-pro"]),
     (Speech::Responses, "responses", &[]),
 ];
 /// What answers are told to have been made at.
@@ -131,6 +140,7 @@ fn streams_are_whole_answers_in_pieces() {
             let together = match to {
                 Speech::OpenAi => assemble::openai(&stream),
                 Speech::Anthropic => assemble::anthropic(&stream),
+                Speech::Gemini => assemble::gemini(&stream),
                 Speech::Responses => assemble::responses(&stream),
             };
             assert_eq!(together, assemble::comparable(whole), "{case} for {name}");
@@ -199,294 +209,21 @@ fn names_come_back() {
     translation.whole(answer.as_bytes(), &mut told).expect("valid");
     let told: Value = serde_json::from_slice(&told).expect("JSON");
     assert_eq!(told["content"][0]["name"], "mcp/files.read");
-    assert_eq!(told["content"][0]["input"], serde_json::json!({}));
+    assert_eq!(told["content"][0]["input"], json!({}));
 }
 
-/// What only a provider with a memory could answer, and what its own tools did, is refused by name.
+/// A stream that does not begin, begins twice or opens a block in another is refused, and nobody panics.
 #[test]
-fn what_is_stored_is_refused() {
-    let refused = |members: &str| {
-        let body = format!(r#"{{"model":"m",{members}}}"#);
-        let to = destination(Speech::Anthropic, "claude-opus-5", Unsupported::Drop);
-        let fault =
-            request(Speech::Responses, to, body.as_bytes(), &mut vec![]).err().expect("it is refused");
-        (fault.kind, fault.message().to_owned())
-    };
-    for (members, named) in [
-        (r#""input":"hi","previous_response_id":"resp_1""#, "`previous_response_id`"),
-        (r#""input":"hi","conversation":{"id":"conv_1"}"#, "`conversation`"),
-        (r#""input":"hi","prompt":{"id":"pmpt_1"}"#, "`prompt`"),
-        (r#""input":"hi","background":true"#, "background"),
-        (r#""input":[{"type":"item_reference","id":"msg_1"}]"#, "`item_reference`"),
-        (r#""input":[{"type":"web_search_call","id":"ws_1","status":"completed"}]"#, "`web_search_call`"),
-        (r#""input":[{"type":"compaction","encrypted_content":"x"}]"#, "`compaction`"),
-        (r#""input":[{"role":"user","content":[{"type":"input_video"}]}]"#, "`input[0].content[0]`"),
-    ] {
-        let (kind, message) = refused(members);
-        assert_eq!(kind, FaultKind::Untranslatable, "{members}");
-        assert!(message.contains(named), "{message}");
-    }
-    for members in [
-        r#""tools":[]"#,
-        r#""input":7"#,
-        r#""input":[{"role":"narrator","content":"x"}]"#,
-        r#""input":[{"type":"function_call","id":"fc_1","name":"f","arguments":"{}"}]"#,
-        r#""input":[{"type":"function_call_output","call_id":"c"}]"#,
-        r#""input":"hi","text":{"format":{"type":"xml"}}"#,
-        r#""input":"hi","tool_choice":"any""#,
-    ] {
-        assert_eq!(refused(members).0, FaultKind::InvalidRequest, "{members}");
-    }
-}
-
-/// A client of responses gives back what it got, and the provider has its own thoughts and calls again, in order and
-/// byte for byte; functions in a namespace are told as such.
-#[test]
-fn items_come_back() {
-    let tools = serde_json::json!([
-        {"type": "function", "name": "get_weather", "parameters": {"type": "object"}},
-        {"type": "namespace", "name": "clock", "tools": [{"type": "function", "name": "now", "parameters": {"type": "object"}}]},
-    ]);
-    let ask = |input: &Value| {
-        let body = serde_json::json!({"model": "m", "input": input, "tools": &tools});
-        let mut out = vec![];
-        let to = destination(Speech::Anthropic, "claude-opus-5", Unsupported::Refuse);
-        let translated =
-            request(Speech::Responses, to, body.to_string().as_bytes(), &mut out).expect("valid");
-        (serde_json::from_slice::<Value>(&out).expect("JSON"), translated.renamed)
-    };
-    let (sent, renamed) = ask(&"Weather?".into());
-    let alias = sent["tools"][1]["name"].as_str().expect("a name");
-    assert!(alias.starts_with("clock_now_") && alias.is_ascii(), "{alias}");
-    let content = format!(
-        r#"[{{"type":"thinking","thinking":"Two \u00e9\n \"calls\".","signature":"Eq/+="}},{{"type":"redacted_thinking","data":"Emw="}},{{"type":"text","text":"Both."}},{{"type":"tool_use","id":"toolu_1","name":"get_weather","input":{{"city":"Oslo"}}}},{{"type":"tool_use","id":"toolu_2","name":"{alias}","input":{{}}}}]"#
-    );
-    let answer =
-        format!(r#"{{"id":"msg_1","model":"m","content":{content},"stop_reason":"tool_use","usage":{{}}}}"#);
-    let mut translation =
-        Translation::new(Speech::Anthropic, Speech::Responses, Form::Whole, CREATED, true, renamed);
-    let mut told = vec![];
-    translation.whole(answer.as_bytes(), &mut told).expect("valid");
-    let told: Value = serde_json::from_slice(&told).expect("JSON");
-    let mut input = told["output"].as_array().expect("items").clone();
-    assert_eq!((&input[4]["namespace"], &input[4]["name"]), (&"clock".into(), &"now".into()));
-    for call in ["toolu_1", "toolu_2"] {
-        input.push(serde_json::json!({"type": "function_call_output", "call_id": call, "output": "5"}));
-    }
-    let (sent, _) = ask(&input.into());
-    let given: Value = serde_json::from_str(&content).expect("JSON");
-    assert_eq!(sent["messages"][0], serde_json::json!({"role": "assistant", "content": given}));
-    assert_eq!(sent["messages"][1]["content"].as_array().map(Vec::len), Some(2), "{sent}");
-}
-
-/// An answer that must be repeated at its end is kept up to a bound, and is cut there.
-#[test]
-fn what_is_repeated_is_bounded() {
-    let mut translation = translation(Speech::OpenAi, Speech::Responses, Form::Stream);
-    let text = "x".repeat(1024 * 1024);
-    let chunk = format!(
-        "data: {{\"id\":\"1\",\"model\":\"m\",\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n"
-    );
-    let mut out = vec![];
-    let passed = (0..20).take_while(|_| {
-        out.clear();
-        translation.stream(chunk.as_bytes(), false, &mut out).is_ok()
-    });
-    assert_eq!(passed.count(), 8);
-}
-
-/// Clients that put streams together, as the official ones do.
-mod assemble {
-    use super::Value;
-    use serde_json::json;
-
-    /// Without what only one of the two forms has.
-    pub fn comparable(mut whole: Value) -> Value {
-        let Some(members) = whole.as_object_mut() else { return whole };
-        members.remove("object");
-        if let Some(choice) = members.get_mut("choices").and_then(|choices| choices.get_mut(0)) {
-            choice.as_object_mut().expect("a choice").remove("logprobs");
-            let message = choice["message"].as_object_mut().expect("a message");
-            message.retain(|_, value| !value.is_null() && *value != "");
+fn disorder_is_refused() {
+    let start = "data: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"model\":\"c\"}}\n\n";
+    let block = "data: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\n";
+    let stop = "data: {\"type\":\"message_stop\"}\n\n";
+    for stream in
+        [stop.to_owned(), format!("{block}{stop}"), [start, start].concat(), [start, block, block].concat()]
+    {
+        for (to, ..) in SPEECHES {
+            let refused = told("x.sse", Speech::Anthropic, to, Form::Stream, stream.as_bytes());
+            assert_eq!(refused.map_err(|fault| fault.kind), Err(FaultKind::UpstreamUnreadable), "{stream}");
         }
-        whole
-    }
-
-    fn data(stream: &str) -> impl Iterator<Item = Value> {
-        let lines = stream.lines().filter_map(|line| line.strip_prefix("data: "));
-        lines.filter(|data| *data != "[DONE]").map(|data| serde_json::from_str(data).expect("JSON"))
-    }
-
-    fn append(place: &mut Value, text: &Value) {
-        let joined = format!("{}{}", place.as_str().unwrap_or_default(), text.as_str().unwrap_or_default());
-        *place = joined.into();
-    }
-
-    pub fn openai(stream: &str) -> Value {
-        assert!(stream.ends_with("data: [DONE]\n\n"), "{stream}");
-        let (mut whole, mut message, mut finish) = (json!({}), json!({}), Value::Null);
-        for chunk in data(stream) {
-            for name in ["id", "created", "model", "usage"] {
-                if !chunk[name].is_null() {
-                    assert!(whole[name].is_null() || whole[name] == chunk[name], "{name} changes");
-                    whole[name] = chunk[name].clone();
-                }
-            }
-            let Some(choice) = chunk["choices"].get(0) else { continue };
-            if !choice["finish_reason"].is_null() {
-                assert!(finish.is_null(), "it ends twice");
-                finish = choice["finish_reason"].clone();
-            }
-            for (name, value) in choice["delta"].as_object().expect("a delta") {
-                match (name.as_str(), value) {
-                    ("tool_calls", Value::Array(calls)) => {
-                        for call in calls {
-                            join_call(&mut message, call);
-                        }
-                    }
-                    ("thinking_blocks", Value::Array(blocks)) => {
-                        if message[name].is_null() {
-                            message[name] = json!([]);
-                        }
-                        message[name].as_array_mut().expect("blocks").extend(blocks.iter().cloned());
-                    }
-                    ("role", value) => message[name] = value.clone(),
-                    (_, value) => append(&mut message[name], value),
-                }
-            }
-        }
-        message.as_object_mut().expect("a message").retain(|_, value| *value != "");
-        whole["choices"] = json!([{"index": 0, "message": message, "finish_reason": finish}]);
-        whole
-    }
-
-    fn join_call(message: &mut Value, call: &Value) {
-        if message["tool_calls"].is_null() {
-            message["tool_calls"] = json!([]);
-        }
-        let index = call["index"].as_u64().expect("an index") as usize;
-        let calls = message["tool_calls"].as_array_mut().expect("calls");
-        assert!(index <= calls.len(), "calls are numbered in order");
-        if index == calls.len() {
-            let mut call = call.clone();
-            call.as_object_mut().expect("a call").remove("index");
-            calls.push(call);
-        } else {
-            append(&mut calls[index]["function"]["arguments"], &call["function"]["arguments"]);
-        }
-    }
-
-    pub fn anthropic(stream: &str) -> Value {
-        let mut message = Value::Null;
-        let mut source = String::new();
-        let mut open = None;
-        for event in data(stream) {
-            match event["type"].as_str().expect("a type") {
-                "message_start" => message = event["message"].clone(),
-                "content_block_start" => {
-                    assert_eq!(open, None, "blocks overlap");
-                    let content = message["content"].as_array_mut().expect("content");
-                    assert_eq!(event["index"], content.len(), "blocks are numbered in order");
-                    content.push(event["content_block"].clone());
-                    open = event["index"].as_u64();
-                    source.clear();
-                }
-                "content_block_delta" => {
-                    assert_eq!(event["index"].as_u64(), open, "it is of the open block");
-                    let block = &mut message["content"][open.expect("an open block") as usize];
-                    for (name, value) in event["delta"].as_object().expect("a delta") {
-                        match name.as_str() {
-                            "type" => {}
-                            "partial_json" => source += value.as_str().expect("a text"),
-                            name => append(&mut block[name], value),
-                        }
-                    }
-                }
-                "content_block_stop" => {
-                    let block = &mut message["content"][open.take().expect("an open block") as usize];
-                    if block["type"] == "tool_use" && !source.is_empty() {
-                        block["input"] = serde_json::from_str(&source).expect("JSON");
-                    }
-                }
-                "message_delta" => {
-                    for (name, value) in event["delta"].as_object().expect("a delta") {
-                        message[name] = value.clone();
-                    }
-                    message["usage"] = event["usage"].clone();
-                }
-                "message_stop" => return message,
-                "ping" => {}
-                other => panic!("{other} is no event"),
-            }
-        }
-        panic!("the stream does not end: {stream}");
-    }
-
-    /// Also holds every event against what came before it.
-    pub fn responses(stream: &str) -> Value {
-        let names = stream.lines().filter_map(|line| line.strip_prefix("event: "));
-        let (mut items, mut end): (Vec<Value>, _) = (vec![], Value::Null);
-        for ((number, event), name) in data(stream).enumerate().zip(names) {
-            assert_eq!((&event["sequence_number"], &event["type"]), (&number.into(), &name.into()));
-            assert!(end.is_null(), "something follows the end");
-            let last = items.len().saturating_sub(1);
-            if !event["item_id"].is_null() {
-                assert_eq!((&event["item_id"], &event["output_index"]), (&items[last]["id"], &last.into()));
-            }
-            let place = match name {
-                "response.reasoning_summary_part.added"
-                | "response.reasoning_summary_text.delta"
-                | "response.reasoning_summary_text.done"
-                | "response.reasoning_summary_part.done" => "summary",
-                _ => "content",
-            };
-            match name {
-                "response.created" | "response.in_progress" => {
-                    let response = &event["response"];
-                    assert_eq!(
-                        (&response["status"], &response["output"]),
-                        (&"in_progress".into(), &json!([]))
-                    );
-                }
-                "response.output_item.added" => {
-                    assert_eq!(event["output_index"], items.len());
-                    items.push(event["item"].clone());
-                }
-                "response.content_part.added" | "response.reasoning_summary_part.added" => {
-                    items[last][place].as_array_mut().expect("parts").push(event["part"].clone());
-                }
-                "response.output_text.delta" | "response.reasoning_summary_text.delta" => {
-                    append(&mut items[last][place][0]["text"], &event["delta"]);
-                }
-                "response.refusal.delta" => append(&mut items[last][place][0]["refusal"], &event["delta"]),
-                "response.function_call_arguments.delta" => {
-                    append(&mut items[last]["arguments"], &event["delta"])
-                }
-                "response.output_text.done" | "response.reasoning_summary_text.done" => {
-                    assert_eq!(items[last][place][0]["text"], event["text"]);
-                }
-                "response.refusal.done" => assert_eq!(items[last][place][0]["refusal"], event["refusal"]),
-                "response.function_call_arguments.done" => {
-                    assert_eq!(items[last]["arguments"], event["arguments"])
-                }
-                "response.content_part.done" | "response.reasoning_summary_part.done" => {
-                    assert_eq!(items[last][place][0], event["part"]);
-                }
-                "response.output_item.done" => {
-                    let done = event["item"].clone();
-                    // What is known at an item's end only.
-                    for name in ["status", "encrypted_content"] {
-                        if !done[name].is_null() {
-                            items[last][name] = done[name].clone();
-                        }
-                    }
-                    assert_eq!(items[last], done);
-                }
-                "response.completed" | "response.incomplete" => end = event["response"].clone(),
-                other => panic!("{other} is no event"),
-            }
-        }
-        assert_eq!(end["output"], Value::Array(items));
-        comparable(end)
     }
 }

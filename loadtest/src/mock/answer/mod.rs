@@ -13,6 +13,7 @@ mod responses;
 
 use serde_json::Value;
 
+pub use anthropic::thought;
 pub use refusal::{REFUSAL_RETRY_AFTER_S, error_event, refusal};
 
 use super::asked::Asked;
@@ -64,6 +65,21 @@ struct Reply<'a> {
     prompt_tokens: u32,
     cached_tokens: u32,
     completion_tokens: u32,
+    /// Tools that are called.
+    calls: u32,
+    thinks: bool,
+    stop: Option<&'static str>,
+}
+
+/// The thought before an answer.
+const THOUGHT: &str = "Both cities \"matter\" ☀.";
+
+/// The tool that is called, and what it is called with for the `index`th time.
+const TOOL: &str = "get_weather";
+
+fn arguments(index: u32) -> String {
+    let city = ["Oslo", "Riga", "Bergen"][index as usize % 3];
+    format!("{{\"city\":\"{city}\",\"n\":{index}}}")
 }
 
 impl<'a> Reply<'a> {
@@ -76,6 +92,9 @@ impl<'a> Reply<'a> {
             prompt_tokens,
             cached_tokens: settings.cached_tokens.min(prompt_tokens),
             completion_tokens: settings.completion_tokens.unwrap_or(canned.chunks.len() as u32),
+            calls: if asked.has_results { 0 } else { settings.tools },
+            thinks: settings.thinks,
+            stop: settings.stop,
             canned,
         }
     }

@@ -54,7 +54,7 @@ impl Splitter {
     }
 
     /// The next whole unit, if its end is in `bytes`.
-    #[inline(always)]
+    #[inline]
     pub fn next(&mut self, bytes: &[u8]) -> Option<Unit> {
         loop {
             self.skip_lf(bytes);

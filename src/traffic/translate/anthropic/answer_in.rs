@@ -9,12 +9,33 @@ use crate::traffic::translate::shape::present;
 /// Where events go.
 type Tell<'t> = &'t mut dyn FnMut(Event<'_>);
 
+/// Events that are steps of an answer, each in its place.
+const STEPS: [&[u8]; 6] = [
+    b"message_start",
+    b"content_block_start",
+    b"content_block_delta",
+    b"content_block_stop",
+    b"message_delta",
+    b"message_stop",
+];
+
 /// Reads one answer.
 #[derive(Default)]
 pub struct Reader {
     counts: Counts,
     open: Open,
-    ended: bool,
+    stage: Stage,
+}
+
+/// How far the answer has come.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Stage {
+    #[default]
+    Before,
+    Started,
+    /// It was said why it ends.
+    Stopped,
+    Ended,
 }
 
 /// The block that is open.
@@ -76,7 +97,7 @@ impl Counts {
 impl Reader {
     /// Whether the stream's last event was read.
     pub fn is_over(&self) -> bool {
-        self.ended
+        self.stage == Stage::Ended
     }
 
     /// Reads one event's data.
@@ -84,11 +105,31 @@ impl Reader {
     /// # Errors
     /// It has not the form of this API.
     pub fn event(&mut self, data: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-        match &*kind(data)?.unescaped() {
-            b"message_start" => {
+        match (&*kind(data)?.unescaped(), self.stage) {
+            (b"ping", Stage::Started | Stage::Stopped) => tell(Event::Ping),
+            (b"error", _) => {
+                self.stage = Stage::Ended;
+                tell(Event::Failed(failure(data)));
+            }
+            (b"message_start", Stage::Before) => {
                 let message = data.get("message").ok_or_else(unreadable)?;
-                start(message, tell)?;
+                self.start(message, tell)?;
                 self.usage(message.get("usage"), tell);
+            }
+            (kind, Stage::Started | Stage::Stopped) => self.running(kind, data, tell)?,
+            // An answer without its beginning, or with two.
+            (kind, _) if STEPS.contains(&kind) => return Err(unreadable()),
+            // New events may appear, and older readers are to go on.
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn running(&mut self, kind: &[u8], data: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        match kind {
+            b"message_start" => return Err(unreadable()),
+            b"content_block_start" if self.open != Open::None || self.stage == Stage::Stopped => {
+                return Err(unreadable());
             }
             b"content_block_start" => {
                 let block = data.get("content_block").ok_or_else(unreadable)?;
@@ -97,21 +138,13 @@ impl Reader {
             b"content_block_delta" => self.delta(data.get("delta").ok_or_else(unreadable)?, tell)?,
             b"content_block_stop" => self.close(tell),
             b"message_delta" => {
+                self.close(tell);
                 self.usage(data.get("usage"), tell);
                 if let Some(delta) = data.get("delta") {
-                    stop(delta, tell);
+                    self.stop(delta, tell);
                 }
             }
-            b"message_stop" => {
-                self.ended = true;
-                tell(Event::End);
-            }
-            b"ping" => tell(Event::Ping),
-            b"error" => {
-                self.ended = true;
-                tell(Event::Failed(failure(data)));
-            }
-            // New events may appear, and older readers are to go on.
+            b"message_stop" => self.end(tell),
             _ => {}
         }
         Ok(())
@@ -122,19 +155,51 @@ impl Reader {
     /// # Errors
     /// It has not the form of this API.
     pub fn whole(&mut self, message: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-        start(message, tell)?;
+        self.start(message, tell)?;
         for block in message.get("content").ok_or_else(unreadable)?.elements() {
             self.open = open(block, tell)?;
-            if self.open == Open::Told {
-                block_text(block, tell);
-            }
             self.close(tell);
         }
         self.usage(message.get("usage"), tell);
-        stop(message, tell);
-        self.ended = true;
-        tell(Event::End);
+        self.stop(message, tell);
+        self.end(tell);
         Ok(())
+    }
+
+    fn start(&mut self, message: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        let id = message.text_at("id").ok_or_else(unreadable)?;
+        let model = message.text_at("model").ok_or_else(unreadable)?;
+        self.stage = Stage::Started;
+        tell(Event::Start { id, model });
+        Ok(())
+    }
+
+    /// The first reason counts.
+    fn stop(&mut self, holder: Item<'_>, tell: Tell<'_>) {
+        let Some(reason) = holder.text_at("stop_reason").filter(|_| self.stage == Stage::Started) else {
+            return;
+        };
+        self.close(tell);
+        self.stage = Stage::Stopped;
+        let reason = match &*reason.unescaped() {
+            b"max_tokens" | b"model_context_window_exceeded" => Stop::Length,
+            b"stop_sequence" => Stop::Sequence,
+            b"tool_use" => Stop::Tools,
+            b"refusal" => Stop::Refused,
+            b"pause_turn" => Stop::Paused,
+            _ => Stop::End,
+        };
+        tell(Event::Stop { reason, sequence: holder.text_at("stop_sequence") });
+    }
+
+    /// Some servers do not say why.
+    fn end(&mut self, tell: Tell<'_>) {
+        if self.stage == Stage::Started {
+            self.close(tell);
+            tell(Event::Stop { reason: Stop::End, sequence: None });
+        }
+        self.stage = Stage::Ended;
+        tell(Event::End);
     }
 
     fn usage(&mut self, usage: Option<Item<'_>>, tell: Tell<'_>) {
@@ -182,13 +247,6 @@ impl Reader {
     }
 }
 
-fn start(message: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-    let id = message.text_at("id").ok_or_else(unreadable)?;
-    let model = message.text_at("model").ok_or_else(unreadable)?;
-    tell(Event::Start { id, model });
-    Ok(())
-}
-
 fn open(block: Item<'_>, tell: Tell<'_>) -> Result<Open, Fault> {
     let told = match &*kind(block)?.unescaped() {
         b"text" => Block::Text,
@@ -206,6 +264,7 @@ fn open(block: Item<'_>, tell: Tell<'_>) -> Result<Open, Fault> {
         _ => return Ok(Open::Untold),
     };
     tell(Event::Open(told));
+    block_text(block, tell);
     Ok(Open::Told)
 }
 
@@ -216,28 +275,15 @@ fn source(object: Item<'_>, tell: Tell<'_>) {
     tell(Event::Piece(&Quoted::raw(&source)));
 }
 
-/// What a block of a whole answer says.
+/// What a block says at once: all of it in a whole answer, in a stream nothing as a rule.
 fn block_text(block: Item<'_>, tell: Tell<'_>) {
     let text = block.text_at("text").or_else(|| block.text_at("thinking"));
     if let Some(text) = text.filter(|text| !text.is_empty()) {
         tell(Event::Piece(&text));
     }
-    if let Some(signature) = block.text_at("signature") {
+    if let Some(signature) = block.text_at("signature").filter(|signature| !signature.is_empty()) {
         tell(Event::Signature(&signature));
     }
-}
-
-fn stop(holder: Item<'_>, tell: Tell<'_>) {
-    let Some(reason) = holder.text_at("stop_reason") else { return };
-    let reason = match &*reason.unescaped() {
-        b"max_tokens" | b"model_context_window_exceeded" => Stop::Length,
-        b"stop_sequence" => Stop::Sequence,
-        b"tool_use" => Stop::Tools,
-        b"refusal" => Stop::Refused,
-        b"pause_turn" => Stop::Paused,
-        _ => Stop::End,
-    };
-    tell(Event::Stop { reason, sequence: holder.text_at("stop_sequence") });
 }
 
 /// The error in an error event or an error answer.

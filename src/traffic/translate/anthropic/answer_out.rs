@@ -1,7 +1,8 @@
 //! Events as a message, whole or as a stream.
 
 use crate::contract::record::Usage;
-use crate::traffic::dialect::json::{Quoted, Tree, Writer};
+use crate::traffic::dialect::json::{Quoted, Writer};
+use crate::traffic::translate::arguments;
 use crate::traffic::translate::event::{Block, Event, Stop};
 use crate::traffic::translate::names::Renamed;
 use crate::traffic::translate::{Form, failure};
@@ -124,7 +125,7 @@ impl Teller {
             match self.open {
                 Open::None | Open::HiddenThought => {}
                 Open::Text | Open::Thought => out.extend_from_slice(piece.as_written()),
-                Open::Call => piece.unescape_to(&mut self.arguments),
+                Open::Call => self.arguments.extend_from_slice(piece.as_written()),
             }
             return;
         }
@@ -183,7 +184,7 @@ impl Teller {
                 out.extend_from_slice(b"\"}");
             }
             Open::Call => {
-                input(&self.arguments, &mut Writer(out));
+                arguments::kept(&self.arguments, &mut Writer(out));
                 self.arguments.clear();
                 out.push(b'}');
             }
@@ -210,21 +211,6 @@ impl Teller {
         end.close("}");
         if self.form == Form::Stream {
             end.close("\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
-        }
-    }
-}
-
-/// Arguments as the object that they must be here. What is none is kept under a name of its own.
-fn input(source: &[u8], out: &mut Writer<'_>) {
-    match Tree::default().parse(source) {
-        Ok(object) if object.is_object() => {
-            out.item(&object);
-        }
-        _ if source.iter().all(u8::is_ascii_whitespace) => {
-            out.raw(b"{}");
-        }
-        _ => {
-            out.open("{\"_raw_arguments\":").source(source).close("}");
         }
     }
 }

@@ -14,6 +14,9 @@ const KNOBS: [(&str, Knob); 3] =
 /// Members without which the answer is the same.
 const HINTS: [&str; 4] = ["cache_control", "diagnostics", "inference_geo", "speed"];
 
+/// Members of a tool that mean something in every format.
+const TOOL: [&str; 6] = ["type", "name", "description", "input_schema", "strict", "cache_control"];
+
 /// Understands a whole body.
 ///
 /// # Errors
@@ -61,7 +64,7 @@ fn member<'b>(
         b"output_config" => {
             let at = At::root("output_config");
             let [effort, format] = at.fields(Some(value), ["effort", "format"])?;
-            prompt.effort = at.name("effort").optional_text(effort)?;
+            prompt.effort = at.name("effort").effort(effort)?;
             if let Some(format) = format {
                 prompt.output = output(at.name("format"), format)?;
             }
@@ -108,14 +111,14 @@ fn tools<'b>(value: Item<'b>, losses: &mut Losses) -> Result<Vec<Tool<'b>>, Faul
     let mut tools = vec![];
     for (index, tool) in at.array(value)?.enumerate() {
         let at = at.index(index);
-        let [kind, name, description, schema, strict, mark] = at
-            .fields(Some(tool), ["type", "name", "description", "input_schema", "strict", "cache_control"])?;
+        let [kind, name, description, schema, strict, mark] = at.fields(Some(tool), TOOL)?;
         let own = kind.and_then(|kind| kind.text()).filter(|kind| !kind.is("custom"));
         if let Some(kind) = own {
             // A tool that the provider itself runs.
             losses.foreign_parameter(kind.as_written());
             continue;
         }
+        name_unread(tool, &TOOL, losses);
         tools.push(Tool {
             name: at.name("name").text(name)?,
             description: at.name("description").optional_text(description)?,
@@ -194,7 +197,21 @@ fn one_block<'b>(at: At<'_>, block: Item<'b>, losses: &mut Losses) -> Result<Par
             return Err(untranslatable(format!("`{at}` is a `{kind:.40}`, which is not translated.")));
         }
     };
+    match &content {
+        Content::Image { .. } => name_unread(block, &["type", "source", "cache_control"], losses),
+        Content::Document { .. } => name_unread(block, &["type", "source", "title", "cache_control"], losses),
+        _ => {}
+    }
     Ok(Part { content, cached: mark.map(cached) })
+}
+
+/// Names the members that are not in this list as lost.
+fn name_unread(item: Item<'_>, read: &[&str], losses: &mut Losses) {
+    for (name, value) in item.members() {
+        if !value.is_null() && !read.iter().any(|known| name.is(known)) {
+            losses.hint(&String::from_utf8_lossy(name.as_written()));
+        }
+    }
 }
 
 fn call<'b>(at: At<'_>, block: Item<'b>) -> Result<Content<'b>, Fault> {

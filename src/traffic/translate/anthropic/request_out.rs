@@ -1,14 +1,19 @@
 //! A prompt as a messages request.
 
 use super::family::{self, Family, Thinks};
+use super::knobs::{name_of, says_nothing};
 use super::schema;
 use crate::base::fault::Fault;
-use crate::traffic::dialect::json::{Kind, Quoted, Tree, Writer};
+use crate::traffic::dialect::json::{Quoted, Writer};
+use crate::traffic::translate::arguments;
 use crate::traffic::translate::loss::{Losses, untranslatable};
+use crate::traffic::translate::media::data_url;
 use crate::traffic::translate::names::{Renamed, alias};
 use crate::traffic::translate::prompt::{
-    Arguments, Cached, Content, Knob, Output, Part, Prompt, Role, Source, Thinking, ToolChoice, Turn,
+    Cached, Content, Knob, Output, Part, Prompt, Role, Source, Thinking, ToolChoice, Turn, late_system,
 };
+use crate::traffic::translate::proof;
+use std::collections::HashSet;
 
 /// Longest name of a tool that this provider takes.
 const NAME_BYTES: usize = 128;
@@ -18,6 +23,8 @@ const ID_BYTES: usize = 64;
 const MARKS: usize = 4;
 /// Fewest tokens that a thinking budget may have.
 const BUDGET_MIN: u64 = 1024;
+/// What a model gets that is to think as far as it sees fit, and knows budgets only.
+const BUDGET: u64 = 4096;
 /// What an empty message of a user is replaced by: there must be something in it.
 const NOTHING: &str = "(empty)";
 /// What is asked of a model that has no mode for any JSON.
@@ -36,8 +43,7 @@ pub fn write(
     let family = Family::of(model);
     let max_tokens = prompt.max_tokens.unwrap_or(family.output_tokens).clamp(1, family.output_tokens);
     let mind = Mind::of(prompt, family, max_tokens, losses);
-    let (source, tree) = (vec![], Tree::default());
-    let mut body = Body { out: Writer(out), marks: marks_to_skip(prompt), losses, source, tree };
+    let mut body = Body { out: Writer(out), marks: marks_to_skip(prompt), losses };
     body.out.open("{").key("model").text(model).key("max_tokens").count(max_tokens);
     let leading = prompt.turns.iter().take_while(|turn| turn.role == Role::System).count();
     let (system, turns) = prompt.turns.split_at(leading);
@@ -46,7 +52,7 @@ pub fn write(
     let called = called_names(prompt);
     let renamed = body.tools(prompt, &called);
     body.choice(prompt, family, mind != Mind::Still, &called);
-    mind.write(prompt, family, &mut body.out);
+    mind.write(family, &mut body.out);
     body.output(prompt, family);
     body.knobs(prompt, family, mind);
     body.rest(prompt);
@@ -79,8 +85,14 @@ impl Mind {
         let mind = match (family.thinks, asked) {
             (_, None) | (Thinks::Always, Some(Thinking::Off)) => Mind::Untold,
             (_, Some(Thinking::Off)) => Mind::Still,
-            (Thinks::Budget, Some(Thinking::Budget(tokens))) => Mind::within(tokens, max_tokens),
-            (Thinks::Budget, Some(Thinking::Adaptive)) => Mind::within(4096, max_tokens),
+            (Thinks::Budget, Some(thinking)) if max_tokens > BUDGET_MIN => {
+                let tokens = if let Thinking::Budget(tokens) = thinking { tokens } else { BUDGET };
+                Mind::Budget(tokens.clamp(BUDGET_MIN, max_tokens - 1))
+            }
+            (Thinks::Budget, Some(_)) => {
+                losses.hint("reasoning_effort");
+                Mind::Still
+            }
             (Thinks::Adaptive | Thinks::Always, Some(_)) => Mind::Adaptive,
         };
         // A turn that called tools must begin with its thought if the next one is to think; one that another model
@@ -95,14 +107,7 @@ impl Mind {
         mind
     }
 
-    fn within(tokens: u64, max_tokens: u64) -> Self {
-        if max_tokens <= BUDGET_MIN {
-            return Mind::Still;
-        }
-        Mind::Budget(tokens.clamp(BUDGET_MIN, max_tokens - 1))
-    }
-
-    fn write(self, prompt: &Prompt<'_>, family: &Family, out: &mut Writer<'_>) {
+    fn write(self, family: &Family, out: &mut Writer<'_>) {
         match self {
             Mind::Untold => {}
             Mind::Still if family.thinks == Thinks::Budget => {}
@@ -120,13 +125,12 @@ impl Mind {
                     .close("}");
             }
         }
-        debug_assert!(prompt.max_tokens.is_none() || self != Mind::Budget(u64::MAX));
     }
 }
 
 fn lacks_thought(prompt: &Prompt<'_>) -> bool {
     let thought = |part: &Part<'_>| match &part.content {
-        Content::Thought { signature, .. } => signature.is_some(),
+        Content::Thought { signature, .. } => signature.as_ref().is_some_and(is_ours),
         Content::HiddenThought { .. } => true,
         _ => false,
     };
@@ -139,9 +143,17 @@ fn lacks_thought(prompt: &Prompt<'_>) -> bool {
 
 /// How many of the first cache marks go, so that the last ones fit.
 fn marks_to_skip(prompt: &Prompt<'_>) -> usize {
-    let parts = prompt.turns.iter().flat_map(|turn| &turn.parts).filter(|part| part.cached.is_some());
+    let parts = prompt.turns.iter().flat_map(|turn| &turn.parts).map(marks);
     let tools = prompt.tools.iter().filter(|tool| tool.cached.is_some());
-    (parts.count() + tools.count()).saturating_sub(MARKS)
+    (parts.sum::<usize>() + tools.count()).saturating_sub(MARKS)
+}
+
+fn marks(part: &Part<'_>) -> usize {
+    let inside = match &part.content {
+        Content::Result { parts, .. } => parts.iter().map(marks).sum(),
+        _ => 0,
+    };
+    inside + usize::from(part.cached.is_some() && says_something(part))
 }
 
 /// A body that is being written.
@@ -150,15 +162,12 @@ struct Body<'w> {
     /// Cache marks that are still to be left out.
     marks: usize,
     losses: &'w mut Losses,
-    /// Memory for what calls are made with, one after the other.
-    source: Vec<u8>,
-    tree: Tree,
 }
 
 impl Body<'_> {
     fn system(&mut self, turns: &[Turn<'_>], output: &Output<'_>) -> Result<(), Fault> {
         let json = matches!(output, Output::Json);
-        if turns.is_empty() && !json {
+        if !json && !turns.iter().flat_map(|turn| &turn.parts).any(says_something) {
             return Ok(());
         }
         self.out.key("system").open("[");
@@ -179,8 +188,14 @@ impl Body<'_> {
         self.out.key("messages").open("[");
         let late = |turn: &Turn<'_>| turn.role == Role::System && family.late_system;
         let side = |turn: &Turn<'_>| (turn.role == Role::Assistant, late(turn));
+        if turns.first().is_none_or(|turn| turn.role == Role::Assistant) {
+            self.nothing();
+        }
         for run in turns.chunk_by(|one, next| side(one) == side(next)) {
             if late(&run[0]) {
+                if !run.iter().flat_map(|turn| &turn.parts).any(says_something) {
+                    continue;
+                }
                 self.out.open("{\"role\":\"system\",\"content\":[");
                 run.iter().flat_map(|turn| &turn.parts).try_for_each(|part| self.part(part))?;
                 self.out.close("]}");
@@ -198,7 +213,7 @@ impl Body<'_> {
         let parts = || run.iter().flat_map(|turn| turn.parts.iter().map(move |part| (turn.role, part)));
         if !parts().any(|(_, part)| says_something(part)) {
             if !assistant {
-                self.out.open("{\"role\":\"user\"").key("content").text(NOTHING).close("}");
+                self.nothing();
             }
             return Ok(());
         }
@@ -210,7 +225,7 @@ impl Body<'_> {
         }
         for (role, part) in parts().filter(|(_, part)| !is_result(part)) {
             match &part.content {
-                Content::Text(text) if role == Role::System => self.late_system(text, part.cached),
+                Content::Text(text) if role == Role::System => self.text(&late_system(text), part.cached),
                 _ => self.part(part)?,
             }
         }
@@ -218,12 +233,9 @@ impl Body<'_> {
         Ok(())
     }
 
-    /// A system message in the middle stays where it is: moved to the front it would change what was cached.
-    fn late_system(&mut self, text: &Quoted<'_>, cached: Option<Cached>) {
-        let mut marked = b"<system>\\n".to_vec();
-        marked.extend_from_slice(text.as_written());
-        marked.extend_from_slice(b"\\n</system>");
-        self.text(&Quoted::raw(&marked), cached);
+    /// A message in the user's place: one comes first, whoever spoke first.
+    fn nothing(&mut self) {
+        self.out.open("{\"role\":\"user\"").key("content").text(NOTHING).close("}");
     }
 
     fn part(&mut self, part: &Part<'_>) -> Result<(), Fault> {
@@ -253,7 +265,7 @@ impl Body<'_> {
             Content::Call { id, name, arguments } => {
                 self.out.open("{\"type\":\"tool_use\"").key("id").quoted(&alias(id, ID_BYTES));
                 self.out.key("name").quoted(&alias(name, NAME_BYTES)).key("input");
-                self.arguments(arguments, name)?;
+                arguments::as_object(arguments, name, &mut self.out)?;
             }
             Content::Result { call, parts, failed } => {
                 self.out.open("{\"type\":\"tool_result\"").key("tool_use_id").quoted(&alias(call, ID_BYTES));
@@ -306,9 +318,7 @@ impl Body<'_> {
         match source {
             Source::DataUrl(url) => {
                 let (media, data) = data_url(url)?;
-                // A name that is often written and never right.
-                let media = if media.is("image/jpg") { Quoted::raw(b"image/jpeg") } else { media };
-                self.base64(&media, &data);
+                self.base64(&image_type(&data).unwrap_or(media), &data);
             }
             Source::Base64 { media, data } => self.base64(media, data),
             Source::Url(url) => self.member("url", "url", url),
@@ -353,32 +363,6 @@ impl Body<'_> {
 
     fn member(&mut self, kind: &str, name: &str, value: &Quoted<'_>) {
         self.out.open("{\"type\":").text(kind).key(name).quoted(value).close("}");
-    }
-
-    fn arguments(&mut self, arguments: &Arguments<'_>, name: &Quoted<'_>) -> Result<(), Fault> {
-        let source = match arguments {
-            Arguments::Object(object) => {
-                self.out.item(object);
-                return Ok(());
-            }
-            Arguments::Source(source) => source,
-        };
-        self.source.clear();
-        source.unescape_to(&mut self.source);
-        if self.source.iter().all(u8::is_ascii_whitespace) {
-            self.out.raw(b"{}");
-            return Ok(());
-        }
-        match self.tree.parse(&self.source) {
-            Ok(object) if object.kind() == Kind::Object => {
-                self.out.item(&object);
-                Ok(())
-            }
-            _ => {
-                let name = String::from_utf8_lossy(name.as_written()).into_owned();
-                Err(untranslatable(format!("The arguments of a call of `{name:.64}` are no JSON object.")))
-            }
-        }
     }
 
     fn tools(&mut self, prompt: &Prompt<'_>, called: &[&Quoted<'_>]) -> Renamed {
@@ -491,6 +475,10 @@ impl Body<'_> {
 
     fn rest(&mut self, prompt: &Prompt<'_>) {
         let stops = prompt.stop.iter().filter(|stop| !stop.is_blank());
+        if stops.clone().count() < prompt.stop.len() {
+            // The provider refuses blanks.
+            self.losses.parameter("stop");
+        }
         if stops.clone().next().is_some() {
             self.out.key("stop_sequences").open("[");
             for stop in stops {
@@ -524,63 +512,40 @@ impl Body<'_> {
 
 /// Names of tools in the history, each once, where there is no list of tools: the provider wants one all the same.
 fn called_names<'p, 'b>(prompt: &'p Prompt<'b>) -> Vec<&'p Quoted<'b>> {
-    let mut names: Vec<&Quoted<'_>> = vec![];
     if !prompt.tools.is_empty() {
-        return names;
+        return vec![];
     }
-    for part in prompt.turns.iter().flat_map(|turn| &turn.parts) {
-        if let Content::Call { name, .. } = &part.content
-            && !names.contains(&name)
-        {
-            names.push(name);
-        }
-    }
-    names
+    let mut known = HashSet::new();
+    let parts = prompt.turns.iter().flat_map(|turn| &turn.parts);
+    let called = parts.filter_map(|part| match &part.content {
+        Content::Call { name, .. } => Some(name),
+        _ => None,
+    });
+    called.filter(|name| known.insert(name.as_written())).collect()
 }
 
 /// Texts must not be blank; thoughts of other models mean nothing here.
 fn says_something(part: &Part<'_>) -> bool {
     match &part.content {
         Content::Text(text) => !text.is_blank(),
-        Content::Thought { signature, .. } => signature.as_ref().is_some_and(|proof| !proof.is_empty()),
+        Content::Thought { signature, .. } => signature.as_ref().is_some_and(is_ours),
         _ => true,
     }
 }
 
-/// Media type and data of `data:TYPE;base64,DATA`.
-fn data_url<'u>(url: &'u Quoted<'_>) -> Result<(Quoted<'u>, Quoted<'u>), Fault> {
-    let broken = || untranslatable("A data URL must be `data:TYPE;base64,DATA`.");
-    let inside = url.as_written().strip_prefix(b"data:").ok_or_else(broken)?;
-    let comma = memchr::memchr(b',', inside).ok_or_else(broken)?;
-    let media = inside[..comma].strip_suffix(b";base64").ok_or_else(broken)?;
-    let media = media.split(|byte| *byte == b';').next().unwrap_or_default();
-    Ok((Quoted::raw(media), Quoted::raw(&inside[comma + 1..])))
+/// Whether a thought's signature may be this provider's: it refuses another's.
+fn is_ours(signature: &Quoted<'_>) -> bool {
+    !signature.is_empty() && proof::googles(signature).is_none()
 }
 
-/// Whether a knob stands where it stands anyway.
-fn says_nothing(knob: Knob, value: &[u8]) -> bool {
-    match knob {
-        Knob::Choices => value == b"1",
-        Knob::Logprobs => value == b"false",
-        Knob::FrequencyPenalty | Knob::PresencePenalty => matches!(value, b"0" | b"0.0"),
-        Knob::Temperature | Knob::TopP => matches!(value, b"1" | b"1.0"),
-        Knob::LogitBias => value == b"{}",
-        Knob::TopK | Knob::Seed | Knob::TopLogprobs | Knob::Verbosity => false,
-    }
-}
-
-fn name_of(knob: Knob) -> &'static str {
-    match knob {
-        Knob::Temperature => "temperature",
-        Knob::TopP => "top_p",
-        Knob::TopK => "top_k",
-        Knob::Seed => "seed",
-        Knob::FrequencyPenalty => "frequency_penalty",
-        Knob::PresencePenalty => "presence_penalty",
-        Knob::Logprobs => "logprobs",
-        Knob::TopLogprobs => "top_logprobs",
-        Knob::LogitBias => "logit_bias",
-        Knob::Choices => "n",
-        Knob::Verbosity => "verbosity",
-    }
+/// What the bytes of an image are: clients often name another type, which the provider refuses.
+fn image_type(data: &Quoted<'_>) -> Option<Quoted<'static>> {
+    const TYPES: [(&[u8], &[u8]); 4] = [
+        (b"iVBORw0KGgo", b"image/png"),
+        (b"/9j/", b"image/jpeg"),
+        (b"R0lGOD", b"image/gif"),
+        (b"UklGR", b"image/webp"),
+    ];
+    let found = TYPES.iter().find(|(begin, _)| data.as_written().starts_with(begin));
+    found.map(|(_, media)| Quoted::raw(media))
 }

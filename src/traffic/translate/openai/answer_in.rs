@@ -5,6 +5,7 @@ use crate::base::fault::{Fault, FaultKind};
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted};
 use crate::traffic::translate::event::{Block, Event, Failure, FailureKind, Stop};
+use crate::traffic::translate::failure;
 use crate::traffic::translate::shape::present;
 
 /// Where events go.
@@ -16,6 +17,7 @@ pub struct Reader {
     started: bool,
     open: Open,
     calls: Calls,
+    declined: bool,
     stop: Option<Stop>,
     ended: bool,
 }
@@ -51,7 +53,7 @@ impl Reader {
             if let Some(delta) = choice.get("delta") {
                 self.said(delta, tell)?;
             }
-            self.finish(choice, tell);
+            self.finish(choice);
         }
         usage(chunk, tell);
         Ok(())
@@ -62,9 +64,15 @@ impl Reader {
     /// # Errors
     /// The stream ended before its answer did.
     pub fn done(&mut self, tell: Tell<'_>) -> Result<(), Fault> {
-        if self.stop.is_none() {
-            return Err(FaultKind::UpstreamTruncated.into());
-        }
+        let reason = match self.stop.ok_or(FaultKind::UpstreamTruncated)? {
+            // What a server says that called tools, or declined, and does not know the word for it.
+            Stop::End if self.calls.any() => Stop::Tools,
+            Stop::End if self.declined => Stop::Refused,
+            reason => reason,
+        };
+        self.close(tell);
+        self.calls.close(tell);
+        tell(Event::Stop { reason, sequence: None });
         self.ended = true;
         tell(Event::End);
         Ok(())
@@ -78,7 +86,7 @@ impl Reader {
         let choice = first_choice(answer).ok_or_else(unreadable)?;
         self.start(answer, tell)?;
         self.said(choice.get("message").ok_or_else(unreadable)?, tell)?;
-        self.finish(choice, tell);
+        self.finish(choice);
         self.stop.get_or_insert(Stop::End);
         usage(answer, tell);
         self.done(tell)
@@ -128,6 +136,7 @@ impl Reader {
             self.close(tell);
             self.calls.close(tell);
             self.open = open;
+            self.declined |= open == Open::Refusal;
             tell(Event::Open(match open {
                 Open::None | Open::Text => Block::Text,
                 Open::Refusal => Block::Refusal,
@@ -143,22 +152,18 @@ impl Reader {
         }
     }
 
-    /// The first reason to stop counts: some servers repeat one in every chunk that follows.
-    fn finish(&mut self, choice: Item<'_>, tell: Tell<'_>) {
+    /// Notes why the answer ends, which is told when it does: some servers say `stop` in every chunk, and go on.
+    fn finish(&mut self, choice: Item<'_>) {
         let reason = choice.get("finish_reason").and_then(|reason| reason.text());
-        let Some(reason) = reason.filter(|reason| !reason.is_empty() && self.stop.is_none()) else { return };
-        self.close(tell);
-        self.calls.close(tell);
-        let reason = match &*reason.unescaped() {
-            b"length" => Stop::Length,
-            b"content_filter" => Stop::Refused,
-            b"tool_calls" | b"function_call" => Stop::Tools,
-            // What a server says that called tools and does not know the word for it.
-            _ if self.calls.any() => Stop::Tools,
-            _ => Stop::End,
-        };
-        self.stop = Some(reason);
-        tell(Event::Stop { reason, sequence: None });
+        let Some(reason) = reason.filter(|reason| !reason.is_empty()) else { return };
+        if matches!(self.stop, None | Some(Stop::End)) {
+            self.stop = Some(match &*reason.unescaped() {
+                b"length" => Stop::Length,
+                b"content_filter" => Stop::Refused,
+                b"tool_calls" | b"function_call" => Stop::Tools,
+                _ => Stop::End,
+            });
+        }
     }
 }
 
@@ -188,7 +193,11 @@ pub fn failure(error: Item<'_>) -> Failure<'_> {
     let message = error.text().or_else(|| error.text_at("message")).unwrap_or_default();
     let code = error.text_at("code").filter(|code| !code.is_empty());
     let name = error.text_at("type").filter(|name| !name.is_empty());
-    let kind = failure_kind(code.as_ref()).or_else(|| failure_kind(name.as_ref()));
+    // Some servers give a status for a code.
+    let status = error.get("code").and_then(|code| u16::try_from(code.count()?).ok());
+    let kind = failure_kind(code.as_ref())
+        .or_else(|| failure_kind(name.as_ref()))
+        .or_else(|| failure::by_status(status?));
     Failure { kind: kind.unwrap_or(FailureKind::Server), message, code: code.or(name) }
 }
 

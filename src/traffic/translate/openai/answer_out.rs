@@ -6,7 +6,7 @@ use crate::traffic::translate::event::{Block, Event, Stop};
 use crate::traffic::translate::names::Renamed;
 use crate::traffic::translate::{Form, failure};
 
-/// Thoughts longer than this are shown, but not handed out for a later turn: nothing else of a stream is kept.
+/// Thoughts longer than this are shown, but none is handed out for a later turn: nothing else of a stream is kept.
 const THOUGHT_BYTES: usize = 256 * 1024;
 
 /// Writes one answer.
@@ -78,14 +78,9 @@ impl Teller {
             Event::Open(block) => self.open(&block, renamed, out),
             Event::Piece(piece) => self.piece(piece, out),
             Event::Signature(signature) => self.thought.signature.extend_from_slice(signature.as_written()),
-            Event::Close => self.close(out),
+            Event::Close => self.close(),
             Event::Usage(usage) => self.usage = Some(usage),
-            Event::Stop { reason, .. } => {
-                self.stop = Some(reason);
-                if self.form == Form::Stream {
-                    self.chunk(out, |delta| _ = delta, Some(finish_reason(reason)));
-                }
-            }
+            Event::Stop { reason, .. } => self.stop(reason, out),
             Event::Ping if self.form == Form::Stream => out.extend_from_slice(b": ping\n\n"),
             Event::Ping => {}
             Event::Failed(found) => failure::openai_event(&found, out),
@@ -142,9 +137,10 @@ impl Teller {
             Block::Refusal => Open::Refusal,
             Block::Thought => Open::Thought,
             Block::HiddenThought { data } => {
-                self.hand_out(out, |thought| {
-                    _ = thought.open("{\"type\":\"redacted_thinking\"").key("data").quoted(data).close("}");
-                });
+                if self.message.thoughts.len() <= THOUGHT_BYTES {
+                    let mut thoughts = Writer(&mut self.message.thoughts);
+                    thoughts.open("{\"type\":\"redacted_thinking\"").key("data").quoted(data).close("}");
+                }
                 Open::None
             }
             Block::Call { id, name } => {
@@ -212,41 +208,45 @@ impl Teller {
         );
     }
 
-    fn close(&mut self, out: &mut Vec<u8>) {
+    fn close(&mut self) {
         match std::mem::replace(&mut self.open, Open::None) {
             Open::Call if self.form == Form::Whole => self.message.calls.extend_from_slice(b"\"}}"),
-            Open::Thought => self.end_thought(out),
+            Open::Thought => self.end_thought(),
             Open::None | Open::Text | Open::Refusal | Open::Call => {}
         }
     }
 
-    /// A thought with its proof goes to the client whole: it is to come back as it is with the next turn.
-    fn end_thought(&mut self, out: &mut Vec<u8>) {
-        let Thought { mut text, mut signature } = std::mem::take(&mut self.thought);
-        if !signature.is_empty() && text.len() <= THOUGHT_BYTES {
-            self.hand_out(out, |thought| {
-                thought.open("{\"type\":\"thinking\"").key("thinking").quoted(&Quoted::raw(&text));
-                thought.key("signature").quoted(&Quoted::raw(&signature)).close("}");
-            });
+    /// A thought with its proof is to come back as it is with the next turn.
+    fn end_thought(&mut self) {
+        let Thought { text, signature } = &mut self.thought;
+        if !signature.is_empty() && self.message.thoughts.len() <= THOUGHT_BYTES {
+            let mut thoughts = Writer(&mut self.message.thoughts);
+            thoughts.open("{\"type\":\"thinking\"").key("thinking").quoted(&Quoted::raw(text));
+            thoughts.key("signature").quoted(&Quoted::raw(signature)).close("}");
         }
         text.clear();
         signature.clear();
-        self.thought = Thought { text, signature };
     }
 
-    fn hand_out(&mut self, out: &mut Vec<u8>, write: impl FnOnce(&mut Writer<'_>)) {
+    /// Thoughts are handed out in one chunk: the official clients that put chunks together keep the last array of a
+    /// name that they do not know, or take no second one.
+    fn stop(&mut self, reason: Stop, out: &mut Vec<u8>) {
+        self.stop = Some(reason);
+        if self.message.thoughts.len() > THOUGHT_BYTES {
+            self.message.thoughts.clear();
+        }
         if self.form == Form::Whole {
-            write(&mut Writer(&mut self.message.thoughts));
             return;
         }
-        self.chunk(
-            out,
-            |delta| {
-                write(delta.key("thinking_blocks").open("["));
-                delta.close("]");
-            },
-            None,
-        );
+        let thoughts = &self.message.thoughts;
+        if !thoughts.is_empty() {
+            self.chunk(
+                out,
+                |delta| _ = delta.key("thinking_blocks").open("[").raw(thoughts).close("]"),
+                None,
+            );
+        }
+        self.chunk(out, |delta| _ = delta, Some(finish_reason(reason)));
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {

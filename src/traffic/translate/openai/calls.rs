@@ -13,6 +13,9 @@ use crate::traffic::dialect::json::{Item, Quoted};
 use crate::traffic::translate::event::{Block, Event};
 use std::collections::VecDeque;
 
+/// Most calls that may wait at a time.
+const CALLS: usize = 1024;
+
 /// The calls of one answer.
 #[derive(Default)]
 pub struct Calls {
@@ -47,21 +50,28 @@ impl Calls {
         let function = call.get("function");
         let id = call.text_at("id").filter(|id| !id.is_empty());
         let name = function.and_then(|function| function.text_at("name")).filter(|name| !name.is_empty());
+        let piece = function.and_then(|function| function.text_at("arguments")).unwrap_or_default();
+        // The last one, where a server gives all calls one index.
         let known =
-            self.unfinished.iter().position(|open| open.index == index && !open.is_another(id.as_ref()));
+            self.unfinished.iter().rposition(|open| open.index == index && !open.is_another(id.as_ref()));
         let place = match (known, name) {
             (Some(place), _) => place,
-            (None, Some(name)) => self.begin(index, id, name, tell),
+            (None, Some(name)) => self.begin(index, id, name, tell)?,
+            // Blanks behind a call that was closed.
+            (None, None) if piece.is_blank() => return Ok(()),
             // More of a call that was closed, or that nobody began.
             (None, None) => return Err(FaultKind::UpstreamUnreadable.into()),
         };
-        if let Some(piece) = function.and_then(|function| function.text_at("arguments")) {
-            self.piece(place, &piece, tell)?;
-        }
-        Ok(())
+        self.piece(place, &piece, tell)
     }
 
-    fn begin(&mut self, index: u64, id: Option<Quoted<'_>>, name: Quoted<'_>, tell: Tell<'_>) -> usize {
+    fn begin(
+        &mut self,
+        index: u64,
+        id: Option<Quoted<'_>>,
+        name: Quoted<'_>,
+        tell: Tell<'_>,
+    ) -> Result<usize, Fault> {
         // Some servers give no ids; a client needs one to answer to.
         let id = id.unwrap_or_else(|| Quoted::of(&format!("call_{index}"))).into_owned();
         if self.unfinished.front().is_some_and(|first| first.source.is_whole()) {
@@ -73,7 +83,10 @@ impl Calls {
             call.open(tell);
         }
         self.unfinished.push_back(call);
-        self.unfinished.len() - 1
+        if self.unfinished.len() > CALLS {
+            return Err(FaultKind::UpstreamUnreadable.into());
+        }
+        Ok(self.unfinished.len() - 1)
     }
 
     fn piece(&mut self, place: usize, piece: &Quoted<'_>, tell: Tell<'_>) -> Result<(), Fault> {

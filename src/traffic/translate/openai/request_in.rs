@@ -76,7 +76,7 @@ fn member<'b>(
             prompt.parallel_tools = At::root("parallel_tool_calls").flag(Some(value))?;
         }
         b"response_format" => prompt.output = output(value)?,
-        b"reasoning_effort" => prompt.effort = Some(At::root("reasoning_effort").text(Some(value))?),
+        b"reasoning_effort" => prompt.effort = At::root("reasoning_effort").effort(Some(value))?,
         b"thinking" => prompt.thinking = Some(thinking(value)?),
         b"user" => {
             let user = At::root("user").text(Some(value))?;
@@ -142,7 +142,7 @@ fn output(value: Item<'_>) -> Result<Output<'_>, Fault> {
     Ok(Output::Schema {
         name: at.name("name").optional_text(name)?,
         schema: schema.filter(Item::is_object).ok_or_else(|| at.name("schema").wants("an object"))?,
-        strict,
+        strict: at.name("strict").flag(strict)?,
         description: at.name("description").optional_text(description)?,
     })
 }

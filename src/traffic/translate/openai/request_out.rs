@@ -60,6 +60,7 @@ impl Body<'_> {
             self.losses.hint("cache_control");
         }
         match turn.role {
+            Role::System if turn.parts.is_empty() => Ok(()),
             Role::System => self.said("system", &turn.parts),
             Role::User => self.user(&turn.parts),
             Role::Assistant => self.assistant(&turn.parts),
@@ -136,13 +137,15 @@ impl Body<'_> {
             Content::Text(text) => Some(text),
             _ => None,
         });
+        // Calls may stand alone; without any there must be a text.
+        let called = parts.iter().any(|part| matches!(part.content, Content::Call { .. }));
         self.out.open("{\"role\":\"assistant\"").key("content");
-        if texts.clone().next().is_some() {
+        if called && texts.clone().next().is_none() {
+            self.out.raw(b"null");
+        } else {
             self.out.open("\"");
             texts.for_each(|text| self.out.0.extend_from_slice(text.as_written()));
             self.out.close("\"");
-        } else {
-            self.out.raw(b"null");
         }
         let mut calls = false;
         for part in parts {
@@ -186,6 +189,9 @@ impl Body<'_> {
     fn part(&mut self, part: &Part<'_>) -> Result<(), Fault> {
         match &part.content {
             Content::Text(text) | Content::Document { source: Source::Plain(text), .. } => {
+                if matches!(part.content, Content::Document { name: Some(_), .. }) {
+                    self.losses.hint("title");
+                }
                 self.out.open("{\"type\":\"text\"").key("text").quoted(text).close("}");
             }
             Content::Image { source, detail } => {
@@ -331,11 +337,13 @@ impl Body<'_> {
                 if let Some(description) = description {
                     self.out.key("description").quoted(description);
                 }
-                self.out.key("schema").item(schema).key("strict");
+                self.out.key("schema").item(schema);
                 match strict {
-                    Some(strict) => self.out.item(strict),
-                    None => self.out.flag(true),
-                };
+                    Some(strict) => _ = self.out.key("strict").flag(*strict),
+                    // A dialect without names for schemas holds its models to them.
+                    None if name.is_none() => _ = self.out.key("strict").flag(true),
+                    None => {}
+                }
                 self.out.close("}}");
             }
         }

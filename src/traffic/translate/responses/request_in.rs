@@ -135,7 +135,7 @@ fn output<'b>(at: At<'_>, format: Item<'b>) -> Result<Output<'b>, Fault> {
         b"json_schema" => Ok(Output::Schema {
             name: at.name("name").optional_text(name)?,
             schema: schema.filter(Item::is_object).ok_or_else(|| at.name("schema").wants("an object"))?,
-            strict,
+            strict: at.name("strict").flag(strict)?,
             description: at.name("description").optional_text(description)?,
         }),
         _ => Err(at.name("type").wants("`text`, `json_object` or `json_schema`")),

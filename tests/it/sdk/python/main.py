@@ -7,6 +7,7 @@ import openai
 
 import answers  # noqa: F401
 import check
+import crossing  # noqa: F401
 import errors  # noqa: F401
 import messages  # noqa: F401
 import streams  # noqa: F401

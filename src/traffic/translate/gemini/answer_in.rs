@@ -1,0 +1,298 @@
+//! An answer of a provider, whole or as a stream, as events.
+//!
+//! Each event of a stream is a whole answer of which the texts are what is new, and the counts what is known so far.
+//! Nothing marks the end: a stream is over where its body ends, and whole if it gave a reason to stop before that.
+
+use super::carried;
+use crate::base::fault::{Fault, FaultKind};
+use crate::contract::record::Usage;
+use crate::traffic::dialect::json::{Item, Kind, Quoted, escape_bytes};
+use crate::traffic::translate::event::{Block, Event, Failure, FailureKind, Stop};
+use crate::traffic::translate::names::{alias, fnv};
+use crate::traffic::translate::proof;
+use crate::traffic::translate::shape::present;
+use memchr::memmem;
+
+/// Where events go.
+type Tell<'t> = &'t mut dyn FnMut(Event<'_>);
+
+/// Longest name of an answer that stands in the ids of its calls.
+const NAME_BYTES: usize = 40;
+
+/// Reads one answer.
+#[derive(Default)]
+pub struct Reader {
+    /// What ids of calls are made of: the answer's own id, or a hash of what came first.
+    name: Option<String>,
+    open: Open,
+    /// The client is shown what the model thinks.
+    shown: bool,
+    calls: u32,
+    stop: Option<Stop>,
+}
+
+/// The block that is open.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Open {
+    #[default]
+    None,
+    Text,
+    Thought,
+}
+
+/// What a reason to finish means.
+enum Finish {
+    Stop(Stop),
+    /// The model made something that is no answer.
+    Broken,
+}
+
+impl Reader {
+    /// Reads one event's data.
+    ///
+    /// # Errors
+    /// It has not the form of this API.
+    pub fn event(&mut self, chunk: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        if error(chunk).is_some() {
+            tell(Event::Failed(failure(chunk)));
+            return Ok(());
+        }
+        if let Some(broken) = self.answer(chunk, tell)? {
+            tell(Event::Failed(broken));
+        }
+        Ok(())
+    }
+
+    /// The end of the stream.
+    ///
+    /// # Errors
+    /// The stream ended before its answer did.
+    pub fn done(&mut self, tell: Tell<'_>) -> Result<(), Fault> {
+        let Some(reason) = self.stop else { return Err(FaultKind::UpstreamTruncated.into()) };
+        self.close(tell);
+        let reason = if reason == Stop::End && self.calls > 0 { Stop::Tools } else { reason };
+        tell(Event::Stop { reason, sequence: None });
+        tell(Event::End);
+        Ok(())
+    }
+
+    /// Reads a whole answer.
+    ///
+    /// # Errors
+    /// It has not the form of this API, or the model made something that is no answer.
+    pub fn whole(&mut self, answer: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        if let Some(broken) = self.answer(answer, tell)? {
+            let reason = broken.code.unwrap_or_default();
+            let reason = String::from_utf8_lossy(reason.as_written()).into_owned();
+            let message = format!("The model did not finish its answer: {reason:.40}.");
+            return Err(Fault::told(FaultKind::UpstreamUnreadable, message));
+        }
+        self.done(tell).map_err(|_| unreadable())
+    }
+
+    /// A whole answer, or what is new of one.
+    fn answer<'a>(&mut self, answer: Item<'a>, tell: Tell<'_>) -> Result<Option<Failure<'a>>, Fault> {
+        let candidate = first_candidate(answer);
+        let usage = present(answer.get("usageMetadata"));
+        let blocked = blocked(answer);
+        if candidate.is_none() && usage.is_none() && !blocked {
+            return Ok(None);
+        }
+        self.start(answer, tell);
+        if let Some(usage) = usage {
+            tell(Event::Usage(counts(usage)));
+        }
+        let Some(candidate) = candidate else {
+            self.stop = self.stop.or(blocked.then_some(Stop::Refused));
+            return Ok(None);
+        };
+        let parts = candidate.get("content").and_then(|content| content.get("parts"));
+        for part in parts.into_iter().flat_map(|parts| parts.elements()) {
+            self.part(part, tell)?;
+        }
+        Ok(self.finish(candidate))
+    }
+
+    fn start(&mut self, answer: Item<'_>, tell: Tell<'_>) {
+        if self.name.is_some() {
+            return;
+        }
+        let id = answer.text_at("responseId").filter(|id| !id.is_empty());
+        let id = id.unwrap_or_else(|| Quoted::of(&format!("{:016x}", fnv(answer.raw()))));
+        let name = alias(&id, NAME_BYTES);
+        self.name = Some(String::from_utf8_lossy(name.as_written()).into_owned());
+        tell(Event::Start { model: answer.text_at("modelVersion").unwrap_or_default(), id: id.clone() });
+    }
+
+    fn part(&mut self, part: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        let signature = part.text_at("thoughtSignature").filter(|signature| !signature.is_empty());
+        if let Some(call) = part.get("functionCall") {
+            return self.call(call, signature.as_ref(), tell);
+        }
+        let thought = part.get("thought").and_then(|thought| thought.flag()) == Some(true);
+        if let Some(text) = part.text_at("text") {
+            self.piece(if thought { Open::Thought } else { Open::Text }, &text, tell);
+        }
+        if let Some(data) = part.get("inlineData") {
+            self.image(data, tell);
+        }
+        if let Some(signature) = signature {
+            self.signature(&signature, tell);
+        }
+        Ok(())
+    }
+
+    fn piece(&mut self, open: Open, piece: &Quoted<'_>, tell: Tell<'_>) {
+        if piece.is_empty() {
+            return;
+        }
+        if self.open != open {
+            self.close(tell);
+            self.open = open;
+            self.shown |= open == Open::Thought;
+            tell(Event::Open(if open == Open::Thought { Block::Thought } else { Block::Text }));
+        }
+        tell(Event::Piece(piece));
+    }
+
+    /// Events know no images: one stands in the text, as pages that show such text show images.
+    fn image(&mut self, data: Item<'_>, tell: Tell<'_>) {
+        let (Some(media), Some(data)) = (data.text_at("mimeType"), data.text_at("data")) else { return };
+        let image =
+            [&b"![image](data:"[..], media.as_written(), b";base64,", data.as_written(), b")"].concat();
+        self.piece(Open::Text, &Quoted::raw(&image), tell);
+    }
+
+    /// The proof of the open thought, or of a text: then it is a thought of its own, without words. A client that is
+    /// shown no thoughts does not expect one, and the provider can do without the proof of a text.
+    fn signature(&mut self, signature: &Quoted<'_>, tell: Tell<'_>) {
+        if !self.shown {
+            return;
+        }
+        if self.open != Open::Thought {
+            self.close(tell);
+            tell(Event::Open(Block::Thought));
+        }
+        tell(Event::Signature(&proof::of_google(&signature.unescaped())));
+        tell(Event::Close);
+        self.open = Open::None;
+    }
+
+    /// A call comes whole, and its signature goes with its id.
+    fn call(&mut self, call: Item<'_>, signature: Option<&Quoted<'_>>, tell: Tell<'_>) -> Result<(), Fault> {
+        self.close(tell);
+        let name = call.text_at("name").filter(|name| !name.is_empty()).ok_or_else(unreadable)?;
+        let given = call.text_at("id").filter(|id| !id.is_empty());
+        let signature = signature.map(Quoted::unescaped);
+        let answer = self.name.as_deref().unwrap_or_default();
+        let id =
+            carried::id(given.as_ref(), signature.as_deref(), || format!("call_{answer}_{}", self.calls));
+        self.calls += 1;
+        tell(Event::Open(Block::Call { id, name }));
+        let arguments = call.get("args").filter(Item::is_object).map_or(&b"{}"[..], |args| args.raw());
+        let mut source = Vec::with_capacity(arguments.len() + 16);
+        escape_bytes(arguments, |piece| source.extend_from_slice(piece));
+        tell(Event::Piece(&Quoted::raw(&source)));
+        tell(Event::Close);
+        Ok(())
+    }
+
+    fn close(&mut self, tell: Tell<'_>) {
+        if std::mem::take(&mut self.open) != Open::None {
+            tell(Event::Close);
+        }
+    }
+
+    /// A reason is told at the end: parts may still follow it. Calls end with the reason of texts.
+    fn finish<'a>(&mut self, candidate: Item<'a>) -> Option<Failure<'a>> {
+        let reason = candidate.text_at("finishReason").filter(|reason| !reason.is_empty())?;
+        match meaning(&reason) {
+            Finish::Stop(stop) => {
+                self.stop = Some(stop);
+                None
+            }
+            Finish::Broken => {
+                let message = candidate.text_at("finishMessage").unwrap_or_default();
+                Some(Failure { kind: FailureKind::Server, message, code: Some(reason) })
+            }
+        }
+    }
+}
+
+fn meaning(reason: &Quoted<'_>) -> Finish {
+    Finish::Stop(match &*reason.unescaped() {
+        b"STOP" | b"FINISH_REASON_UNSPECIFIED" => Stop::End,
+        b"MAX_TOKENS" | b"CONTINUATION" => Stop::Length,
+        b"MALFORMED_FUNCTION_CALL"
+        | b"UNEXPECTED_TOOL_CALL"
+        | b"TOO_MANY_TOOL_CALLS"
+        | b"MALFORMED_RESPONSE"
+        | b"MISSING_THOUGHT_SIGNATURE" => return Finish::Broken,
+        // Safety, recitation and their like; what is not known yet is more likely to be one of these than an end.
+        _ => Stop::Refused,
+    })
+}
+
+/// Other candidates are not asked for.
+fn first_candidate(answer: Item<'_>) -> Option<Item<'_>> {
+    let first = |one: &Item<'_>| one.get("index").is_none_or(|index| index.count() == Some(0));
+    answer.get("candidates")?.elements().find(first)
+}
+
+/// Whether the provider refuses to answer the prompt at all.
+fn blocked(answer: Item<'_>) -> bool {
+    present(answer.get("promptFeedback")).is_some_and(|feedback| feedback.text_at("blockReason").is_some())
+}
+
+/// Output without thoughts is what servers usually report; where the sum says otherwise they are in it.
+fn counts(usage: Item<'_>) -> Usage {
+    let count = |name| usage.get(name).and_then(|count| count.count()).unwrap_or_default();
+    let (candidates, thoughts) = (count("candidatesTokenCount"), count("thoughtsTokenCount"));
+    let input = count("promptTokenCount").saturating_add(count("toolUsePromptTokenCount"));
+    let inclusive = thoughts > 0 && input.saturating_add(candidates) == count("totalTokenCount");
+    Usage {
+        input,
+        cached_input: count("cachedContentTokenCount"),
+        cache_write: 0,
+        output: if inclusive { candidates } else { candidates.saturating_add(thoughts) },
+        reasoning: thoughts,
+    }
+}
+
+/// The error in a body, which some servers put into an array.
+fn error(body: Item<'_>) -> Option<Item<'_>> {
+    let body = if body.kind() == Kind::Array { body.elements().next()? } else { body };
+    present(body.get("error"))
+}
+
+/// What an error answer says.
+pub fn failure(body: Item<'_>) -> Failure<'_> {
+    let error = error(body);
+    let text = |name| error.and_then(|error| error.text_at(name)).unwrap_or_default();
+    let (status, message) = (text("status"), text("message"));
+    let kind = failure_kind(&status, &message, error);
+    Failure { kind, message, code: Some(status).filter(|status| !status.is_empty()) }
+}
+
+fn failure_kind(status: &Quoted<'_>, message: &Quoted<'_>, error: Option<Item<'_>>) -> FailureKind {
+    let says = |text: &str| memmem::find(message.as_written(), text.as_bytes()).is_some();
+    match &*status.unescaped() {
+        b"INVALID_ARGUMENT" if says("exceeds the maximum number of tokens") => FailureKind::TooLong,
+        b"INVALID_ARGUMENT" | b"FAILED_PRECONDITION" | b"OUT_OF_RANGE" => FailureKind::Invalid,
+        b"NOT_FOUND" => FailureKind::NotFound,
+        b"RESOURCE_EXHAUSTED" if error.is_some_and(is_daily) => FailureKind::Quota,
+        b"RESOURCE_EXHAUSTED" => FailureKind::RateLimit,
+        b"UNAVAILABLE" => FailureKind::Overloaded,
+        b"DEADLINE_EXCEEDED" => FailureKind::Timeout,
+        _ => FailureKind::Server,
+    }
+}
+
+/// Whether the quota of a day is used up: it does not help to wait a little.
+fn is_daily(error: Item<'_>) -> bool {
+    memmem::find(error.raw(), b"PerDay").is_some()
+}
+
+fn unreadable() -> Fault {
+    FaultKind::UpstreamUnreadable.into()
+}

@@ -1,0 +1,243 @@
+//! Events as a `generateContent` answer, whole or as a stream.
+//!
+//! A call is one part here: the source of its arguments waits until it is whole. Nothing is written for a ping: the
+//! official clients take each line of a stream for data.
+
+use super::signature;
+use crate::base::limits::HELD_CALL_BYTES;
+use crate::contract::record::Usage;
+use crate::traffic::dialect::json::{Quoted, Writer};
+use crate::traffic::translate::event::{Block, Event, Stop};
+use crate::traffic::translate::names::Renamed;
+use crate::traffic::translate::{Form, arguments, failure};
+
+/// What a whole answer and each chunk begin with.
+const HEAD: &str = "{\"candidates\":[{\"index\":0,\"content\":{\"role\":\"model\",\"parts\":[";
+
+/// Writes one answer.
+pub struct Teller {
+    form: Form,
+    /// What all chunks end with: model and id.
+    tail: Vec<u8>,
+    open: Open,
+    /// Of the open block of a whole answer: its part is begun.
+    begun: bool,
+    /// The call that is open: its members before the arguments, and their source.
+    call: Vec<u8>,
+    arguments: Vec<u8>,
+    /// The open thought's.
+    signature: Vec<u8>,
+    usage: Usage,
+    stop: Option<Stop>,
+    overfull: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Open {
+    None,
+    Text,
+    Thought,
+    Call,
+}
+
+impl Teller {
+    pub fn new(form: Form) -> Self {
+        Self {
+            form,
+            tail: vec![],
+            open: Open::None,
+            begun: false,
+            call: vec![],
+            arguments: vec![],
+            signature: vec![],
+            usage: Usage::default(),
+            stop: None,
+            overfull: false,
+        }
+    }
+
+    /// More waits than may: what is told from now on is not the answer.
+    pub fn is_overfull(&self) -> bool {
+        self.overfull
+    }
+
+    /// Writes what an event is in this dialect.
+    pub fn tell(&mut self, event: Event<'_>, renamed: &Renamed, out: &mut Vec<u8>) {
+        match event {
+            Event::Start { id, model } => self.start(&id, &model, out),
+            Event::Open(block) => self.open(&block, renamed, out),
+            Event::Piece(piece) => self.piece(piece, out),
+            Event::Signature(proof) => self.signature.extend_from_slice(proof.as_written()),
+            Event::Close => self.close(out),
+            Event::Usage(usage) => self.usage = usage,
+            Event::Stop { reason, .. } => self.stop = Some(reason),
+            Event::Ping => {}
+            Event::Failed(found) => failure::gemini_event(&found, out),
+            Event::End => self.end(out),
+        }
+    }
+
+    fn start(&mut self, id: &Quoted<'_>, model: &Quoted<'_>, out: &mut Vec<u8>) {
+        Writer(&mut self.tail)
+            .close(",\"modelVersion\":")
+            .quoted(model)
+            .key("responseId")
+            .quoted(id)
+            .close("}");
+        if self.form == Form::Whole {
+            out.extend_from_slice(HEAD.as_bytes());
+        }
+    }
+
+    fn open(&mut self, block: &Block<'_>, renamed: &Renamed, out: &mut Vec<u8>) {
+        self.begun = false;
+        self.open = match block {
+            Block::Text | Block::Refusal => Open::Text,
+            Block::Thought => Open::Thought,
+            Block::HiddenThought { data } => {
+                self.proof(&signature::of_hidden(data), out);
+                Open::None
+            }
+            Block::Call { id, name } => {
+                let mut call = Writer(&mut self.call);
+                call.open("{\"functionCall\":{")
+                    .key("id")
+                    .quoted(id)
+                    .key("name")
+                    .quoted(renamed.original(name));
+                Open::Call
+            }
+        };
+    }
+
+    fn piece(&mut self, piece: &Quoted<'_>, out: &mut Vec<u8>) {
+        match (self.open, self.form) {
+            (Open::None, _) => {}
+            (Open::Call, _) => {
+                self.arguments.extend_from_slice(piece.as_written());
+                self.overfull |= self.form == Form::Stream && self.arguments.len() > HELD_CALL_BYTES;
+            }
+            (Open::Text | Open::Thought, Form::Whole) => {
+                self.begin(out);
+                out.extend_from_slice(piece.as_written());
+            }
+            (open @ (Open::Text | Open::Thought), Form::Stream) => self.chunk(out, |part| {
+                part.open("{\"text\":").quoted(piece);
+                if open == Open::Thought {
+                    part.key("thought").flag(true);
+                }
+                part.close("}");
+            }),
+        }
+    }
+
+    fn begin(&mut self, out: &mut Vec<u8>) {
+        if !std::mem::replace(&mut self.begun, true) {
+            Writer(out).open("{\"text\":\"");
+        }
+    }
+
+    fn close(&mut self, out: &mut Vec<u8>) {
+        match std::mem::replace(&mut self.open, Open::None) {
+            Open::Text if self.begun => out.extend_from_slice(b"\"}"),
+            Open::None | Open::Text => {}
+            Open::Thought => self.end_thought(out),
+            Open::Call => self.end_call(out),
+        }
+        self.begun = false;
+    }
+
+    fn end_thought(&mut self, out: &mut Vec<u8>) {
+        let proof = std::mem::take(&mut self.signature);
+        let proof = (!proof.is_empty()).then(|| signature::of_proof(&Quoted::raw(&proof)));
+        match (self.begun, proof) {
+            (true, proof) => {
+                let mut part = Writer(out);
+                part.close("\"").key("thought").flag(true);
+                if let Some(proof) = proof {
+                    part.key("thoughtSignature").quoted(&Quoted::raw(&proof));
+                }
+                part.close("}");
+            }
+            (false, Some(proof)) => self.proof(&proof, out),
+            (false, None) => {}
+        }
+    }
+
+    /// A thought's proof in a part of its own, without words.
+    fn proof(&self, proof: &[u8], out: &mut Vec<u8>) {
+        let write = |part: &mut Writer<'_>| {
+            part.open("{\"text\":\"\",\"thought\":true")
+                .key("thoughtSignature")
+                .quoted(&Quoted::raw(proof))
+                .close("}");
+        };
+        match self.form {
+            Form::Whole => write(&mut Writer(out)),
+            Form::Stream => self.chunk(out, write),
+        }
+    }
+
+    fn end_call(&mut self, out: &mut Vec<u8>) {
+        let (mut call, mut source) = (std::mem::take(&mut self.call), std::mem::take(&mut self.arguments));
+        let mut part = Writer(&mut call);
+        arguments::kept(&source, part.key("args"));
+        part.close("}}");
+        match self.form {
+            Form::Whole => _ = Writer(out).raw(&call),
+            Form::Stream => self.chunk(out, |part| _ = part.raw(&call)),
+        }
+        call.clear();
+        source.clear();
+        (self.call, self.arguments) = (call, source);
+    }
+
+    /// Writes one chunk with the part that `write` writes.
+    fn chunk(&self, out: &mut Vec<u8>, write: impl FnOnce(&mut Writer<'_>)) {
+        out.extend_from_slice(b"data: ");
+        out.extend_from_slice(HEAD.as_bytes());
+        write(&mut Writer(out));
+        out.extend_from_slice(b"]}}]");
+        out.extend_from_slice(&self.tail);
+        out.extend_from_slice(b"\r\n\r\n");
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        if self.form == Form::Stream {
+            out.extend_from_slice(b"data: ");
+            out.extend_from_slice(HEAD.as_bytes());
+            out.extend_from_slice(b"{\"text\":\"\"}");
+        }
+        let mut answer = Writer(out);
+        answer
+            .close("]}")
+            .key("finishReason")
+            .text(finish_reason(self.stop.unwrap_or(Stop::End)))
+            .close("}]");
+        write_usage(&self.usage, answer.key("usageMetadata"));
+        out.extend_from_slice(&self.tail);
+        if self.form == Form::Stream {
+            out.extend_from_slice(b"\r\n\r\n");
+        }
+    }
+}
+
+fn write_usage(usage: &Usage, out: &mut Writer<'_>) {
+    out.open("{").key("promptTokenCount").count(usage.input);
+    if usage.cached_input > 0 {
+        out.key("cachedContentTokenCount").count(usage.cached_input);
+    }
+    out.key("candidatesTokenCount").count(usage.output.saturating_sub(usage.reasoning));
+    if usage.reasoning > 0 {
+        out.key("thoughtsTokenCount").count(usage.reasoning);
+    }
+    out.key("totalTokenCount").count(usage.input.saturating_add(usage.output)).close("}");
+}
+
+fn finish_reason(stop: Stop) -> &'static str {
+    match stop {
+        Stop::End | Stop::Sequence | Stop::Tools | Stop::Paused => "STOP",
+        Stop::Length => "MAX_TOKENS",
+        Stop::Refused => "SAFETY",
+    }
+}

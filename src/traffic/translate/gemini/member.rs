@@ -1,0 +1,53 @@
+//! Members by their names in camelCase, which clients may also write in `snake_case`.
+
+use crate::traffic::dialect::json::{Item, Quoted};
+use std::borrow::Cow;
+
+/// The value of a member, unless it is absent or null.
+pub fn get<'b>(holder: Item<'b>, name: &str) -> Option<Item<'b>> {
+    let is_it = |written: &Quoted<'_>| written.is(name) || *camel(written) == *name.as_bytes();
+    let mut present = holder.members().filter(|(_, value)| !value.is_null());
+    present.find(|(written, _)| is_it(written)).map(|(_, value)| value)
+}
+
+/// A member's text.
+pub fn text<'b>(holder: Item<'b>, name: &str) -> Option<Quoted<'b>> {
+    get(holder, name)?.text()
+}
+
+/// A name in camelCase.
+pub fn camel<'n>(written: &'n Quoted<'_>) -> Cow<'n, [u8]> {
+    if !written.as_written().iter().any(|byte| matches!(byte, b'_' | b'\\')) {
+        return Cow::Borrowed(written.as_written());
+    }
+    let mut name = vec![];
+    let mut upper = false;
+    for byte in &*written.unescaped() {
+        if *byte == b'_' {
+            upper = !name.is_empty();
+        } else {
+            name.push(if std::mem::take(&mut upper) { byte.to_ascii_uppercase() } else { *byte });
+        }
+    }
+    Cow::Owned(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Both spellings are one name.
+    #[test]
+    fn spellings_are_one() {
+        for (written, name) in [
+            ("maxOutputTokens", "maxOutputTokens"),
+            ("max_output_tokens", "maxOutputTokens"),
+            ("_responseJsonSchema", "responseJsonSchema"),
+            ("top_p", "topP"),
+            ("to\\u0070_p", "topP"),
+            ("text", "text"),
+        ] {
+            assert_eq!(&*camel(&Quoted::raw(written.as_bytes())), name.as_bytes());
+        }
+    }
+}

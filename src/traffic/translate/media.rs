@@ -1,0 +1,42 @@
+//! Media types: of the bytes in a data URL, and of what a URL leads to.
+
+use super::loss::untranslatable;
+use crate::base::fault::Fault;
+use crate::traffic::dialect::json::Quoted;
+
+/// By the end of a path.
+const ENDINGS: [(&str, &str); 9] = [
+    (".png", "image/png"),
+    (".jpg", "image/jpeg"),
+    (".jpeg", "image/jpeg"),
+    (".webp", "image/webp"),
+    (".gif", "image/gif"),
+    (".heic", "image/heic"),
+    (".pdf", "application/pdf"),
+    (".txt", "text/plain"),
+    (".mp4", "video/mp4"),
+];
+
+/// Media type and data of `data:TYPE;base64,DATA`.
+///
+/// # Errors
+/// It is something else.
+pub fn data_url<'u>(url: &'u Quoted<'_>) -> Result<(Quoted<'u>, Quoted<'u>), Fault> {
+    let broken = || untranslatable("A data URL must be `data:TYPE;base64,DATA`.");
+    let inside = url.as_written().strip_prefix(b"data:").ok_or_else(broken)?;
+    let comma = memchr::memchr(b',', inside).ok_or_else(broken)?;
+    let media = inside[..comma].strip_suffix(b";base64").ok_or_else(broken)?;
+    let media = match media.split(|byte| *byte == b';').next().unwrap_or_default() {
+        // A name that is often written and never right.
+        b"image/jpg" => b"image/jpeg",
+        media => media,
+    };
+    Ok((Quoted::raw(media), Quoted::raw(&inside[comma + 1..])))
+}
+
+/// The media type that the end of a URL's path tells.
+pub fn of_url(url: &Quoted<'_>) -> Option<&'static str> {
+    let url = url.unescaped();
+    let path = url.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default().to_ascii_lowercase();
+    ENDINGS.iter().find(|(ending, _)| path.ends_with(ending.as_bytes())).map(|(_, media)| *media)
+}

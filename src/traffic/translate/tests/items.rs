@@ -1,0 +1,97 @@
+//! What responses alone have: items, a memory, and an end that repeats the answer.
+
+use super::*;
+
+/// What only a provider with a memory could answer, and what its own tools did, is refused by name.
+#[test]
+fn what_is_stored_is_refused() {
+    let refused = |members: &str| {
+        let body = format!(r#"{{"model":"m",{members}}}"#);
+        let to = destination(Speech::Anthropic, "claude-opus-5", Unsupported::Drop);
+        let fault =
+            request(Speech::Responses, to, body.as_bytes(), &mut vec![]).err().expect("it is refused");
+        (fault.kind, fault.message().to_owned())
+    };
+    for (members, named) in [
+        (r#""input":"hi","previous_response_id":"resp_1""#, "`previous_response_id`"),
+        (r#""input":"hi","conversation":{"id":"conv_1"}"#, "`conversation`"),
+        (r#""input":"hi","prompt":{"id":"pmpt_1"}"#, "`prompt`"),
+        (r#""input":"hi","background":true"#, "background"),
+        (r#""input":[{"type":"item_reference","id":"msg_1"}]"#, "`item_reference`"),
+        (r#""input":[{"type":"web_search_call","id":"ws_1","status":"completed"}]"#, "`web_search_call`"),
+        (r#""input":[{"type":"compaction","encrypted_content":"x"}]"#, "`compaction`"),
+        (r#""input":[{"role":"user","content":[{"type":"input_video"}]}]"#, "`input[0].content[0]`"),
+    ] {
+        let (kind, message) = refused(members);
+        assert_eq!(kind, FaultKind::Untranslatable, "{members}");
+        assert!(message.contains(named), "{message}");
+    }
+    for members in [
+        r#""tools":[]"#,
+        r#""input":7"#,
+        r#""input":[{"role":"narrator","content":"x"}]"#,
+        r#""input":[{"type":"function_call","id":"fc_1","name":"f","arguments":"{}"}]"#,
+        r#""input":[{"type":"function_call_output","call_id":"c"}]"#,
+        r#""input":"hi","text":{"format":{"type":"xml"}}"#,
+        r#""input":"hi","tool_choice":"any""#,
+    ] {
+        assert_eq!(refused(members).0, FaultKind::InvalidRequest, "{members}");
+    }
+}
+
+/// A client of responses gives back what it got, and the provider has its own thoughts and calls again, in order and
+/// byte for byte; functions in a namespace are told as such.
+#[test]
+fn items_come_back() {
+    let tools = serde_json::json!([
+        {"type": "function", "name": "get_weather", "parameters": {"type": "object"}},
+        {"type": "namespace", "name": "clock", "tools": [{"type": "function", "name": "now", "parameters": {"type": "object"}}]},
+    ]);
+    let ask = |input: &Value| {
+        let body = serde_json::json!({"model": "m", "input": input, "tools": &tools});
+        let mut out = vec![];
+        let to = destination(Speech::Anthropic, "claude-opus-5", Unsupported::Refuse);
+        let translated =
+            request(Speech::Responses, to, body.to_string().as_bytes(), &mut out).expect("valid");
+        (serde_json::from_slice::<Value>(&out).expect("JSON"), translated.renamed)
+    };
+    let (sent, renamed) = ask(&"Weather?".into());
+    let alias = sent["tools"][1]["name"].as_str().expect("a name");
+    assert!(alias.starts_with("clock_now_") && alias.is_ascii(), "{alias}");
+    let content = format!(
+        r#"[{{"type":"thinking","thinking":"Two \u00e9\n \"calls\".","signature":"Eq/+="}},{{"type":"redacted_thinking","data":"Emw="}},{{"type":"text","text":"Both."}},{{"type":"tool_use","id":"toolu_1","name":"get_weather","input":{{"city":"Oslo"}}}},{{"type":"tool_use","id":"toolu_2","name":"{alias}","input":{{}}}}]"#
+    );
+    let answer =
+        format!(r#"{{"id":"msg_1","model":"m","content":{content},"stop_reason":"tool_use","usage":{{}}}}"#);
+    let mut translation =
+        Translation::new(Speech::Anthropic, Speech::Responses, Form::Whole, CREATED, true, renamed);
+    let mut told = vec![];
+    translation.whole(answer.as_bytes(), &mut told).expect("valid");
+    let told: Value = serde_json::from_slice(&told).expect("JSON");
+    let mut input = told["output"].as_array().expect("items").clone();
+    assert_eq!((&input[4]["namespace"], &input[4]["name"]), (&"clock".into(), &"now".into()));
+    for call in ["toolu_1", "toolu_2"] {
+        input.push(serde_json::json!({"type": "function_call_output", "call_id": call, "output": "5"}));
+    }
+    let (sent, _) = ask(&input.into());
+    let given: Value = serde_json::from_str(&content).expect("JSON");
+    // A message of the user's comes first, whoever spoke first.
+    assert_eq!(sent["messages"][1], serde_json::json!({"role": "assistant", "content": given}));
+    assert_eq!(sent["messages"][2]["content"].as_array().map(Vec::len), Some(2), "{sent}");
+}
+
+/// An answer that must be repeated at its end is kept up to a bound, and is cut there.
+#[test]
+fn what_is_repeated_is_bounded() {
+    let mut translation = translation(Speech::OpenAi, Speech::Responses, Form::Stream);
+    let text = "x".repeat(1024 * 1024);
+    let chunk = format!(
+        "data: {{\"id\":\"1\",\"model\":\"m\",\"choices\":[{{\"delta\":{{\"content\":\"{text}\"}}}}]}}\n\n"
+    );
+    let mut out = vec![];
+    let passed = (0..20).take_while(|_| {
+        out.clear();
+        translation.stream(chunk.as_bytes(), false, &mut out).is_ok()
+    });
+    assert_eq!(passed.count(), 8);
+}

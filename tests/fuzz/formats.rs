@@ -1,0 +1,72 @@
+//! Requests and answers of any bytes: `translate` must not panic, and writes JSON or refuses.
+//!
+//! Each target takes arbitrary bytes and ends in assertions. The first byte of `data` chooses the dialect.
+
+use ringgate::contract::snapshot::Unsupported;
+use ringgate::traffic::translate::names::Renamed;
+use ringgate::traffic::translate::{Destination, Form, Speech, StreamUsage, Translation, request_in_form};
+
+const SPEECHES: [Speech; 3] = [Speech::OpenAi, Speech::Anthropic, Speech::Gemini];
+
+/// A dialect and the bytes behind its number.
+fn chosen(data: &[u8]) -> Option<(Speech, &[u8])> {
+    let (first, rest) = data.split_first()?;
+    Some((SPEECHES[usize::from(*first) % SPEECHES.len()], rest))
+}
+
+/// Whether an independent parser takes it for JSON; it refuses deep ones.
+fn is_json(data: &[u8], text: &[u8]) -> bool {
+    let deep = data.iter().filter(|byte| matches!(byte, b'{' | b'[')).count() > 64;
+    deep || serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
+}
+
+/// A body of any bytes is refused, or becomes JSON in every other format, the same each time.
+pub fn request(data: &[u8]) {
+    let Some((from, body)) = chosen(data) else { return };
+    for to in SPEECHES {
+        let written = || {
+            let to = Destination {
+                speech: to,
+                model: "gemini-3.8-flash",
+                stream_usage: StreamUsage::Asked,
+                unsupported: Unsupported::Drop,
+            };
+            let mut out = vec![];
+            request_in_form(from, Some(Form::Stream), to, body, &mut out).ok().map(|_| out)
+        };
+        let Some(out) = written() else { continue };
+        assert!(is_json(data, &out), "{from:?} for {to:?}: {}", String::from_utf8_lossy(&out));
+        assert_eq!(written(), Some(out), "equal requests make other bytes");
+    }
+}
+
+/// An answer of any bytes is refused or becomes JSON, and a stream of them is the same however it is cut.
+pub fn answer(data: &[u8]) {
+    let Some((from, answer)) = chosen(data) else { return };
+    for to in SPEECHES {
+        let translation = |form| Translation::new(from, to, form, 0, true, Renamed::default());
+        let mut out = vec![];
+        if translation(Form::Whole).whole(answer, &mut out).is_ok() {
+            assert!(is_json(data, &out), "{from:?} for {to:?}: {}", String::from_utf8_lossy(&out));
+        }
+        let mut at_once = vec![];
+        let whole = translation(Form::Stream).stream(answer, true, &mut at_once).map(|_| at_once);
+        let cut = in_pieces(translation(Form::Stream), answer);
+        assert_eq!(
+            cut.map_err(|fault| fault.kind),
+            whole.map_err(|fault| fault.kind),
+            "how it is cut matters"
+        );
+    }
+}
+
+fn in_pieces(mut translation: Translation, answer: &[u8]) -> Result<Vec<u8>, ringgate::base::fault::Fault> {
+    let (mut held, mut out) = (vec![], vec![]);
+    for piece in answer.chunks(13) {
+        held.extend_from_slice(piece);
+        let passed = translation.stream(&held, false, &mut out)?;
+        held.drain(..passed.consumed);
+    }
+    translation.stream(&held, true, &mut out)?;
+    Ok(out)
+}
