@@ -135,6 +135,22 @@ pub async fn sleep(duration: Duration) {
     Box::pin(monoio::time::sleep(duration)).await;
 }
 
+/// A timer that waits again and again, without the heap after its first time.
+pub struct Pulse(Pin<Box<monoio::time::Sleep>>);
+
+impl Pulse {
+    /// A timer that waits for nothing yet.
+    pub fn idle() -> Pulse {
+        Pulse(Box::pin(monoio::time::sleep(Duration::ZERO)))
+    }
+
+    /// Waits, as [`sleep`] does.
+    pub async fn wait(&mut self, duration: Duration) {
+        self.0.as_mut().reset(monoio::time::Instant::now() + duration);
+        self.0.as_mut().await;
+    }
+}
+
 /// Waits for a future, but not longer than this.
 pub async fn within<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
     let mut timer = Box::pin(monoio::time::sleep(duration));

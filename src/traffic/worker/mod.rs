@@ -14,7 +14,7 @@ use crate::contract::link::{Link, Order, State};
 use crate::contract::meters::{Gauges, Meters, Unserved};
 use crate::net::deadline::{SWEEP, Waiting};
 use crate::net::listen::{Accepted, Listener, Stop, StopHandle};
-use crate::net::runtime::{self, Driver};
+use crate::net::runtime::{self, Driver, Pulse};
 use crate::traffic::exchange::shard::Shard;
 use crowd::Crowd;
 use std::cell::Cell;
@@ -202,6 +202,7 @@ struct Keeper {
 
 impl Keeper {
     async fn run(mut self) {
+        let mut pulse = Pulse::idle();
         loop {
             let now = Moment::now();
             self.shard.deadlines.sweep(now);
@@ -231,7 +232,7 @@ impl Keeper {
                     }
                 }
             }
-            runtime::sleep(SWEEP).await;
+            pulse.wait(SWEEP).await;
         }
         self.report();
         self.link.set_state(State::Ended);
