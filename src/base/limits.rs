@@ -35,6 +35,8 @@ pub const BUFFERED_BYTES: u64 = 1024 * 1024 * 1024;
 pub const BODY_MS: u64 = 10 * 60 * 1000;
 /// Deepest nesting of a JSON body.
 pub const JSON_DEPTH: usize = 128;
+/// Values and names of members in a JSON text that is written anew: each is 16 bytes beside the text.
+pub const JSON_NODES: usize = 4 * 1024 * 1024;
 /// Longest model name a client may send, in bytes.
 pub const MODEL_NAME_BYTES: usize = 256;
 /// Longest part of a name from a request that a message repeats, in bytes.

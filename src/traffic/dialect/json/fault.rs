@@ -26,6 +26,7 @@ pub enum Expected {
     HexDigit,
     NoControl,
     Shallower,
+    Fewer,
     Nothing,
     More,
 }
@@ -54,6 +55,7 @@ impl Expected {
             Expected::HexDigit => "expected a hexadecimal digit",
             Expected::NoControl => "a control character in a string must be escaped",
             Expected::Shallower => "nested deeper than 128 levels",
+            Expected::Fewer => "more than 4 million values and names",
             Expected::Nothing => "expected nothing after the object",
             Expected::More => "it ends too early",
         }

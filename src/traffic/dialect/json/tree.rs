@@ -3,13 +3,13 @@
 //! Takes a text in one piece; gives its values as places in that text. What is not looked into is copied as it was
 //! written: numbers keep their digits, texts their escapes, objects the order and the repetition of their members.
 //!
-//! Invariant: linear time, and one node of 16 bytes for each value and name; nesting is bounded.
+//! Invariant: linear time, and one node of 16 bytes for each value and name; their number and their nesting are bounded.
 
 use super::number::{Place, Step};
 use super::quoted::Quoted;
 use super::run::string_end;
 use super::{Expected, JsonFault};
-use crate::base::limits::JSON_DEPTH;
+use crate::base::limits::{JSON_DEPTH, JSON_NODES};
 use std::borrow::Cow;
 
 /// Bytes of text for each node, where texts are short.
@@ -153,6 +153,9 @@ impl Reader<'_> {
     fn go_on(&mut self, container: u32) -> Result<Option<Turn>, JsonFault> {
         let object = self.nodes[container as usize].kind == Kind::Object;
         let byte = self.peek();
+        if self.nodes.len() > JSON_NODES {
+            return Err(self.fault(Expected::Fewer));
+        }
         self.at += 1;
         match (byte, object) {
             (Some(b','), true) => Ok(Some(Turn::Member)),
@@ -516,7 +519,7 @@ mod tests {
         }
     }
 
-    /// Nesting is bounded, and what is wrong is told where it stands.
+    /// Nesting and number are bounded, and what is wrong is told where it stands.
     #[test]
     fn faults_have_a_place() {
         let mut tree = Tree::default();
@@ -525,6 +528,9 @@ mod tests {
         let mut fault =
             |text: &str| tree.parse(text.as_bytes()).err().map(|fault| (fault.at, fault.expected));
         assert_eq!(fault(&nested(JSON_DEPTH + 1)), Some((129, Expected::Shallower)));
+        let many = |count: usize| format!("[{}1]", "1,".repeat(count - 1));
+        assert_eq!(fault(&many(JSON_NODES - 1)), None);
+        assert_eq!(fault(&many(JSON_NODES + 1)), Some((2 * JSON_NODES as u64, Expected::Fewer)));
         for (text, at, expected) in [
             ("", 0, Expected::More),
             ("{\"a\" 1}", 5, Expected::Colon),

@@ -15,6 +15,7 @@ use crate::traffic::translate::names::dotted_alias;
 use crate::traffic::translate::prompt::{Arguments, Content, Part, Role, Source, Turn, late_system};
 use crate::traffic::translate::{arguments, proof};
 use memchr::memmem;
+use std::collections::HashMap;
 
 /// In place of a signature, for calls of a history that another model began.
 const UNSIGNED: &[u8] = b"skip_thought_signature_validator";
@@ -28,11 +29,13 @@ pub struct Contents<'w, 'p, 'b> {
     losses: &'w mut Losses,
     /// Ids and names of the calls so far.
     calls: Vec<(&'p Quoted<'b>, &'p Quoted<'b>)>,
+    /// Where an id stands in them, last.
+    places: HashMap<&'p [u8], usize>,
 }
 
 impl<'w, 'p, 'b> Contents<'w, 'p, 'b> {
     pub fn new(family: &'static Family, out: Writer<'w>, losses: &'w mut Losses) -> Self {
-        Self { family, out, losses, calls: vec![] }
+        Self { family, out, losses, calls: vec![], places: HashMap::new() }
     }
 
     /// Writes the members `systemInstruction`, if there is one, and `contents`.
@@ -108,8 +111,8 @@ impl<'w, 'p, 'b> Contents<'w, 'p, 'b> {
         let mut results = vec![];
         for part in parts {
             let Content::Result { call, parts, failed } = &part.content else { continue };
-            let place = self.calls.iter().rposition(|(id, _)| *id == call);
-            results.push((place.ok_or_else(|| unknown_call(call))?, parts, *failed));
+            let place = self.places.get(call.as_written());
+            results.push((*place.ok_or_else(|| unknown_call(call))?, parts, *failed));
         }
         results.sort_by_key(|(place, ..)| *place);
         for (place, parts, failed) in &results {
@@ -146,6 +149,7 @@ impl<'w, 'p, 'b> Contents<'w, 'p, 'b> {
                 Content::Call { id, name, arguments } => {
                     self.proof_of_text(proof_of_text.take());
                     self.call(id, name, arguments, std::mem::take(&mut first))?;
+                    self.places.insert(id.as_written(), self.calls.len());
                     self.calls.push((id, name));
                 }
                 Content::Thought { text, signature } => {

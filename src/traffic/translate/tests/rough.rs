@@ -321,27 +321,29 @@ fn streams() {
     }
 }
 
-/// Requests that are made to be slow are read in time: it grows with their length and no faster.
+/// Requests that are made to be slow are written in time: it grows with their length and no faster.
 #[test]
 fn time_is_linear() {
-    let many = 200_000;
-    let calls: Vec<String> = (0..many)
-        .map(|at| {
-            format!(r#"{{"id":"c{at}","type":"function","function":{{"name":"n{at}","arguments":"{{}}"}}}}"#)
-        })
-        .collect();
+    let many = 100_000;
+    let all = |one: &dyn Fn(usize) -> String| (0..many).map(one).collect::<Vec<_>>().join(",");
+    let calls = all(&|at| {
+        format!(r#"{{"id":"c{at}","type":"function","function":{{"name":"n{at}","arguments":"{{}}"}}}}"#)
+    });
+    let results = all(&|at| format!(r#"{{"role":"tool","tool_call_id":"c{at}","content":"x"}}"#));
     let calls = chat(&format!(
-        r#"{{"role":"user","content":"a"}},{{"role":"assistant","tool_calls":[{}]}}"#,
-        calls.join(",")
+        r#"{{"role":"user","content":"a"}},{{"role":"assistant","tool_calls":[{calls}]}},{results}"#
     ));
+    let turns = chat(&all(&|at| format!(r#"{{"role":"{}","content":"x"}}"#, ["user", "system"][at % 2])));
     let members: String = (0..many).map(|at| format!(",\"m{at}\":1")).collect();
     let escapes = chat(&format!(r#"{{"role":"user","content":"{}"}}"#, "\\ud83e".repeat(many)));
-    for body in [calls, user(&members), escapes] {
-        let mut out = vec![];
-        let to = destination(Speech::Anthropic, "claude-opus-5", Unsupported::Drop);
-        let began = std::time::Instant::now();
-        request(Speech::OpenAi, to, body.as_bytes(), &mut out).expect("valid");
-        // It takes a fraction of a second; a square would take minutes.
-        assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+    for body in [calls, turns, user(&members), escapes] {
+        for (to, _, models) in SPEECHES {
+            let Some(model) = models.first() else { continue };
+            let to = destination(to, model, Unsupported::Drop);
+            let began = std::time::Instant::now();
+            request(Speech::OpenAi, to, body.as_bytes(), &mut vec![]).expect("valid");
+            // It takes a fraction of a second; a square would take a minute.
+            assert!(began.elapsed() < std::time::Duration::from_secs(5), "{model}: {:?}", began.elapsed());
+        }
     }
 }
