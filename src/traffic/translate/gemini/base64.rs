@@ -1,8 +1,17 @@
 //! Bytes in base64: clients of this dialect write either alphabet, and other formats read one.
 
 use crate::traffic::dialect::json::Quoted;
+use base64::engine::general_purpose::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use base64::{Engine, alphabet};
 
-const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+/// Padding says nothing that the digits do not, and many clients leave it out.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
 
 /// The same bytes in the alphabet that every format reads, with the padding that it wants.
 pub fn standard(data: Quoted<'_>) -> Quoted<'_> {
@@ -16,53 +25,30 @@ pub fn standard(data: Quoted<'_>) -> Quoted<'_> {
 
 /// Digits of either alphabet in the standard one, padded.
 pub fn padded(digits: &[u8]) -> Vec<u8> {
-    let standard = |byte: &u8| match byte {
-        b'-' => b'+',
-        b'_' => b'/',
-        other => *other,
-    };
-    let mut padded: Vec<u8> = digits.iter().map(standard).collect();
+    let mut padded = standardised(digits);
     while padded.len() % 4 > 1 {
         padded.push(b'=');
     }
     padded
 }
 
+fn standardised(digits: &[u8]) -> Vec<u8> {
+    let standard = |byte: &u8| match byte {
+        b'-' => b'+',
+        b'_' => b'/',
+        other => *other,
+    };
+    digits.iter().map(standard).collect()
+}
+
 /// The digits for these bytes.
 pub fn encoded(bytes: &[u8]) -> Vec<u8> {
-    let mut digits = Vec::with_capacity(bytes.len().div_ceil(3) * 4);
-    for three in bytes.chunks(3) {
-        let byte = |index: usize| u32::from(three.get(index).copied().unwrap_or_default());
-        let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for index in 0..4 {
-            let digit = DIGITS[(bits >> (18 - 6 * index)) as usize & 63];
-            digits.push(if index > three.len() { b'=' } else { digit });
-        }
-    }
-    digits
+    STANDARD.encode(bytes).into_bytes()
 }
 
-/// The bytes that these digits of either alphabet stand for.
+/// The bytes that these digits of either alphabet stand for, padded or not.
 pub fn decoded(digits: &[u8]) -> Option<Vec<u8>> {
-    let end = digits.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
-    let mut bytes = Vec::with_capacity(end * 3 / 4);
-    for four in digits[..end].chunks(4) {
-        let bits = four.iter().try_fold(0u32, |bits, digit| Some(bits << 6 | value(*digit)?))?;
-        let bits = bits << (6 * (4 - four.len()));
-        bytes.extend_from_slice(bits.to_be_bytes().get(1..four.len())?);
-    }
-    Some(bytes)
-}
-
-fn value(digit: u8) -> Option<u32> {
-    Some(u32::from(match digit {
-        b'A'..=b'Z' => digit - b'A',
-        b'a'..=b'z' => digit - b'a' + 26,
-        b'0'..=b'9' => digit - b'0' + 52,
-        b'+' | b'-' => 62,
-        b'/' | b'_' => 63,
-        _ => return None,
-    }))
+    LENIENT.decode(standardised(digits)).ok()
 }
 
 #[cfg(test)]
