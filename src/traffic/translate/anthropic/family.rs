@@ -82,16 +82,17 @@ impl Family {
         FAMILIES.iter().find(|family| own.starts_with(family.name)).unwrap_or(&FAMILIES[FAMILIES.len() - 1])
     }
 
-    /// The effort that it takes for the one that was asked for.
-    pub fn effort(&self, asked: &Quoted<'_>) -> Option<&'static str> {
+    /// The effort that it takes for the one that was asked for. `still`: it is told not to think, and refuses to try
+    /// harder than most without.
+    pub fn effort(&self, asked: &Quoted<'_>, still: bool) -> Option<&'static str> {
         let wanted = match &*asked.unescaped() {
             b"none" if self.thinks == Thinks::Always => "low",
             b"minimal" | b"low" => "low",
             b"medium" => "medium",
             b"high" => "high",
-            b"xhigh" if self.effort < Effort::XHigh => "high",
+            b"xhigh" if still || self.effort < Effort::XHigh => "high",
             b"xhigh" => "xhigh",
-            b"max" if self.effort < Effort::Max => "high",
+            b"max" if still || self.effort < Effort::Max => "high",
             b"max" => "max",
             _ => return None,
         };

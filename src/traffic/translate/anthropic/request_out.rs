@@ -53,7 +53,7 @@ pub fn write(
     let renamed = body.tools(prompt, &called);
     body.choice(prompt, family, mind != Mind::Still, &called);
     mind.write(family, &mut body.out);
-    body.output(prompt, family);
+    body.output(prompt, family, mind);
     body.knobs(prompt, family, mind);
     body.rest(prompt);
     body.out.close("}");
@@ -429,8 +429,8 @@ impl Body<'_> {
         self.out.close("}");
     }
 
-    fn output(&mut self, prompt: &Prompt<'_>, family: &Family) {
-        let effort = prompt.effort.as_ref().and_then(|effort| family.effort(effort));
+    fn output(&mut self, prompt: &Prompt<'_>, family: &Family, mind: Mind) {
+        let effort = prompt.effort.as_ref().and_then(|effort| family.effort(effort, mind == Mind::Still));
         let schema = match &prompt.output {
             Output::Schema { schema, .. } => Some(*schema),
             Output::Text | Output::Json => None,

@@ -60,6 +60,13 @@ fn requests() {
             ],
         ),
         (
+            "a model that is told not to think is not told to try as hard as only thought can",
+            Speech::OpenAi,
+            "claude-opus-5",
+            chat(&history("{}"), &json!({"reasoning_effort": "xhigh"})),
+            vec![("/thinking", json!({"type": "disabled"})), ("/output_config/effort", json!("high"))],
+        ),
+        (
             "a model that thinks by budget is not made to either",
             Speech::OpenAi,
             "claude-sonnet-4-5",
