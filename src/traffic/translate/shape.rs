@@ -1,6 +1,7 @@
 //! What stands where in a body, and how a client is told that something else stands there.
 
 use super::loss::invalid;
+use super::prompt::{Content, Part};
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Kind, Quoted};
 use std::borrow::Cow;
@@ -103,6 +104,21 @@ impl<'p> At<'p> {
             return Err(invalid(format!("The member `{name:.64}` stands there twice.")));
         }
         Ok(body.entries().filter(|(_, value)| !value.is_null()))
+    }
+
+    /// A message's content: one text, or an array of what `part` reads.
+    pub fn content<'t>(
+        &self,
+        item: Item<'t>,
+        mut part: impl FnMut(At<'_>, Item<'t>) -> Result<Part<'t>, Fault>,
+    ) -> Result<Vec<Part<'t>>, Fault> {
+        if let Some(text) = item.text() {
+            return Ok(vec![Part::of(Content::Text(text))]);
+        }
+        if item.kind() != Kind::Array {
+            return Err(self.wants("a string or an array of its parts"));
+        }
+        item.elements().enumerate().map(|(index, item)| part(self.index(index), item)).collect()
     }
 
     pub fn array<'t>(&self, item: Item<'t>) -> Result<impl Iterator<Item = Item<'t>> + use<'t>, Fault> {

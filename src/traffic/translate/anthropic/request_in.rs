@@ -1,7 +1,7 @@
 //! A messages request as it is understood.
 
 use crate::base::fault::Fault;
-use crate::traffic::dialect::json::{Item, Kind, Quoted};
+use crate::traffic::dialect::json::{Item, Quoted};
 use crate::traffic::translate::loss::{Losses, invalid, untranslatable};
 use crate::traffic::translate::prompt::{
     Arguments, Cached, Content, Knob, Output, Part, Prompt, Role, Source, Thinking, Tool, ToolChoice, Turn,
@@ -159,13 +159,7 @@ fn turn<'b>(at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<Turn<'
 }
 
 fn parts<'b>(at: At<'_>, content: Item<'b>, losses: &mut Losses) -> Result<Vec<Part<'b>>, Fault> {
-    if let Some(text) = content.text() {
-        return Ok(vec![Part::of(Content::Text(text))]);
-    }
-    if content.kind() != Kind::Array {
-        return Err(at.wants("a string or an array of blocks"));
-    }
-    content.elements().enumerate().map(|(index, block)| one_block(at.index(index), block, losses)).collect()
+    at.content(content, |at, part| one_block(at, part, losses))
 }
 
 fn one_block<'b>(at: At<'_>, block: Item<'b>, losses: &mut Losses) -> Result<Part<'b>, Fault> {

@@ -1,7 +1,7 @@
 //! A chat completion request as it is understood.
 
 use crate::base::fault::Fault;
-use crate::traffic::dialect::json::{Item, Kind, Quoted};
+use crate::traffic::dialect::json::{Item, Quoted};
 use crate::traffic::translate::loss::{Losses, invalid, untranslatable};
 use crate::traffic::translate::prompt::{
     Arguments, Cached, Content, Knob, Output, Part, Prompt, Role, Source, Thinking, Tool, ToolChoice, Turn,
@@ -309,13 +309,7 @@ fn result<'b>(at: At<'_>, message: &Message<'b>, losses: &mut Losses) -> Result<
 }
 
 fn parts<'b>(at: At<'_>, content: Item<'b>, losses: &mut Losses) -> Result<Vec<Part<'b>>, Fault> {
-    if let Some(text) = content.text() {
-        return Ok(vec![Part::of(Content::Text(text))]);
-    }
-    if content.kind() != Kind::Array {
-        return Err(at.wants("a string or an array of parts"));
-    }
-    content.elements().enumerate().map(|(index, part)| one_part(at.index(index), part, losses)).collect()
+    at.content(content, |at, part| one_part(at, part, losses))
 }
 
 fn one_part<'b>(at: At<'_>, part: Item<'b>, losses: &mut Losses) -> Result<Part<'b>, Fault> {

@@ -131,13 +131,7 @@ fn reasoning<'b>(at: At<'_>, item: Item<'b>, losses: &mut Losses) -> Result<Opti
 }
 
 fn parts<'b>(at: At<'_>, content: Item<'b>, losses: &mut Losses) -> Result<Vec<Part<'b>>, Fault> {
-    if let Some(text) = content.text() {
-        return Ok(vec![Part::of(Content::Text(text))]);
-    }
-    if content.kind() != Kind::Array {
-        return Err(at.wants("a string or an array of parts"));
-    }
-    content.elements().enumerate().map(|(index, part)| one_part(at.index(index), part, losses)).collect()
+    at.content(content, |at, part| one_part(at, part, losses))
 }
 
 fn one_part<'b>(at: At<'_>, part: Item<'b>, losses: &mut Losses) -> Result<Part<'b>, Fault> {
