@@ -12,6 +12,7 @@ mod endpoints;
 mod failures;
 mod fairness;
 mod framing;
+mod gzip;
 mod handover;
 mod hardening;
 mod harness;

@@ -30,7 +30,7 @@ impl Failure {
         mut answer: Answer,
         reply: &mut Reply<'_>,
     ) -> Result<Self, Fault> {
-        let mut inbound = Inbound::new(answer.framing);
+        let mut inbound = Inbound::new(answer.framing, answer.body.gzipped);
         let mut buf = answer.rest;
         let mut decoded = 0;
         while !inbound.decode(&mut buf, decoded)? {
@@ -41,13 +41,16 @@ impl Failure {
                     "The provider's error message is too large.",
                 ));
             }
+            if inbound.has_more() {
+                continue;
+            }
             buf.reserve(1024);
             answer.conn.deadline.set_before(Waiting::More, passage.timeouts.idle_ms, passage.latest);
             let (read, back) = answer.conn.reader.read(buf).await;
             buf = back;
             match read {
                 Ok(n) if n > 0 => {}
-                Ok(_) if inbound.ends_with_connection() && answer.conn.deadline.fired().is_none() => break,
+                Ok(_) if answer.conn.deadline.fired().is_none() && inbound.end(&mut buf)? => break,
                 _ => return Err(cut_off(&answer.conn)),
             }
         }

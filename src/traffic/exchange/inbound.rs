@@ -3,6 +3,7 @@
 use crate::base::buf::Buf;
 use crate::base::fault::{Fault, FaultKind};
 use crate::http::chunked::Decoder;
+use crate::http::gzip::{Gunzip, NotGzip};
 use crate::http::response::ResponseFraming;
 use crate::net::deadline::Waiting;
 use crate::traffic::upstream::pool::Conn;
@@ -10,6 +11,9 @@ use crate::traffic::upstream::pool::Conn;
 /// The body of an answer, as it is framed on the upstream's connection.
 pub struct Inbound {
     framing: Framing,
+    /// All that belongs to it has arrived.
+    arrived: bool,
+    gunzip: Option<Box<Gunzip>>,
     /// The connection has bytes behind the body.
     pub surplus: bool,
 }
@@ -21,14 +25,15 @@ enum Framing {
 }
 
 impl Inbound {
-    pub fn new(framing: ResponseFraming) -> Self {
+    /// `gunzip`: the body is compressed, and is to be given as what it stands for.
+    pub fn new(framing: ResponseFraming, gunzip: bool) -> Self {
         let framing = match framing {
             ResponseFraming::None => Framing::Length(0),
             ResponseFraming::Length(n) => Framing::Length(n),
             ResponseFraming::Chunked => Framing::Chunked(Decoder::default()),
             ResponseFraming::UntilClose => Framing::UntilClose,
         };
-        Self { framing, surplus: false }
+        Self { framing, arrived: false, gunzip: gunzip.then(Gunzip::empty), surplus: false }
     }
 
     /// Decodes what stands in `buf` behind `decoded`, in place; tells whether the body is complete.
@@ -36,6 +41,40 @@ impl Inbound {
     /// # Errors
     /// The body is malformed. What was good before the mistake is left in `buf`.
     pub fn decode(&mut self, buf: &mut Buf, decoded: usize) -> Result<bool, Fault> {
+        if !self.arrived {
+            self.arrived = self.unframe(buf, decoded)?;
+        }
+        let Some(gunzip) = &mut self.gunzip else { return Ok(self.arrived) };
+        gunzip.push(&buf[decoded..]);
+        buf.truncate(decoded);
+        gunzip.pull(buf.tail()).map_err(|NotGzip| FaultKind::UpstreamMalformed)?;
+        if !self.arrived || gunzip.has_more() {
+            return Ok(false);
+        }
+        gunzip.finish(buf.tail()).map_err(|NotGzip| FaultKind::UpstreamTruncated)?;
+        Ok(true)
+    }
+
+    /// Whether there is more of it before anything is read from the connection.
+    pub fn has_more(&self) -> bool {
+        self.gunzip.as_ref().is_some_and(|gunzip| gunzip.has_more())
+    }
+
+    /// Takes the end of the connection for the end of the body, if it may be; gives what there is still.
+    ///
+    /// # Errors
+    /// What was compressed is not whole.
+    pub fn end(&mut self, buf: &mut Buf) -> Result<bool, Fault> {
+        if !self.ends_with_connection() {
+            return Ok(false);
+        }
+        if let Some(gunzip) = &mut self.gunzip {
+            gunzip.finish(buf.tail()).map_err(|NotGzip| FaultKind::UpstreamTruncated)?;
+        }
+        Ok(true)
+    }
+
+    fn unframe(&mut self, buf: &mut Buf, decoded: usize) -> Result<bool, Fault> {
         let fresh = buf.len() - decoded;
         let (data, consumed, finished) = match &mut self.framing {
             Framing::Length(left) => {

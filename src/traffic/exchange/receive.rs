@@ -175,7 +175,7 @@ impl Intake {
     /// One pass over the fields: credential, content type, and what goes upstream. Gives the user agent.
     fn read_fields(&mut self, head: &RequestHead<'_>, snapshot: &Snapshot) -> Text<64> {
         let mut user_agent = Text::EMPTY;
-        self.names_version = false;
+        (self.names_version, self.takes_gzip) = (false, false);
         if let Some(query) = head.query {
             auth::query::without_credentials(query, |piece| self.forward.extend(piece));
             self.query_bytes = self.forward.len();
@@ -187,6 +187,13 @@ impl Intake {
                     presented = Some(found);
                 }
                 continue;
+            }
+            if is(name.as_bytes(), b"accept-encoding") {
+                self.takes_gzip |= takes_gzip(value);
+            } else if is(name.as_bytes(), b"content-encoding") && !is(value, b"identity") {
+                let message = "The request's body is compressed (`Content-Encoding`): send it as it is.";
+                self.fault
+                    .get_or_insert((Fault::told(FaultKind::UnsupportedMedia, message.to_owned()), None));
             }
             if !provider::request::passes(name) || head.headers.connection_nominates(name) {
                 continue;
@@ -215,6 +222,17 @@ impl Intake {
     fn has_body(&self) -> bool {
         !matches!(self.framing, Framing::None | Framing::Length(0))
     }
+}
+
+/// Whether an `Accept-Encoding` lets an answer be gzip.
+fn takes_gzip(value: &[u8]) -> bool {
+    value.split(|byte| *byte == b',').any(|coding| {
+        let mut parts = coding.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
+        let name = parts.next().unwrap_or_default();
+        let refused =
+            |weight: &[u8]| weight.iter().all(|byte| matches!(byte, b'q' | b'Q' | b'=' | b'0' | b'.' | b' '));
+        (is(name, b"gzip") || is(name, b"x-gzip") || name == b"*") && !parts.any(refused)
+    })
 }
 
 /// Everything between a head and an upstream.

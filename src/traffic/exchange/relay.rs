@@ -16,8 +16,9 @@ use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::endpoint::StreamStyle;
 use crate::contract::snapshot::{Provider, Timeouts};
-use crate::http::chunked;
+use crate::http::gzip::Gunzip;
 use crate::http::response::ResponseFraming;
+use crate::http::{chunked, encode};
 use crate::net::deadline::Waiting;
 use crate::net::gather::FLAT_BYTES;
 use crate::traffic::account::Tally;
@@ -107,23 +108,35 @@ struct Relay<'r, 'c, 'p> {
 impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
     fn new(
         passage: &'r Passage<'p>,
-        answer: Answer,
+        mut answer: Answer,
         reply: &'r mut Reply<'c>,
         reading: &'r mut Reading,
     ) -> Self {
         let hide = if passage.hide_usage { HideUsage::Yes } else { HideUsage::No };
-        *reading = match answer.shape {
+        let body = answer.body;
+        // Events are looked at one by one; anything else goes as it came to who can read it.
+        let packed = body.gzipped && reply.takes_gzip && body.shape != BodyShape::Events;
+        if packed {
+            encode::field(answer.head.tail(), "content-encoding", b"gzip");
+        }
+        *reading = match body.shape {
             BodyShape::Events => Reading::Events(EventFilter::new(passage.style, hide)),
+            BodyShape::Json if packed => {
+                Reading::Packed(Box::new((Gunzip::empty(), UsageScan::new(passage.style.dialect()))))
+            }
             BodyShape::Json => Reading::Json(UsageScan::new(passage.style.dialect())),
             BodyShape::Opaque => Reading::Opaque,
         };
         let ending = match (answer.framing, &*reading) {
             (ResponseFraming::None, _) if matches!(answer.status, 204 | 304) => Ending::Nothing,
             (ResponseFraming::None, _) => Ending::Length(0),
-            (ResponseFraming::Length(n), Reading::Json(_) | Reading::Opaque) => Ending::Length(n),
+            _ if body.gzipped && !packed => Ending::unknown(reply),
+            (ResponseFraming::Length(n), Reading::Json(_) | Reading::Packed(_) | Reading::Opaque) => {
+                Ending::Length(n)
+            }
             _ => Ending::unknown(reply),
         };
-        Self::with(passage, answer, reply, reading, ending)
+        Self::with(passage, answer, body.gzipped && !packed, reply, reading, ending)
     }
 
     /// For an answer that is translated.
@@ -137,20 +150,21 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         reply: &'r mut Reply<'c>,
         reading: &'r mut Reading,
     ) -> Result<Self, Fault> {
-        crossed.translation.read_as(match answer.shape {
+        crossed.translation.read_as(match answer.body.shape {
             BodyShape::Events => Form::Stream,
             BodyShape::Json => Form::Whole,
             BodyShape::Opaque => return Err(FaultKind::UpstreamUnreadable.into()),
         });
         crossing::head(&mut answer, &crossed, &reply.shard.buffers);
         *reading = Reading::Translated(crossed.translation);
-        let ending = Ending::unknown(reply);
-        Ok(Self::with(passage, answer, reply, reading, ending))
+        let (gunzip, ending) = (answer.body.gzipped, Ending::unknown(reply));
+        Ok(Self::with(passage, answer, gunzip, reply, reading, ending))
     }
 
     fn with(
         passage: &'r Passage<'p>,
         answer: Answer,
+        gunzip: bool,
         reply: &'r mut Reply<'c>,
         reading: &'r mut Reading,
         ending: Ending,
@@ -162,7 +176,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             status: answer.status,
             head: answer.head,
             keep_alive: answer.keep_alive,
-            inbound: Inbound::new(answer.framing),
+            inbound: Inbound::new(answer.framing, gunzip),
             reading,
             ending,
             tail_until: Moment(0),
@@ -233,7 +247,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         let done = match &*self.reading {
             Reading::Events(filter) => filter.facts().done,
             Reading::Translated(translation) => translation.has_ended(),
-            Reading::Json(_) | Reading::Opaque => false,
+            Reading::Json(_) | Reading::Packed(_) | Reading::Opaque => false,
         };
         if done && !self.reply.told_all {
             self.reply.told_all = true;
@@ -251,7 +265,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         match &*self.reading {
             Reading::Events(_) => true,
             Reading::Translated(translation) => translation.form() == Form::Stream,
-            Reading::Json(_) | Reading::Opaque => false,
+            Reading::Json(_) | Reading::Packed(_) | Reading::Opaque => false,
         }
     }
 
@@ -276,6 +290,12 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
                 } else {
                     scan.feed(fresh);
                 }
+                Emit { bytes: all, keep_from: all }
+            }
+            Reading::Packed(packed) => {
+                let (gunzip, scan) = &mut **packed;
+                gunzip.push(&self.buf[self.held..]);
+                scan_packed(gunzip, scan);
                 Emit { bytes: all, keep_from: all }
             }
             Reading::Opaque => Emit { bytes: all, keep_from: all },
@@ -305,12 +325,15 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
     fn leaving(&mut self) -> &mut Buf {
         match &*self.reading {
             Reading::Translated(_) => &mut self.outbox,
-            Reading::Events(_) | Reading::Json(_) | Reading::Opaque => &mut self.buf,
+            Reading::Events(_) | Reading::Json(_) | Reading::Packed(_) | Reading::Opaque => &mut self.buf,
         }
     }
 
     /// Reads on; 0 is the end of a body that ends with its connection.
     async fn read_more(&mut self) -> Result<usize, Fault> {
+        if self.inbound.has_more() {
+            return Ok(1);
+        }
         let mut buf = std::mem::take(&mut self.buf);
         if buf.room() < buf.capacity() / 4 {
             buf = self.roomier(buf);
@@ -329,7 +352,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
                 self.conn.deadline.set_before(Waiting::Total, 0, self.passage.latest);
                 Ok(n)
             }
-            Ok(_) if self.conn.deadline.fired().is_none() && self.inbound.ends_with_connection() => Ok(0),
+            Ok(_) if self.conn.deadline.fired().is_none() && self.inbound.end(&mut self.buf)? => Ok(0),
             _ => self.give_up(cut_off(&self.conn)),
         }
     }
@@ -430,7 +453,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         match &*self.reading {
             Reading::Events(filter) => filter.facts().error,
             Reading::Translated(translation) => translation.has_failed(),
-            Reading::Json(_) | Reading::Opaque => false,
+            Reading::Json(_) | Reading::Packed(_) | Reading::Opaque => false,
         }
     }
 
@@ -446,7 +469,11 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             Reading::Translated(translation) if !translation.has_ended() => {
                 Err(FaultKind::UpstreamTruncated.into())
             }
-            Reading::Events(_) | Reading::Json(_) | Reading::Opaque | Reading::Translated(_) => Ok(()),
+            Reading::Events(_)
+            | Reading::Json(_)
+            | Reading::Packed(_)
+            | Reading::Opaque
+            | Reading::Translated(_) => Ok(()),
         }
     }
 
@@ -491,6 +518,15 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         if self.keep_alive && !self.inbound.surplus && !self.inbound.ends_with_connection() {
             shard.upstreams.pool.give(self.conn, shard.deadlines.coarse_now(), self.reply.limits);
         }
+    }
+}
+
+/// Reads the usage in a compressed answer that goes on as it is. If it is no gzip, its client will see.
+fn scan_packed(gunzip: &mut Gunzip, scan: &mut UsageScan) {
+    let mut plain = vec![];
+    while gunzip.has_more() && gunzip.pull(&mut plain).is_ok() {
+        scan.feed(&plain);
+        plain.clear();
     }
 }
 

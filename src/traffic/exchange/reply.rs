@@ -42,6 +42,7 @@ pub struct Reply<'c> {
     pub minor_version: u8,
     /// The request was HEAD: heads only.
     pub head_only: bool,
+    pub takes_gzip: bool,
     /// Whether the connection may serve another request after this answer.
     pub keep_alive: bool,
     /// Status of the head that was sent; 0 before.
@@ -71,6 +72,7 @@ impl<'c> Reply<'c> {
             dialect: intake.dialect,
             minor_version: intake.minor_version,
             head_only: intake.head_only,
+            takes_gzip: intake.takes_gzip,
             keep_alive: intake.keep_alive,
             status: 0,
             ends_with_connection: false,

@@ -13,6 +13,7 @@ use crate::base::limits::MODEL_NAME_BYTES;
 use crate::base::text::Text;
 use crate::contract::endpoint::{Dialect, Endpoint};
 use crate::contract::record::Record;
+use crate::http::gzip::Gunzip;
 use crate::http::request::Framing;
 use crate::net::gather::Gather;
 use crate::traffic::account::Tally;
@@ -51,6 +52,8 @@ pub struct Intake {
     pub query_bytes: usize,
     /// `anthropic-version` is among the field lines.
     pub names_version: bool,
+    /// The client reads gzip.
+    pub takes_gzip: bool,
     /// What was wrong with the target, and the methods that it takes.
     pub fault: Option<(Fault, Option<&'static str>)>,
 }
@@ -80,6 +83,8 @@ pub enum BodyScan {
 pub enum Reading {
     Events(EventFilter),
     Json(UsageScan),
+    /// JSON in gzip, which goes on as it is.
+    Packed(Box<(Box<Gunzip>, UsageScan)>),
     Translated(Box<Translation>),
     Opaque,
 }
@@ -123,6 +128,7 @@ impl Exchange {
         let usage = match &self.reading {
             Reading::Events(filter) => filter.facts().usage,
             Reading::Json(scan) => scan.usage(),
+            Reading::Packed(packed) => packed.1.usage(),
             Reading::Translated(translation) => translation.usage(),
             Reading::Opaque => None,
         };
@@ -174,6 +180,7 @@ impl Intake {
             forward: Buf::default(),
             query_bytes: 0,
             names_version: false,
+            takes_gzip: false,
             fault: None,
         }
     }

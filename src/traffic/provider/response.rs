@@ -10,7 +10,7 @@ pub enum BodyShape {
     Events,
     /// `application/json`
     Json,
-    /// Anything else, or anything compressed: passed on unread.
+    /// Anything else, or anything compressed in a way that is not known here: passed on unread.
     Opaque,
 }
 
@@ -31,16 +31,28 @@ fn stays(name: &str) -> bool {
     dropped || is_hop_by_hop(name) || bytes.get(..11).is_some_and(|start| is(start, b"x-ringgate-"))
 }
 
-/// Copies the fields that pass to `out`; tells the body's shape. The provider's own request id passes under
-/// another name.
-pub fn carry(headers: &Headers<'_>, out: &mut Vec<u8>) -> BodyShape {
+/// What the fields of an answer say of its body.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Body {
+    pub shape: BodyShape,
+    /// It is compressed with gzip, though nobody asked for that.
+    pub gzipped: bool,
+}
+
+/// Copies the fields that pass to `out`, but for the one that tells of gzip; tells what the body is. The provider's own
+/// request id passes under another name.
+pub fn carry(headers: &Headers<'_>, out: &mut Vec<u8>) -> Body {
     let mut shape = BodyShape::Opaque;
-    let mut compressed = false;
+    let (mut gzipped, mut unknown) = (false, false);
     for (name, value) in headers.iter() {
         match name.len() {
             12 if is(name.as_bytes(), b"content-type") => shape = shape_of(value),
             16 if is(name.as_bytes(), b"content-encoding") => {
-                compressed = !is(value, b"identity");
+                if !gzipped && !unknown && (is(value, b"gzip") || is(value, b"x-gzip")) {
+                    gzipped = true;
+                    continue;
+                }
+                unknown |= !is(value, b"identity");
             }
             12 if is(name.as_bytes(), b"x-request-id") => {
                 encode::field(out, "x-ringgate-upstream-request-id", value);
@@ -54,7 +66,7 @@ pub fn carry(headers: &Headers<'_>, out: &mut Vec<u8>) -> BodyShape {
             encode::field(out, name, value);
         }
     }
-    if compressed { BodyShape::Opaque } else { shape }
+    Body { shape: if unknown { BodyShape::Opaque } else { shape }, gzipped }
 }
 
 /// How long a provider asks to be left alone, by the lines of its answer's head; dates are not looked at.

@@ -14,7 +14,7 @@ use crate::net::deadline::{Deadlines, Waiting};
 use crate::net::gather::Gather;
 use crate::net::pool::BufferPool;
 use crate::net::runtime;
-use crate::traffic::provider::response::{BodyShape, carry};
+use crate::traffic::provider::response::{Body, carry};
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -67,7 +67,7 @@ pub struct Answer {
     pub status: u16,
     pub framing: ResponseFraming,
     pub keep_alive: bool,
-    pub shape: BodyShape,
+    pub body: Body,
     /// The head for the client as far as the provider decides it: status line and field lines.
     pub head: Buf,
 }
@@ -78,14 +78,14 @@ struct AnswerHead {
     status: u16,
     framing: ResponseFraming,
     keep_alive: bool,
-    shape: BodyShape,
+    body: Body,
     head: Buf,
 }
 
 impl AnswerHead {
     fn on(self, conn: Box<Conn>) -> Answer {
-        let Self { rest, status, framing, keep_alive, shape, head } = self;
-        Answer { conn, rest, status, framing, keep_alive, shape, head }
+        let Self { rest, status, framing, keep_alive, body, head } = self;
+        Answer { conn, rest, status, framing, keep_alive, body, head }
     }
 }
 
@@ -189,12 +189,12 @@ impl Caller {
         let mut interim = 0;
         loop {
             match next_head(&rest, &mut scan, &mut head) {
-                Head::Final { length, status, framing, keep_alive, shape } => {
+                Head::Final { length, status, framing, keep_alive, body } => {
                     rest.consume(length);
                     conn.deadline.set_before(Waiting::Total, 0, latest);
                     // A peer that did not get the whole request would take the next one for the rest of it.
                     let keep_alive = keep_alive && written.get() == Written::Whole;
-                    return Ok(AnswerHead { rest, status, framing, keep_alive, shape, head });
+                    return Ok(AnswerHead { rest, status, framing, keep_alive, body, head });
                 }
                 Head::Interim { length } if interim < INTERIM_HEADS => {
                     rest.consume(length);
@@ -325,7 +325,7 @@ fn begins_interim(bytes: &[u8]) -> bool {
 enum Head {
     Partial,
     Interim { length: usize },
-    Final { length: usize, status: u16, framing: ResponseFraming, keep_alive: bool, shape: BodyShape },
+    Final { length: usize, status: u16, framing: ResponseFraming, keep_alive: bool, body: Body },
     Wrong(Box<str>),
 }
 
@@ -346,9 +346,9 @@ fn next_head(bytes: &[u8], scan: &mut HeadScan, out: &mut Buf) -> Head {
         Ok(head) if (100..200).contains(&head.status) => Head::Interim { length },
         Ok(head) => {
             encode::status_line(out.tail(), head.status);
-            let shape = carry(&head.headers, out.tail());
+            let body = carry(&head.headers, out.tail());
             let (status, framing, keep_alive) = (head.status, head.framing, head.keep_alive);
-            Head::Final { length, status, framing, keep_alive, shape }
+            Head::Final { length, status, framing, keep_alive, body }
         }
         Err(error) => Head::Wrong(error.to_string().into()),
     }

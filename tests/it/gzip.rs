@@ -1,0 +1,185 @@
+//! Providers that compress although they are asked not to.
+
+use crate::harness::{Answer, Gateway, Io, KEY, Scripted, Setup, on_both_drivers, post_with};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::io::Write;
+
+const CHAT: &str = "/v1/chat/completions";
+const COMPLETION: &str = r#"{"id":"c","object":"chat.completion","created":1,"model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"hello"},"finish_reason":"stop"}],"usage":{"prompt_tokens":41,"completion_tokens":7,"total_tokens":48}}"#;
+const STREAM: &str = concat!(
+    "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"hello\"},\"finish_reason\":\"stop\"}]}\n\n",
+    "data: {\"id\":\"c\",\"object\":\"chat.completion.chunk\",\"created\":1,\"model\":\"m\",\"choices\":[],\"usage\":{\"prompt_tokens\":41,\"completion_tokens\":7,\"total_tokens\":48}}\n\n",
+    "data: [DONE]\n\n",
+);
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Framed {
+    Length,
+    Chunked,
+    Close,
+}
+
+const FRAMINGS: [Framed; 3] = [Framed::Length, Framed::Chunked, Framed::Close];
+
+fn zipped(text: &str) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(vec![], Compression::default());
+    encoder.write_all(text.as_bytes()).expect("a vector");
+    encoder.finish().expect("a vector")
+}
+
+/// An upstream whose answers are these bytes, which it says are gzip.
+fn upstream(status: &str, kind: &str, framed: Framed, body: &[u8]) -> Scripted {
+    let head = format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-encoding: gzip\r\n");
+    let mut answer = head.into_bytes();
+    match framed {
+        Framed::Length => {
+            answer.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
+            answer.extend_from_slice(body);
+        }
+        Framed::Chunked => {
+            answer.extend_from_slice(b"transfer-encoding: chunked\r\n\r\n");
+            for piece in body.chunks(7) {
+                answer.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+                answer.extend_from_slice(piece);
+                answer.extend_from_slice(b"\r\n");
+            }
+            answer.extend_from_slice(b"0\r\n\r\n");
+        }
+        Framed::Close => {
+            answer.extend_from_slice(b"\r\n");
+            answer.extend_from_slice(body);
+        }
+    }
+    if framed == Framed::Close { Scripted::once(answer) } else { Scripted::always(answer) }
+}
+
+fn gateway(io: Io, upstream: &Scripted) -> Gateway {
+    Gateway::start(&Setup::at(io, upstream.address))
+}
+
+fn ask(gateway: &Gateway, path: &str, fields: &str, model: &str, more: &str) -> Answer {
+    let body = format!(r#"{{"model":"{model}","max_tokens":9,"messages":[]{more}}}"#);
+    let fields = format!("authorization: Bearer {KEY}\r\ncontent-type: application/json\r\n{fields}");
+    gateway.client().ask(&post_with(path, &fields, body.as_bytes()))
+}
+
+#[track_caller]
+fn metered(gateway: &Gateway, answer: &Answer) {
+    let record = gateway.record(answer.id());
+    let tokens = |name: &str| record[name].as_u64();
+    assert_eq!((tokens("input_tokens"), tokens("output_tokens")), (Some(41), Some(7)), "{record}");
+}
+
+/// A client that reads gzip gets the provider's bytes, any other what they stand for; in either case the usage is
+/// counted.
+#[test]
+fn whole_answers() {
+    on_both_drivers(|io| {
+        for framed in FRAMINGS {
+            let packed = zipped(COMPLETION);
+            let upstream = upstream("200 OK", "application/json", framed, &packed);
+            let gateway = gateway(io, &upstream);
+            for reads in ["gzip", "br;q=1.0, GZIP;q=0.5", "*"] {
+                let answer = ask(&gateway, CHAT, &format!("accept-encoding: {reads}\r\n"), "m/a", "");
+                assert_eq!(answer.header("content-encoding"), Some("gzip"), "{framed:?} {reads}");
+                assert_eq!((answer.whole, &answer.body), (true, &packed), "{framed:?} {reads}");
+                metered(&gateway, &answer);
+            }
+            for reads in ["", "accept-encoding: identity\r\n", "accept-encoding: br, gzip;q=0\r\n"] {
+                let answer = ask(&gateway, CHAT, reads, "m/a", "");
+                assert_eq!(answer.header("content-encoding"), None, "{framed:?} {reads}");
+                assert_eq!(
+                    (answer.whole, answer.text()),
+                    (true, COMPLETION.to_owned()),
+                    "{framed:?} {reads}"
+                );
+                metered(&gateway, &answer);
+            }
+            assert!(upstream.seen().iter().all(|request| request.contains("accept-encoding: identity\r\n")));
+        }
+    });
+}
+
+/// A stream is read event by event, so it leaves as what it is; usage that only the gateway wanted stays here.
+#[test]
+fn streams() {
+    on_both_drivers(|io| {
+        for framed in FRAMINGS {
+            let upstream = upstream("200 OK", "text/event-stream", framed, &zipped(STREAM));
+            let gateway = gateway(io, &upstream);
+            let answer = ask(&gateway, CHAT, "accept-encoding: gzip\r\n", "m/a", r#","stream":true"#);
+            assert_eq!(answer.header("content-encoding"), None);
+            let events = answer.events();
+            assert_eq!((answer.whole, events.len(), events[1].as_str()), (true, 2, "[DONE]"), "{framed:?}");
+            metered(&gateway, &answer);
+        }
+    });
+}
+
+/// What is translated is read, too, and so are errors.
+#[test]
+fn other_formats_and_errors() {
+    on_both_drivers(|io| {
+        let answers = upstream("200 OK", "application/json", Framed::Chunked, &zipped(COMPLETION));
+        let gateway = gateway(io, &answers);
+        let answer = ask(&gateway, "/v1/messages", "accept-encoding: gzip\r\n", "m/a", "");
+        assert_eq!((answer.status, answer.header("content-encoding")), (200, None), "{}", answer.text());
+        assert_eq!(answer.json()["content"][0]["text"], "hello");
+        metered(&gateway, &answer);
+        for framed in FRAMINGS {
+            let error = r#"{"error":{"message":"too long","type":"invalid_request_error","code":"context_length_exceeded"}}"#;
+            let upstream = upstream("400 Bad Request", "application/json", framed, &zipped(error));
+            let gateway = self::gateway(io, &upstream);
+            let answer = ask(&gateway, CHAT, "accept-encoding: gzip\r\n", "m/a", "");
+            assert_eq!((answer.status, answer.header("content-encoding")), (400, None));
+            assert_eq!(answer.text(), error, "{framed:?}");
+            let answer = ask(&gateway, "/v1/messages", "", "m/a", "");
+            assert_eq!(answer.json()["error"]["type"], "invalid_request_error", "{}", answer.text());
+        }
+    });
+}
+
+/// Bytes that are no gzip, or not all of it, are told as the provider's mistake; an answer that grows without end is
+/// told in time, and not kept.
+#[test]
+fn mistakes() {
+    on_both_drivers(|io| {
+        let whole = zipped(COMPLETION);
+        for (body, code) in [
+            (&b"not gzip at all"[..], "upstream_malformed"),
+            (&whole[..whole.len() - 4], "upstream_truncated"),
+            (&whole[..whole.len() / 2], "upstream_truncated"),
+        ] {
+            for framed in FRAMINGS {
+                let upstream = upstream("200 OK", "application/json", framed, body);
+                let gateway = gateway(io, &upstream);
+                let answer = ask(&gateway, "/v1/messages", "", "m/a", "");
+                assert_eq!(answer.status, 502, "{framed:?} {code} {}", answer.text());
+                assert_eq!(answer.json()["error"]["ringgate"]["code"], code, "{framed:?}");
+            }
+        }
+        let bomb = zipped(&"0".repeat(70 << 20));
+        let upstream = upstream("200 OK", "application/json", Framed::Length, &bomb);
+        let gateway = gateway(io, &upstream);
+        let answer = ask(&gateway, "/v1/messages", "", "m/a", "");
+        assert_eq!(answer.status, 502, "{}", answer.text());
+        let answer = ask(&gateway, CHAT, "", "m/a", "");
+        assert_eq!((answer.status, answer.whole, answer.body.len()), (200, true, 70 << 20));
+        assert!(gateway.resident_bytes() < 300 << 20, "{}", gateway.resident_bytes());
+    });
+}
+
+/// A request that is compressed is refused by name.
+#[test]
+fn requests_are_plain() {
+    on_both_drivers(|io| {
+        let upstream = upstream("200 OK", "application/json", Framed::Length, &zipped(COMPLETION));
+        let gateway = gateway(io, &upstream);
+        let answer = ask(&gateway, CHAT, "content-encoding: gzip\r\n", "m/a", "");
+        let message = answer.refused(415, "unsupported_media_type");
+        assert!(message.contains("Content-Encoding"), "{message}");
+        assert_eq!(ask(&gateway, CHAT, "content-encoding: identity\r\n", "m/a", "").status, 200);
+        assert_eq!(upstream.seen().len(), 1);
+    });
+}
