@@ -236,10 +236,12 @@ pub enum Format {
     OpenAi,
     Anthropic,
     Gemini,
+    /// `OpenAI`'s, by responses instead of chat completions.
+    Responses,
 }
 
 impl Format {
-    pub const ALL: [Format; 3] = [Format::OpenAi, Format::Anthropic, Format::Gemini];
+    pub const ALL: [Format; 4] = [Format::OpenAi, Format::Anthropic, Format::Gemini, Format::Responses];
 
     /// As the configuration names it.
     pub const fn name(self) -> &'static str {
@@ -247,6 +249,7 @@ impl Format {
             Format::OpenAi => "openai",
             Format::Anthropic => "anthropic",
             Format::Gemini => "gemini",
+            Format::Responses => "openai-responses",
         }
     }
 
@@ -258,10 +261,15 @@ impl Format {
             return None;
         }
         match (self, endpoint.dialect()) {
-            (Format::OpenAi, Dialect::OpenAi) => Some(row.unversioned),
+            (Format::Responses, _)
+                if matches!(endpoint, Endpoint::ChatCompletions | Endpoint::Completions) =>
+            {
+                None
+            }
+            (Format::OpenAi | Format::Responses, Dialect::OpenAi) => Some(row.unversioned),
             (Format::Anthropic, Dialect::Anthropic) => Some(row.path),
             // Gemini's paths name the model: what goes there is always translated.
-            (Format::OpenAi, Dialect::Anthropic)
+            (Format::OpenAi | Format::Responses, Dialect::Anthropic)
             | (Format::Anthropic, Dialect::OpenAi)
             | (Format::Gemini, Dialect::OpenAi | Dialect::Anthropic) => None,
         }

@@ -22,6 +22,7 @@ mod input;
 mod lifecycle;
 mod peers;
 mod records;
+mod responses;
 mod sdk;
 mod secure;
 mod smuggling;

@@ -4,8 +4,6 @@ use crate::harness::{Gateway, Io, KEY, Scripted, Setup, UPSTREAM_KEY, mock, on_b
 use loadtest::mock::Mock;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
-use std::sync::Mutex;
-use std::sync::mpsc::{Sender, channel};
 
 const CHAT: &str = "/v1/chat/completions";
 const MESSAGES: &str = "/v1/messages";
@@ -299,21 +297,6 @@ fn tools_cross_in_streams() {
     });
 }
 
-/// A provider that says the rest of its stream once the client has its beginning.
-fn in_two_parts(stream: &'static str, cut: &str) -> (Scripted, Sender<()>) {
-    let (sender, receiver) = channel();
-    let (receiver, cut) = (Mutex::new(receiver), stream.find(cut).expect("it is in there"));
-    let upstream = Scripted::start(move |_, mut peer| {
-        if peer.request().is_some() {
-            peer.send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n");
-            peer.send(&stream.as_bytes()[..cut]);
-            receiver.lock().expect("no panic").recv().expect("the client reads");
-            peer.send(&stream.as_bytes()[cut..]);
-        }
-    });
-    (upstream, sender)
-}
-
 /// An error inside a stream, and a stream that ends too early, reach the client as an error of its own dialect behind
 /// what came before, and the stream has no proper end.
 #[test]
@@ -325,7 +308,7 @@ fn broken_streams_are_told() {
             (&THINKING[..end], "event: content_block_stop", "upstream_truncated", "upstream_truncated"),
         ];
         for (stream, cut, code, fault) in cases {
-            let (upstream, go_on) = in_two_parts(stream, cut);
+            let (upstream, go_on) = Scripted::in_two_parts(stream, cut);
             let gateway = Gateway::start(&setup(io, upstream.address));
             let mut client = gateway.client();
             client.send(&ask(CHAT, "c/x", r#","stream":true"#));
@@ -354,7 +337,7 @@ fn broken_responses_are_told() {
         (OVERLOADED, "event: error", &["response.failed", "error"][..]),
         (&THINKING[..end], "event: content_block_stop", &["response.output_item.done", "error"]),
     ] {
-        let (upstream, go_on) = in_two_parts(stream, cut);
+        let (upstream, go_on) = Scripted::in_two_parts(stream, cut);
         let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
         let mut client = gateway.client();
         client.send(&respond("c/x", r#","stream":true"#));

@@ -85,7 +85,7 @@ pub fn compile(
 /// Both spellings are in use.
 fn base_path(format: Format, path: &str) -> Box<str> {
     match format {
-        Format::OpenAi => path.into(),
+        Format::OpenAi | Format::Responses => path.into(),
         Format::Anthropic => path.strip_suffix("/v1").unwrap_or(path).into(),
         Format::Gemini if path.split('/').any(|part| part.starts_with("v1")) => path.into(),
         Format::Gemini => format!("{path}/v1beta").into(),
@@ -99,7 +99,7 @@ fn anthropic_version(provider: &Cursor<'_>, format: Format, findings: &mut Findi
         provider.complain_at("anthropic_version", findings, "has characters that a header cannot carry");
     }
     match format {
-        Format::OpenAi | Format::Gemini => Box::default(),
+        Format::OpenAi | Format::Gemini | Format::Responses => Box::default(),
         Format::Anthropic => written.unwrap_or(ANTHROPIC_VERSION).into(),
     }
 }
@@ -222,7 +222,7 @@ fn credential_header(
 ) -> String {
     let inherited = || vendor.and_then(|vendor| vendor.header.as_deref());
     let usual = match format {
-        Format::OpenAi => "authorization",
+        Format::OpenAi | Format::Responses => "authorization",
         Format::Anthropic => "x-api-key",
         Format::Gemini => "x-goog-api-key",
     };

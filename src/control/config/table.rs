@@ -12,7 +12,7 @@ const COUNT: Kind = Kind::Whole { least: 1, most: u64::MAX };
 const USD_PER_MILLION: Kind = Kind::Number { least: 0.0, most: 1_000_000.0 };
 
 /// What a model's requests may be sent as.
-pub const FORMATS: &[&str] = &["openai", "anthropic", "gemini", "bedrock", "azure"];
+pub const FORMATS: &[&str] = &["openai", "openai-responses", "anthropic", "gemini", "bedrock", "azure"];
 
 const fn row(name: &'static str, kind: Kind, presence: Presence, about: &'static str) -> Field {
     Field { name, kind, presence, about }
@@ -241,7 +241,7 @@ const PROVIDER: &[Field] = &[
         "format",
         Kind::Choice(FORMATS),
         Default(""),
-        "The wire format it speaks; needed without a vendor. This version serves openai, anthropic and gemini.",
+        "The wire format it speaks; needed without a vendor. This version serves openai, openai-responses (the same by /responses in place of chat completions), anthropic and gemini.",
     ),
     row(
         "base_url",

@@ -94,12 +94,12 @@ impl Failure {
 const fn told(format: Format, status: u16) -> u16 {
     match (format, status) {
         (Format::Anthropic, 529) => 503,
-        (Format::OpenAi | Format::Anthropic | Format::Gemini, status) => status,
+        (Format::OpenAi | Format::Anthropic | Format::Gemini | Format::Responses, status) => status,
     }
 }
 
 /// The bytes without the provider's keys, should they repeat one.
-fn scrubbed(bytes: &[u8], provider: &Provider) -> Vec<u8> {
+pub fn scrubbed(bytes: &[u8], provider: &Provider) -> Vec<u8> {
     let mut clean = bytes.to_vec();
     for credential in provider.credentials.iter().filter(|credential| !credential.key.expose().is_empty()) {
         clean = without(&clean, credential.key.expose());

@@ -7,7 +7,7 @@
 //! stays bounded; a body that broke is never given a clean end.
 
 use super::crossing::{self, Crossed};
-use super::failure::Failure;
+use super::failure::{Failure, scrubbed};
 use super::inbound::{Inbound, cut_off};
 use super::reply::{Ending, Reply};
 use super::state::{Exchange, Reading};
@@ -214,9 +214,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             // Before an answer has begun its client can still be told properly what went wrong.
             match wrong {
                 Some(fault) if !begun => return Err(fault),
-                None if !begun && self.failed_inside() && !self.is_passing() => {
-                    return Err(FaultKind::UpstreamStreamError.into());
-                }
+                None if !begun && self.failed_inside() && !self.is_passing() => return Err(self.complaint()),
                 _ => {}
             }
             let begins = !begun && (emit.bytes > 0 || last || self.is_passing());
@@ -307,6 +305,11 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
                 let passed = translation.advance(&self.buf, last, self.outbox.tail());
                 if self.reply.status == 0 && translation.form() == Form::Whole {
                     self.ending = Ending::Length(self.outbox.len() as u64);
+                }
+                if translation.has_failed() {
+                    let clean = scrubbed(&self.outbox, self.passage.provider);
+                    self.outbox.clear();
+                    self.outbox.extend(&clean);
                 }
                 let bytes = self.outbox.len();
                 match passed {
@@ -455,6 +458,21 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             Reading::Translated(translation) => translation.has_failed(),
             Reading::Json(_) | Reading::Packed(_) | Reading::Opaque => false,
         }
+    }
+
+    /// What the provider said inside its answer, for a client that was told nothing yet.
+    fn complaint(&self) -> Fault {
+        let said = match &*self.reading {
+            Reading::Translated(translation) => {
+                scrubbed(translation.complaint().as_bytes(), self.passage.provider)
+            }
+            Reading::Events(_) | Reading::Json(_) | Reading::Packed(_) | Reading::Opaque => vec![],
+        };
+        if said.is_empty() {
+            return FaultKind::UpstreamStreamError.into();
+        }
+        let said = String::from_utf8_lossy(&said);
+        Fault::told(FaultKind::UpstreamStreamError, format!("The provider reported an error: {said:.1000}"))
     }
 
     /// Whether the body that ended was whole. Only its last event tells that of a stream whose framing does not, and

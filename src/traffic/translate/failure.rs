@@ -65,12 +65,42 @@ pub fn speaks_of_account(from: Speech, body: &[u8]) -> bool {
 
 fn read(from: Speech, body: Item<'_>) -> Failure<'_> {
     match from {
-        Speech::OpenAi | Speech::Responses => {
-            super::openai::answer_in::failure(body.get("error").unwrap_or(body))
-        }
+        Speech::OpenAi | Speech::Responses => of_openai(body.get("error").unwrap_or(body)),
         Speech::Anthropic => super::anthropic::answer_in::failure(body),
         Speech::Gemini => super::gemini::answer_in::failure(body),
     }
+}
+
+/// What an error object of `OpenAI`'s says, in either of its formats.
+pub fn of_openai(error: Item<'_>) -> Failure<'_> {
+    let message = error.text().or_else(|| error.text_at("message")).unwrap_or_default();
+    let code = error.text_at("code").filter(|code| !code.is_empty());
+    let name = error.text_at("type").filter(|name| !name.is_empty());
+    // Some servers give a status for a code.
+    let status = error.get("code").and_then(|code| u16::try_from(code.count()?).ok());
+    let kind =
+        openais_kind(code.as_ref()).or_else(|| openais_kind(name.as_ref())).or_else(|| by_status(status?));
+    Failure { kind: kind.unwrap_or(FailureKind::Server), message, code: code.or(name) }
+}
+
+fn openais_kind(name: Option<&Quoted<'_>>) -> Option<FailureKind> {
+    Some(match &*name?.unescaped() {
+        b"context_length_exceeded" => FailureKind::TooLong,
+        b"model_not_found" | b"not_found_error" => FailureKind::NotFound,
+        b"rate_limit_exceeded" | b"rate_limit_error" | b"requests" | b"tokens" | b"slow_down" => {
+            FailureKind::RateLimit
+        }
+        b"insufficient_quota" | b"credit_balance_exhausted" | b"billing_hard_limit_reached" => {
+            FailureKind::Quota
+        }
+        b"server_is_overloaded" | b"overloaded_error" | b"service_unavailable_error" => {
+            FailureKind::Overloaded
+        }
+        b"timeout_error" | b"timeout" => FailureKind::Timeout,
+        b"invalid_request_error" => FailureKind::Invalid,
+        b"server_error" => FailureKind::Server,
+        _ => return None,
+    })
 }
 
 /// What a status says where the body says nothing.

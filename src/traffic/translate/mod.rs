@@ -4,8 +4,7 @@
 //! provider's answer, whole or as a stream in any pieces, and gives the client's.
 //!
 //! Every format is understood and written through one form in the middle: a [`prompt::Prompt`] on the way in,
-//! [`event::Event`]s on the way back. A format is a folder of four files (of two, where only clients have it), and knows
-//! no other format. A whole answer is told by the same events as a stream of it, so that the two cannot differ.
+//! [`event::Event`]s on the way back. A format is a folder of four files, and knows no other format. A whole answer is told by the same events as a stream of it, so that the two cannot differ.
 //!
 //! Invariant: what the client said reaches the provider as it was written, or is refused, or is named as lost. Equal
 //! requests make equal bytes. Nothing is held of a stream but the event at hand, and what the client's dialect repeats.
@@ -15,7 +14,9 @@ mod arguments;
 pub mod event;
 pub mod failure;
 pub mod gemini;
+mod knobs;
 pub mod loss;
+mod makers;
 mod media;
 pub mod names;
 pub mod openai;
@@ -46,7 +47,7 @@ pub enum Speech {
     Anthropic,
     /// `generateContent`.
     Gemini,
-    /// Responses: of clients only.
+    /// Responses.
     Responses,
 }
 
@@ -78,6 +79,7 @@ impl Crossing {
             Format::OpenAi => Speech::OpenAi,
             Format::Anthropic => Speech::Anthropic,
             Format::Gemini => Speech::Gemini,
+            Format::Responses => Speech::Responses,
         };
         Some(Self { client, provider })
     }
@@ -154,7 +156,7 @@ pub fn request_in_form(
         Speech::OpenAi => openai::request_out::write(&prompt, to.model, to.stream_usage, out, &mut losses)?,
         Speech::Anthropic => anthropic::request_out::write(&prompt, to.model, out, &mut losses)?,
         Speech::Gemini => gemini::request_out::write(&prompt, to.model, out, &mut losses)?,
-        Speech::Responses => return Err(loss::untranslatable("No request is translated to responses.")),
+        Speech::Responses => responses::request_out::write(&prompt, to.model, out, &mut losses)?,
     };
     let repeated = match from {
         Speech::Responses => responses::answer_out::repeated(body),

@@ -23,10 +23,12 @@ pub struct Translation {
 }
 
 /// What is known of the answer so far.
-#[derive(Clone, Copy, Default)]
+#[derive(Default)]
 struct Facts {
     usage: Option<Usage>,
     failed: bool,
+    /// What the provider said when it failed.
+    complaint: String,
     ended: bool,
     told: u32,
 }
@@ -44,6 +46,7 @@ enum Reader {
     OpenAi(openai::answer_in::Reader),
     Anthropic(anthropic::answer_in::Reader),
     Gemini(gemini::answer_in::Reader),
+    Responses(responses::answer_in::Reader),
 }
 
 enum Teller {
@@ -84,7 +87,10 @@ impl Facts {
     fn note(&mut self, event: &Event<'_>) {
         match event {
             Event::Usage(usage) => self.usage = Some(*usage),
-            Event::Failed(_) => self.failed = true,
+            Event::Failed(failure) => {
+                self.failed = true;
+                self.complaint = String::from_utf8_lossy(&failure.message.unescaped()).into_owned();
+            }
             Event::End => self.ended = true,
             Event::Piece(_) => self.told += 1,
             _ => {}
@@ -107,7 +113,7 @@ impl Translation {
                 Speech::OpenAi => Reader::OpenAi(openai::answer_in::Reader::default()),
                 Speech::Anthropic => Reader::Anthropic(anthropic::answer_in::Reader::default()),
                 Speech::Gemini => Reader::Gemini(gemini::answer_in::Reader::default()),
-                Speech::Responses => unreachable!("no request is translated to it"),
+                Speech::Responses => Reader::Responses(responses::answer_in::Reader::default()),
             },
             teller: match to {
                 Speech::OpenAi => Teller::OpenAi(openai::answer_out::Teller::new(form, created, wants_usage)),
@@ -174,6 +180,11 @@ impl Translation {
         self.facts.failed
     }
 
+    /// What the provider said of it; empty if it said nothing.
+    pub fn complaint(&self) -> &str {
+        &self.facts.complaint
+    }
+
     /// The client has the whole answer.
     pub fn has_ended(&self) -> bool {
         self.facts.ended
@@ -221,6 +232,7 @@ impl Translation {
             Reader::OpenAi(reader) => reader.whole(answer, tell),
             Reader::Anthropic(reader) => reader.whole(answer, tell),
             Reader::Gemini(reader) => reader.whole(answer, tell),
+            Reader::Responses(reader) => reader.whole(answer, tell),
         }
     }
 
@@ -239,6 +251,7 @@ impl Translation {
             Reader::OpenAi(reader) => reader.event(parsed(tree, data)?, tell),
             Reader::Anthropic(reader) => reader.event(parsed(tree, data)?, tell),
             Reader::Gemini(reader) => reader.event(parsed(tree, data)?, tell),
+            Reader::Responses(reader) => reader.event(parsed(tree, data)?, tell),
         }?;
         if self.teller.is_overfull() { Err(FaultKind::UpstreamUnreadable.into()) } else { Ok(()) }
     }
@@ -252,7 +265,7 @@ impl Translation {
         };
         match reader {
             Reader::OpenAi(reader) => reader.done(tell),
-            Reader::Anthropic(_) => Err(FaultKind::UpstreamTruncated.into()),
+            Reader::Anthropic(_) | Reader::Responses(_) => Err(FaultKind::UpstreamTruncated.into()),
             Reader::Gemini(reader) => reader.done(tell),
         }
     }

@@ -23,7 +23,7 @@ const SPEECHES: [(Speech, &str, &[&str]); 4] = [
     (Speech::OpenAi, "openai", &["gpt-5.2", "qwen3"]),
     (Speech::Anthropic, "anthropic", &["claude-opus-5-5", "claude-opus-5", "claude-sonnet-4-5"]),
     (Speech::Gemini, "gemini", &["gemini-3.8-flash", "gemini-2.5-pro"]),
-    (Speech::Responses, "responses", &[]),
+    (Speech::Responses, "responses", &["gpt-5.2-codex", "gpt-4.1"]),
 ];
 /// What answers are told to have been made at.
 const CREATED: u64 = 1_795_256_400;

@@ -4,6 +4,7 @@ use super::PATIENCE;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -75,6 +76,21 @@ impl Scripted {
                 peer.send(&answer);
             }
         })
+    }
+
+    /// Says the rest of a stream, from the first `cut` in it on, once it is told that the client has its beginning.
+    pub fn in_two_parts(stream: &'static str, cut: &str) -> (Self, Sender<()>) {
+        let (sender, receiver) = channel();
+        let (receiver, cut) = (Mutex::new(receiver), stream.find(cut).expect("it is in there"));
+        let upstream = Self::start(move |_, mut peer| {
+            if peer.request().is_some() {
+                peer.send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n");
+                peer.send(&stream.as_bytes()[..cut]);
+                receiver.lock().expect("no panic").recv().expect("the client reads");
+                peer.send(&stream.as_bytes()[cut..]);
+            }
+        });
+        (upstream, sender)
     }
 
     /// All requests so far, head and body.

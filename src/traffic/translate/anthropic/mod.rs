@@ -5,7 +5,6 @@
 pub mod answer_in;
 pub mod answer_out;
 mod family;
-mod knobs;
 pub mod request_in;
 pub mod request_out;
 mod schema;

@@ -1,11 +1,11 @@
 //! A prompt as a messages request.
 
 use super::family::{self, Family, Thinks};
-use super::knobs::{name_of, says_nothing};
 use super::schema;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Quoted, Writer};
 use crate::traffic::translate::arguments;
+use crate::traffic::translate::knobs::{name_of, says_nothing};
 use crate::traffic::translate::loss::{Losses, untranslatable};
 use crate::traffic::translate::media::data_url;
 use crate::traffic::translate::names::{Renamed, alias};
@@ -130,7 +130,7 @@ impl Mind {
 
 fn lacks_thought(prompt: &Prompt<'_>) -> bool {
     let thought = |part: &Part<'_>| match &part.content {
-        Content::Thought { signature, .. } => signature.as_ref().is_some_and(is_ours),
+        Content::Thought { signature, .. } => signature.as_ref().is_some_and(proof::is_anthropics),
         Content::HiddenThought { .. } => true,
         _ => false,
     };
@@ -528,14 +528,9 @@ fn called_names<'p, 'b>(prompt: &'p Prompt<'b>) -> Vec<&'p Quoted<'b>> {
 fn says_something(part: &Part<'_>) -> bool {
     match &part.content {
         Content::Text(text) => !text.is_blank(),
-        Content::Thought { signature, .. } => signature.as_ref().is_some_and(is_ours),
+        Content::Thought { signature, .. } => signature.as_ref().is_some_and(proof::is_anthropics),
         _ => true,
     }
-}
-
-/// Whether a thought's signature may be this provider's: it refuses another's.
-fn is_ours(signature: &Quoted<'_>) -> bool {
-    !signature.is_empty() && proof::googles(signature).is_none()
 }
 
 /// What the bytes of an image are: clients often name another type, which the provider refuses.

@@ -4,7 +4,7 @@ use super::calls::Calls;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted};
-use crate::traffic::translate::event::{Block, Event, Failure, FailureKind, Stop};
+use crate::traffic::translate::event::{Block, Event, Stop};
 use crate::traffic::translate::failure;
 use crate::traffic::translate::shape::present;
 
@@ -45,7 +45,7 @@ impl Reader {
     pub fn event(&mut self, chunk: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         if let Some(error) = present(chunk.get("error")) {
             self.ended = true;
-            tell(Event::Failed(failure(error)));
+            tell(Event::Failed(failure::of_openai(error)));
             return Ok(());
         }
         if let Some(choice) = first_choice(chunk) {
@@ -186,39 +186,6 @@ fn usage(holder: Item<'_>, tell: Tell<'_>) {
         output: count(usage, "completion_tokens").unwrap_or_default(),
         reasoning: count(completion, "reasoning_tokens").unwrap_or_default(),
     }));
-}
-
-/// What an error object says.
-pub fn failure(error: Item<'_>) -> Failure<'_> {
-    let message = error.text().or_else(|| error.text_at("message")).unwrap_or_default();
-    let code = error.text_at("code").filter(|code| !code.is_empty());
-    let name = error.text_at("type").filter(|name| !name.is_empty());
-    // Some servers give a status for a code.
-    let status = error.get("code").and_then(|code| u16::try_from(code.count()?).ok());
-    let kind = failure_kind(code.as_ref())
-        .or_else(|| failure_kind(name.as_ref()))
-        .or_else(|| failure::by_status(status?));
-    Failure { kind: kind.unwrap_or(FailureKind::Server), message, code: code.or(name) }
-}
-
-fn failure_kind(name: Option<&Quoted<'_>>) -> Option<FailureKind> {
-    Some(match &*name?.unescaped() {
-        b"context_length_exceeded" => FailureKind::TooLong,
-        b"model_not_found" | b"not_found_error" => FailureKind::NotFound,
-        b"rate_limit_exceeded" | b"rate_limit_error" | b"requests" | b"tokens" | b"slow_down" => {
-            FailureKind::RateLimit
-        }
-        b"insufficient_quota" | b"credit_balance_exhausted" | b"billing_hard_limit_reached" => {
-            FailureKind::Quota
-        }
-        b"server_is_overloaded" | b"overloaded_error" | b"service_unavailable_error" => {
-            FailureKind::Overloaded
-        }
-        b"timeout_error" | b"timeout" => FailureKind::Timeout,
-        b"invalid_request_error" => FailureKind::Invalid,
-        b"server_error" => FailureKind::Server,
-        _ => return None,
-    })
 }
 
 fn unreadable() -> Fault {

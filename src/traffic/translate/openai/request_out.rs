@@ -4,9 +4,10 @@ use super::request_in::KNOBS;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Quoted, Writer};
 use crate::traffic::translate::loss::{Losses, untranslatable};
+use crate::traffic::translate::makers::{effort_of, is_openais, reasons};
 use crate::traffic::translate::names::{Renamed, alias};
 use crate::traffic::translate::prompt::{
-    Arguments, Content, Knob, Output, Part, Prompt, Role, Source, Thinking, ToolChoice, Turn,
+    Arguments, Content, Knob, Output, Part, Prompt, Role, Source, ToolChoice, Turn,
 };
 
 /// Longest name of a tool that this format has.
@@ -363,31 +364,4 @@ impl Body<'_> {
             }
         }
     }
-}
-
-/// Whether the model is one of those for which `OpenAI` renamed the limit of tokens.
-fn is_openais(model: &str) -> bool {
-    ["gpt-", "chatgpt", "o1", "o3", "o4"].iter().any(|start| bare(model).starts_with(start))
-}
-
-/// Whether the model takes an effort.
-fn reasons(model: &str) -> bool {
-    ["gpt-5", "gpt-6", "gpt-oss", "o1", "o3", "o4"].iter().any(|start| bare(model).starts_with(start))
-}
-
-/// The model's name without its maker's.
-fn bare(model: &str) -> &str {
-    model.rsplit('/').next().unwrap_or(model)
-}
-
-/// The effort that a budget of thinking is worth.
-fn effort_of(thinking: Option<Thinking>) -> Option<Quoted<'static>> {
-    Some(Quoted::raw(match thinking? {
-        // Not every model can do without; what none says, all understand.
-        Thinking::Off | Thinking::Adaptive => return None,
-        Thinking::Budget(..=1024) => b"low",
-        Thinking::Budget(..=2048) => b"medium",
-        Thinking::Budget(..=8192) => b"high",
-        Thinking::Budget(_) => b"xhigh",
-    }))
 }

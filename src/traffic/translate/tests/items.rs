@@ -95,3 +95,69 @@ fn what_is_repeated_is_bounded() {
     });
     assert_eq!(passed.count(), 8);
 }
+
+/// A thought goes back to the maker that sealed it, in front of what it led to, and to no other.
+#[test]
+fn thoughts_go_back_to_their_maker() {
+    let sent = |signature: &str, speech: Speech, model: &str| {
+        let body = json!({"model": "m", "max_tokens": 99, "messages": [
+            {"role": "user", "content": "a"},
+            {"role": "assistant", "content": [
+                {"type": "thinking", "thinking": "t", "signature": signature},
+                {"type": "tool_use", "id": "c1", "name": "f", "input": {}}]},
+            {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c1", "content": "r"}]},
+        ]});
+        let chat = json!({"model": "m", "messages": [
+            {"role": "user", "content": "a"},
+            {"role": "assistant", "content": null,
+             "thinking_blocks": [{"type": "thinking", "thinking": "t", "signature": signature}],
+             "tool_calls": [{"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+            {"role": "tool", "tool_call_id": "c1", "content": "r"},
+        ]});
+        let from =
+            if speech == Speech::Anthropic { (Speech::OpenAi, chat) } else { (Speech::Anthropic, body) };
+        let (mut out, to) = (vec![], destination(speech, model, Unsupported::Drop));
+        request(from.0, to, from.1.to_string().as_bytes(), &mut out).expect("valid");
+        serde_json::from_slice::<Value>(&out).expect("JSON")
+    };
+    let sealed = sent("openai:gAAA+/=", Speech::Responses, "gpt-5.2");
+    assert_eq!(
+        sealed["input"][1],
+        json!({"type": "reasoning", "summary": [{"type": "summary_text", "text": "t"}], "encrypted_content": "gAAA+/="})
+    );
+    assert_eq!(sealed["input"][2]["type"], "function_call");
+    for (signature, speech, model) in [
+        ("EqQB", Speech::Responses, "gpt-5.2"),
+        ("gemini:abc", Speech::Responses, "gpt-5.2"),
+        ("openai:gAAA", Speech::Anthropic, "claude-opus-5"),
+        ("openai:gAAA", Speech::Gemini, "gemini-3.8-flash"),
+        ("openai:gAAA", Speech::OpenAi, "gpt-5.2"),
+    ] {
+        let sent = sent(signature, speech, model).to_string();
+        assert!(!sent.contains(signature) && !sent.contains("gAAA") && sent.contains("\"f\""), "{sent}");
+    }
+}
+
+/// Items that lie over each other, or calls without their beginning, are not made up into something.
+#[test]
+fn disorder_of_items_is_refused() {
+    let begin = r#"{"type":"response.created","response":{"id":"resp_1","model":"m"}}"#;
+    let added = r#"{"type":"response.output_item.added","output_index":0,"item":{"type":"function_call","call_id":"c","name":"f"}}"#;
+    for events in [
+        vec![
+            begin,
+            added,
+            r#"{"type":"response.output_text.delta","output_index":1,"content_index":0,"delta":"x"}"#,
+        ],
+        vec![begin, r#"{"type":"response.function_call_arguments.delta","output_index":0,"delta":"x"}"#],
+        vec![begin, added, r#"{"type":"response.completed","response":{"id":"resp_1","model":"m"}}"#],
+        vec![r#"{"type":"response.created"}"#],
+        vec![begin, added],
+        vec![r#"{"neither":1}"#],
+    ] {
+        let stream: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+        let mut translation = translation(Speech::Responses, Speech::OpenAi, Form::Stream);
+        let told = translation.stream(stream.as_bytes(), true, &mut vec![]);
+        assert!(told.is_err(), "{stream}");
+    }
+}

@@ -1,4 +1,4 @@
-//! Numbers and switches that this provider may not have.
+//! Numbers and switches that a provider may not have.
 
 use crate::traffic::translate::prompt::Knob;
 

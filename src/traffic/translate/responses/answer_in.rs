@@ -1,0 +1,316 @@
+//! A response of a provider, whole or as a stream, as events.
+//!
+//! A stream tells every item three times: in pieces, at the end of its part, and at its own end. The pieces are told
+//! on, and the item's end where no pieces came.
+
+use super::spaces;
+use crate::base::fault::{Fault, FaultKind};
+use crate::contract::record::Usage;
+use crate::traffic::dialect::json::{Item, Quoted};
+use crate::traffic::translate::event::{Block, Event, Stop};
+use crate::traffic::translate::shape::present;
+use crate::traffic::translate::{failure, proof};
+
+/// Where events go.
+type Tell<'t> = &'t mut dyn FnMut(Event<'_>);
+
+/// Stands between two summaries of one thought.
+const BETWEEN: Quoted<'static> = Quoted::raw(b"\\n\\n");
+
+/// Reads one answer.
+#[derive(Default)]
+pub struct Reader {
+    started: bool,
+    open: Open,
+    /// Place of the open block's item in the answer.
+    item: Option<u64>,
+    /// Pieces of the open block came.
+    begun: bool,
+    called: bool,
+    declined: bool,
+    ended: bool,
+}
+
+/// The block that is open.
+#[derive(Clone, Copy, PartialEq, Eq, Default)]
+enum Open {
+    #[default]
+    None,
+    Text,
+    Refusal,
+    Thought,
+    Call,
+}
+
+impl Reader {
+    /// Whether nothing more is to come.
+    pub fn is_over(&self) -> bool {
+        self.ended
+    }
+
+    /// Reads one event's data.
+    ///
+    /// # Errors
+    /// It has not the form of this API.
+    pub fn event(&mut self, data: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        let Some(kind) = data.text_at("type") else {
+            // Before it streams, a server may report an error as other endpoints do.
+            let error = present(data.get("error")).ok_or_else(unreadable)?;
+            self.fail(error, tell);
+            return Ok(());
+        };
+        match &*kind.unescaped() {
+            b"response.created" | b"response.in_progress" | b"response.queued" => {
+                self.start(data.get("response").ok_or_else(unreadable)?, tell)
+            }
+            b"error" => {
+                self.fail(present(data.get("error")).unwrap_or(data), tell);
+                Ok(())
+            }
+            b"response.completed" | b"response.incomplete" | b"response.failed" => {
+                let response = data.get("response").ok_or_else(unreadable)?;
+                self.start(response, tell)?;
+                self.end(response, tell)
+            }
+            kind => self.running(kind, data, tell),
+        }
+    }
+
+    fn running(&mut self, kind: &[u8], data: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        let open = match kind {
+            b"response.output_item.added" => return self.added(data, tell),
+            b"response.output_item.done" => return self.done(data, tell),
+            b"response.reasoning_summary_part.added" => {
+                if self.open == Open::Thought && self.begun {
+                    self.piece(Open::Thought, data, Some(BETWEEN), tell)?;
+                }
+                return Ok(());
+            }
+            b"response.output_text.delta" => Open::Text,
+            b"response.refusal.delta" => Open::Refusal,
+            b"response.reasoning_summary_text.delta" | b"response.reasoning_text.delta" => Open::Thought,
+            b"response.function_call_arguments.delta" => Open::Call,
+            // Ends of parts, which repeat them, tools that the provider runs itself, and what is new.
+            _ => return Ok(()),
+        };
+        self.piece(open, data, data.text_at("delta"), tell)
+    }
+
+    /// Reads a whole answer.
+    ///
+    /// # Errors
+    /// It has not the form of this API.
+    pub fn whole(&mut self, response: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        self.start(response, tell)?;
+        for item in response.get("output").ok_or_else(unreadable)?.elements() {
+            self.item(item, tell)?;
+        }
+        self.end(response, tell)
+    }
+
+    fn start(&mut self, response: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        if !std::mem::replace(&mut self.started, true) {
+            let id = response.text_at("id").ok_or_else(unreadable)?;
+            let model = response.text_at("model").ok_or_else(unreadable)?;
+            tell(Event::Start { id, model });
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, error: Item<'_>, tell: Tell<'_>) {
+        self.ended = true;
+        tell(Event::Failed(failure::of_openai(error)));
+    }
+
+    fn end(&mut self, response: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        self.close(tell);
+        if let Some(usage) = usage(response) {
+            tell(Event::Usage(usage));
+        }
+        let status = response.text_at("status").ok_or_else(unreadable)?;
+        let reason = match &*status.unescaped() {
+            b"completed" if self.called => Stop::Tools,
+            b"completed" if self.declined => Stop::Refused,
+            b"completed" => Stop::End,
+            b"incomplete" => {
+                let details = response.get("incomplete_details");
+                let reason = details.and_then(|details| details.text_at("reason"));
+                let filtered = reason.is_some_and(|reason| reason.is("content_filter"));
+                if filtered { Stop::Refused } else { Stop::Length }
+            }
+            b"failed" | b"cancelled" => {
+                self.fail(present(response.get("error")).unwrap_or(response), tell);
+                return Ok(());
+            }
+            // An answer in the background, which nobody asked for.
+            _ => return Err(unreadable()),
+        };
+        tell(Event::Stop { reason, sequence: None });
+        self.ended = true;
+        tell(Event::End);
+        Ok(())
+    }
+
+    /// An item begins. Only calls say then all that their beginning needs.
+    fn added(&mut self, data: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        let item = data.get("item").ok_or_else(unreadable)?;
+        if kind(item)?.is("function_call") {
+            self.in_turn(data)?;
+            self.call(item, tell)?;
+            self.item = place(data);
+        }
+        Ok(())
+    }
+
+    /// An item is whole: what of it was not told in pieces is told now.
+    fn done(&mut self, data: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        let item = data.get("item").ok_or_else(unreadable)?;
+        self.in_turn(data)?;
+        if self.open == Open::None {
+            return self.item(item, tell);
+        }
+        match &*kind(item)?.unescaped() {
+            b"reasoning" => self.sealed(item, tell),
+            b"function_call" if !self.begun => self.arguments(item, tell),
+            _ => {}
+        }
+        self.close(tell);
+        Ok(())
+    }
+
+    /// A whole item.
+    fn item(&mut self, item: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        match &*kind(item)?.unescaped() {
+            b"message" => {
+                for part in item.get("content").into_iter().flat_map(|parts| parts.elements()) {
+                    let (open, name) = match &*kind(part)?.unescaped() {
+                        b"output_text" => (Open::Text, "text"),
+                        b"refusal" => (Open::Refusal, "refusal"),
+                        _ => continue,
+                    };
+                    self.say(open, part.text_at(name), tell);
+                }
+            }
+            b"reasoning" => {
+                let texts = |name| item.get(name).into_iter().flat_map(|parts| parts.elements());
+                let summary = texts("summary").next().map_or("content", |_| "summary");
+                for part in texts(summary) {
+                    if self.begun {
+                        self.say(Open::Thought, Some(BETWEEN), tell);
+                    }
+                    self.say(Open::Thought, part.text_at("text"), tell);
+                }
+                self.sealed(item, tell);
+            }
+            b"function_call" => {
+                self.call(item, tell)?;
+                self.arguments(item, tell);
+            }
+            // Tools that the provider runs itself: what they found is in the text.
+            _ => {}
+        }
+        self.close(tell);
+        Ok(())
+    }
+
+    fn call(&mut self, item: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        self.close(tell);
+        let id = item.text_at("call_id").ok_or_else(unreadable)?;
+        let name = item.text_at("name").ok_or_else(unreadable)?;
+        let name = spaces::joined(item.text_at("namespace").as_ref(), name);
+        (self.open, self.called) = (Open::Call, true);
+        tell(Event::Open(Block::Call { id, name }));
+        Ok(())
+    }
+
+    fn arguments(&mut self, item: Item<'_>, tell: Tell<'_>) {
+        let arguments = item.text_at("arguments").filter(|arguments| !arguments.is_blank());
+        tell(Event::Piece(&arguments.unwrap_or(Quoted::raw(b"{}"))));
+    }
+
+    /// What the next request is to give back.
+    fn sealed(&mut self, item: Item<'_>, tell: Tell<'_>) {
+        let sealed = item.text_at("encrypted_content").filter(|sealed| !sealed.is_empty());
+        if let Some(sealed) = sealed {
+            self.open(Open::Thought, tell);
+            tell(Event::Signature(&proof::of_openai(&sealed)));
+        }
+    }
+
+    fn piece(
+        &mut self,
+        open: Open,
+        data: Item<'_>,
+        piece: Option<Quoted<'_>>,
+        tell: Tell<'_>,
+    ) -> Result<(), Fault> {
+        self.in_turn(data)?;
+        if open == Open::Call && self.open != Open::Call {
+            return Err(unreadable());
+        }
+        self.item = place(data);
+        self.say(open, piece, tell);
+        Ok(())
+    }
+
+    fn say(&mut self, open: Open, piece: Option<Quoted<'_>>, tell: Tell<'_>) {
+        let Some(piece) = piece.filter(|piece| !piece.is_empty()) else { return };
+        self.open(open, tell);
+        self.begun = true;
+        tell(Event::Piece(&piece));
+    }
+
+    fn open(&mut self, open: Open, tell: Tell<'_>) {
+        if self.open == open {
+            return;
+        }
+        self.close(tell);
+        self.open = open;
+        self.declined |= open == Open::Refusal;
+        tell(Event::Open(match open {
+            Open::Refusal => Block::Refusal,
+            Open::Thought => Block::Thought,
+            Open::None | Open::Text | Open::Call => Block::Text,
+        }));
+    }
+
+    fn close(&mut self, tell: Tell<'_>) {
+        self.begun = false;
+        self.item = None;
+        if std::mem::take(&mut self.open) != Open::None {
+            tell(Event::Close);
+        }
+    }
+
+    /// Items do not overlap: one that does could not be told in its place.
+    fn in_turn(&self, data: Item<'_>) -> Result<(), Fault> {
+        if self.item.is_none() || self.item == place(data) { Ok(()) } else { Err(unreadable()) }
+    }
+}
+
+/// Place of an event's item in the answer.
+fn place(data: Item<'_>) -> Option<u64> {
+    data.get("output_index")?.count()
+}
+
+fn usage(response: Item<'_>) -> Option<Usage> {
+    let usage = present(response.get("usage"))?;
+    let count = |item: Option<Item<'_>>, name| item?.get(name)?.count();
+    let (input, output) = (usage.get("input_tokens_details"), usage.get("output_tokens_details"));
+    let usage = Some(usage);
+    Some(Usage {
+        input: count(usage, "input_tokens").unwrap_or_default(),
+        cached_input: count(input, "cached_tokens").unwrap_or_default(),
+        cache_write: count(input, "cache_write_tokens").unwrap_or_default(),
+        output: count(usage, "output_tokens").unwrap_or_default(),
+        reasoning: count(output, "reasoning_tokens").unwrap_or_default(),
+    })
+}
+
+fn kind(item: Item<'_>) -> Result<Quoted<'_>, Fault> {
+    item.text_at("type").ok_or_else(unreadable)
+}
+
+fn unreadable() -> Fault {
+    FaultKind::UpstreamUnreadable.into()
+}
