@@ -1,6 +1,8 @@
 //! Media types: of the bytes in a data URL, and of what a URL leads to.
 
+use super::base64;
 use super::loss::untranslatable;
+use super::prompt::Source;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::Quoted;
 
@@ -32,6 +34,17 @@ pub fn data_url<'u>(url: &'u Quoted<'_>) -> Result<(Quoted<'u>, Quoted<'u>), Fau
         media => media,
     };
     Ok((Quoted::raw(media), Quoted::raw(&inside[comma + 1..])))
+}
+
+/// The source of a document in a data URL. A text is a text: most formats have a place for its words, and for no other
+/// file of its kind.
+pub fn document(url: Quoted<'_>) -> Source<'_> {
+    let plain = data_url(&url).ok().filter(|(media, _)| media.as_written().starts_with(b"text/"));
+    let plain = plain.and_then(|(_, data)| base64::decoded(&data.unescaped()));
+    match plain.and_then(|bytes| String::from_utf8(bytes).ok()) {
+        Some(text) => Source::Plain(Quoted::of(&text)),
+        None => Source::DataUrl(url),
+    }
 }
 
 /// The media type that the end of a URL's path tells.

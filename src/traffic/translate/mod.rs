@@ -11,6 +11,7 @@
 
 pub mod anthropic;
 mod arguments;
+mod base64;
 pub mod event;
 pub mod failure;
 pub mod gemini;

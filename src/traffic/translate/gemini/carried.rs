@@ -10,8 +10,8 @@
 //!
 //! Invariant: an id is letters, digits, `_` and `-`; what was put in comes out.
 
-use super::base64;
 use crate::traffic::dialect::json::Quoted;
+use crate::traffic::translate::base64;
 use memchr::memmem;
 
 /// Behind an id of the provider's own, and before the signature, if there is one.

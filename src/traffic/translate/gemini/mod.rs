@@ -6,7 +6,6 @@
 
 pub mod answer_in;
 pub mod answer_out;
-mod base64;
 mod carried;
 mod contents_out;
 mod family;

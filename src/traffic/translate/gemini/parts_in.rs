@@ -1,10 +1,10 @@
 //! The parts of a client's contents.
 
-use super::base64;
 use super::member::{get, text};
 use super::signature;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted, escape_bytes};
+use crate::traffic::translate::base64;
 use crate::traffic::translate::loss::{invalid, untranslatable};
 use crate::traffic::translate::media;
 use crate::traffic::translate::prompt::{Arguments, Content, Part, Source};

@@ -3,8 +3,8 @@
 //! Clients take a signature for bytes in base64, and write it back in an alphabet of their own: what it is here must
 //! be base64 of the whole, or it would not come back as it was.
 
-use super::base64;
 use crate::traffic::dialect::json::Quoted;
+use crate::traffic::translate::base64;
 
 const PROOF: &str = "ringgate:thought:";
 const HIDDEN: &str = "ringgate:hidden:";

@@ -3,6 +3,7 @@
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted};
 use crate::traffic::translate::loss::{Losses, invalid, untranslatable};
+use crate::traffic::translate::media;
 use crate::traffic::translate::prompt::{
     Arguments, Cached, Content, Knob, Output, Part, Prompt, Role, Source, Thinking, Tool, ToolChoice, Turn,
 };
@@ -337,7 +338,7 @@ fn image<'b>(at: At<'_>, image: Option<Item<'b>>) -> Result<Content<'b>, Fault> 
 fn file<'b>(at: At<'_>, file: Option<Item<'b>>) -> Result<Content<'b>, Fault> {
     let [data, id, name] = at.fields(file, ["file_data", "file_id", "filename"])?;
     let source = match at.name("file_data").optional_text(data)? {
-        Some(data) => Source::DataUrl(data.with_plain_slashes()),
+        Some(data) => media::document(data.with_plain_slashes()),
         None => Source::File(at.name("file_id").text(id)?),
     };
     Ok(Content::Document { source, name: at.name("filename").optional_text(name)? })

@@ -207,6 +207,10 @@ impl Body<'_> {
                 self.out.open("{\"type\":\"file\"").key("file").open("{");
                 if let Source::File(file) = source {
                     self.out.key("file_id").quoted(file);
+                } else if let Source::Url(_) = source {
+                    return Err(untranslatable(
+                        "The model's provider takes no document by its URL: send its bytes.",
+                    ));
                 } else {
                     let unnamed = Quoted::raw(b"document.pdf");
                     self.out.key("filename").quoted(name.as_ref().unwrap_or(&unnamed)).key("file_data");

@@ -4,6 +4,7 @@ use super::{spaces, thought};
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Kind, Quoted, Writer};
 use crate::traffic::translate::loss::{Losses, untranslatable};
+use crate::traffic::translate::media;
 use crate::traffic::translate::prompt::{Arguments, Content, Part, Role, Source, Turn};
 use crate::traffic::translate::shape::At;
 
@@ -163,7 +164,7 @@ fn file<'b>(at: At<'_>, part: Item<'b>) -> Result<Content<'b>, Fault> {
     let [data, url, id, name] = at.fields(Some(part), ["file_data", "file_url", "file_id", "filename"])?;
     let data = at.name("file_data").optional_text(data)?.map(Quoted::with_plain_slashes);
     let source = match (data, at.name("file_url").optional_text(url)?) {
-        (Some(data), _) => Source::DataUrl(data),
+        (Some(data), _) => media::document(data),
         (None, Some(url)) => Source::Url(url),
         (None, None) => Source::File(at.name("file_id").text(id)?),
     };

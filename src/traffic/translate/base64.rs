@@ -1,4 +1,4 @@
-//! Bytes in base64: clients of this dialect write either alphabet, and other formats read one.
+//! Bytes in base64: clients of Google's dialect write either alphabet, and other formats read one.
 
 use crate::traffic::dialect::json::Quoted;
 use base64::engine::general_purpose::STANDARD;
