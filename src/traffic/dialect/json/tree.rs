@@ -94,86 +94,68 @@ struct Reader<'r> {
     nodes: &'r mut Vec<Node>,
 }
 
-/// What is expected next.
-enum Turn {
-    Value,
-    /// A value, or the end of the array that has just begun.
-    FirstElement,
-    /// A member, or the end of the object that has just begun.
-    FirstMember,
-    Member,
-    /// After a value.
-    After,
-}
-
 impl Reader<'_> {
     fn document(&mut self) -> Result<(), JsonFault> {
-        let (mut open, mut depth) = ([0u32; JSON_DEPTH], 0);
-        let mut turn = Turn::Value;
+        let (mut open, mut depth, mut in_object) = ([0u32; JSON_DEPTH], 0, false);
+        self.blanks();
         loop {
-            self.blanks();
-            turn = match turn {
-                Turn::FirstElement if self.peek() == Some(b']') => Turn::After,
-                Turn::FirstMember if self.peek() == Some(b'}') => Turn::After,
-                Turn::FirstMember | Turn::Member => {
-                    self.name()?;
-                    Turn::Value
-                }
-                Turn::Value | Turn::FirstElement => {
-                    let index = self.nodes.len() as u32;
-                    let begun = self.value()?;
-                    if let Some(begun) = begun {
-                        *open.get_mut(depth).ok_or(self.fault(Expected::Shallower))? = index;
-                        depth += 1;
-                        turn = begun;
+            if in_object {
+                self.name()?;
+            }
+            let begun = self.nodes.len() as u32;
+            match self.peek() {
+                Some(b'"') => self.string()?,
+                Some(begin @ (b'{' | b'[')) => {
+                    in_object = begin == b'{';
+                    self.push(if in_object { Kind::Object } else { Kind::Array }, self.at);
+                    self.at += 1;
+                    *open.get_mut(depth).ok_or(self.fault(Expected::Shallower))? = begun;
+                    depth += 1;
+                    self.blanks();
+                    if self.peek() != Some(if in_object { b'}' } else { b']' }) {
                         continue;
                     }
-                    Turn::After
                 }
-                Turn::After => {
-                    let Some(top) = depth.checked_sub(1) else {
-                        return if self.at == self.text.len() {
-                            Ok(())
-                        } else {
-                            Err(self.fault(Expected::Nothing))
-                        };
-                    };
-                    if let Some(turn) = self.go_on(open[top])? {
-                        turn
-                    } else {
-                        depth = top;
-                        Turn::After
-                    }
+                Some(b't') => self.word(b"true", Kind::True)?,
+                Some(b'f') => self.word(b"false", Kind::False)?,
+                Some(b'n') => self.word(b"null", Kind::Null)?,
+                Some(byte) => self.number(byte)?,
+                None => return Err(self.fault(Expected::More)),
+            }
+            // Behind a value there is another one, or its container ends, and perhaps the one around that.
+            loop {
+                self.blanks();
+                let Some(top) = depth.checked_sub(1) else { return self.end() };
+                match self.peek() {
+                    Some(b',') => break,
+                    Some(b'}') if in_object => {}
+                    Some(b']') if !in_object => {}
+                    None => return Err(self.fault(Expected::More)),
+                    Some(_) if in_object => return Err(self.fault(Expected::CommaOrBrace)),
+                    Some(_) => return Err(self.fault(Expected::CommaOrBracket)),
                 }
-            };
-        }
-    }
-
-    /// A comma or the end of the container of this node.
-    fn go_on(&mut self, container: u32) -> Result<Option<Turn>, JsonFault> {
-        let object = self.nodes[container as usize].kind == Kind::Object;
-        let byte = self.peek();
-        if self.nodes.len() > JSON_NODES {
-            return Err(self.fault(Expected::Fewer));
-        }
-        self.at += 1;
-        match (byte, object) {
-            (Some(b','), true) => Ok(Some(Turn::Member)),
-            (Some(b','), false) => Ok(Some(Turn::Value)),
-            (Some(b'}'), true) | (Some(b']'), false) => {
+                self.at += 1;
                 let next = self.nodes.len() as u32;
-                let node = &mut self.nodes[container as usize];
+                let node = &mut self.nodes[open[top] as usize];
                 (node.end, node.next) = (self.at as u32, next);
-                Ok(None)
+                depth = top;
+                in_object = depth > 0 && self.nodes[open[depth - 1] as usize].kind == Kind::Object;
             }
-            (_, object) => {
-                self.at -= 1;
-                let expected = if object { Expected::CommaOrBrace } else { Expected::CommaOrBracket };
-                Err(self.fault(if byte.is_none() { Expected::More } else { expected }))
+            if self.nodes.len() > JSON_NODES {
+                return Err(self.fault(Expected::Fewer));
             }
+            self.at += 1;
+            self.blanks();
         }
     }
 
+    /// Behind the outermost value.
+    fn end(&self) -> Result<(), JsonFault> {
+        if self.at == self.text.len() { Ok(()) } else { Err(self.fault(Expected::Nothing)) }
+    }
+
+    /// A member's name, up to where its value begins.
+    #[inline]
     fn name(&mut self) -> Result<(), JsonFault> {
         if self.peek() != Some(b'"') {
             return Err(self.fault(Expected::Key));
@@ -187,31 +169,8 @@ impl Reader<'_> {
             return Err(self.fault(Expected::Colon));
         }
         self.at += 1;
+        self.blanks();
         Ok(())
-    }
-
-    /// Reads a value, or the beginning of a container.
-    fn value(&mut self) -> Result<Option<Turn>, JsonFault> {
-        let start = self.at;
-        match self.peek() {
-            Some(b'"') => self.string()?,
-            Some(b'{') => {
-                self.at += 1;
-                self.push(Kind::Object, start);
-                return Ok(Some(Turn::FirstMember));
-            }
-            Some(b'[') => {
-                self.at += 1;
-                self.push(Kind::Array, start);
-                return Ok(Some(Turn::FirstElement));
-            }
-            Some(b't') => self.word(b"true", Kind::True)?,
-            Some(b'f') => self.word(b"false", Kind::False)?,
-            Some(b'n') => self.word(b"null", Kind::Null)?,
-            Some(byte) => self.number(byte)?,
-            None => return Err(self.fault(Expected::More)),
-        }
-        Ok(None)
     }
 
     #[inline]
@@ -245,6 +204,13 @@ impl Reader<'_> {
     fn number(&mut self, first: u8) -> Result<(), JsonFault> {
         let start = self.at;
         let mut place = Place::begin(first).ok_or(self.fault(Expected::Value))?;
+        if place == Place::Whole {
+            while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+                self.at += 1;
+            }
+            // The last of them goes the way of all others.
+            self.at -= 1;
+        }
         loop {
             self.at += 1;
             // Behind the text no number goes on.
