@@ -12,6 +12,7 @@ mod endpoints;
 mod failures;
 mod fairness;
 mod framing;
+mod google;
 mod handover;
 mod hardening;
 mod harness;
