@@ -144,6 +144,7 @@ fn upstream_head(criterion: &mut Criterion) {
             let path = to.format.path(black_box(Endpoint::ChatCompletions)).expect("it speaks it");
             let forwarded = Forwarded {
                 credential: to.credentials.first(),
+                model: "",
                 query: b"",
                 fields: black_box(FORWARDED),
                 names_version: false,

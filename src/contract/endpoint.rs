@@ -27,6 +27,16 @@ pub enum Endpoint {
     Models,
     /// `GET /v1/models/{id}`
     Model,
+    /// `POST /v1beta/models/{id}:generateContent`, and the same below `/v1`
+    GenerateContent,
+    /// `POST /v1beta/models/{id}:streamGenerateContent`, and the same below `/v1`
+    StreamGenerateContent,
+    /// `POST /v1beta/models/{id}:countTokens`, and the same below `/v1`
+    GeminiCountTokens,
+    /// `GET /v1beta/models`
+    GeminiModels,
+    /// `GET /v1beta/models/{id}`
+    GeminiModel,
     /// Any other path: only in records of refused requests.
     Unknown,
 }
@@ -46,6 +56,7 @@ pub enum Dialect {
     #[default]
     OpenAi,
     Anthropic,
+    Gemini,
 }
 
 /// How a stream of this endpoint ends and fails.
@@ -57,6 +68,11 @@ pub enum StreamStyle {
     OpenAiEvents,
     /// Named events, ended by `message_stop`; usage in `message_start` and, newer, in `message_delta`.
     AnthropicEvents,
+    /// `data:` lines only, each with a whole answer of which the texts are what is new, and usage as it is so far.
+    /// Nothing marks the end: a stream is over where its body is, and whole if it gave a reason to stop before that.
+    GeminiEvents,
+    /// The same answers as the elements of one JSON array.
+    GeminiArray,
 }
 
 impl StreamStyle {
@@ -65,13 +81,14 @@ impl StreamStyle {
         match self {
             StreamStyle::OpenAiChunks | StreamStyle::OpenAiEvents => Dialect::OpenAi,
             StreamStyle::AnthropicEvents => Dialect::Anthropic,
+            StreamStyle::GeminiEvents | StreamStyle::GeminiArray => Dialect::Gemini,
         }
     }
 }
 
 /// One row of the endpoint table.
 pub struct EndpointRow {
-    /// Path at the gateway, e.g. `/v1/chat/completions`.
+    /// Path at the gateway, e.g. `/v1/chat/completions`. `{id}` stands for a model's name.
     pub path: &'static str,
     /// The path without its version, e.g. `/chat/completions`.
     pub unversioned: &'static str,
@@ -83,7 +100,7 @@ pub struct EndpointRow {
 }
 
 impl Endpoint {
-    pub const ALL: [Endpoint; 17] = [
+    pub const ALL: [Endpoint; 22] = [
         Endpoint::ChatCompletions,
         Endpoint::Completions,
         Endpoint::Embeddings,
@@ -100,6 +117,11 @@ impl Endpoint {
         Endpoint::CountTokens,
         Endpoint::Models,
         Endpoint::Model,
+        Endpoint::GenerateContent,
+        Endpoint::StreamGenerateContent,
+        Endpoint::GeminiCountTokens,
+        Endpoint::GeminiModels,
+        Endpoint::GeminiModel,
         Endpoint::Unknown,
     ];
 
@@ -108,8 +130,11 @@ impl Endpoint {
         use StreamStyle as S;
         macro_rules! row {
             ($path:literal $method:literal $body:expr, $stream:expr, $operation:literal) => {
+                row!("/v1" $path $method $body, $stream, $operation)
+            };
+            ($version:literal $path:literal $method:literal $body:expr, $stream:expr, $operation:literal) => {
                 &EndpointRow {
-                    path: concat!("/v1", $path),
+                    path: concat!($version, $path),
                     unversioned: $path,
                     method: $method,
                     body: $body,
@@ -147,6 +172,19 @@ impl Endpoint {
             }
             Endpoint::Models => row!("/models" "GET" B::None, S::OpenAiChunks, "list_models"),
             Endpoint::Model => row!("/models/{id}" "GET" B::None, S::OpenAiChunks, "retrieve_model"),
+            Endpoint::GenerateContent => {
+                row!("/v1beta" "/models/{id}:generateContent" "POST" B::Json, S::GeminiEvents, "generate_content")
+            }
+            Endpoint::StreamGenerateContent => {
+                row!("/v1beta" "/models/{id}:streamGenerateContent" "POST" B::Json, S::GeminiEvents, "generate_content")
+            }
+            Endpoint::GeminiCountTokens => {
+                row!("/v1beta" "/models/{id}:countTokens" "POST" B::Json, S::GeminiEvents, "count_tokens")
+            }
+            Endpoint::GeminiModels => row!("/v1beta" "/models" "GET" B::None, S::GeminiEvents, "list_models"),
+            Endpoint::GeminiModel => {
+                row!("/v1beta" "/models/{id}" "GET" B::None, S::GeminiEvents, "retrieve_model")
+            }
             Endpoint::Unknown => row!("" "" B::None, S::OpenAiChunks, "unknown"),
         }
     }

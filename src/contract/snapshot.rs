@@ -253,8 +253,8 @@ impl Format {
         }
     }
 
-    /// Where a provider of this format has an endpoint, below its `base_url`. `None`: it does not speak that
-    /// endpoint's dialect, or nothing of it is sent on.
+    /// Where a provider of this format has an endpoint, below its `base_url`; `{id}` stands for the model's name there.
+    /// `None`: it does not speak that endpoint's dialect, or nothing of it is sent on.
     pub const fn path(self, endpoint: Endpoint) -> Option<&'static str> {
         let row = endpoint.row();
         if matches!(row.body, BodyKind::None) {
@@ -266,11 +266,12 @@ impl Format {
             {
                 None
             }
-            (Format::OpenAi | Format::Responses, Dialect::OpenAi) => Some(row.unversioned),
+            (Format::OpenAi | Format::Responses, Dialect::OpenAi) | (Format::Gemini, Dialect::Gemini) => {
+                Some(row.unversioned)
+            }
             (Format::Anthropic, Dialect::Anthropic) => Some(row.path),
-            // Gemini's paths name the model: what goes there is always translated.
-            (Format::OpenAi | Format::Responses, Dialect::Anthropic)
-            | (Format::Anthropic, Dialect::OpenAi)
+            (Format::OpenAi | Format::Responses, Dialect::Anthropic | Dialect::Gemini)
+            | (Format::Anthropic, Dialect::OpenAi | Dialect::Gemini)
             | (Format::Gemini, Dialect::OpenAi | Dialect::Anthropic) => None,
         }
     }
@@ -364,17 +365,19 @@ mod tests {
     #[test]
     fn formats_speak_their_dialect() {
         for endpoint in Endpoint::ALL {
-            let (openai, anthropic) = (Format::OpenAi.path(endpoint), Format::Anthropic.path(endpoint));
             let sent_on = endpoint.row().body != BodyKind::None;
-            assert_eq!(openai.is_some(), sent_on && endpoint.dialect() == Dialect::OpenAi, "{endpoint:?}");
-            assert_eq!(
-                anthropic.is_some(),
-                sent_on && endpoint.dialect() == Dialect::Anthropic,
-                "{endpoint:?}"
-            );
+            for (format, dialect) in [
+                (Format::OpenAi, Dialect::OpenAi),
+                (Format::Anthropic, Dialect::Anthropic),
+                (Format::Gemini, Dialect::Gemini),
+            ] {
+                let spoken = sent_on && endpoint.dialect() == dialect;
+                assert_eq!(format.path(endpoint).is_some(), spoken, "{format:?} {endpoint:?}");
+            }
         }
         assert_eq!(Format::OpenAi.path(Endpoint::ChatCompletions), Some("/chat/completions"));
         assert_eq!(Format::Anthropic.path(Endpoint::CountTokens), Some("/v1/messages/count_tokens"));
+        assert_eq!(Format::Gemini.path(Endpoint::GeminiCountTokens), Some("/models/{id}:countTokens"));
     }
 
     /// An exact name wins over every pattern.

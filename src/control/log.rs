@@ -3,8 +3,8 @@
 //! Invariant: a message is one line of printable characters, whatever was put into it; it holds no secret,
 //! because nothing that could reach here shows one (`Secret` has no `Display`).
 
+use crate::base::civil;
 use crate::base::clock;
-use crate::control::civil;
 use std::fmt::{Display, Write as _};
 use std::io::Write as _;
 

@@ -6,7 +6,6 @@
 //! Invariant: a configuration that does not compile never leaves this room, and no shard ever waits for it.
 
 pub mod admin;
-pub mod civil;
 pub mod config;
 pub mod health;
 pub mod import;

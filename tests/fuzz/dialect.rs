@@ -6,8 +6,8 @@ use ringgate::contract::endpoint::{Dialect, StreamStyle};
 use ringgate::traffic::dialect::multipart::Boundary;
 use ringgate::traffic::dialect::splice::apply;
 use ringgate::traffic::dialect::{
-    Ask, Edits, EventFilter, HideUsage, InjectUsage, MultipartScan, RequestScan, ScanError, StreamFacts,
-    StreamUsage, UsageScan, content_type_kind,
+    Ask, Edits, ElementScan, EventFilter, HideUsage, InjectUsage, MultipartScan, RequestScan, ScanError,
+    StreamFacts, StreamUsage, UsageScan, content_type_kind,
 };
 
 /// Pieces of `data`, of lengths that depend on its own bytes.
@@ -59,6 +59,17 @@ pub fn usage(data: &[u8]) {
     for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
         usage_in(dialect, data);
     }
+    elements(data);
+}
+
+/// How Google's answers are cut changes nothing of what is known of them.
+fn elements(data: &[u8]) {
+    let known = |pieces: &[&[u8]]| {
+        let mut scan = ElementScan::new();
+        let answers: u32 = pieces.iter().map(|piece| scan.feed(piece)).sum();
+        (scan.usage(), answers, scan.has_failed(), scan.place())
+    };
+    assert_eq!(known(&[data]), known(&pieces(data)), "how an answer is cut matters");
 }
 
 fn usage_in(dialect: Dialect, data: &[u8]) {
@@ -163,8 +174,12 @@ pub fn sse(data: &[u8]) {
     }
 }
 
-const STYLES: [StreamStyle; 3] =
-    [StreamStyle::OpenAiChunks, StreamStyle::OpenAiEvents, StreamStyle::AnthropicEvents];
+const STYLES: [StreamStyle; 4] = [
+    StreamStyle::OpenAiChunks,
+    StreamStyle::OpenAiEvents,
+    StreamStyle::AnthropicEvents,
+    StreamStyle::GeminiEvents,
+];
 
 /// A stream gives the same when it comes byte by byte, and when it is cut in two at a few places.
 pub fn sse_cut(data: &[u8]) {

@@ -12,6 +12,7 @@ mod endpoints;
 mod failures;
 mod fairness;
 mod framing;
+mod google;
 mod gzip;
 mod handover;
 mod hardening;

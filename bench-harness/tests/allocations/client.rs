@@ -24,6 +24,8 @@ enum Answer {
     Whole,
     /// With 50 events of text, and a few others.
     Stream,
+    /// The same of Google's, which report usage of their own.
+    Google,
 }
 
 impl Work {
@@ -32,7 +34,19 @@ impl Work {
         let body = format!(
             r#"{{"model":"{model}","messages":[{{"role":"user","content":"{prompt}"}}],"temperature":0.7}}"#
         );
-        Self { name, requests, request: request(&body), answer: Answer::Whole }
+        Self { name, requests, request: request(CHAT, &body), answer: Answer::Whole }
+    }
+
+    /// Answers of Google's with a length; the model's name is as the path has it.
+    pub fn google(name: &'static str, model: &str, requests: usize) -> Self {
+        let path = format!("/v1beta/models/{model}:generateContent");
+        Self { name, requests, request: request(&path, GOOGLE), answer: Answer::Whole }
+    }
+
+    /// Streams of Google's.
+    pub fn google_stream(name: &'static str, model: &str, requests: usize) -> Self {
+        let path = format!("/v1beta/models/{model}:streamGenerateContent?alt=sse");
+        Self { name, requests, request: request(&path, GOOGLE), answer: Answer::Google }
     }
 
     /// Streams.
@@ -40,14 +54,17 @@ impl Work {
         let body = format!(
             r#"{{"model":"{model}","messages":[{{"role":"user","content":"Hello!"}}],"stream":true}}"#
         );
-        Self { name, requests, request: request(&body), answer: Answer::Stream }
+        Self { name, requests, request: request(CHAT, &body), answer: Answer::Stream }
     }
 }
 
-fn request(body: &str) -> Vec<u8> {
+const CHAT: &str = "/v1/chat/completions";
+const GOOGLE: &str = r#"{"contents":[{"role":"user","parts":[{"text":"Hello!"}]}]}"#;
+
+fn request(path: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {KEY}\r\n\
+        "POST {path} HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {KEY}\r\n\
         user-agent: OpenAI/Python 2.8.1\r\naccept: application/json\r\ncontent-type: application/json\r\n\
         content-length: {length}\r\n\r\n{body}"
     )
@@ -103,8 +120,10 @@ impl Client {
         }
         let text = &self.room[..filled];
         assert!(text.starts_with(b"HTTP/1.1 200 OK\r\n"), "{}", String::from_utf8_lossy(text));
-        if matches!(answer, Answer::Stream) {
+        if matches!(answer, Answer::Stream | Answer::Google) {
             assert!(events(text) >= 50, "{}", String::from_utf8_lossy(text));
+        }
+        if matches!(answer, Answer::Stream) {
             assert!(find(text, b"usage").is_none(), "usage that was not asked for is hidden");
         }
     }
@@ -112,7 +131,7 @@ impl Client {
 
 fn is_whole(bytes: &[u8], answer: Answer) -> bool {
     match answer {
-        Answer::Stream => bytes.ends_with(b"\r\n0\r\n\r\n"),
+        Answer::Stream | Answer::Google => bytes.ends_with(b"\r\n0\r\n\r\n"),
         Answer::Whole => {
             let Some(head) = find(bytes, b"\r\n\r\n") else { return false };
             bytes.len() >= head + 4 + content_length(&bytes[..head])

@@ -76,6 +76,8 @@ fn works() -> Vec<Work> {
         Work::chat("answers of 100 KB", "star/mock?answer_bytes=100000", "Hello!", 400),
         Work::chat("answers to bodies of 32 KB", "star/mock", &"word ".repeat(6_500), 400),
         Work::stream("streams of 50 events", "star/mock?chunks=50", 200),
+        Work::google("Google's answers, the name is in the path", "google/mock", 2_000),
+        Work::google_stream("Google's streams of 50 events", "google%2Fmock%3Fchunks=50", 200),
         Work::stream("streams of 50 events, 10 in a write", "star/mock?chunks=50&batch=10", 200),
     ]
 }

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::answer::{content, thought};
+use super::answer::{content, lacks_signature, thought};
 use super::asked::Asked;
 use super::compile::{compile, refuse};
 use super::echo::{Received, echo};
@@ -67,6 +67,13 @@ impl Answers {
         if asked.model.contains("thinks=1") && dialect == Dialect::Anthropic && lacks_thought(received.body) {
             let message = "Expected `thinking` as it was, but found `tool_use`.";
             return Rc::new(refuse(Script::default(), dialect, 400, message));
+        }
+        if asked.model.contains("thinks=1") && dialect == Dialect::Gemini {
+            let body = serde_json::from_slice(received.body).unwrap_or_default();
+            if lacks_signature(&body) {
+                let message = "Function call is missing a thought_signature in functionCall parts.";
+                return Rc::new(refuse(Script::default(), dialect, 400, message));
+            }
         }
         self.scripted(head.endpoint, &asked, received, id)
     }
@@ -187,9 +194,15 @@ fn asked<'a>(head: &Head, received: Received<'a>) -> Result<Asked<'a>, String> {
         _ if head.multipart => Ok(Asked::of_multipart(received.body)),
         _ => {
             let mut asked = Asked::of_json(received.body)?;
+            if head.endpoint.dialect() == Dialect::Gemini {
+                let path = model_of_path(received.head);
+                let name = path.rsplit_once(':').map_or(&*path, |(name, _)| name);
+                let streams = head.endpoint == Endpoint::StreamGenerateContent;
+                asked = asked.at(decoded(name).into(), streams);
+            }
             let has = |name: &[u8]| memchr::memmem::find(received.body, name).is_some();
-            asked.has_results =
-                asked.model.contains("tools=") && (has(b"\"tool_call_id\"") || has(b"\"tool_use_id\""));
+            let results: [&[u8]; 3] = [b"\"tool_call_id\"", b"\"tool_use_id\"", b"\"functionResponse\""];
+            asked.has_results = asked.model.contains("tools=") && results.into_iter().any(has);
             Ok(asked)
         }
     }
@@ -202,6 +215,18 @@ fn lacks_thought(body: &[u8]) -> bool {
     let mut contents = turns.filter_map(|turn| turn["content"].as_array());
     let thought: Value = serde_json::from_str(&thought()).unwrap_or_default();
     contents.any(|blocks| blocks.iter().any(|block| block["type"] == "tool_use") && blocks[0] != thought)
+}
+
+/// What a part of a path stands for.
+fn decoded(text: &str) -> String {
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let digits = part.get(..2).unwrap_or_default();
+        bytes.push(u8::from_str_radix(digits, 16).unwrap_or(b'?'));
+        bytes.extend_from_slice(&part.as_bytes()[digits.len()..]);
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// The model in the path of a request for one; it asks for no settings, as a `?` ends the path.

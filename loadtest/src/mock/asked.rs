@@ -50,9 +50,21 @@ pub struct Asked<'a> {
     query: Text,
     #[serde(default)]
     documents: Text,
+    #[serde(default)]
+    contents: Text,
+    #[serde(default, rename = "systemInstruction")]
+    system_instruction: Text,
+    #[serde(default, rename = "generationConfig")]
+    generation_config: Option<GenerationConfig>,
     /// Results of tools are among the messages.
     #[serde(skip)]
     pub has_results: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct GenerationConfig {
+    #[serde(default, rename = "maxOutputTokens")]
+    max_output_tokens: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -77,6 +89,15 @@ impl<'a> Asked<'a> {
     pub fn of_json(body: &'a [u8]) -> Result<Self, String> {
         serde_json::from_slice(body)
             .map_err(|wrong| format!("the body is not what this endpoint takes: {wrong}"))
+    }
+
+    /// The same of a body whose URL names the model and the form of the answer.
+    #[must_use]
+    pub fn at(mut self, model: Cow<'a, str>, streams: bool) -> Self {
+        self.model = model;
+        self.stream = Some(streams);
+        self.max_output_tokens = self.generation_config.as_ref().and_then(|config| config.max_output_tokens);
+        self
     }
 
     /// Asks for nothing but a model.
@@ -121,7 +142,7 @@ impl<'a> Asked<'a> {
     pub fn prompt_tokens(&self) -> u32 {
         let read =
             [&self.messages, &self.input, &self.prompt, &self.suffix, &self.system, &self.instructions];
-        let also = [&self.tools, &self.query, &self.documents];
+        let also = [&self.tools, &self.query, &self.documents, &self.contents, &self.system_instruction];
         let bytes: u64 = read.iter().chain(&also).map(|text| text.bytes).sum();
         u32::try_from(bytes.div_ceil(BYTES_PER_TOKEN)).unwrap_or(u32::MAX).max(1)
     }

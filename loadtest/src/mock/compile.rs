@@ -226,6 +226,8 @@ fn head(dialect: Dialect, status: u16, content_type: &str, framing: Framing, mor
     let request_id = match dialect {
         Dialect::OpenAi => "x-request-id",
         Dialect::Anthropic => "request-id",
+        // Its own answers have no such field.
+        Dialect::Gemini => "x-mock-request",
     };
     let framing = match framing {
         Framing::Length(bytes) => format!("content-length: {bytes}"),

@@ -19,6 +19,9 @@ pub enum Endpoint {
     Model,
     Messages,
     CountTokens,
+    GenerateContent,
+    StreamGenerateContent,
+    GeminiCountTokens,
     /// No path that the mock knows.
     Unknown,
 }
@@ -28,13 +31,15 @@ pub enum Endpoint {
 pub enum Dialect {
     OpenAi,
     Anthropic,
+    Gemini,
 }
 
 impl Endpoint {
     /// The endpoint of a request target; a query is ignored.
     pub fn of_target(target: &str) -> Self {
         let path = target.split_once('?').map_or(target, |(path, _)| path);
-        let path = path.strip_prefix("/v1").or_else(|| path.strip_prefix("/v2")).unwrap_or(path);
+        let path =
+            ["/v1beta", "/v1", "/v2"].iter().find_map(|version| path.strip_prefix(version)).unwrap_or(path);
         match path {
             "/chat/completions" => Self::Chat,
             "/completions" => Self::Completions,
@@ -51,7 +56,12 @@ impl Endpoint {
             "/models" => Self::Models,
             "/messages" => Self::Messages,
             "/messages/count_tokens" => Self::CountTokens,
-            path if path.starts_with("/models/") => Self::Model,
+            path if path.starts_with("/models/") => match path.rsplit_once(':') {
+                Some((_, "generateContent")) => Self::GenerateContent,
+                Some((_, "streamGenerateContent")) => Self::StreamGenerateContent,
+                Some((_, "countTokens")) => Self::GeminiCountTokens,
+                _ => Self::Model,
+            },
             _ => Self::Unknown,
         }
     }
@@ -68,6 +78,7 @@ impl Endpoint {
     pub fn dialect(self) -> Dialect {
         match self {
             Self::Messages | Self::CountTokens => Dialect::Anthropic,
+            Self::GenerateContent | Self::StreamGenerateContent | Self::GeminiCountTokens => Dialect::Gemini,
             _ => Dialect::OpenAi,
         }
     }
@@ -84,6 +95,7 @@ mod tests {
         assert_eq!(Endpoint::of_target("/chat/completions?x=/v1/models"), Endpoint::Chat);
         assert_eq!(Endpoint::of_target("/v1/models/a/b"), Endpoint::Model);
         assert_eq!(Endpoint::of_target("/v2/rerank"), Endpoint::Rerank);
+        assert_eq!(Endpoint::of_target("/v1beta/models/a:b:countTokens?x"), Endpoint::GeminiCountTokens);
         assert_eq!(Endpoint::of_target("/v1/v1/models"), Endpoint::Unknown);
         assert_eq!(Endpoint::of_target("/v1/chat/completions/"), Endpoint::Unknown);
     }

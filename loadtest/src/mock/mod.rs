@@ -1,6 +1,6 @@
 //! A model provider that costs nothing, says the same thing every time, and misbehaves on request.
 //!
-//! Takes requests of `OpenAI`'s and Anthropic's endpoints, with and without `/v1` before them. Gives canned answers in
+//! Takes requests of `OpenAI`'s, Anthropic's and Google's endpoints, with and without a version before them. Gives canned answers in
 //! their exact shapes, whole or streamed. What a test wants of one answer it writes behind the model's name, so that it
 //! reaches the mock through any gateway: `mock?chunks=50&gap_ms=1`, `mock?fault=reset_after:3`; see [`Settings`] and
 //! [`Fault`]. Settings that the mock does not know are refused with 400.

@@ -2,12 +2,12 @@
 //!
 //! Invariant: no two keys have the same hash or id; no secret leaves this file but as its hash.
 
+use crate::base::civil;
 use crate::base::clock;
 use crate::base::limits::KEY_BYTES;
 use crate::base::secret::{KeyHash, Secret};
 use crate::contract::names::Names;
 use crate::contract::snapshot::Key;
-use crate::control::civil;
 use crate::control::config::checked::Cursor;
 use crate::control::config::complaint::Findings;
 use std::collections::HashMap;

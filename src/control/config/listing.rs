@@ -3,7 +3,7 @@
 //! Invariant: the first four members are those of `OpenAI`'s or Anthropic's model object; all else is under
 //! `ringgate`.
 
-use crate::control::civil;
+use crate::base::civil;
 use crate::control::config::checked::Cursor;
 use serde::Serialize;
 

@@ -3,7 +3,7 @@
 //! Invariant: a session ticket resumes only where the same clients are trusted. A resumed session does not show
 //! its certificate again, so tickets of listeners (or configurations) that trust others must not open here.
 
-use crate::control::civil;
+use crate::base::civil;
 use crate::control::config::checked::{Cursor, FileContent};
 use crate::control::config::complaint::Findings;
 use crate::control::config::origins::Origins;

@@ -1,9 +1,12 @@
 //! Credentials in a URL's query.
 //!
 //! Some clients put their keys there. They are not taken for the caller's key, since URLs are written down on the
-//! way here; and they are taken out, so that no provider sees them.
+//! way here, but where Google's dialect is spoken, which has them there by rule; and they are taken out, so that no
+//! provider sees them.
 //!
 //! Invariant: what is not a credential leaves as it came, byte for byte and in its order.
+
+use std::borrow::Cow;
 
 /// Names of credentials, in lower case and without `-` and `_`. Source: what clients of the providers send, and the
 /// system parameters of Google's APIs (`key`, `access_token`, `oauth_token`, `bearer_token`).
@@ -40,6 +43,12 @@ pub fn without_credentials<'q>(query: &'q str, mut keep: impl FnMut(&'q [u8])) {
         }
         from += length + 1;
     }
+}
+
+/// The key of a client of Google's dialect. Source: `key`, a system parameter of its APIs.
+pub fn key(query: &str) -> Option<Cow<'_, [u8]>> {
+    let key = query.split('&').find_map(|parameter| parameter.strip_prefix("key="))?.as_bytes();
+    Some(if key.contains(&b'%') { Cow::Owned(decoded(key).collect()) } else { Cow::Borrowed(key) })
 }
 
 fn is_credential(parameter: &[u8]) -> bool {
@@ -128,6 +137,20 @@ mod tests {
             assert_eq!(passed(&format!("{}=s", String::from_utf8_lossy(name))), "");
         }
         assert_eq!(NAMES.iter().map(|name| name.len()).max(), Some(LONGEST));
+    }
+
+    /// A key is found by its plain name, as it was before it was written into a URL.
+    #[test]
+    fn keys_are_found() {
+        for (query, expected) in [
+            ("key=s", Some("s")),
+            ("alt=sse&key=s%2Ft+%&key=x", Some("s/t+%")),
+            ("key=", Some("")),
+            ("apikey=s&xkey=s&key", None),
+            ("", None),
+        ] {
+            assert_eq!(key(query).as_deref(), expected.map(str::as_bytes), "{query}");
+        }
     }
 
     proptest! {

@@ -11,7 +11,7 @@ use std::ops::Range;
 pub struct Ask {
     /// The model's name, unescaped.
     pub model: Text<MODEL_NAME_BYTES>,
-    /// The bytes that name it: a JSON string with its quotes, or the bare value of a form field.
+    /// The bytes that name it: a JSON string with its quotes, or the bare value of a form field; none where the URL does.
     pub model_span: Range<u64>,
     pub form: BodyForm,
     pub stream: bool,
@@ -25,6 +25,8 @@ pub struct Ask {
 pub enum BodyForm {
     Json,
     Multipart,
+    /// Not there: the URL names the model.
+    Unnamed,
 }
 
 /// What has to be put into the body so that the provider reports usage in a stream.
@@ -51,6 +53,8 @@ pub enum ScanError {
     MissingModel,
     /// Not a string, empty, too long, or not text.
     InvalidModel,
+    /// The URL names one, and the body another.
+    OtherModel,
     /// This field occurs twice.
     Duplicate(&'static str),
     /// This field has the wrong type.
@@ -63,7 +67,7 @@ impl ScanError {
             ScanError::Json(_) => FaultKind::InvalidJson,
             ScanError::Multipart(..) => FaultKind::InvalidMultipart,
             ScanError::MissingModel => FaultKind::MissingModel,
-            ScanError::InvalidModel => FaultKind::InvalidModel,
+            ScanError::InvalidModel | ScanError::OtherModel => FaultKind::InvalidModel,
             ScanError::Duplicate(_) => FaultKind::DuplicateField,
             ScanError::InvalidField(_) => FaultKind::InvalidField,
         }
@@ -78,6 +82,9 @@ impl ScanError {
                 Fault::told(kind, format!("invalid multipart form at byte {at}: {what}"))
             }
             ScanError::MissingModel | ScanError::InvalidModel => Fault::new(kind),
+            ScanError::OtherModel => {
+                Fault::told(kind, "the field `model` names another model than the URL does")
+            }
             ScanError::Duplicate(field) => Fault::told(kind, format!("the field `{field}` occurs twice")),
             ScanError::InvalidField(field) => {
                 Fault::told(kind, format!("the field `{field}` must be true or false"))

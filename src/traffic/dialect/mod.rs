@@ -21,5 +21,5 @@ pub use ask::{Ask, BodyForm, ScanError, StreamUsage};
 pub use multipart::{BodyType, MultipartScan, content_type_kind};
 pub use request::RequestScan;
 pub use splice::{Edits, InjectUsage};
-pub use stream::{EventFilter, HideUsage, Release, StreamFacts};
+pub use stream::{ElementScan, EventFilter, HideUsage, Release, StreamFacts};
 pub use usage::UsageScan;

@@ -7,13 +7,13 @@
 use crate::base::fault::FaultKind;
 use crate::base::limits::MODEL_NAME_BYTES;
 use crate::base::text::Text;
-use crate::contract::endpoint::Endpoint;
+use crate::contract::endpoint::{Dialect, Endpoint};
 
 /// Where a request goes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Match<'a> {
     pub endpoint: Endpoint,
-    /// The rest of `/v1/models/{id}`, as written.
+    /// What stands for `{id}` in its path, as written.
     pub model_id: Option<&'a str>,
 }
 
@@ -64,16 +64,39 @@ fn endpoint(path: &str) -> Option<(Endpoint, Option<&str>)> {
         "/v1/messages" => Endpoint::Messages,
         "/v1/messages/count_tokens" => Endpoint::CountTokens,
         "/v1/models" => Endpoint::Models,
-        _ => {
-            let id =
-                path.strip_prefix("/v1/models/").filter(|id| !id.is_empty() && !id.contains(['?', '#']))?;
-            return Some((Endpoint::Model, Some(id)));
-        }
+        "/v1beta/models" => Endpoint::GeminiModels,
+        _ => return below_models(path).map(|(endpoint, id)| (endpoint, Some(id))),
     };
     Some((endpoint, None))
 }
 
-/// The model that the rest of `/v1/models/{id}` names: percent-decoded once, since names hold slashes and colons.
+/// What is below a list of models: a model, or one of the methods that Google's API writes behind its name.
+fn below_models(path: &str) -> Option<(Endpoint, &str)> {
+    let (of_google, rest) = match path.strip_prefix("/v1/models/") {
+        Some(rest) => (false, rest),
+        None => (true, path.strip_prefix("/v1beta/models/")?),
+    };
+    let (endpoint, id) = match rest.rsplit_once(':') {
+        Some((id, "generateContent")) => (Endpoint::GenerateContent, id),
+        Some((id, "streamGenerateContent")) => (Endpoint::StreamGenerateContent, id),
+        Some((id, "countTokens")) => (Endpoint::GeminiCountTokens, id),
+        _ if of_google => (Endpoint::GeminiModel, rest),
+        _ => (Endpoint::Model, rest),
+    };
+    (!id.is_empty() && !id.contains(['?', '#'])).then_some((endpoint, id))
+}
+
+/// Whether a query asks for a stream as events. Source: `alt`, a system parameter of Google's APIs.
+pub fn asks_for_events(query: &str) -> bool {
+    query.split('&').any(|parameter| matches!(parameter, "alt=sse" | "$alt=sse" | "%24alt=sse"))
+}
+
+/// The dialect of what is not found: whose paths it looks like.
+pub fn dialect_of_unknown(path: &str) -> Dialect {
+    if path.starts_with("/v1beta/") { Dialect::Gemini } else { Dialect::OpenAi }
+}
+
+/// The model that `{id}` names: percent-decoded once, since names hold slashes and colons.
 /// `None` if that is no name: a broken escape, not UTF-8, too long, or with control characters.
 pub fn decode_model_id(raw: &str) -> Option<Text<MODEL_NAME_BYTES>> {
     let mut name = [0; MODEL_NAME_BYTES];
@@ -136,6 +159,14 @@ mod tests {
             "/V1/chat/completions",
             "/v1/chat/completions\0",
             "/v1/models/",
+            "/v1/models/:generateContent",
+            "/v1beta",
+            "/v1beta/",
+            "/v1beta/models/",
+            "/v1beta/models/:countTokens",
+            "/v1beta/models/a?b:generateContent",
+            "/v1beta/chat/completions",
+            "/v1beta1/models",
             "/v1/messages/",
             "/v1/messages/count_tokens/",
             "/v1/models/a?b",
@@ -143,6 +174,37 @@ mod tests {
         ] {
             assert_eq!(find("POST", path), Err(PathFault::Unknown), "{path}");
             assert_eq!(find("GET", path), Err(PathFault::Unknown), "{path}");
+        }
+    }
+
+    /// Google's methods stand behind the last colon of a path of either version; a colon before them is the name's.
+    #[test]
+    fn methods_stand_behind_names() {
+        let found = |method, path| find(method, path).map(|found| (found.endpoint, found.model_id));
+        for (path, endpoint, id) in [
+            ("/v1beta/models/g:generateContent", Endpoint::GenerateContent, "g"),
+            ("/v1/models/g:streamGenerateContent", Endpoint::StreamGenerateContent, "g"),
+            ("/v1/models/openai/gpt-5:nano:countTokens", Endpoint::GeminiCountTokens, "openai/gpt-5:nano"),
+            ("/v1beta/models/a%3Ab%2Fc:generateContent", Endpoint::GenerateContent, "a%3Ab%2Fc"),
+        ] {
+            assert_eq!(found("POST", path), Ok((endpoint, Some(id))));
+            assert_eq!(found("GET", path), Err(PathFault::MethodNotAllowed { allow: "POST" }));
+        }
+        for (path, endpoint, id) in [
+            ("/v1beta/models/a/b:c", Endpoint::GeminiModel, "a/b:c"),
+            ("/v1beta/models/a%3AgenerateContent", Endpoint::GeminiModel, "a%3AgenerateContent"),
+            ("/v1/models/a:generatecontent", Endpoint::Model, "a:generatecontent"),
+        ] {
+            assert_eq!(found("GET", path), Ok((endpoint, Some(id))));
+        }
+        for (query, events) in [
+            ("alt=sse", true),
+            ("a=1&%24alt=sse", true),
+            ("", false),
+            ("alt=json", false),
+            ("xalt=sse", false),
+        ] {
+            assert_eq!(asks_for_events(query), events, "{query}");
         }
     }
 

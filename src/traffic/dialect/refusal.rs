@@ -26,14 +26,23 @@ pub fn body(dialect: Dialect, fault: &Fault, request_id: &str, out: &mut Vec<u8>
             anthropic_error(fault, out);
             member("request_id", Some(request_id), out);
         }
+        Dialect::Gemini => {
+            out.extend_from_slice(b"{\"error\":");
+            gemini_error(fault, request_id, out);
+        }
     }
     out.push(b'}');
 }
 
-/// Writes a refusal as the last event of a stream that has begun.
+/// Writes a refusal as the last event of a stream that has begun; in an array it follows the comma that is to be there.
 pub fn stream_event(style: StreamStyle, fault: &Fault, request_id: &str, out: &mut Vec<u8>) {
     match style {
-        StreamStyle::OpenAiChunks => {
+        StreamStyle::GeminiArray => {
+            body(style.dialect(), fault, request_id, out);
+            out.push(b']');
+            return;
+        }
+        StreamStyle::OpenAiChunks | StreamStyle::GeminiEvents => {
             out.extend_from_slice(b"data: ");
             body(style.dialect(), fault, request_id, out);
         }
@@ -55,6 +64,11 @@ pub fn stream_event(style: StreamStyle, fault: &Fault, request_id: &str, out: &m
     out.extend_from_slice(b"\n\n");
 }
 
+/// When to come again, in seconds, where that is known to help.
+fn retry_after(kind: FaultKind) -> Option<&'static str> {
+    (kind.row().status == 503 || kind == FaultKind::TooManyConnections).then_some("1")
+}
+
 /// Header fields that go with a refusal, beside its content type and length.
 pub fn fields(kind: FaultKind) -> impl Iterator<Item = (&'static str, &'static str)> {
     let row = kind.row();
@@ -63,7 +77,7 @@ pub fn fields(kind: FaultKind) -> impl Iterator<Item = (&'static str, &'static s
     let hopeless = client && (400..500).contains(&row.status) && !matches!(row.status, 408 | 429);
     [
         (row.status == 401).then_some(("www-authenticate", "Bearer")),
-        (row.status == 503 || kind == FaultKind::TooManyConnections).then_some(("retry-after", "1")),
+        retry_after(kind).map(|seconds| ("retry-after", seconds)),
         hopeless.then_some(("x-should-retry", "false")),
     ]
     .into_iter()
@@ -92,6 +106,44 @@ fn anthropic_error(fault: &Fault, out: &mut Vec<u8>) {
     string(row.blame.name(), out);
     member("code", Some(row.code), out);
     out.extend_from_slice(b"}}");
+}
+
+/// Source: `google.rpc.Status`, and `ErrorInfo` and `RetryInfo` among its details.
+fn gemini_error(fault: &Fault, request_id: &str, out: &mut Vec<u8>) {
+    let row = fault.kind.row();
+    out.extend_from_slice(b"{\"code\":");
+    out.extend_from_slice(itoa::Buffer::new().format(row.status).as_bytes());
+    member("message", Some(fault.message()), out);
+    member("status", Some(gemini_status(row.status)), out);
+    out.extend_from_slice(
+        b",\"details\":[{\"@type\":\"type.googleapis.com/google.rpc.ErrorInfo\",\"reason\":\"",
+    );
+    out.extend(row.code.bytes().map(|byte| byte.to_ascii_uppercase()));
+    out.extend_from_slice(b"\",\"domain\":\"ringgate\",\"metadata\":{\"blame\":");
+    string(row.blame.name(), out);
+    member("request_id", Some(request_id), out);
+    out.extend_from_slice(b"}}");
+    if let Some(seconds) = retry_after(fault.kind) {
+        out.extend_from_slice(b",{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\",\"retryDelay\":\"");
+        out.extend_from_slice(seconds.as_bytes());
+        out.extend_from_slice(b"s\"}");
+    }
+    out.extend_from_slice(b"]}");
+}
+
+/// `error.status` in Google's shape: there it goes with the status, too. Source: `google.rpc.Code`.
+const fn gemini_status(status: u16) -> &'static str {
+    match status {
+        401 => "UNAUTHENTICATED",
+        403 => "PERMISSION_DENIED",
+        404 => "NOT_FOUND",
+        408 | 504 => "DEADLINE_EXCEEDED",
+        429 => "RESOURCE_EXHAUSTED",
+        499 => "CANCELLED",
+        502 | 503 => "UNAVAILABLE",
+        500.. => "INTERNAL",
+        _ => "INVALID_ARGUMENT",
+    }
 }
 
 /// `error.type` in Anthropic's shape: there it goes with the status.
@@ -163,7 +215,7 @@ mod tests {
             let fault = Fault::new(*kind);
             let fields: Vec<_> = fields(*kind).map(|(name, value)| format!("{name}: {value}")).collect();
             all += &format!("{kind:?} {} [{}]\n", kind.row().status, fields.join(", "));
-            for dialect in [Dialect::OpenAi, Dialect::Anthropic] {
+            for dialect in [Dialect::OpenAi, Dialect::Anthropic, Dialect::Gemini] {
                 all += &(rendered(dialect, &fault) + "\n");
             }
             for style in [StreamStyle::OpenAiChunks, StreamStyle::OpenAiEvents, StreamStyle::AnthropicEvents]
@@ -197,6 +249,13 @@ mod tests {
             (&value["message"], &value["error"]["message"]),
             (&nasty.clone().into(), &nasty.clone().into())
         );
+        let plain = rendered(Dialect::Gemini, &fault);
+        assert_eq!(event(StreamStyle::GeminiEvents), format!("data: {plain}\n\n"));
+        assert_eq!(event(StreamStyle::GeminiArray), format!("{plain}]"));
+        let value: Value = serde_json::from_str(&plain).unwrap();
+        assert_eq!((&value["error"]["code"], &value["error"]["status"]), (&500.into(), &"INTERNAL".into()));
+        assert_eq!(value["error"]["message"], nasty);
+        assert_eq!(value["error"]["details"][0]["reason"], "INTERNAL_ERROR");
         let plain = rendered(Dialect::Anthropic, &fault);
         assert_eq!(event(StreamStyle::AnthropicEvents), format!("event: error\ndata: {plain}\n\n"));
         let value: Value = serde_json::from_str(&plain).unwrap();
@@ -211,6 +270,8 @@ mod tests {
             let names: Vec<_> = fields(*kind).map(|(name, _)| name).collect();
             assert!(!(names.contains(&"retry-after") && names.contains(&"x-should-retry")), "{kind:?}");
             assert_eq!(names.contains(&"www-authenticate"), kind.row().status == 401);
+            let told = rendered(Dialect::Gemini, &Fault::new(*kind)).contains("google.rpc.RetryInfo");
+            assert_eq!(told, names.contains(&"retry-after"), "{kind:?}");
         }
     }
 }

@@ -43,6 +43,12 @@ impl RequestScan {
         self.scanner.finish().map_err(ScanError::Json)?;
         self.found.ask()
     }
+
+    /// The body is over, and its URL named `model` and the form of the answer.
+    pub fn finish_named(&self, model: &Text<MODEL_NAME_BYTES>, stream: bool) -> Result<Ask, ScanError> {
+        self.scanner.finish().map_err(ScanError::Json)?;
+        self.found.named(model, stream)
+    }
 }
 
 impl Default for RequestScan {
@@ -151,6 +157,26 @@ impl Found {
             form: BodyForm::Json,
             stream: self.stream,
             stream_usage,
+            max_tokens: self.max_tokens,
+        })
+    }
+
+    /// A body that names a model all the same must not name another: not every server looks at the URL.
+    fn named(&self, model: &Text<MODEL_NAME_BYTES>, stream: bool) -> Result<Ask, ScanError> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        let named = self.model.as_str();
+        let agrees = named.strip_prefix("models/").unwrap_or(named) == model.as_str();
+        if self.model_in_other_case || (self.seen & 1 << MODEL != 0 && !agrees) {
+            return Err(ScanError::OtherModel);
+        }
+        Ok(Ask {
+            model: *model,
+            model_span: 0..0,
+            form: BodyForm::Unnamed,
+            stream,
+            stream_usage: StreamUsage::Asked,
             max_tokens: self.max_tokens,
         })
     }

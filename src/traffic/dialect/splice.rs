@@ -48,7 +48,7 @@ impl Edits {
     pub fn plan(ask: &Ask, model: &str, usage: InjectUsage) -> Result<Self, ScanError> {
         const NONE: Edit = Edit { span: 0..0, text: Put::Name };
         let mut edits = Self { list: [NONE; EDITS], count: 0, name: [0; NAME_BYTES], name_len: 0 };
-        if model != ask.model.as_str() {
+        if model != ask.model.as_str() && ask.form != BodyForm::Unnamed {
             edits.write_name(ask.form, model)?;
             edits.push(ask.model_span.clone(), Put::Name);
         }
@@ -106,6 +106,7 @@ impl Edits {
             return Err(ScanError::InvalidModel);
         }
         match form {
+            BodyForm::Unnamed => {}
             BodyForm::Multipart => self.append(model.as_bytes()),
             BodyForm::Json => {
                 self.append(b"\"");

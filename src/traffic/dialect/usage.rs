@@ -18,6 +18,8 @@ const OUTPUT: u8 = TAGS + 4;
 const CACHED: u8 = TAGS + 5;
 const CACHE_WRITE: u8 = TAGS + 6;
 const REASONING: u8 = TAGS + 7;
+const TOOL_PROMPT: u8 = TAGS + 8;
+const TOTAL: u8 = TAGS + 9;
 
 /// Counts from a usage object whose value was asked for with `Want::Members(USAGE)`.
 #[derive(Default)]
@@ -25,6 +27,9 @@ pub(super) struct Tally {
     dialect: Dialect,
     /// As the dialect counts.
     counts: Usage,
+    /// What Google's dialect counts apart: what tools put into the prompt, and the sum of all.
+    tool_prompt: u64,
+    total: u64,
     counted: bool,
     /// The last complete usage object that had a count.
     pub usage: Option<Usage>,
@@ -57,6 +62,7 @@ impl Tally {
         match self.dialect {
             Dialect::OpenAi => Self::openai(key),
             Dialect::Anthropic => Self::anthropic(key),
+            Dialect::Gemini => Self::gemini(key),
         }
     }
 
@@ -85,6 +91,18 @@ impl Tally {
         }
     }
 
+    fn gemini(key: &Key<'_>) -> Want {
+        match (key.path, key.name) {
+            (USAGE, b"promptTokenCount") => Want::Value(INPUT),
+            (USAGE, b"candidatesTokenCount") => Want::Value(OUTPUT),
+            (USAGE, b"cachedContentTokenCount") => Want::Value(CACHED),
+            (USAGE, b"thoughtsTokenCount") => Want::Value(REASONING),
+            (USAGE, b"toolUsePromptTokenCount") => Want::Value(TOOL_PROMPT),
+            (USAGE, b"totalTokenCount") => Want::Value(TOTAL),
+            _ => Want::Skip,
+        }
+    }
+
     /// One of the values that [`Tally::wants`] wanted, or the usage object's end.
     pub fn value(&mut self, tag: u8, value: Value<'_>) {
         let place = match tag {
@@ -93,6 +111,8 @@ impl Tally {
             CACHED => &mut self.counts.cached_input,
             CACHE_WRITE => &mut self.counts.cache_write,
             REASONING => &mut self.counts.reasoning,
+            TOOL_PROMPT => &mut self.tool_prompt,
+            TOTAL => &mut self.total,
             USAGE => {
                 self.end();
                 return;
@@ -116,11 +136,25 @@ impl Tally {
                 let cached = counts.cached_input.saturating_add(counts.cache_write);
                 counts.input = counts.input.saturating_add(cached);
             }
+            Dialect::Gemini => {
+                self.counts = Usage::default();
+                counts =
+                    google(counts, std::mem::take(&mut self.tool_prompt), std::mem::take(&mut self.total));
+            }
         }
         if std::mem::take(&mut self.counted) {
             self.usage = Some(counts);
         }
     }
+}
+
+/// Google's counts as this gateway's. Output without thoughts is what its servers usually report; where the sum says
+/// otherwise they are in it.
+pub fn google(counts: Usage, tool_prompt: u64, total: u64) -> Usage {
+    let input = counts.input.saturating_add(tool_prompt);
+    let inclusive = counts.reasoning > 0 && input.saturating_add(counts.output) == total;
+    let output = if inclusive { counts.output } else { counts.output.saturating_add(counts.reasoning) };
+    Usage { input, output, ..counts }
 }
 
 /// Reads a JSON answer as it passes, for the `usage` of its root.
@@ -161,7 +195,7 @@ impl UsageScan {
     pub fn feed_last(&mut self, bytes: &[u8]) {
         match self.tally.dialect {
             Dialect::OpenAi => self.take(bytes, brief::read),
-            Dialect::Anthropic => self.feed(bytes),
+            Dialect::Anthropic | Dialect::Gemini => self.feed(bytes),
         }
     }
 
@@ -314,6 +348,20 @@ mod tests {
         }
         let huge = r#"{"usage":{"input_tokens":99999999999999999999999,"cache_read_input_tokens":1}}"#;
         assert_eq!(usage_in(Dialect::Anthropic, huge, 5).map(|u| u.input), Some(u64::MAX));
+    }
+
+    /// Google's thoughts and what its tools put into the prompt are counted, thoughts once, and where a report counts
+    /// nothing the one before it stays.
+    #[test]
+    fn google_counts_apart() {
+        let counts = Usage { input: 100, cached_input: 60, cache_write: 0, output: 20, reasoning: 12 };
+        let full = Usage { input: 130, output: 32, ..counts };
+        assert_eq!(google(counts, 30, 162), full);
+        assert_eq!(google(counts, 30, 0), full);
+        assert_eq!(google(counts, 30, 150), Usage { output: 20, ..full });
+        let none = Usage { reasoning: 0, ..counts };
+        assert_eq!(google(none, 0, 120), none);
+        assert_eq!(google(Usage { input: u64::MAX, ..counts }, 1, 7).input, u64::MAX);
     }
 
     /// No usage comes out of what reports none, and a broken end does not take a whole report back.

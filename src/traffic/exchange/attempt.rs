@@ -44,7 +44,7 @@ pub async fn run(snapshot: &Snapshot, exchange: &mut Exchange, reply: &mut Reply
                     timeouts: &model.timeouts,
                     latest,
                     hide_usage: usage == InjectUsage::Yes && exchange.ask.as_ref().is_some_and(hides_usage),
-                    style: endpoint.row().stream,
+                    style: exchange.intake.style,
                     crossing: trip.way.crossing(),
                 };
                 exchange.release_request(reply.shard);
@@ -124,7 +124,8 @@ impl Trip<'_> {
         match &self.way {
             Way::Straight(path) => straight(self, path, exchange, credential, reply).map(|()| None),
             Way::Across(crossing) => {
-                let name = upstream_name(self.target, exchange.star()).to_owned();
+                let ask = exchange.ask.as_ref().ok_or(FaultKind::Internal)?;
+                let name = upstream_name(self.target, star(ask, exchange.course.star)).to_owned();
                 let way = crossing::Way {
                     crossing: *crossing,
                     provider: self.provider,
@@ -167,6 +168,7 @@ fn unspoken(endpoint: Endpoint) -> Fault {
     let wanted = match endpoint.dialect() {
         Dialect::OpenAi => Format::OpenAi,
         Dialect::Anthropic => Format::Anthropic,
+        Dialect::Gemini => Format::Gemini,
     };
     let (path, format) = (endpoint.row().path, wanted.name());
     let message =
@@ -194,8 +196,8 @@ fn straight(
     credential: Option<&Credential>,
     reply: &Reply<'_>,
 ) -> Result<(), Fault> {
-    let name = upstream_name(trip.target, exchange.star());
     let ask = exchange.ask.as_ref().ok_or(FaultKind::Internal)?;
+    let name = upstream_name(trip.target, star(ask, exchange.course.star));
     let edits = Edits::plan(ask, name, trip.usage).map_err(|error| error.fault())?;
     let (course, intake) = (&mut exchange.course, &exchange.intake);
     let mut head = course.body.take(HEAD);
@@ -203,12 +205,17 @@ fn straight(
         head = reply.shard.buffers.small();
     }
     let (query, fields) = intake.forward.split_at(intake.query_bytes);
-    let forwarded = Forwarded { credential, query, fields, names_version: intake.names_version };
+    let forwarded = Forwarded { credential, model: name, query, fields, names_version: intake.names_version };
     let body_bytes = edits.edited_len(course.body_bytes);
     outbound::lay_out(&mut course.body, head, &edits, |out| {
         request::head(out, trip.provider, path, forwarded, body_bytes);
     });
     Ok(())
+}
+
+/// What a wildcard's star stands for; empty for an exact name.
+fn star(ask: &Ask, (from, until): (usize, usize)) -> &str {
+    ask.model.as_str().get(from..until).unwrap_or_default()
 }
 
 /// The name that the target knows the model by.

@@ -4,12 +4,13 @@ use super::outbound::{self, HEAD};
 use super::state::Exchange;
 use crate::base::clock::unix_seconds;
 use crate::base::fault::{Fault, FaultKind};
+use crate::contract::endpoint::StreamStyle;
 use crate::contract::snapshot::{Credential, Provider, Unsupported};
 use crate::http::encode;
 use crate::net::pool::BufferPool;
 use crate::traffic::dialect::{self, Ask};
 use crate::traffic::provider::request::{self, Forwarded};
-use crate::traffic::translate::{self, Crossing, Destination, Form, StreamUsage, Translation};
+use crate::traffic::translate::{self, Crossing, Destination, Form, Speech, StreamUsage, Translation};
 use crate::traffic::upstream::call::Answer;
 
 pub const JSON: &[u8] = b"content-type: application/json\r\n";
@@ -18,7 +19,7 @@ const EVENTS: &[u8] = b"content-type: text/event-stream; charset=utf-8\r\ncache-
 /// Fields of a client's head that mean the same to every provider.
 const FORWARDED: [&[u8]; 2] = [b"user-agent:", b"x-client-request-id:"];
 /// Fields of a provider's head that mean the same to every client.
-const KEPT: [&[u8]; 3] = [b"retry-after:", b"retry-after-ms:", b"x-ringgate-upstream-request-id:"];
+const KEPT: [&[u8]; 1] = [b"x-ringgate-upstream-request-id:"];
 
 /// What its answer is to be translated by.
 pub struct Crossed {
@@ -55,19 +56,28 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
         stream_usage: if way.provider.takes_stream_usage { StreamUsage::Asked } else { StreamUsage::Unasked },
         unsupported: way.unsupported,
     };
-    let translated =
-        translate::request(way.crossing.client, to, &outbound::in_one_piece(&course.body), out.tail())?;
+    let body = outbound::in_one_piece(&course.body);
+    // Where the URL says what form the answer has, the body does not.
+    let told = (way.crossing.client == Speech::Gemini).then(|| form(ask));
+    let translated = translate::request_in_form(way.crossing.client, told, to, &body, out.tail())?;
     let fields = neutral(&intake.forward[intake.query_bytes..]);
-    let forwarded =
-        Forwarded { credential: way.credential, query: b"", fields: &fields, names_version: false };
+    let (path, query) = request::crossing_path(way.crossing.provider, form(ask));
+    let forwarded = Forwarded {
+        credential: way.credential,
+        model: way.model,
+        query,
+        fields: &fields,
+        names_version: false,
+    };
     let body_bytes = out.len();
-    let path = request::crossing_path(way.crossing.provider, way.model, form(ask));
-    request::head(out.tail(), way.provider, &path, forwarded, body_bytes as u64);
+    request::head(out.tail(), way.provider, path, forwarded, body_bytes as u64);
     outbound::lay_out_written(&mut course.body, out, body_bytes);
+    let translation = translation(way.crossing, ask, translated.renamed).repeating(translated.repeated);
     Ok(Crossed {
-        translation: Box::new(
-            translation(way.crossing, ask, translated.renamed).repeating(translated.repeated),
-        ),
+        translation: Box::new(match intake.style {
+            StreamStyle::GeminiArray => translation.in_array(),
+            _ => translation,
+        }),
         dropped: translated.dropped,
     })
 }
@@ -104,13 +114,13 @@ fn copy(lines: &[u8], names: &[&[u8]], out: &mut Vec<u8>) {
 }
 
 /// Writes the head of a translated answer in place of the provider's.
-pub fn head(answer: &mut Answer, crossed: &Crossed, pool: &BufferPool) {
+pub fn head(answer: &mut Answer, crossed: &Crossed, style: StreamStyle, pool: &BufferPool) {
     let mut head = pool.small();
     let out = head.tail();
     encode::status_line(out, answer.status);
-    out.extend_from_slice(match crossed.translation.form() {
-        Form::Whole => JSON,
-        Form::Stream => EVENTS,
+    out.extend_from_slice(match (crossed.translation.form(), style) {
+        (Form::Whole, _) | (Form::Stream, StreamStyle::GeminiArray) => JSON,
+        (Form::Stream, _) => EVENTS,
     });
     keep(&answer.head, out);
     if !crossed.dropped.is_empty() {

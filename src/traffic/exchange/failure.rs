@@ -8,9 +8,14 @@ use crate::base::buf::Buf;
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::ERROR_BODY_BYTES;
 use crate::contract::snapshot::{Format, Provider};
+use crate::http::encode;
 use crate::net::deadline::Waiting;
-use crate::traffic::translate::{Crossing, failure};
+use crate::traffic::provider::response;
+use crate::traffic::translate::{Crossing, Speech, failure};
 use crate::traffic::upstream::call::Answer;
+
+/// Longest hint when to come again that is passed on.
+const HINT_MS: u64 = 24 * 3_600_000;
 
 /// A provider's error answer, read whole, so that it can be cleaned before it is passed on.
 pub struct Failure {
@@ -66,8 +71,12 @@ impl Failure {
     /// Tells the client what the provider said.
     ///
     /// # Errors
-    /// The client is gone.
+    /// The client is gone, or it is the gateway's own account that the provider complains of.
     pub async fn pass(self, passage: &Passage<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+        let is_google = passage.provider.format == Format::Gemini;
+        if is_google && failure::speaks_of_account(Speech::Gemini, &self.body) {
+            return Err(FaultKind::UpstreamAccount.into());
+        }
         let line_end = memchr::memchr(b'\n', &self.head).map_or(self.head.len(), |at| at + 1);
         let fields = scrubbed(&self.head[line_end..], passage.provider);
         reply.whole(self.status, &fields, &self.body).await
@@ -81,11 +90,28 @@ impl Failure {
         if failure::speaks_of_account(crossing.provider, &self.body) {
             return Err(FaultKind::UpstreamAccount.into());
         }
+        let Crossing { client, provider } = crossing;
+        let retry_ms = response::retry_after_ms(&self.head)
+            .or_else(|| failure::retry_after_ms(provider, &self.body))
+            .map(|ms| ms.min(HINT_MS));
         let mut body = Vec::with_capacity(self.body.len() + 128);
-        let status = failure::answer(crossing.provider, crossing.client, self.status, &self.body, &mut body);
+        let status = failure::answer(provider, client, self.status, retry_ms, &self.body, &mut body);
         let mut fields = crossing::JSON.to_vec();
         crossing::keep(&self.head, &mut fields);
+        if let Some(ms) = retry_ms {
+            retry_after(ms, &mut fields);
+        }
         reply.whole(status, &fields, &body).await
+    }
+}
+
+/// Writes when to come again as every client understands it, and where that is not a whole second also as `OpenAI`'s and
+/// Anthropic's official clients do.
+fn retry_after(ms: u64, fields: &mut Vec<u8>) {
+    let mut number = itoa::Buffer::new();
+    encode::field(fields, "retry-after", number.format(ms.div_ceil(1000)).as_bytes());
+    if !ms.is_multiple_of(1000) {
+        encode::field(fields, "retry-after-ms", number.format(ms).as_bytes());
     }
 }
 

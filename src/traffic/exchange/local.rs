@@ -27,6 +27,12 @@ pub fn models(snapshot: &Snapshot, caller: &Caller, dialect: Dialect) -> Vec<u8>
             out.push(b'}');
             out
         }
+        Dialect::Gemini => {
+            let mut out = br#"{"models":["#.to_vec();
+            list(granted, dialect, &mut out);
+            out.extend_from_slice(b"]}");
+            out
+        }
     }
 }
 
@@ -39,14 +45,25 @@ pub fn model(snapshot: &Snapshot, caller: &Caller, dialect: Dialect, id: &str) -
         .catalog
         .find(id)
         .filter(|_| policy::grants(snapshot, caller, id))
-        .map(|(model, _)| listing(model, dialect).as_bytes().to_vec())
+        .map(|(model, _)| {
+            let mut out = vec![];
+            listing(model, dialect, &mut out);
+            out
+        })
         .ok_or_else(|| policy::not_found(id))
 }
 
-fn listing(model: &Model, dialect: Dialect) -> &str {
+fn listing(model: &Model, dialect: Dialect, out: &mut Vec<u8>) {
     match dialect {
-        Dialect::OpenAi => &model.listing,
-        Dialect::Anthropic => &model.anthropic_listing,
+        Dialect::OpenAi => out.extend_from_slice(model.listing.as_bytes()),
+        Dialect::Anthropic => out.extend_from_slice(model.anthropic_listing.as_bytes()),
+        Dialect::Gemini => {
+            out.extend_from_slice(br#"{"name":"models/"#);
+            json::escape(&model.text, |piece| out.extend_from_slice(piece));
+            out.extend_from_slice(br#"","displayName":"#);
+            name(Some(&model.text), out);
+            out.extend_from_slice(br#","supportedGenerationMethods":["generateContent","streamGenerateContent","countTokens"]}"#);
+        }
     }
 }
 
@@ -61,7 +78,7 @@ fn list<'m>(
         if ends.is_some() {
             out.push(b',');
         }
-        out.extend_from_slice(listing(model, dialect).as_bytes());
+        listing(model, dialect, out);
         ends = Some((ends.map_or(&*model.text, |(first, _)| first), &*model.text));
     }
     ends

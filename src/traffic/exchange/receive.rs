@@ -12,7 +12,7 @@ use crate::base::clock::{Moment, unix_seconds};
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::{BODY_SEGMENT_BYTES, CLIENT_BUFFER_BYTES, TARGET_BYTES};
 use crate::base::text::Text;
-use crate::contract::endpoint::{BodyKind, Dialect, Endpoint};
+use crate::contract::endpoint::{BodyKind, Dialect, Endpoint, StreamStyle};
 use crate::contract::snapshot::{Limits, Snapshot};
 use crate::http::chunked::Decoder;
 use crate::http::encode;
@@ -149,7 +149,6 @@ pub fn read_head(
         tally.explain(head.path);
     }
     tally.record.user_agent = intake.read_fields(&head, snapshot);
-    intake.dialect = intake.dialect();
     Ok(())
 }
 
@@ -170,6 +169,16 @@ impl Intake {
                 self.fault = Some((FaultKind::MethodNotAllowed.into(), Some(allow)));
             }
         }
+        self.dialect = match self.endpoint {
+            Endpoint::Unknown => paths::dialect_of_unknown(head.path),
+            endpoint => endpoint.dialect(),
+        };
+        self.style = match self.endpoint {
+            Endpoint::StreamGenerateContent if !head.query.is_some_and(paths::asks_for_events) => {
+                StreamStyle::GeminiArray
+            }
+            endpoint => endpoint.row().stream,
+        };
     }
 
     /// One pass over the fields: credential, content type, and what goes upstream. Gives the user agent.
@@ -181,6 +190,7 @@ impl Intake {
             self.query_bytes = self.forward.len();
         }
         let mut presented: Option<(auth::Rank, &[u8])> = None;
+        let mut is_google = false;
         for (name, value) in head.headers.iter() {
             if let Some(found) = auth::credential(name, value) {
                 if !found.1.is_empty() && presented.is_none_or(|(rank, _)| found.0 < rank) {
@@ -195,6 +205,7 @@ impl Intake {
                 self.fault
                     .get_or_insert((Fault::told(FaultKind::UnsupportedMedia, message.to_owned()), None));
             }
+            is_google |= name.len() == 17 && is(name.as_bytes(), b"x-goog-api-client");
             if !provider::request::passes(name) || head.headers.connection_nominates(name) {
                 continue;
             }
@@ -207,16 +218,20 @@ impl Intake {
                 self.names_version = true;
             }
         }
-        self.caller = auth::authenticate(snapshot, presented.map(|(_, key)| key), unix_seconds);
-        user_agent
-    }
-
-    /// The catalog is one path in both dialects: who names a version of Anthropic's speaks that.
-    fn dialect(&self) -> Dialect {
-        match self.endpoint {
+        // The catalog is one path in three dialects: who names a version of Anthropic's or a library of Google's speaks
+        // that.
+        self.dialect = match self.endpoint {
             Endpoint::Models | Endpoint::Model if self.names_version => Dialect::Anthropic,
-            endpoint => endpoint.dialect(),
-        }
+            Endpoint::Models | Endpoint::Model | Endpoint::Unknown if is_google => Dialect::Gemini,
+            _ => self.dialect,
+        };
+        let in_query = match (presented, head.query) {
+            (None, Some(query)) if self.dialect == Dialect::Gemini => auth::query::key(query),
+            _ => None,
+        };
+        let presented = presented.map(|(_, key)| key).or(in_query.as_deref());
+        self.caller = auth::authenticate(snapshot, presented, unix_seconds);
+        user_agent
     }
 
     fn has_body(&self) -> bool {
@@ -294,7 +309,7 @@ fn answer_here(snapshot: &Snapshot, caller: &Caller, intake: &Intake) -> Result<
 
 /// The body is whole: what does it ask for, may the caller have it, and where does it go?
 fn admit(snapshot: &Snapshot, caller: &Caller, exchange: &mut Exchange) -> Result<Planned, Fault> {
-    let ask = exchange.scan.finish().map_err(|error| error.fault())?;
+    let ask = exchange.scan.finish(&exchange.intake).map_err(|error| error.fault())?;
     let ask = exchange.ask.insert(ask);
     let record = &mut exchange.tally.record;
     let asked = ask.model.as_str();
@@ -345,9 +360,13 @@ impl BodyScan {
         }
     }
 
-    fn finish(&self) -> Result<Ask, ScanError> {
+    fn finish(&self, intake: &Intake) -> Result<Ask, ScanError> {
+        let streams = intake.endpoint == Endpoint::StreamGenerateContent;
         match self {
-            BodyScan::Json(scan) => scan.finish(),
+            BodyScan::Json(scan) => match &intake.model_id {
+                Some(model) => scan.finish_named(model, streams),
+                None => scan.finish(),
+            },
             BodyScan::Multipart(scan) => scan.finish(),
             BodyScan::None => Err(ScanError::MissingModel),
         }

@@ -14,7 +14,7 @@ use super::state::{Exchange, Reading};
 use crate::base::buf::Buf;
 use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
-use crate::contract::endpoint::StreamStyle;
+use crate::contract::endpoint::{Dialect, StreamStyle};
 use crate::contract::snapshot::{Provider, Timeouts};
 use crate::http::gzip::Gunzip;
 use crate::http::response::ResponseFraming;
@@ -22,7 +22,8 @@ use crate::http::{chunked, encode};
 use crate::net::deadline::Waiting;
 use crate::net::gather::FLAT_BYTES;
 use crate::traffic::account::Tally;
-use crate::traffic::dialect::{EventFilter, HideUsage, UsageScan, refusal};
+use crate::traffic::dialect::stream::Place;
+use crate::traffic::dialect::{ElementScan, EventFilter, HideUsage, UsageScan, refusal};
 use crate::traffic::provider::response::BodyShape;
 use crate::traffic::translate::{Crossing, Form};
 use crate::traffic::upstream::call::Answer;
@@ -114,12 +115,14 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
     ) -> Self {
         let hide = if passage.hide_usage { HideUsage::Yes } else { HideUsage::No };
         let body = answer.body;
-        // Events are looked at one by one; anything else goes as it came to who can read it.
-        let packed = body.gzipped && reply.takes_gzip && body.shape != BodyShape::Events;
+        let elements = passage.style.dialect() == Dialect::Gemini && body.shape == BodyShape::Json;
+        // What is looked at answer by answer leaves as what it is; anything else as it came, to who can read it.
+        let packed = body.gzipped && reply.takes_gzip && body.shape != BodyShape::Events && !elements;
         if packed {
             encode::field(answer.head.tail(), "content-encoding", b"gzip");
         }
         *reading = match body.shape {
+            BodyShape::Json if elements => Reading::Elements(ElementScan::new()),
             BodyShape::Events => Reading::Events(EventFilter::new(passage.style, hide)),
             BodyShape::Json if packed => {
                 Reading::Packed(Box::new((Gunzip::empty(), UsageScan::new(passage.style.dialect()))))
@@ -131,9 +134,10 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             (ResponseFraming::None, _) if matches!(answer.status, 204 | 304) => Ending::Nothing,
             (ResponseFraming::None, _) => Ending::Length(0),
             _ if body.gzipped && !packed => Ending::unknown(reply),
-            (ResponseFraming::Length(n), Reading::Json(_) | Reading::Packed(_) | Reading::Opaque) => {
-                Ending::Length(n)
-            }
+            (
+                ResponseFraming::Length(n),
+                Reading::Json(_) | Reading::Packed(_) | Reading::Elements(_) | Reading::Opaque,
+            ) => Ending::Length(n),
             _ => Ending::unknown(reply),
         };
         Self::with(passage, answer, body.gzipped && !packed, reply, reading, ending)
@@ -155,7 +159,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             BodyShape::Json => Form::Whole,
             BodyShape::Opaque => return Err(FaultKind::UpstreamUnreadable.into()),
         });
-        crossing::head(&mut answer, &crossed, &reply.shard.buffers);
+        crossing::head(&mut answer, &crossed, passage.style, &reply.shard.buffers);
         *reading = Reading::Translated(crossed.translation);
         let (gunzip, ending) = (answer.body.gzipped, Ending::unknown(reply));
         Ok(Self::with(passage, answer, gunzip, reply, reading, ending))
@@ -245,6 +249,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         let done = match &*self.reading {
             Reading::Events(filter) => filter.facts().done,
             Reading::Translated(translation) => translation.has_ended(),
+            Reading::Elements(scan) => self.is_stream() && scan.place() == Place::End,
             Reading::Json(_) | Reading::Packed(_) | Reading::Opaque => false,
         };
         if done && !self.reply.told_all {
@@ -263,6 +268,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         match &*self.reading {
             Reading::Events(_) => true,
             Reading::Translated(translation) => translation.form() == Form::Stream,
+            Reading::Elements(_) => self.passage.style == StreamStyle::GeminiArray,
             Reading::Json(_) | Reading::Packed(_) | Reading::Opaque => false,
         }
     }
@@ -296,6 +302,13 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
                 scan_packed(gunzip, scan);
                 Emit { bytes: all, keep_from: all }
             }
+            Reading::Elements(scan) => {
+                let answers = scan.feed(&self.buf[self.held..]);
+                if self.passage.style == StreamStyle::GeminiArray {
+                    tally.record.events += answers;
+                }
+                Emit { bytes: all, keep_from: all }
+            }
             Reading::Opaque => Emit { bytes: all, keep_from: all },
             Reading::Translated(translation) => {
                 if self.outbox.capacity() == 0 {
@@ -303,13 +316,13 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
                 }
                 self.outbox.clear();
                 let passed = translation.advance(&self.buf, last, self.outbox.tail());
-                if self.reply.status == 0 && translation.form() == Form::Whole {
-                    self.ending = Ending::Length(self.outbox.len() as u64);
-                }
                 if translation.has_failed() {
                     let clean = scrubbed(&self.outbox, self.passage.provider);
                     self.outbox.clear();
                     self.outbox.extend(&clean);
+                }
+                if self.reply.status == 0 && translation.form() == Form::Whole {
+                    self.ending = Ending::Length(self.outbox.len() as u64);
                 }
                 let bytes = self.outbox.len();
                 match passed {
@@ -328,7 +341,11 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
     fn leaving(&mut self) -> &mut Buf {
         match &*self.reading {
             Reading::Translated(_) => &mut self.outbox,
-            Reading::Events(_) | Reading::Json(_) | Reading::Packed(_) | Reading::Opaque => &mut self.buf,
+            Reading::Events(_)
+            | Reading::Json(_)
+            | Reading::Packed(_)
+            | Reading::Elements(_)
+            | Reading::Opaque => &mut self.buf,
         }
     }
 
@@ -456,6 +473,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         match &*self.reading {
             Reading::Events(filter) => filter.facts().error,
             Reading::Translated(translation) => translation.has_failed(),
+            Reading::Elements(scan) => scan.has_failed(),
             Reading::Json(_) | Reading::Packed(_) | Reading::Opaque => false,
         }
     }
@@ -466,7 +484,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             Reading::Translated(translation) => {
                 scrubbed(translation.complaint().as_bytes(), self.passage.provider)
             }
-            Reading::Events(_) | Reading::Json(_) | Reading::Packed(_) | Reading::Opaque => vec![],
+            _ => vec![],
         };
         if said.is_empty() {
             return FaultKind::UpstreamStreamError.into();
@@ -475,24 +493,28 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         Fault::told(FaultKind::UpstreamStreamError, format!("The provider reported an error: {said:.1000}"))
     }
 
-    /// Whether the body that ended was whole. Only its last event tells that of a stream whose framing does not, and
-    /// of a message of Anthropic's, which always has one.
+    /// Whether the body that ended was whole. Only its events tell that of a stream whose framing does not, and of one
+    /// in a dialect of which every whole answer has an event that says so.
     fn check_end(&self) -> Result<(), Fault> {
-        let told_by_last_event = self.inbound.ends_with_connection()
-            || (self.passage.style == StreamStyle::AnthropicEvents && self.ending != Ending::Nothing);
-        match &*self.reading {
-            Reading::Events(filter) if told_by_last_event && !filter.facts().done => {
-                Err(FaultKind::UpstreamTruncated.into())
+        let always_told = match self.passage.style {
+            StreamStyle::AnthropicEvents | StreamStyle::GeminiEvents | StreamStyle::GeminiArray => {
+                self.ending != Ending::Nothing
             }
-            Reading::Translated(translation) if !translation.has_ended() => {
-                Err(FaultKind::UpstreamTruncated.into())
+            StreamStyle::OpenAiChunks | StreamStyle::OpenAiEvents => false,
+        };
+        let is_whole = match &*self.reading {
+            Reading::Events(filter) if always_told || self.inbound.ends_with_connection() => {
+                filter.facts().done || filter.facts().finished
             }
+            Reading::Elements(scan) if self.is_stream() => scan.place() == Place::End,
+            Reading::Translated(translation) => translation.has_ended(),
             Reading::Events(_)
             | Reading::Json(_)
             | Reading::Packed(_)
-            | Reading::Opaque
-            | Reading::Translated(_) => Ok(()),
-        }
+            | Reading::Elements(_)
+            | Reading::Opaque => true,
+        };
+        if is_whole { Ok(()) } else { Err(FaultKind::UpstreamTruncated.into()) }
     }
 
     /// Tells the client inside its stream that the stream broke. The connection is cut afterwards.
@@ -501,10 +523,17 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         if !self.is_stream() || self.failed_inside() {
             return;
         }
-        let mut event = Vec::new();
-        if matches!(&*self.reading, Reading::Events(filter) if filter.mid_event()) {
-            event.extend_from_slice(b"\n\n");
-        }
+        let mut event = match &*self.reading {
+            Reading::Events(filter) if filter.mid_event() => b"\n\n".to_vec(),
+            Reading::Elements(scan) => match scan.place() {
+                Place::Answer => b",".to_vec(),
+                Place::Opening | Place::Comma => vec![],
+                // Nothing that is added could be understood.
+                Place::Nothing | Place::Inside | Place::End | Place::Broken => return,
+            },
+            Reading::Translated(_) if self.passage.style == StreamStyle::GeminiArray => b",".to_vec(),
+            _ => vec![],
+        };
         let id = self.reply.id.text();
         refusal::stream_event(
             self.passage.style,

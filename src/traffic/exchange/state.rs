@@ -11,14 +11,16 @@ use crate::base::fault::{Fault, FaultKind};
 use crate::base::ids::RequestId;
 use crate::base::limits::MODEL_NAME_BYTES;
 use crate::base::text::Text;
-use crate::contract::endpoint::{Dialect, Endpoint};
+use crate::contract::endpoint::{Dialect, Endpoint, StreamStyle};
 use crate::contract::record::Record;
 use crate::http::gzip::Gunzip;
 use crate::http::request::Framing;
 use crate::net::gather::Gather;
 use crate::traffic::account::Tally;
 use crate::traffic::auth::Caller;
-use crate::traffic::dialect::{Ask, BodyType, EventFilter, MultipartScan, RequestScan, UsageScan};
+use crate::traffic::dialect::{
+    Ask, BodyType, ElementScan, EventFilter, MultipartScan, RequestScan, UsageScan,
+};
 use crate::traffic::route::Targets;
 use crate::traffic::translate::Translation;
 use std::cell::RefCell;
@@ -38,6 +40,8 @@ pub struct Intake {
     pub endpoint: Endpoint,
     /// What the gateway's own answers are written in.
     pub dialect: Dialect,
+    /// What the answer is if it is a stream.
+    pub style: StreamStyle,
     pub head_only: bool,
     pub minor_version: u8,
     pub keep_alive: bool,
@@ -45,7 +49,7 @@ pub struct Intake {
     pub expects_continue: bool,
     pub body_type: BodyType,
     pub caller: Result<Caller, FaultKind>,
-    /// For `GET /v1/models/{id}`.
+    /// Where the URL names it.
     pub model_id: Option<Text<MODEL_NAME_BYTES>>,
     /// The query, then field lines for the upstream.
     pub forward: Buf,
@@ -85,6 +89,7 @@ pub enum Reading {
     Json(UsageScan),
     /// JSON in gzip, which goes on as it is.
     Packed(Box<(Box<Gunzip>, UsageScan)>),
+    Elements(ElementScan),
     Translated(Box<Translation>),
     Opaque,
 }
@@ -129,6 +134,7 @@ impl Exchange {
             Reading::Events(filter) => filter.facts().usage,
             Reading::Json(scan) => scan.usage(),
             Reading::Packed(packed) => packed.1.usage(),
+            Reading::Elements(scan) => scan.usage(),
             Reading::Translated(translation) => translation.usage(),
             Reading::Opaque => None,
         };
@@ -136,12 +142,6 @@ impl Exchange {
             self.tally.record.usage = usage;
             self.tally.record.usage_known = true;
         }
-    }
-
-    /// What a wildcard's star stands for; empty for an exact name.
-    pub fn star(&self) -> &str {
-        let (from, until) = self.course.star;
-        self.ask.as_ref().and_then(|ask| ask.model.as_str().get(from..until)).unwrap_or_default()
     }
 
     /// The request is not sent again: its buffers serve others.
@@ -169,6 +169,7 @@ impl Intake {
         Self {
             endpoint: Endpoint::Unknown,
             dialect: Dialect::OpenAi,
+            style: StreamStyle::OpenAiChunks,
             head_only: false,
             minor_version: 1,
             keep_alive: false,

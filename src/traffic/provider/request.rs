@@ -4,8 +4,10 @@ use crate::contract::endpoint::Endpoint;
 use crate::contract::snapshot::{Credential, Provider};
 use crate::http::{encode, is};
 use crate::traffic::translate::{Form, Speech};
-use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::io::Write as _;
+
+/// What stands for a model's name in a path.
+const MODEL: &str = "{id}";
 
 /// Whether a client's header field goes to the provider as it is: what a body means, what dialect version it
 /// speaks, and nothing about who sent it.
@@ -25,36 +27,34 @@ pub fn passes(name: &str) -> bool {
     }
 }
 
-/// Where below a provider's base a translated request for this model goes.
-pub fn crossing_path(provider: Speech, model: &str, form: Form) -> Cow<'static, str> {
+/// Where below a provider's base a translated request goes, and the query behind that.
+pub fn crossing_path(provider: Speech, form: Form) -> (&'static str, &'static [u8]) {
     match (provider, form) {
-        (Speech::OpenAi, _) => Endpoint::ChatCompletions.row().unversioned.into(),
-        (Speech::Anthropic, _) => Endpoint::Messages.row().path.into(),
-        (Speech::Responses, _) => Endpoint::Responses.row().unversioned.into(),
-        (Speech::Gemini, Form::Whole) => format!("/models/{}:generateContent", escaped(model)).into(),
-        (Speech::Gemini, Form::Stream) => {
-            format!("/models/{}:streamGenerateContent?alt=sse", escaped(model)).into()
-        }
+        (Speech::OpenAi, _) => (Endpoint::ChatCompletions.row().unversioned, b""),
+        (Speech::Anthropic, _) => (Endpoint::Messages.row().path, b""),
+        (Speech::Responses, _) => (Endpoint::Responses.row().unversioned, b""),
+        (Speech::Gemini, Form::Whole) => (Endpoint::GenerateContent.row().unversioned, b""),
+        (Speech::Gemini, Form::Stream) => (Endpoint::StreamGenerateContent.row().unversioned, b"alt=sse"),
     }
 }
 
 /// A name as one part of a path: a client may have chosen it.
-fn escaped(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
+fn escape(name: &str, out: &mut Vec<u8>) {
     for byte in name.bytes() {
         match byte {
-            b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
-            _ if byte.is_ascii_alphanumeric() => out.push(char::from(byte)),
+            b'-' | b'.' | b'_' | b'~' => out.push(byte),
+            _ if byte.is_ascii_alphanumeric() => out.push(byte),
             _ => _ = write!(out, "%{byte:02X}"),
         }
     }
-    out
 }
 
 /// What a head says beside its path: whose request it is, and what of the client's head goes to the provider.
 #[derive(Clone, Copy)]
 pub struct Forwarded<'h> {
     pub credential: Option<&'h Credential>,
+    /// The provider's name for the model, for paths that hold it.
+    pub model: &'h str,
     pub query: &'h [u8],
     /// Complete field lines.
     pub fields: &'h [u8],
@@ -62,11 +62,19 @@ pub struct Forwarded<'h> {
     pub names_version: bool,
 }
 
-/// Writes the head of a request for `path`, which is below the provider's base, with a body of `body_bytes`.
+/// Writes the head of a request for `path`, which is below the provider's base and in which `{id}` stands for the model,
+/// with a body of `body_bytes`.
 pub fn head(out: &mut Vec<u8>, provider: &Provider, path: &str, forwarded: Forwarded<'_>, body_bytes: u64) {
     out.extend_from_slice(b"POST ");
     out.extend_from_slice(provider.base_path.as_bytes());
-    out.extend_from_slice(path.as_bytes());
+    match memchr::memchr(b'{', path.as_bytes()) {
+        None => out.extend_from_slice(path.as_bytes()),
+        Some(at) => {
+            out.extend_from_slice(&path.as_bytes()[..at]);
+            escape(forwarded.model, out);
+            out.extend_from_slice(&path.as_bytes()[at + MODEL.len()..]);
+        }
+    }
     if !forwarded.query.is_empty() {
         out.push(b'?');
         out.extend_from_slice(forwarded.query);
@@ -93,10 +101,14 @@ mod tests {
     /// A model's name is one part of a path, whatever it holds.
     #[test]
     fn names_stay_in_their_place() {
-        let path = |model| crossing_path(Speech::Gemini, model, Form::Whole);
-        assert_eq!(path("gemini-3.1-pro"), "/models/gemini-3.1-pro:generateContent");
-        assert_eq!(path("../x?y#z é"), "/models/..%2Fx%3Fy%23z%20%C3%A9:generateContent");
-        let stream = crossing_path(Speech::Gemini, "g", Form::Stream);
-        assert_eq!(stream, "/models/g:streamGenerateContent?alt=sse");
+        for (name, part) in [
+            ("gemini-3.1-pro", "gemini-3.1-pro"),
+            ("../x?y#z é", "..%2Fx%3Fy%23z%20%C3%A9"),
+            ("{id}:a", "%7Bid%7D%3Aa"),
+        ] {
+            let mut out = vec![];
+            escape(name, &mut out);
+            assert_eq!(String::from_utf8_lossy(&out), part);
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! What a client sees of an upstream answer's head.
 
-use crate::http::encode;
+use crate::base::clock::unix_seconds;
 use crate::http::{Headers, is, is_hop_by_hop};
+use crate::http::{delay, encode};
 
 /// What the relay must know of an answer's body.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -69,17 +70,16 @@ pub fn carry(headers: &Headers<'_>, out: &mut Vec<u8>) -> Body {
     Body { shape: if unknown { BodyShape::Opaque } else { shape }, gzipped }
 }
 
-/// How long a provider asks to be left alone, by the lines of its answer's head; dates are not looked at.
+/// How long a provider asks to be left alone, by the lines of its answer's head.
 pub fn retry_after_ms(head: &[u8]) -> Option<u64> {
     let value = |name: &[u8]| {
         head.split(|byte| *byte == b'\n').find_map(|line| {
             let (start, rest) = line.split_at_checked(name.len())?;
-            let text = std::str::from_utf8(rest.trim_ascii()).ok()?;
-            start.eq_ignore_ascii_case(name).then(|| text.parse::<f64>().ok())?
+            start.eq_ignore_ascii_case(name).then(|| std::str::from_utf8(rest.trim_ascii()).ok())?
         })
     };
-    let ms = value(b"retry-after-ms:").or_else(|| Some(value(b"retry-after:")? * 1000.0))?;
-    (ms >= 0.0).then_some(ms as u64)
+    let ms = value(b"retry-after-ms:").and_then(|text| delay::duration_ms(&format!("{text}ms")));
+    ms.or_else(|| delay::delay_ms(value(b"retry-after:")?, unix_seconds))
 }
 
 fn shape_of(content_type: &[u8]) -> BodyShape {
@@ -101,13 +101,15 @@ fn shape_of(content_type: &[u8]) -> BodyShape {
 mod tests {
     use super::*;
 
-    /// A hint is milliseconds, or seconds, whole or not; what is no number is none.
+    /// A hint is milliseconds, or else what `retry-after` may say.
     #[test]
     fn hints() {
         for (head, ms) in [
             ("HTTP/1.1 429 \r\nRetry-After: 7\r\n", Some(7000)),
             ("HTTP/1.1 429 \r\nretry-after: 0.5\r\nretry-after-ms: 20\r\n", Some(20)),
-            ("HTTP/1.1 429 \r\nretry-after: Wed, 21 Oct 2026 07:28:00 GMT\r\n", None),
+            ("HTTP/1.1 429 \r\nretry-after: 1m30s\r\nretry-after-ms: soon\r\n", Some(90_000)),
+            ("HTTP/1.1 429 \r\nretry-after: Wed, 21 Oct 2015 07:28:00 GMT\r\n", Some(0)),
+            ("HTTP/1.1 429 \r\nretry-after: soon\r\n", None),
             ("HTTP/1.1 429 \r\nretry-after: -1\r\n", None),
             ("HTTP/1.1 429 \r\n", None),
         ] {

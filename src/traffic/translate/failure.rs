@@ -43,7 +43,15 @@ const fn row(kind: FailureKind) -> Row {
 }
 
 /// What an error answer of a provider is for a client of another dialect: its status, and its body in `out`.
-pub fn answer(from: Speech, to: Speech, status: u16, body: &[u8], out: &mut Vec<u8>) -> u16 {
+/// `retry_ms`: when the provider wants to be asked again, for dialects that say so in the body.
+pub fn answer(
+    from: Speech,
+    to: Speech,
+    status: u16,
+    retry_ms: Option<u64>,
+    body: &[u8],
+    out: &mut Vec<u8>,
+) -> u16 {
     let mut tree = Tree::default();
     let found = tree.parse(body).ok().map(|body| read(from, body));
     let found =
@@ -53,7 +61,7 @@ pub fn answer(from: Speech, to: Speech, status: u16, body: &[u8], out: &mut Vec<
     match to {
         Speech::OpenAi | Speech::Responses => openai(&found, out),
         Speech::Anthropic => anthropic(&found, out),
-        Speech::Gemini => gemini(&found, out),
+        Speech::Gemini => gemini(&found, retry_ms, out),
     }
     row(kind).status
 }
@@ -61,6 +69,14 @@ pub fn answer(from: Speech, to: Speech, status: u16, body: &[u8], out: &mut Vec<
 /// Whether an error is about the key that the provider was shown, where its status does not say so.
 pub fn speaks_of_account(from: Speech, body: &[u8]) -> bool {
     from == Speech::Gemini && memchr::memmem::find(body, b"\"API_KEY_INVALID\"").is_some()
+}
+
+/// How long a provider asks to be left alone, where it says so in the body.
+pub fn retry_after_ms(from: Speech, body: &[u8]) -> Option<u64> {
+    match from {
+        Speech::OpenAi | Speech::Anthropic | Speech::Responses => None,
+        Speech::Gemini => super::gemini::answer_in::retry_after_ms(Tree::default().parse(body).ok()?),
+    }
 }
 
 fn read(from: Speech, body: Item<'_>) -> Failure<'_> {
@@ -131,13 +147,6 @@ pub fn anthropic_event(failure: &Failure<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\n\n");
 }
 
-/// Writes an error as the last event of a stream of Google's answers.
-pub fn gemini_event(failure: &Failure<'_>, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"data: ");
-    gemini(failure, out);
-    out.extend_from_slice(b"\r\n\r\n");
-}
-
 /// Writes an error as the last event of a stream of `OpenAI`'s named events: the members of the documented event, and
 /// `error`, without which the official client does not raise.
 pub fn response_event(failure: &Failure<'_>, sequence: u64, out: &mut Vec<u8>) {
@@ -191,12 +200,18 @@ fn anthropic(failure: &Failure<'_>, out: &mut Vec<u8>) {
     error.close("}}");
 }
 
-fn gemini(failure: &Failure<'_>, out: &mut Vec<u8>) {
+/// Writes an error in Google's shape, also inside a stream.
+pub fn gemini(failure: &Failure<'_>, retry_ms: Option<u64>, out: &mut Vec<u8>) {
     let row = row(failure.kind);
     let mut error = Writer(out);
     error.open("{\"error\":{\"code\":").count(row.status.into()).key("message");
     message(failure, &mut error);
     error.key("status").text(row.gemini_status);
+    if let Some(ms) = retry_ms {
+        let delay = format!("{}.{:03}s", ms / 1000, ms % 1000);
+        error.key("details").open("[{\"@type\":\"type.googleapis.com/google.rpc.RetryInfo\"");
+        error.key("retryDelay").text(&delay).close("}]");
+    }
     blame(&mut error);
     error.close("}}");
 }

@@ -53,7 +53,7 @@ pub enum Speech {
 }
 
 impl Speech {
-    /// The endpoint whose requests and answers have it.
+    /// The endpoint whose requests and answers have it, if it is one.
     pub const fn endpoint(self) -> Option<Endpoint> {
         match self {
             Speech::OpenAi => Some(Endpoint::ChatCompletions),
@@ -74,8 +74,12 @@ pub struct Crossing {
 impl Crossing {
     /// `None`: requests of this endpoint are not translated.
     pub fn between(endpoint: Endpoint, format: Format) -> Option<Self> {
-        let speaks = |speech: &Speech| speech.endpoint() == Some(endpoint);
-        let client = [Speech::OpenAi, Speech::Anthropic, Speech::Responses].into_iter().find(speaks)?;
+        let speaks = |speech: &Speech| match speech {
+            Speech::Gemini => matches!(endpoint, Endpoint::GenerateContent | Endpoint::StreamGenerateContent),
+            speech => speech.endpoint() == Some(endpoint),
+        };
+        let clients = [Speech::OpenAi, Speech::Anthropic, Speech::Gemini, Speech::Responses];
+        let client = clients.into_iter().find(speaks)?;
         let provider = match format {
             Format::OpenAi => Speech::OpenAi,
             Format::Anthropic => Speech::Anthropic,

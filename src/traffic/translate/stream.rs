@@ -141,6 +141,15 @@ impl Translation {
         self
     }
 
+    /// A stream is told as the elements of one array, if its dialect has that.
+    #[must_use]
+    pub fn in_array(mut self) -> Self {
+        if let Teller::Gemini(teller) = &mut self.teller {
+            teller.in_array();
+        }
+        self
+    }
+
     /// How the client wants its answer.
     pub fn form(&self) -> Form {
         self.form

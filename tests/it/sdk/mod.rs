@@ -1,4 +1,4 @@
-//! Clients as people have them: the official packages of `OpenAI` and Anthropic for Python and Node, and curl.
+//! Clients as people have them: the official packages of `OpenAI`, Anthropic and Google for Python and Node, and curl.
 //!
 //! The packages are installed beside the build (`target/sdk`) by `.ci/run clients`, in the versions that the files
 //! in `python` and `node` pin. Where a client is missing its tests are skipped and say so; with `CI=true` or
@@ -50,7 +50,7 @@ fn node_over_tls() {
 fn python_on(wire: Wire) {
     let python = installed().join("python/bin/python");
     if !python.exists() {
-        return missing("the Python packages openai and anthropic");
+        return missing("the Python packages openai, anthropic and google-genai");
     }
     let mut client = Command::new(python);
     // Neither the user's packages nor compiled files beside the sources.
@@ -60,8 +60,8 @@ fn python_on(wire: Wire) {
 
 fn node_on(wire: Wire) {
     let packages = installed().join("node");
-    if !packages.join("node_modules/@anthropic-ai/sdk").exists() {
-        return missing("the Node packages openai and @anthropic-ai/sdk");
+    if !packages.join("node_modules/@google/genai").exists() {
+        return missing("the Node packages openai, @anthropic-ai/sdk and @google/genai");
     }
     let mut client = Command::new("node");
     client.arg(scripts("node/main.mjs")).env("RINGGATE_NODE_SDK", packages);

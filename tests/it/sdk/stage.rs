@@ -48,6 +48,8 @@ impl Stage {
             .provider_of("anthropic", "claude", &mock.base_url(), "")
             .model("claude", "{provider: claude, model: claude-mock}", "")
             .model("claude/*", "{provider: claude, model: \"*\"}", "")
+            .provider_of("gemini", "gemini", &format!("http://{}", mock.address), "")
+            .model("gemini/*", "{provider: gemini, model: \"*\"}", "")
             .provider_of("anthropic", "caller", &format!("http://{}", caller.address), "")
             .model("caller", "{provider: caller, model: claude-opus-5}", "")
             .model("nowhere", "{provider: absent, model: x}", "")

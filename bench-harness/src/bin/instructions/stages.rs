@@ -139,6 +139,7 @@ fn upstream_head(snapshot: Rc<Snapshot>) -> Stage {
         let path = to.format.path(black_box(Endpoint::ChatCompletions)).expect("it speaks it");
         let forwarded = Forwarded {
             credential: to.credentials.first(),
+            model: "",
             query: b"",
             fields: black_box(FORWARDED),
             names_version: false,

@@ -6,6 +6,7 @@ mod anthropic;
 mod chat;
 mod completions;
 mod embeddings;
+mod gemini;
 mod media;
 mod ranking;
 mod refusal;
@@ -14,6 +15,7 @@ mod responses;
 use serde_json::Value;
 
 pub use anthropic::thought;
+pub use gemini::lacks_signature;
 pub use refusal::{REFUSAL_RETRY_AFTER_S, error_event, refusal};
 
 use super::asked::Asked;
@@ -122,6 +124,9 @@ pub fn content(endpoint: Endpoint, name: &str, settings: &Settings, asked: &Aske
         (Endpoint::Messages, false) => json(anthropic::whole(&reply)),
         (Endpoint::Messages, true) => Content::Stream(anthropic::stream(&reply)),
         (Endpoint::CountTokens, _) => json(format!(r#"{{"input_tokens":{}}}"#, reply.prompt_tokens)),
+        (Endpoint::GenerateContent, _) => json(gemini::whole(&reply)),
+        (Endpoint::StreamGenerateContent, _) => Content::Stream(gemini::stream(&reply)),
+        (Endpoint::GeminiCountTokens, _) => json(gemini::count(&reply)),
         (Endpoint::Embeddings, _) => json(embeddings::whole(&reply)),
         (Endpoint::Rerank, _) => json(ranking::rerank(&reply)),
         (Endpoint::Moderations, _) => json(ranking::moderations(&reply)),

@@ -12,6 +12,7 @@ pub fn refusal(dialect: Dialect, status: u16, message: &str) -> Content {
     let body = match dialect {
         Dialect::OpenAi => openai(status, &message),
         Dialect::Anthropic => anthropic(status, &message),
+        Dialect::Gemini => gemini(status, &message),
     };
     Content::Whole { content_type: JSON, body: body.into_bytes() }
 }
@@ -22,6 +23,7 @@ pub fn error_event(dialect: Dialect) -> Event {
     match dialect {
         Dialect::OpenAi => data(Part::After, &openai(500, &message)),
         Dialect::Anthropic => named(Part::After, "error", &anthropic(529, &message)),
+        Dialect::Gemini => data(Part::After, &gemini(503, &message)),
     }
 }
 
@@ -36,6 +38,23 @@ fn openai(status: u16, message: &str) -> String {
         _ => ("invalid_request_error", "null"),
     };
     format!(r#"{{"error":{{"message":{message},"type":"{kind}","param":null,"code":{code}}}}}"#)
+}
+
+fn gemini(status: u16, message: &str) -> String {
+    let (word, details) = match status {
+        401 => ("UNAUTHENTICATED", ""),
+        403 => ("PERMISSION_DENIED", ""),
+        404 => ("NOT_FOUND", ""),
+        429 => (
+            "RESOURCE_EXHAUSTED",
+            r#","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"1s"}]"#,
+        ),
+        503 => ("UNAVAILABLE", ""),
+        504 => ("DEADLINE_EXCEEDED", ""),
+        500.. => ("INTERNAL", ""),
+        _ => ("INVALID_ARGUMENT", ""),
+    };
+    format!(r#"{{"error":{{"code":{status},"message":{message},"status":"{word}"{details}}}}}"#)
 }
 
 fn anthropic(status: u16, message: &str) -> String {

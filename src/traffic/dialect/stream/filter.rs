@@ -6,7 +6,7 @@ use super::null_usage;
 use super::unit::{Kind, Splitter, Unit};
 use super::{HideUsage, Release, StreamFacts};
 use crate::base::limits::EVENT_HOLD_BYTES;
-use crate::contract::endpoint::StreamStyle;
+use crate::contract::endpoint::{Dialect, StreamStyle};
 use crate::traffic::dialect::usage::Tally;
 use memchr::memmem::Finder;
 use std::ops::Range;
@@ -135,6 +135,9 @@ impl EventFilter {
     /// Most events say nothing that matters, which two searches show.
     #[inline]
     fn judge(&mut self, event: &[u8], data: usize, unit: &Unit) -> Verdict {
+        if self.is_google() {
+            return self.look(event, unit.name, false);
+        }
         if self.has_mark() && event[data..].starts_with(DONE) {
             self.facts.done = true;
             self.over = true;
@@ -177,6 +180,7 @@ impl EventFilter {
 
     fn note(&mut self, inspection: &Inspection, name: Name) {
         self.note_usage(inspection);
+        self.facts.finished |= inspection.gives_reason();
         if self.style != StreamStyle::OpenAiChunks {
             self.note_name(inspection.seen.name);
         }
@@ -199,9 +203,14 @@ impl EventFilter {
         self.facts.done |= name.is_end(self.style);
     }
 
-    /// Whether `[DONE]` ends such a stream. Anthropic's say so by an event.
+    /// Whether `[DONE]` ends such a stream. Anthropic's say so by an event, and Google's not at all.
     const fn has_mark(&self) -> bool {
-        !matches!(self.style, StreamStyle::AnthropicEvents)
+        matches!(self.style.dialect(), Dialect::OpenAi)
+    }
+
+    /// Nearly every event of Google's reports usage.
+    const fn is_google(&self) -> bool {
+        matches!(self.style.dialect(), Dialect::Gemini)
     }
 
     fn inspection(&self) -> Inspection {
@@ -241,6 +250,7 @@ impl EventFilter {
         self.over = true;
         if let Some(inspection) = self.passing.take() {
             self.note_usage(&inspection);
+            self.facts.finished |= inspection.gives_reason() && inspection.is_complete();
             self.passing = Some(inspection);
             return;
         }
@@ -250,12 +260,25 @@ impl EventFilter {
             self.facts.done = true;
             leaving.events += 1;
             leaving.take(bytes, start..bytes.len());
+        } else if self.is_google() {
+            self.end_google(bytes, start, leaving);
         } else if USAGE.find(&bytes[start..]).is_some() {
             let mut inspection = self.inspection();
             inspection.feed(&bytes[start..]);
             if inspection.is_complete() {
                 self.note_usage(&inspection);
             }
+        }
+    }
+
+    /// Google's clients take the last answer of a stream although no blank line follows it.
+    fn end_google(&mut self, bytes: &mut [u8], start: usize, leaving: &mut Leaving) {
+        let mut inspection = self.inspection();
+        inspection.feed(&bytes[start..]);
+        if inspection.is_complete() {
+            self.note(&inspection, Name::None);
+            leaving.events += 1;
+            leaving.take(bytes, start..bytes.len());
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The inside of one event, whole or as it passes: its data is read as JSON without being put together.
 
 use super::line::{Field, NAME_BYTES, Name};
+use super::reason::ReasonSearch;
 use crate::contract::endpoint::Dialect;
 use crate::traffic::dialect::json::{Key, ROOT, Scanner, Sink, Value, Want, whole_number};
 use crate::traffic::dialect::usage::{Tally, USAGE};
@@ -29,6 +30,7 @@ pub struct Inspection {
     fields: bool,
     pub has_data: bool,
     pub name: Name,
+    reason: ReasonSearch,
     /// So much of [`DONE`] stands at the start of the data.
     done: usize,
 }
@@ -47,7 +49,7 @@ impl Inspection {
     pub fn new(tally: Tally) -> Self {
         Self {
             scanner: Scanner::new(),
-            seen: Seen { tally, ..Seen::default() },
+            seen: Seen::counting(tally),
             broken: false,
             offset: 0,
             place: Place::Field,
@@ -56,12 +58,21 @@ impl Inspection {
             fields: false,
             has_data: false,
             name: Name::None,
+            reason: ReasonSearch::default(),
             done: 0,
         }
     }
 
     /// Takes the next piece. Gives where the event ends, if it ends in this piece.
     pub fn feed(&mut self, bytes: &[u8]) -> Option<usize> {
+        let end = self.walk(bytes);
+        if self.seen.tally.dialect() == Dialect::Gemini {
+            self.reason.feed(&bytes[..end.unwrap_or(bytes.len())]);
+        }
+        end
+    }
+
+    fn walk(&mut self, bytes: &[u8]) -> Option<usize> {
         let mut at = 0;
         while at < bytes.len() {
             if std::mem::take(&mut self.after_cr) && bytes[at] == b'\n' {
@@ -92,6 +103,11 @@ impl Inspection {
     /// The data is one whole JSON object.
     pub fn is_complete(&self) -> bool {
         !self.broken && self.scanner.finish().is_ok()
+    }
+
+    /// The data says why the answer stops.
+    pub fn gives_reason(&self) -> bool {
+        self.reason.found()
     }
 
     /// The data is the mark that ends a stream.
@@ -249,7 +265,19 @@ pub struct Report {
 }
 
 impl Seen {
+    /// `tally` takes what is reported.
+    pub fn counting(tally: Tally) -> Self {
+        Self { tally, ..Self::default() }
+    }
+
     fn root_key(&mut self, key: &Key<'_>) -> Want {
+        if self.tally.dialect() == Dialect::Gemini {
+            return match key.name {
+                b"usageMetadata" => Want::Members(USAGE),
+                b"error" => Want::Value(ERROR),
+                _ => Want::Skip,
+            };
+        }
         if let Some(report) = &mut self.report
             && std::mem::take(&mut report.first)
         {

@@ -45,7 +45,7 @@ impl Name {
     /// Whether this is the last event of such a stream.
     pub const fn is_end(self, style: StreamStyle) -> bool {
         match style {
-            StreamStyle::OpenAiChunks => false,
+            StreamStyle::OpenAiChunks | StreamStyle::GeminiEvents | StreamStyle::GeminiArray => false,
             StreamStyle::OpenAiEvents => matches!(self, Name::Terminal | Name::Failed),
             StreamStyle::AnthropicEvents => matches!(self, Name::Stopped),
         }

@@ -7,15 +7,18 @@
 //! buffer. Nothing leaves after an error event or after `[DONE]`.
 //! Source: WHATWG HTML, section 9.2 (server-sent events).
 
+mod elements;
 mod events;
 mod filter;
 mod inspect;
 mod line;
 mod null_usage;
+mod reason;
 #[cfg(test)]
 mod tests;
 mod unit;
 
+pub use elements::{ElementScan, Place};
 pub use events::Events;
 pub use filter::EventFilter;
 
@@ -46,6 +49,8 @@ pub struct StreamFacts {
     pub usage: Option<Usage>,
     /// The event that ends such a stream was seen.
     pub done: bool,
+    /// An event gave a reason to stop, behind which others may follow.
+    pub finished: bool,
     /// An event told of an error.
     pub error: bool,
     /// Events with data that were released.

@@ -6,12 +6,14 @@ use proptest::prelude::*;
 const CHAT: StreamStyle = StreamStyle::OpenAiChunks;
 const NAMED: StreamStyle = StreamStyle::OpenAiEvents;
 const MESSAGE: StreamStyle = StreamStyle::AnthropicEvents;
+const GOOGLE: StreamStyle = StreamStyle::GeminiEvents;
 
 const TOOLS: &str = include_str!("../../../../tests/fuzz/corpus/sse/chat-tools.sse");
 const BROKEN: &str = include_str!("../../../../tests/fuzz/corpus/sse/chat-error.sse");
 const BESIDE: &str = include_str!("../../../../tests/fuzz/corpus/sse/error-beside-choices.sse");
 const THINKING: &str = include_str!("../../../../tests/fuzz/corpus/sse/anthropic-thinking-tools.sse");
 const OVERLOADED: &str = include_str!("../../../../tests/fuzz/corpus/sse/anthropic-overloaded.sse");
+const GEMINI: &str = include_str!("../../translate/golden/answers/tools.gemini.sse");
 const RESPONSES: &str = include_str!("../../../../tests/fuzz/corpus/sse/responses.sse");
 
 /// What comes out of a stream that arrives in these pieces.
@@ -55,16 +57,25 @@ fn streams_pass_untouched() {
     let chat = pass_cut(CHAT, HideUsage::No, TOOLS);
     assert_eq!(chat.text, TOOLS);
     let usage = Usage { input: 55, output: 41, ..Usage::default() };
-    assert_eq!(chat.facts, StreamFacts { usage: Some(usage), done: true, error: false, events: 11 });
+    assert_eq!(
+        chat.facts,
+        StreamFacts { usage: Some(usage), done: true, error: false, events: 11, ..StreamFacts::default() }
+    );
     let named = pass_cut(NAMED, HideUsage::Yes, RESPONSES);
     assert_eq!(named.text, RESPONSES);
     let usage = Usage { input: 80, output: 30, reasoning: 12, ..Usage::default() };
-    assert_eq!(named.facts, StreamFacts { usage: Some(usage), done: true, error: false, events: 14 });
+    assert_eq!(
+        named.facts,
+        StreamFacts { usage: Some(usage), done: true, error: false, events: 14, ..StreamFacts::default() }
+    );
     let message = pass_cut(MESSAGE, HideUsage::Yes, THINKING);
     assert_eq!(message.text, THINKING);
     let usage = Usage { input: 120, cached_input: 100, output: 64, ..Usage::default() };
     let events = THINKING.matches("data: ").count() as u32;
-    assert_eq!(message.facts, StreamFacts { usage: Some(usage), done: true, error: false, events });
+    assert_eq!(
+        message.facts,
+        StreamFacts { usage: Some(usage), done: true, error: false, events, ..StreamFacts::default() }
+    );
 }
 
 /// Counts of a message's later events take the place of earlier ones, and what they leave out stays; nothing is added
@@ -349,5 +360,39 @@ proptest! {
         }
         prop_assert_eq!(pass(style, hide, &pieces), pass(style, hide, &[text.as_bytes()]));
         prop_assert!(hide == HideUsage::Yes || text.starts_with(&whole.text));
+    }
+}
+
+/// A stream of Google's passes as it came; its last usage counts, its reason to stop is seen though nothing marks the
+/// end, and its last event needs no blank line.
+#[test]
+fn google_gives_a_reason() {
+    let usage = Usage { input: 120, cached_input: 100, cache_write: 0, output: 28, reasoning: 12 };
+    let events = GEMINI.matches("data: ").count() as u32;
+    let whole = StreamFacts { usage: Some(usage), finished: true, events, ..StreamFacts::default() };
+    for text in [GEMINI, GEMINI.trim_end()] {
+        let passed = pass_cut(GOOGLE, HideUsage::Yes, text);
+        assert_eq!((&*passed.text, passed.facts), (text, whole));
+    }
+    let cut = GEMINI.find("\"finishReason\"").expect("it ends");
+    assert!(!pass_cut(GOOGLE, HideUsage::No, &GEMINI[..cut]).facts.finished, "an event that is not whole");
+    let blocked = "data: {\"promptFeedback\":{\"blockReason\":\"SAFETY\"}}\r\n\r\n";
+    assert!(pass_cut(GOOGLE, HideUsage::No, blocked).facts.finished);
+    let error = "data: {\"error\":{\"code\":503,\"status\":\"UNAVAILABLE\"}}\n\n";
+    let failed = pass_cut(GOOGLE, HideUsage::No, &[error, blocked].concat());
+    assert_eq!((failed.text.as_str(), failed.facts.error), (error, true));
+}
+
+/// An image that is too large to be held passes in pieces, and the reason and the usage behind it are seen.
+#[test]
+fn google_sends_images() {
+    let image = "A".repeat(2 * EVENT_HOLD_BYTES);
+    let event = format!(
+        "data: {{\"candidates\":[{{\"content\":{{\"parts\":[{{\"inlineData\":{{\"data\":\"{image}\"}}}}]}},\"finishReason\":\"STOP\"}}],\"usageMetadata\":{{\"promptTokenCount\":7,\"candidatesTokenCount\":9}}}}\r\n\r\n"
+    );
+    for size in [999, 4096, event.len()] {
+        let passed = pass(GOOGLE, HideUsage::No, &event.as_bytes().chunks(size).collect::<Vec<_>>());
+        let usage = Some(Usage { input: 7, output: 9, ..Usage::default() });
+        assert_eq!((passed.facts.usage, passed.facts.finished, passed.text == event), (usage, true, true));
     }
 }

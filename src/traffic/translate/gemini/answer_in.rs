@@ -6,7 +6,9 @@
 use super::carried;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::record::Usage;
+use crate::http::delay;
 use crate::traffic::dialect::json::{Item, Kind, Quoted, escape_bytes};
+use crate::traffic::dialect::usage;
 use crate::traffic::translate::event::{Block, Event, Failure, FailureKind, Stop};
 use crate::traffic::translate::names::{alias, fnv};
 use crate::traffic::translate::proof;
@@ -244,19 +246,16 @@ fn blocked(answer: Item<'_>) -> bool {
     present(answer.get("promptFeedback")).is_some_and(|feedback| feedback.text_at("blockReason").is_some())
 }
 
-/// Output without thoughts is what servers usually report; where the sum says otherwise they are in it.
 fn counts(usage: Item<'_>) -> Usage {
     let count = |name| usage.get(name).and_then(|count| count.count()).unwrap_or_default();
-    let (candidates, thoughts) = (count("candidatesTokenCount"), count("thoughtsTokenCount"));
-    let input = count("promptTokenCount").saturating_add(count("toolUsePromptTokenCount"));
-    let inclusive = thoughts > 0 && input.saturating_add(candidates) == count("totalTokenCount");
-    Usage {
-        input,
+    let counts = Usage {
+        input: count("promptTokenCount"),
         cached_input: count("cachedContentTokenCount"),
         cache_write: 0,
-        output: if inclusive { candidates } else { candidates.saturating_add(thoughts) },
-        reasoning: thoughts,
-    }
+        output: count("candidatesTokenCount"),
+        reasoning: count("thoughtsTokenCount"),
+    };
+    usage::google(counts, count("toolUsePromptTokenCount"), count("totalTokenCount"))
 }
 
 /// The error in a body, which some servers put into an array.
@@ -286,6 +285,13 @@ fn failure_kind(status: &Quoted<'_>, message: &Quoted<'_>, error: Option<Item<'_
         b"DEADLINE_EXCEEDED" => FailureKind::Timeout,
         _ => FailureKind::Server,
     }
+}
+
+/// When an error answer says that the provider wants to be asked again: `RetryInfo` among its details.
+pub fn retry_after_ms(body: Item<'_>) -> Option<u64> {
+    let details = error(body)?.get("details")?;
+    let delay = details.elements().find_map(|detail| detail.text_at("retryDelay"))?;
+    delay::duration_ms(std::str::from_utf8(delay.as_written()).ok()?)
 }
 
 /// Whether the quota of a day is used up: it does not help to wait a little.

@@ -7,7 +7,7 @@ use super::signature;
 use crate::base::limits::HELD_CALL_BYTES;
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Quoted, Writer};
-use crate::traffic::translate::event::{Block, Event, Stop};
+use crate::traffic::translate::event::{Block, Event, Failure, Stop};
 use crate::traffic::translate::names::Renamed;
 use crate::traffic::translate::{Form, arguments, failure};
 
@@ -17,6 +17,7 @@ const HEAD: &str = "{\"candidates\":[{\"index\":0,\"content\":{\"role\":\"model\
 /// Writes one answer.
 pub struct Teller {
     form: Form,
+    frame: Frame,
     /// What all chunks end with: model and id.
     tail: Vec<u8>,
     open: Open,
@@ -32,6 +33,16 @@ pub struct Teller {
     overfull: bool,
 }
 
+/// What stands around the chunks of a stream.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Frame {
+    Events,
+    /// An array that has not begun.
+    Array,
+    /// One that has a chunk.
+    Begun,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Open {
     None,
@@ -44,6 +55,7 @@ impl Teller {
     pub fn new(form: Form) -> Self {
         Self {
             form,
+            frame: Frame::Events,
             tail: vec![],
             open: Open::None,
             begun: false,
@@ -54,6 +66,10 @@ impl Teller {
             stop: None,
             overfull: false,
         }
+    }
+
+    pub fn in_array(&mut self) {
+        self.frame = Frame::Array;
     }
 
     /// More waits than may: what is told from now on is not the answer.
@@ -72,7 +88,7 @@ impl Teller {
             Event::Usage(usage) => self.usage = usage,
             Event::Stop { reason, .. } => self.stop = Some(reason),
             Event::Ping => {}
-            Event::Failed(found) => failure::gemini_event(&found, out),
+            Event::Failed(found) => self.fail(&found, out),
             Event::End => self.end(out),
         }
     }
@@ -165,7 +181,7 @@ impl Teller {
     }
 
     /// A thought's proof in a part of its own, without words.
-    fn proof(&self, proof: &[u8], out: &mut Vec<u8>) {
+    fn proof(&mut self, proof: &[u8], out: &mut Vec<u8>) {
         let write = |part: &mut Writer<'_>| {
             part.open("{\"text\":\"\",\"thought\":true")
                 .key("thoughtSignature")
@@ -193,18 +209,48 @@ impl Teller {
     }
 
     /// Writes one chunk with the part that `write` writes.
-    fn chunk(&self, out: &mut Vec<u8>, write: impl FnOnce(&mut Writer<'_>)) {
-        out.extend_from_slice(b"data: ");
+    fn chunk(&mut self, out: &mut Vec<u8>, write: impl FnOnce(&mut Writer<'_>)) {
+        self.begin_chunk(out);
         out.extend_from_slice(HEAD.as_bytes());
         write(&mut Writer(out));
         out.extend_from_slice(b"]}}]");
         out.extend_from_slice(&self.tail);
-        out.extend_from_slice(b"\r\n\r\n");
+        self.end_chunk(out);
+    }
+
+    fn begin_chunk(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(match self.frame {
+            Frame::Events => b"data: ",
+            Frame::Array => b"[",
+            Frame::Begun => b",\r\n",
+        });
+        if self.frame == Frame::Array {
+            self.frame = Frame::Begun;
+        }
+    }
+
+    fn end_chunk(&self, out: &mut Vec<u8>) {
+        if self.frame == Frame::Events {
+            out.extend_from_slice(b"\r\n\r\n");
+        }
+    }
+
+    fn end_stream(&self, out: &mut Vec<u8>) {
+        if self.frame != Frame::Events {
+            out.push(b']');
+        }
+    }
+
+    fn fail(&mut self, found: &Failure<'_>, out: &mut Vec<u8>) {
+        self.begin_chunk(out);
+        failure::gemini(found, None, out);
+        self.end_chunk(out);
+        self.end_stream(out);
     }
 
     fn end(&mut self, out: &mut Vec<u8>) {
         if self.form == Form::Stream {
-            out.extend_from_slice(b"data: ");
+            self.begin_chunk(out);
             out.extend_from_slice(HEAD.as_bytes());
             out.extend_from_slice(b"{\"text\":\"\"}");
         }
@@ -217,7 +263,8 @@ impl Teller {
         write_usage(&self.usage, answer.key("usageMetadata"));
         out.extend_from_slice(&self.tail);
         if self.form == Form::Stream {
-            out.extend_from_slice(b"\r\n\r\n");
+            self.end_chunk(out);
+            self.end_stream(out);
         }
     }
 }

@@ -164,7 +164,7 @@ fn what_waits_is_bounded() {
 fn errors_are_told_in_every_dialect() {
     let told = |from, to, status, body: &str| {
         let mut out = vec![];
-        let status = failure::answer(from, to, status, body.as_bytes(), &mut out);
+        let status = failure::answer(from, to, status, None, body.as_bytes(), &mut out);
         (status, serde_json::from_slice::<Value>(&out).expect("JSON")["error"].clone())
     };
     let quota = r#"{"error":{"code":429,"message":"Quota exceeded","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"23s"}]}}"#;
@@ -185,4 +185,58 @@ fn errors_are_told_in_every_dialect() {
     let overloaded = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
     let (status, error) = told(Speech::Anthropic, Speech::Gemini, 529, overloaded);
     assert_eq!((status, &error["code"], &error["status"]), (503, &503.into(), &"UNAVAILABLE".into()));
+}
+
+/// The elements of an array are the answers of the stream of events, errors too, and the array is one however it is cut.
+#[test]
+fn arrays_are_streams() {
+    let stream = fs::read(folder("answers").join("thinking-tools.anthropic.sse")).expect("a case");
+    let overloaded = b"event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"model\":\"c\"}}\n\nevent: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\nevent: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"a\"}}\n\nevent: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\",\"message\":\"x\"}}\n\n".to_vec();
+    for stream in [stream, overloaded] {
+        let events = told("x.sse", Speech::Anthropic, Speech::Gemini, Form::Stream, &stream).expect("valid");
+        let events: Vec<Value> = events
+            .lines()
+            .filter_map(|line| line.strip_prefix("data: "))
+            .map(|line| serde_json::from_str(line).expect("JSON"))
+            .collect();
+        assert!(events.len() > 1);
+        for step in [1, 100, stream.len()] {
+            let mut array = translation(Speech::Anthropic, Speech::Gemini, Form::Stream).in_array();
+            let (mut held, mut out) = (vec![], vec![]);
+            for piece in stream.chunks(step) {
+                held.extend_from_slice(piece);
+                let passed = array.stream(&held, false, &mut out).expect("valid");
+                held.drain(..passed.consumed);
+            }
+            let elements: Vec<Value> = serde_json::from_slice(&out).expect("an array");
+            assert_eq!(elements, events, "by {step}");
+        }
+    }
+}
+
+/// A hint in an error's body is found in every form that it has, and told to clients that look for it in the body.
+#[test]
+fn retry_hints_are_told() {
+    let body = |delay: &str| {
+        format!(
+            r#"{{"error":{{"code":429,"status":"RESOURCE_EXHAUSTED","details":[{{"@type":"type.googleapis.com/google.rpc.Help"}},{{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":{delay}}}]}}}}"#
+        )
+    };
+    for (body, ms) in [
+        (body(r#""31s""#), Some(31_000)),
+        (body(r#""1m30s""#), Some(90_000)),
+        (body(r#""0.847655010s""#), Some(847)),
+        (format!("[{}]", body(r#""7s""#)), Some(7000)),
+        (body(r#""soon""#), None),
+        (body("7"), None),
+        (r#"{"error":{}}"#.to_owned(), None),
+        ("no JSON".to_owned(), None),
+    ] {
+        assert_eq!(failure::retry_after_ms(Speech::Gemini, body.as_bytes()), ms, "{body}");
+        assert_eq!(failure::retry_after_ms(Speech::OpenAi, body.as_bytes()), None);
+    }
+    let mut out = vec![];
+    failure::answer(Speech::OpenAi, Speech::Gemini, 429, Some(1500), b"{}", &mut out);
+    let told: Value = serde_json::from_slice(&out).expect("JSON");
+    assert_eq!(told["error"]["details"][0]["retryDelay"], "1.500s", "{told}");
 }

@@ -1,6 +1,7 @@
 // What the checks share: where the gateway is, clients for it, and one line of output for each check.
 
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
@@ -10,6 +11,9 @@ export const OpenAI = require('openai');
 export const VERSION = require('openai/version').VERSION;
 export const { Anthropic } = require('@anthropic-ai/sdk');
 export const ANTHROPIC_VERSION = require('@anthropic-ai/sdk/version').VERSION;
+
+export const { ApiError, GoogleGenAI } = require('@google/genai');
+export const GOOGLE_VERSION = JSON.parse(readFileSync(join(process.env.RINGGATE_NODE_SDK, 'node_modules/@google/genai/package.json'))).version;
 
 export const BASE_URL = process.env.RINGGATE_URL;
 // A key whose group may use the model `chat` and no other.

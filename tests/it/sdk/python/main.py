@@ -4,13 +4,16 @@ import sys
 
 import anthropic
 import openai
+from google import genai
 
 import answers  # noqa: F401
 import check
 import crossing  # noqa: F401
 import errors  # noqa: F401
+import gemini  # noqa: F401
 import messages  # noqa: F401
 import streams  # noqa: F401
 
-print(f"openai {openai.__version__}, anthropic {anthropic.__version__}, Python {sys.version.split()[0]}, {check.BASE_URL}")
+packages = f"openai {openai.__version__}, anthropic {anthropic.__version__}, google-genai {genai.__version__}"
+print(f"{packages}, Python {sys.version.split()[0]}, {check.BASE_URL}")
 sys.exit(1 if check.run_all() else 0)

@@ -47,6 +47,12 @@ pub fn expiry(text: &str) -> Option<u64> {
     u64::try_from(unix).ok()
 }
 
+/// An RFC 3339 time in seconds since 1970.
+pub fn moment(text: &str) -> Option<i64> {
+    let (date_text, rest) = text.split_at_checked(10)?;
+    date(date_text)?.checked_add(time(rest)?)
+}
+
 /// Seconds from 1970 to the start of a date.
 fn date(text: &str) -> Option<i64> {
     let mut parts = text.split('-');
