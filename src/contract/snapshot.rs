@@ -236,10 +236,13 @@ pub enum Format {
     OpenAi,
     Anthropic,
     Gemini,
+    Ollama,
+    Cohere,
 }
 
 impl Format {
-    pub const ALL: [Format; 3] = [Format::OpenAi, Format::Anthropic, Format::Gemini];
+    pub const ALL: [Format; 5] =
+        [Format::OpenAi, Format::Anthropic, Format::Gemini, Format::Ollama, Format::Cohere];
 
     /// As the configuration names it.
     pub const fn name(self) -> &'static str {
@@ -247,6 +250,8 @@ impl Format {
             Format::OpenAi => "openai",
             Format::Anthropic => "anthropic",
             Format::Gemini => "gemini",
+            Format::Ollama => "ollama",
+            Format::Cohere => "cohere",
         }
     }
 
@@ -260,10 +265,14 @@ impl Format {
         match (self, endpoint.dialect()) {
             (Format::OpenAi, Dialect::OpenAi) => Some(row.unversioned),
             (Format::Anthropic, Dialect::Anthropic) => Some(row.path),
+            // The shape of this endpoint was Cohere's before it was anybody else's.
+            (Format::Cohere, Dialect::OpenAi) if matches!(endpoint, Endpoint::Rerank) => Some("/v2/rerank"),
             // Gemini's paths name the model: what goes there is always translated.
             (Format::OpenAi, Dialect::Anthropic)
             | (Format::Anthropic, Dialect::OpenAi)
-            | (Format::Gemini, Dialect::OpenAi | Dialect::Anthropic) => None,
+            | (Format::Gemini | Format::Ollama | Format::Cohere, Dialect::OpenAi | Dialect::Anthropic) => {
+                None
+            }
         }
     }
 }
@@ -367,6 +376,8 @@ mod tests {
         }
         assert_eq!(Format::OpenAi.path(Endpoint::ChatCompletions), Some("/chat/completions"));
         assert_eq!(Format::Anthropic.path(Endpoint::CountTokens), Some("/v1/messages/count_tokens"));
+        assert_eq!(Format::Cohere.path(Endpoint::Rerank), Some("/v2/rerank"));
+        assert_eq!(Format::Cohere.path(Endpoint::Embeddings), None);
     }
 
     /// An exact name wins over every pattern.

@@ -9,7 +9,7 @@ use crate::http::encode;
 use crate::net::pool::BufferPool;
 use crate::traffic::dialect::{self, Ask};
 use crate::traffic::provider::request::{self, Forwarded};
-use crate::traffic::translate::{self, Crossing, Destination, Form, StreamUsage, Translation};
+use crate::traffic::translate::{self, Crossing, Destination, Form, Speech, StreamUsage, Translation};
 use crate::traffic::upstream::call::Answer;
 
 pub const JSON: &[u8] = b"content-type: application/json\r\n";
@@ -61,24 +61,30 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
     let forwarded =
         Forwarded { credential: way.credential, query: b"", fields: &fields, names_version: false };
     let body_bytes = out.len();
-    let path = request::crossing_path(way.crossing.provider, way.model, form(ask));
+    let path =
+        request::crossing_path(way.crossing, way.model, form(way.crossing, ask), translated.wanted.listed);
     request::head(out.tail(), way.provider, &path, forwarded, body_bytes as u64);
     outbound::lay_out_written(&mut course.body, out, body_bytes);
     Ok(Crossed {
         translation: Box::new(
-            translation(way.crossing, ask, translated.renamed).repeating(translated.repeated),
+            translation(way.crossing, ask, translated.renamed)
+                .repeating(translated.repeated)
+                .of_model(way.model)
+                .embedding(translated.wanted),
         ),
         dropped: translated.dropped,
     })
 }
 
-fn form(ask: &Ask) -> Form {
-    if ask.stream { Form::Stream } else { Form::Whole }
+/// Embeddings are no stream, whatever their request says.
+fn form(crossing: Crossing, ask: &Ask) -> Form {
+    if ask.stream && crossing.client != Speech::Embeddings { Form::Stream } else { Form::Whole }
 }
 
 fn translation(crossing: Crossing, ask: &Ask, renamed: translate::names::Renamed) -> Translation {
     let wants_usage = !ask.stream || ask.stream_usage == dialect::StreamUsage::Asked;
-    Translation::new(crossing.provider, crossing.client, form(ask), unix_seconds(), wants_usage, renamed)
+    let form = form(crossing, ask);
+    Translation::new(crossing.provider, crossing.client, form, unix_seconds(), wants_usage, renamed)
 }
 
 /// The client's field lines that go to any provider, and what the body is now.

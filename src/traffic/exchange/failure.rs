@@ -91,7 +91,9 @@ impl Failure {
 const fn told(format: Format, status: u16) -> u16 {
     match (format, status) {
         (Format::Anthropic, 529) => 503,
-        (Format::OpenAi | Format::Anthropic | Format::Gemini, status) => status,
+        (Format::OpenAi | Format::Anthropic | Format::Gemini | Format::Ollama | Format::Cohere, status) => {
+            status
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::contract::endpoint::Endpoint;
 use crate::contract::snapshot::{Credential, Provider};
 use crate::http::{encode, is};
-use crate::traffic::translate::{Form, Speech};
+use crate::traffic::translate::{Crossing, Form, Speech};
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -25,9 +25,33 @@ pub fn passes(name: &str) -> bool {
     }
 }
 
-/// Where below a provider's base a translated request for this model goes.
-pub fn crossing_path(provider: Speech, model: &str, form: Form) -> Cow<'static, str> {
+/// Where below a provider's base a translated request for this model goes. `listed`: a list of texts is to be embedded.
+pub fn crossing_path(crossing: Crossing, model: &str, form: Form, listed: bool) -> Cow<'static, str> {
+    match crossing {
+        Crossing { client: Speech::Embeddings, provider } => embedding_path(provider, model, listed),
+        Crossing { client: Speech::Completions, provider: Speech::Ollama } => "/api/generate".into(),
+        Crossing { provider, .. } => chat_path(provider, model, form),
+    }
+}
+
+fn embedding_path(provider: Speech, model: &str, listed: bool) -> Cow<'static, str> {
+    match provider {
+        Speech::Gemini if listed => format!("/models/{}:batchEmbedContents", escaped(model)).into(),
+        Speech::Gemini => format!("/models/{}:embedContent", escaped(model)).into(),
+        Speech::Cohere => "/v2/embed".into(),
+        Speech::Ollama => "/api/embed".into(),
+        Speech::OpenAi | Speech::Anthropic | Speech::Responses | Speech::Completions | Speech::Embeddings => {
+            Endpoint::Embeddings.row().unversioned.into()
+        }
+    }
+}
+
+fn chat_path(provider: Speech, model: &str, form: Form) -> Cow<'static, str> {
     match (provider, form) {
+        (Speech::Ollama, _) => "/api/chat".into(),
+        (Speech::Cohere, _) => "/v2/chat".into(),
+        (Speech::Completions, _) => Endpoint::Completions.row().unversioned.into(),
+        (Speech::Embeddings, _) => Endpoint::Embeddings.row().unversioned.into(),
         (Speech::OpenAi, _) => Endpoint::ChatCompletions.row().unversioned.into(),
         (Speech::Anthropic, _) => Endpoint::Messages.row().path.into(),
         (Speech::Responses, _) => Endpoint::Responses.row().unversioned.into(),
@@ -93,10 +117,14 @@ mod tests {
     /// A model's name is one part of a path, whatever it holds.
     #[test]
     fn names_stay_in_their_place() {
-        let path = |model| crossing_path(Speech::Gemini, model, Form::Whole);
+        let crossing = |client| Crossing { client, provider: Speech::Gemini };
+        let path = |model| crossing_path(crossing(Speech::OpenAi), model, Form::Whole, false);
         assert_eq!(path("gemini-3.1-pro"), "/models/gemini-3.1-pro:generateContent");
         assert_eq!(path("../x?y#z é"), "/models/..%2Fx%3Fy%23z%20%C3%A9:generateContent");
-        let stream = crossing_path(Speech::Gemini, "g", Form::Stream);
+        let stream = crossing_path(crossing(Speech::OpenAi), "g", Form::Stream, false);
         assert_eq!(stream, "/models/g:streamGenerateContent?alt=sse");
+        let embeddings = |listed| crossing_path(crossing(Speech::Embeddings), "g/h", Form::Whole, listed);
+        assert_eq!(embeddings(false), "/models/g%2Fh:embedContent");
+        assert_eq!(embeddings(true), "/models/g%2Fh:batchEmbedContents");
     }
 }

@@ -8,6 +8,8 @@ use crate::http::{Headers, is, is_hop_by_hop};
 pub enum BodyShape {
     /// `text/event-stream`
     Events,
+    /// `application/x-ndjson`: one JSON value in each line.
+    Lines,
     /// `application/json`
     Json,
     /// Anything else, or anything compressed: passed on unread.
@@ -80,6 +82,8 @@ fn shape_of(content_type: &[u8]) -> BodyShape {
         BodyShape::Events
     } else if is(kind, b"application/json") {
         BodyShape::Json
+    } else if is(kind, b"application/x-ndjson") {
+        BodyShape::Lines
     } else {
         BodyShape::Opaque
     }
@@ -108,6 +112,7 @@ mod tests {
     fn shapes() {
         assert_eq!(shape_of(b"Text/Event-Stream; charset=utf-8"), BodyShape::Events);
         assert_eq!(shape_of(b"application/json"), BodyShape::Json);
+        assert_eq!(shape_of(b"application/x-ndjson"), BodyShape::Lines);
         assert_eq!(shape_of(b"audio/mpeg"), BodyShape::Opaque);
     }
 }

@@ -51,9 +51,10 @@ pub fn answer(from: Speech, to: Speech, status: u16, body: &[u8], out: &mut Vec<
     let kind = by_status(status).filter(|_| found.kind == FailureKind::Server).unwrap_or(found.kind);
     let found = Failure { kind, ..found };
     match to {
-        Speech::OpenAi | Speech::Responses => openai(&found, out),
+        Speech::OpenAi | Speech::Responses | Speech::Completions | Speech::Embeddings => openai(&found, out),
         Speech::Anthropic => anthropic(&found, out),
         Speech::Gemini => gemini(&found, out),
+        Speech::Ollama | Speech::Cohere => unreachable!("no client speaks it"),
     }
     row(kind).status
 }
@@ -65,11 +66,13 @@ pub fn speaks_of_account(from: Speech, body: &[u8]) -> bool {
 
 fn read(from: Speech, body: Item<'_>) -> Failure<'_> {
     match from {
-        Speech::OpenAi | Speech::Responses => {
+        Speech::OpenAi | Speech::Responses | Speech::Completions | Speech::Embeddings => {
             super::openai::answer_in::failure(body.get("error").unwrap_or(body))
         }
         Speech::Anthropic => super::anthropic::answer_in::failure(body),
         Speech::Gemini => super::gemini::answer_in::failure(body),
+        Speech::Ollama => super::ollama::answer_in::failure(body),
+        Speech::Cohere => super::cohere::answer_in::failure(body),
     }
 }
 
