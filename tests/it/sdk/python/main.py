@@ -10,6 +10,7 @@ import check
 import crossing  # noqa: F401
 import errors  # noqa: F401
 import messages  # noqa: F401
+import operations  # noqa: F401
 import streams  # noqa: F401
 
 print(f"openai {openai.__version__}, anthropic {anthropic.__version__}, Python {sys.version.split()[0]}, {check.BASE_URL}")
