@@ -238,10 +238,19 @@ pub enum Format {
     Gemini,
     /// `OpenAI`'s, by responses instead of chat completions.
     Responses,
+    Ollama,
+    Cohere,
 }
 
 impl Format {
-    pub const ALL: [Format; 4] = [Format::OpenAi, Format::Anthropic, Format::Gemini, Format::Responses];
+    pub const ALL: [Format; 6] = [
+        Format::OpenAi,
+        Format::Anthropic,
+        Format::Gemini,
+        Format::Responses,
+        Format::Ollama,
+        Format::Cohere,
+    ];
 
     /// As the configuration names it.
     pub const fn name(self) -> &'static str {
@@ -250,6 +259,8 @@ impl Format {
             Format::Anthropic => "anthropic",
             Format::Gemini => "gemini",
             Format::Responses => "openai-responses",
+            Format::Ollama => "ollama",
+            Format::Cohere => "cohere",
         }
     }
 
@@ -270,9 +281,12 @@ impl Format {
                 Some(row.unversioned)
             }
             (Format::Anthropic, Dialect::Anthropic) => Some(row.path),
+            // The shape of this endpoint was Cohere's before it was anybody else's.
+            (Format::Cohere, Dialect::OpenAi) if matches!(endpoint, Endpoint::Rerank) => Some("/v2/rerank"),
             (Format::OpenAi | Format::Responses, Dialect::Anthropic | Dialect::Gemini)
             | (Format::Anthropic, Dialect::OpenAi | Dialect::Gemini)
-            | (Format::Gemini, Dialect::OpenAi | Dialect::Anthropic) => None,
+            | (Format::Gemini, Dialect::OpenAi | Dialect::Anthropic)
+            | (Format::Ollama | Format::Cohere, _) => None,
         }
     }
 }
@@ -378,6 +392,8 @@ mod tests {
         assert_eq!(Format::OpenAi.path(Endpoint::ChatCompletions), Some("/chat/completions"));
         assert_eq!(Format::Anthropic.path(Endpoint::CountTokens), Some("/v1/messages/count_tokens"));
         assert_eq!(Format::Gemini.path(Endpoint::GeminiCountTokens), Some("/models/{id}:countTokens"));
+        assert_eq!(Format::Cohere.path(Endpoint::Rerank), Some("/v2/rerank"));
+        assert_eq!(Format::Cohere.path(Endpoint::Embeddings), None);
     }
 
     /// An exact name wins over every pattern.

@@ -3,15 +3,28 @@
 //! Each target takes arbitrary bytes and ends in assertions. The first byte of `data` chooses the dialect.
 
 use ringgate::contract::snapshot::Unsupported;
+use ringgate::traffic::translate::embeddings::Wanted;
 use ringgate::traffic::translate::names::Renamed;
 use ringgate::traffic::translate::{Destination, Form, Speech, StreamUsage, Translation, request_in_form};
 
+/// Those that clients and providers have.
 const SPEECHES: [Speech; 3] = [Speech::OpenAi, Speech::Anthropic, Speech::Gemini];
+/// All in which requests are written, and all in which answers are told.
+const WRITTEN: [Speech; 5] =
+    [Speech::OpenAi, Speech::Anthropic, Speech::Gemini, Speech::Ollama, Speech::Cohere];
+const TOLD: [Speech; 5] =
+    [Speech::OpenAi, Speech::Anthropic, Speech::Gemini, Speech::Responses, Speech::Completions];
 
 /// A dialect and the bytes behind its number.
 fn chosen(data: &[u8]) -> Option<(Speech, &[u8])> {
     let (first, rest) = data.split_first()?;
     Some((SPEECHES[usize::from(*first) % SPEECHES.len()], rest))
+}
+
+/// A body of any bytes for a provider with its own format, or an answer of one.
+fn native(data: &[u8]) -> Option<(usize, &[u8])> {
+    let (first, rest) = data.split_first()?;
+    Some((usize::from(*first), rest))
 }
 
 /// Whether an independent parser takes it for JSON; it refuses deep ones.
@@ -23,7 +36,21 @@ fn is_json(data: &[u8], text: &[u8]) -> bool {
 /// A body of any bytes is refused, or becomes JSON in every other format, the same each time.
 pub fn request(data: &[u8]) {
     let Some((from, body)) = chosen(data) else { return };
-    for to in SPEECHES {
+    written(data, from, &WRITTEN, body);
+}
+
+/// The same for completions and embeddings.
+pub fn operation(data: &[u8]) {
+    let Some((number, body)) = native(data) else { return };
+    if number % 2 == 0 {
+        written(data, Speech::Completions, &WRITTEN, body);
+    } else {
+        written(data, Speech::Embeddings, &[Speech::Gemini, Speech::Ollama, Speech::Cohere], body);
+    }
+}
+
+fn written(data: &[u8], from: Speech, formats: &[Speech], body: &[u8]) {
+    for to in formats.iter().copied() {
         let written = || {
             let to = Destination {
                 speech: to,
@@ -43,7 +70,27 @@ pub fn request(data: &[u8]) {
 /// An answer of any bytes is refused or becomes JSON, and a stream of them is the same however it is cut.
 pub fn answer(data: &[u8]) {
     let Some((from, answer)) = chosen(data) else { return };
-    for to in SPEECHES {
+    told(data, from, &SPEECHES, answer);
+}
+
+/// The same for answers in formats that only providers have, to every client.
+pub fn native_answer(data: &[u8]) {
+    let Some((number, answer)) = native(data) else { return };
+    let from = [Speech::Ollama, Speech::Cohere][number % 2];
+    told(data, from, &TOLD, answer);
+    for base64 in [false, true] {
+        let wanted = Wanted { count: 1, listed: false, base64 };
+        let translation =
+            Translation::new(from, Speech::Embeddings, Form::Whole, 0, true, Renamed::default());
+        let mut out = vec![];
+        if translation.embedding(wanted).whole(answer, &mut out).is_ok() {
+            assert!(is_json(data, &out), "{from:?}: {}", String::from_utf8_lossy(&out));
+        }
+    }
+}
+
+fn told(data: &[u8], from: Speech, dialects: &[Speech], answer: &[u8]) {
+    for to in dialects.iter().copied() {
         let translation = |form| Translation::new(from, to, form, 0, true, Renamed::default());
         let mut out = vec![];
         if translation(Form::Whole).whole(answer, &mut out).is_ok() {

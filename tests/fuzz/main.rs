@@ -153,6 +153,39 @@ fn formats_answer() {
     run("formats_answer", formats::answer, &words);
 }
 
+/// A request to complete or to embed is refused or translated, whatever its bytes.
+#[test]
+fn operations_request() {
+    let words: [&[u8]; 8] = [
+        b"\"prompt\":",
+        b"\"input\":[",
+        b"\"suffix\":\"x\",",
+        b"\"dimensions\":3,",
+        b"\"input_type\":\"query\",",
+        b"\"stop\":[\"x\"],",
+        b"\\u0022",
+        b"null",
+    ];
+    run("operations_request", formats::operation, &words);
+}
+
+/// An answer of a provider with a format of its own is refused or translated, whatever its bytes.
+#[test]
+fn operations_answer() {
+    let words: [&[u8]; 9] = [
+        b"data: ",
+        b"\n\n",
+        b"\n",
+        b"{}",
+        b"\"done\":true,",
+        b"{\"type\":\"tool-call-end\"}",
+        b"\"tool_calls\":[{\"function\":{\"name\":\"f\"}}],",
+        b"\"embeddings\":[[1.5]],",
+        b"null",
+    ];
+    run("operations_answer", formats::native_answer, &words);
+}
+
 /// Requests cross into every format, or are refused for what is wrong with them.
 #[test]
 fn translate_request() {

@@ -21,6 +21,7 @@ mod http2;
 mod import;
 mod input;
 mod lifecycle;
+mod operations;
 mod peers;
 mod records;
 mod responses;

@@ -87,9 +87,15 @@ fn base_path(format: Format, path: &str) -> Box<str> {
     match format {
         Format::OpenAi | Format::Responses => path.into(),
         Format::Anthropic => path.strip_suffix("/v1").unwrap_or(path).into(),
+        Format::Ollama => without_end(path, ["/api", "/v1"]),
+        Format::Cohere => without_end(path, ["/v2", "/v1"]),
         Format::Gemini if path.split('/').any(|part| part.starts_with("v1")) => path.into(),
         Format::Gemini => format!("{path}/v1beta").into(),
     }
+}
+
+fn without_end(path: &str, ends: [&str; 2]) -> Box<str> {
+    ends.into_iter().find_map(|end| path.strip_suffix(end)).unwrap_or(path).into()
 }
 
 /// The version for requests that name none; empty for a format that has none.
@@ -99,7 +105,9 @@ fn anthropic_version(provider: &Cursor<'_>, format: Format, findings: &mut Findi
         provider.complain_at("anthropic_version", findings, "has characters that a header cannot carry");
     }
     match format {
-        Format::OpenAi | Format::Gemini | Format::Responses => Box::default(),
+        Format::OpenAi | Format::Gemini | Format::Responses | Format::Ollama | Format::Cohere => {
+            Box::default()
+        }
         Format::Anthropic => written.unwrap_or(ANTHROPIC_VERSION).into(),
     }
 }
@@ -222,7 +230,7 @@ fn credential_header(
 ) -> String {
     let inherited = || vendor.and_then(|vendor| vendor.header.as_deref());
     let usual = match format {
-        Format::OpenAi | Format::Responses => "authorization",
+        Format::OpenAi | Format::Responses | Format::Ollama | Format::Cohere => "authorization",
         Format::Anthropic => "x-api-key",
         Format::Gemini => "x-goog-api-key",
     };

@@ -53,7 +53,8 @@ fn endpoint(path: &str) -> Option<(Endpoint, Option<&str>)> {
         "/v1/completions" => Endpoint::Completions,
         "/v1/embeddings" => Endpoint::Embeddings,
         "/v1/responses" => Endpoint::Responses,
-        "/v1/rerank" => Endpoint::Rerank,
+        // The second spelling is that of the packages for rerankers.
+        "/v1/rerank" | "/v2/rerank" => Endpoint::Rerank,
         "/v1/moderations" => Endpoint::Moderations,
         "/v1/images/generations" => Endpoint::ImageGenerations,
         "/v1/images/edits" => Endpoint::ImageEdits,

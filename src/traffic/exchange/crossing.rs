@@ -58,10 +58,11 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
     };
     let body = outbound::in_one_piece(&course.body);
     // Where the URL says what form the answer has, the body does not.
-    let told = (way.crossing.client == Speech::Gemini).then(|| form(ask));
+    let told = (way.crossing.client == Speech::Gemini).then(|| form(way.crossing, ask));
     let translated = translate::request_in_form(way.crossing.client, told, to, &body, out.tail())?;
     let fields = neutral(&intake.forward[intake.query_bytes..]);
-    let (path, query) = request::crossing_path(way.crossing.provider, form(ask));
+    let (path, query) =
+        request::crossing_path(way.crossing, form(way.crossing, ask), translated.wanted.listed);
     let forwarded = Forwarded {
         credential: way.credential,
         model: way.model,
@@ -72,7 +73,10 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
     let body_bytes = out.len();
     request::head(out.tail(), way.provider, path, forwarded, body_bytes as u64);
     outbound::lay_out_written(&mut course.body, out, body_bytes);
-    let translation = translation(way.crossing, ask, translated.renamed).repeating(translated.repeated);
+    let translation = translation(way.crossing, ask, translated.renamed)
+        .repeating(translated.repeated)
+        .of_model(way.model)
+        .embedding(translated.wanted);
     Ok(Crossed {
         translation: Box::new(match intake.style {
             StreamStyle::GeminiArray => translation.in_array(),
@@ -82,13 +86,15 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
     })
 }
 
-fn form(ask: &Ask) -> Form {
-    if ask.stream { Form::Stream } else { Form::Whole }
+/// Embeddings are no stream, whatever their request says.
+fn form(crossing: Crossing, ask: &Ask) -> Form {
+    if ask.stream && crossing.client != Speech::Embeddings { Form::Stream } else { Form::Whole }
 }
 
 fn translation(crossing: Crossing, ask: &Ask, renamed: translate::names::Renamed) -> Translation {
     let wants_usage = !ask.stream || ask.stream_usage == dialect::StreamUsage::Asked;
-    Translation::new(crossing.provider, crossing.client, form(ask), unix_seconds(), wants_usage, renamed)
+    let form = form(crossing, ask);
+    Translation::new(crossing.provider, crossing.client, form, unix_seconds(), wants_usage, renamed)
 }
 
 /// The client's field lines that go to any provider, and what the body is now.

@@ -120,7 +120,7 @@ fn retry_after(ms: u64, fields: &mut Vec<u8>) {
 const fn told(format: Format, status: u16) -> u16 {
     match (format, status) {
         (Format::Anthropic, 529) => 503,
-        (Format::OpenAi | Format::Anthropic | Format::Gemini | Format::Responses, status) => status,
+        (_, status) => status,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::base::buf::Buf;
 use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::endpoint::{Dialect, StreamStyle};
-use crate::contract::snapshot::{Provider, Timeouts};
+use crate::contract::snapshot::{Format, Provider, Timeouts};
 use crate::http::gzip::Gunzip;
 use crate::http::response::ResponseFraming;
 use crate::http::{chunked, encode};
@@ -62,7 +62,7 @@ pub async fn run(
     exchange: &mut Exchange,
 ) -> Result<(), Fault> {
     match answer.status {
-        401..=403 => {
+        status if refuses_key(passage.provider.format, status) => {
             exchange.tally.explain("the provider refused the gateway's credentials");
             Err(FaultKind::UpstreamAccount.into())
         }
@@ -84,6 +84,11 @@ pub async fn run(
             Ok(())
         }
     }
+}
+
+/// Whether a provider says by this status that it does not take the key that it was shown.
+fn refuses_key(format: Format, status: u16) -> bool {
+    matches!(status, 401..=403) || (format == Format::Cohere && status == 498)
 }
 
 struct Relay<'r, 'c, 'p> {
@@ -128,7 +133,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
                 Reading::Packed(Box::new((Gunzip::empty(), UsageScan::new(passage.style.dialect()))))
             }
             BodyShape::Json => Reading::Json(UsageScan::new(passage.style.dialect())),
-            BodyShape::Opaque => Reading::Opaque,
+            BodyShape::Lines | BodyShape::Opaque => Reading::Opaque,
         };
         let ending = match (answer.framing, &*reading) {
             (ResponseFraming::None, _) if matches!(answer.status, 204 | 304) => Ending::Nothing,
@@ -155,7 +160,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         reading: &'r mut Reading,
     ) -> Result<Self, Fault> {
         crossed.translation.read_as(match answer.body.shape {
-            BodyShape::Events => Form::Stream,
+            BodyShape::Events | BodyShape::Lines => Form::Stream,
             BodyShape::Json => Form::Whole,
             BodyShape::Opaque => return Err(FaultKind::UpstreamUnreadable.into()),
         });

@@ -3,7 +3,7 @@
 use crate::contract::endpoint::Endpoint;
 use crate::contract::snapshot::{Credential, Provider};
 use crate::http::{encode, is};
-use crate::traffic::translate::{Form, Speech};
+use crate::traffic::translate::{Crossing, Form, Speech};
 use std::io::Write as _;
 
 /// What stands for a model's name in a path.
@@ -27,14 +27,39 @@ pub fn passes(name: &str) -> bool {
     }
 }
 
-/// Where below a provider's base a translated request goes, and the query behind that.
-pub fn crossing_path(provider: Speech, form: Form) -> (&'static str, &'static [u8]) {
+/// Where below a provider's base a translated request goes, and the query behind that. `{id}` stands for the model's
+/// name. `listed`: a list of texts is to be embedded.
+pub fn crossing_path(crossing: Crossing, form: Form, listed: bool) -> (&'static str, &'static [u8]) {
+    let path = match crossing {
+        Crossing { client: Speech::Embeddings, provider } => embedding_path(provider, listed),
+        Crossing { client: Speech::Completions, provider: Speech::Ollama } => "/api/generate",
+        Crossing { provider, .. } => chat_path(provider, form),
+    };
+    let streams_events = path == Endpoint::StreamGenerateContent.row().unversioned;
+    (path, if streams_events { b"alt=sse" } else { b"" })
+}
+
+fn embedding_path(provider: Speech, listed: bool) -> &'static str {
+    match provider {
+        Speech::Gemini if listed => "/models/{id}:batchEmbedContents",
+        Speech::Gemini => "/models/{id}:embedContent",
+        Speech::Cohere => "/v2/embed",
+        Speech::Ollama => "/api/embed",
+        _ => Endpoint::Embeddings.row().unversioned,
+    }
+}
+
+fn chat_path(provider: Speech, form: Form) -> &'static str {
     match (provider, form) {
-        (Speech::OpenAi, _) => (Endpoint::ChatCompletions.row().unversioned, b""),
-        (Speech::Anthropic, _) => (Endpoint::Messages.row().path, b""),
-        (Speech::Responses, _) => (Endpoint::Responses.row().unversioned, b""),
-        (Speech::Gemini, Form::Whole) => (Endpoint::GenerateContent.row().unversioned, b""),
-        (Speech::Gemini, Form::Stream) => (Endpoint::StreamGenerateContent.row().unversioned, b"alt=sse"),
+        (Speech::Ollama, _) => "/api/chat",
+        (Speech::Cohere, _) => "/v2/chat",
+        (Speech::Completions, _) => Endpoint::Completions.row().unversioned,
+        (Speech::Embeddings, _) => Endpoint::Embeddings.row().unversioned,
+        (Speech::OpenAi, _) => Endpoint::ChatCompletions.row().unversioned,
+        (Speech::Anthropic, _) => Endpoint::Messages.row().path,
+        (Speech::Responses, _) => Endpoint::Responses.row().unversioned,
+        (Speech::Gemini, Form::Whole) => Endpoint::GenerateContent.row().unversioned,
+        (Speech::Gemini, Form::Stream) => Endpoint::StreamGenerateContent.row().unversioned,
     }
 }
 

@@ -9,6 +9,8 @@ use crate::http::{delay, encode};
 pub enum BodyShape {
     /// `text/event-stream`
     Events,
+    /// `application/x-ndjson`: one JSON value in each line.
+    Lines,
     /// `application/json`
     Json,
     /// Anything else, or anything compressed in a way that is not known here: passed on unread.
@@ -92,6 +94,8 @@ fn shape_of(content_type: &[u8]) -> BodyShape {
         BodyShape::Events
     } else if is(kind, b"application/json") {
         BodyShape::Json
+    } else if is(kind, b"application/x-ndjson") {
+        BodyShape::Lines
     } else {
         BodyShape::Opaque
     }
@@ -122,6 +126,7 @@ mod tests {
     fn shapes() {
         assert_eq!(shape_of(b"Text/Event-Stream; charset=utf-8"), BodyShape::Events);
         assert_eq!(shape_of(b"application/json"), BodyShape::Json);
+        assert_eq!(shape_of(b"application/x-ndjson"), BodyShape::Lines);
         assert_eq!(shape_of(b"audio/mpeg"), BodyShape::Opaque);
     }
 }

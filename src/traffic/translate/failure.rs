@@ -59,9 +59,10 @@ pub fn answer(
     let kind = by_status(status).filter(|_| found.kind == FailureKind::Server).unwrap_or(found.kind);
     let found = Failure { kind, ..found };
     match to {
-        Speech::OpenAi | Speech::Responses => openai(&found, out),
+        Speech::OpenAi | Speech::Responses | Speech::Completions | Speech::Embeddings => openai(&found, out),
         Speech::Anthropic => anthropic(&found, out),
         Speech::Gemini => gemini(&found, retry_ms, out),
+        Speech::Ollama | Speech::Cohere => unreachable!("no client speaks it"),
     }
     row(kind).status
 }
@@ -74,16 +75,20 @@ pub fn speaks_of_account(from: Speech, body: &[u8]) -> bool {
 /// How long a provider asks to be left alone, where it says so in the body.
 pub fn retry_after_ms(from: Speech, body: &[u8]) -> Option<u64> {
     match from {
-        Speech::OpenAi | Speech::Anthropic | Speech::Responses => None,
         Speech::Gemini => super::gemini::answer_in::retry_after_ms(Tree::default().parse(body).ok()?),
+        _ => None,
     }
 }
 
 fn read(from: Speech, body: Item<'_>) -> Failure<'_> {
     match from {
-        Speech::OpenAi | Speech::Responses => of_openai(body.get("error").unwrap_or(body)),
+        Speech::OpenAi | Speech::Responses | Speech::Completions | Speech::Embeddings => {
+            of_openai(body.get("error").unwrap_or(body))
+        }
         Speech::Anthropic => super::anthropic::answer_in::failure(body),
         Speech::Gemini => super::gemini::answer_in::failure(body),
+        Speech::Ollama => super::ollama::answer_in::failure(body),
+        Speech::Cohere => super::cohere::answer_in::failure(body),
     }
 }
 

@@ -4,7 +4,9 @@
 //! provider's answer, whole or as a stream in any pieces, and gives the client's.
 //!
 //! Every format is understood and written through one form in the middle: a [`prompt::Prompt`] on the way in,
-//! [`event::Event`]s on the way back. A format is a folder of four files, and knows no other format. A whole answer is told by the same events as a stream of it, so that the two cannot differ.
+//! [`event::Event`]s on the way back. A format is a folder of four files (of two, where only clients or only providers
+//! have it), and knows no other format. A whole answer is told by the same events as a stream of it, so that the two
+//! cannot differ. Embeddings are no conversation, and have a folder of their own with all formats in it.
 //!
 //! Invariant: what the client said reaches the provider as it was written, or is refused, or is named as lost. Equal
 //! requests make equal bytes. Nothing is held of a stream but the event at hand, and what the client's dialect repeats.
@@ -12,6 +14,9 @@
 pub mod anthropic;
 mod arguments;
 mod base64;
+pub mod cohere;
+pub mod completions;
+pub mod embeddings;
 pub mod event;
 pub mod failure;
 pub mod gemini;
@@ -20,6 +25,7 @@ pub mod loss;
 mod makers;
 mod media;
 pub mod names;
+pub mod ollama;
 pub mod openai;
 pub mod prompt;
 mod proof;
@@ -35,7 +41,7 @@ pub use stream::{Passed, Translation};
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::endpoint::Endpoint;
 use crate::contract::snapshot::{Format, Unsupported};
-use crate::traffic::dialect::json::Tree;
+use crate::traffic::dialect::json::{Item, Tree};
 use loss::Losses;
 use names::Renamed;
 
@@ -50,6 +56,14 @@ pub enum Speech {
     Gemini,
     /// Responses.
     Responses,
+    /// Completions: of clients only.
+    Completions,
+    /// Embeddings: of clients only; the speech of a provider that has them is the one of its format.
+    Embeddings,
+    /// Ollama's own: of providers only.
+    Ollama,
+    /// Cohere's chat: of providers only.
+    Cohere,
 }
 
 impl Speech {
@@ -58,11 +72,23 @@ impl Speech {
         match self {
             Speech::OpenAi => Some(Endpoint::ChatCompletions),
             Speech::Anthropic => Some(Endpoint::Messages),
-            Speech::Gemini => None,
+            Speech::Gemini | Speech::Ollama | Speech::Cohere => None,
             Speech::Responses => Some(Endpoint::Responses),
+            Speech::Completions => Some(Endpoint::Completions),
+            Speech::Embeddings => Some(Endpoint::Embeddings),
         }
     }
 }
+
+/// The speeches that clients have at endpoints of their own.
+const CLIENTS: [Speech; 6] = [
+    Speech::OpenAi,
+    Speech::Anthropic,
+    Speech::Gemini,
+    Speech::Responses,
+    Speech::Completions,
+    Speech::Embeddings,
+];
 
 /// From a client's speech to a provider's, and back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -78,15 +104,17 @@ impl Crossing {
             Speech::Gemini => matches!(endpoint, Endpoint::GenerateContent | Endpoint::StreamGenerateContent),
             speech => speech.endpoint() == Some(endpoint),
         };
-        let clients = [Speech::OpenAi, Speech::Anthropic, Speech::Gemini, Speech::Responses];
-        let client = clients.into_iter().find(speaks)?;
+        let client = CLIENTS.into_iter().find(speaks)?;
         let provider = match format {
             Format::OpenAi => Speech::OpenAi,
             Format::Anthropic => Speech::Anthropic,
             Format::Gemini => Speech::Gemini,
             Format::Responses => Speech::Responses,
+            Format::Ollama => Speech::Ollama,
+            Format::Cohere => Speech::Cohere,
         };
-        Some(Self { client, provider })
+        let embeds = embeddings::answer::Source::of(provider).is_some();
+        (client != Speech::Embeddings || embeds).then_some(Self { client, provider })
     }
 }
 
@@ -114,6 +142,8 @@ pub struct Translated {
     pub dropped: String,
     /// Members that the answer is to repeat, if the client's dialect wants that; see [`Translation::repeating`].
     pub repeated: Vec<u8>,
+    /// Of a request for embeddings, what the answer is to be; see [`Translation::embedding`].
+    pub wanted: embeddings::Wanted,
 }
 
 /// Writes a request's body as its provider's format wants it, at the end of `out`.
@@ -143,6 +173,9 @@ pub fn request_in_form(
     let (mut tree, mut schemas) = (Tree::default(), Tree::default());
     let body = tree.parse(body).map_err(|fault| Fault::told(FaultKind::InvalidJson, fault.message()))?;
     let mut losses = Losses::new(to.unsupported);
+    if from == Speech::Embeddings {
+        return embedding_request(to, body, out, losses);
+    }
     let raised;
     let mut prompt = match from {
         Speech::OpenAi => openai::request_in::read(body, &mut losses)?,
@@ -153,19 +186,55 @@ pub fn request_in_form(
             gemini::request_in::read(body, schemas, &mut losses)?
         }
         Speech::Responses => responses::request_in::read(body, &mut losses)?,
+        Speech::Completions => completions::request_in::read(body, &mut losses)?,
+        Speech::Embeddings | Speech::Ollama | Speech::Cohere => return Err(unwritten()),
     };
     if let Some(form) = form {
         prompt.stream = form == Form::Stream;
+    }
+    let completes = from == Speech::Completions && to.speech == Speech::Ollama;
+    if prompt.suffix.is_some() && !completes {
+        // A chat goes on behind its question, and nowhere else.
+        losses.parameter("suffix");
     }
     let renamed = match to.speech {
         Speech::OpenAi => openai::request_out::write(&prompt, to.model, to.stream_usage, out, &mut losses)?,
         Speech::Anthropic => anthropic::request_out::write(&prompt, to.model, out, &mut losses)?,
         Speech::Gemini => gemini::request_out::write(&prompt, to.model, out, &mut losses)?,
         Speech::Responses => responses::request_out::write(&prompt, to.model, out, &mut losses)?,
+        Speech::Ollama if completes => {
+            ollama::request_out::completion(&prompt, to.model, out, &mut losses);
+            Renamed::default()
+        }
+        Speech::Ollama => ollama::request_out::chat(&prompt, to.model, out, &mut losses)?,
+        Speech::Cohere => cohere::request_out::write(&prompt, to.model, out, &mut losses)?,
+        Speech::Completions | Speech::Embeddings => return Err(unwritten()),
     };
-    let repeated = match from {
-        Speech::Responses => responses::answer_out::repeated(body),
-        Speech::OpenAi | Speech::Anthropic | Speech::Gemini => vec![],
-    };
-    Ok(Translated { renamed, dropped: losses.told()?, repeated })
+    let repeated = if from == Speech::Responses { responses::answer_out::repeated(body) } else { vec![] };
+    let wanted = embeddings::Wanted::default();
+    Ok(Translated { renamed, dropped: losses.told()?, repeated, wanted })
+}
+
+/// The same for a request for embeddings.
+fn embedding_request(
+    to: Destination<'_>,
+    body: Item<'_>,
+    out: &mut Vec<u8>,
+    mut losses: Losses,
+) -> Result<Translated, Fault> {
+    let request = embeddings::request_in::read(body, &mut losses)?;
+    match embeddings::answer::Source::of(to.speech).ok_or_else(unwritten)? {
+        embeddings::answer::Source::Gemini => embeddings::request_out::gemini(&request, to.model, out),
+        embeddings::answer::Source::Cohere => embeddings::request_out::cohere(&request, to.model, out),
+        embeddings::answer::Source::Ollama => {
+            embeddings::request_out::ollama(&request, to.model, out, &mut losses);
+        }
+    }
+    let (renamed, repeated, wanted) = (Renamed::default(), vec![], request.wanted);
+    Ok(Translated { renamed, dropped: losses.told()?, repeated, wanted })
+}
+
+/// No crossing leads there.
+fn unwritten() -> Fault {
+    loss::untranslatable("Requests of this kind are not translated into this format.")
 }

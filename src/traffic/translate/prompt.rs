@@ -9,6 +9,8 @@ use crate::traffic::dialect::json::{Item, Quoted};
 #[derive(Default)]
 pub struct Prompt<'b> {
     pub turns: Vec<Turn<'b>>,
+    /// What is to stand behind the answer: it is written into the middle.
+    pub suffix: Option<Quoted<'b>>,
     pub tools: Vec<Tool<'b>>,
     pub choice: Option<ToolChoice<'b>>,
     /// Whether several tools may be called in one turn.

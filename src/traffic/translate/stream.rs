@@ -2,19 +2,19 @@
 
 use super::event::Event;
 use super::names::Renamed;
-use super::{Form, Speech, anthropic, gemini, openai, responses};
+use super::{Form, Speech, anthropic, cohere, completions, embeddings, gemini, ollama, openai, responses};
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::{REPEATED_ANSWER_BYTES, TRANSLATED_ANSWER_BYTES, TRANSLATED_EVENT_BYTES};
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Tree};
-use crate::traffic::dialect::stream::Events;
+use crate::traffic::dialect::stream::{Framing, Lines};
 
 /// One answer that is being translated.
 pub struct Translation {
     reader: Reader,
     teller: Teller,
     renamed: Renamed,
-    events: Events,
+    framing: Framing,
     tree: Tree,
     facts: Facts,
     /// How the client wants its answer, and how the provider gives it.
@@ -47,6 +47,10 @@ enum Reader {
     Anthropic(anthropic::answer_in::Reader),
     Gemini(gemini::answer_in::Reader),
     Responses(responses::answer_in::Reader),
+    Ollama(ollama::answer_in::Reader),
+    Cohere(cohere::answer_in::Reader),
+    /// It writes what it reads: there are no events in it.
+    Embeddings(embeddings::answer::Reader),
 }
 
 enum Teller {
@@ -54,6 +58,9 @@ enum Teller {
     Anthropic(anthropic::answer_out::Teller),
     Gemini(gemini::answer_out::Teller),
     Responses(Box<responses::answer_out::Teller>),
+    Completions(completions::answer_out::Teller),
+    /// Its reader writes.
+    Silent,
 }
 
 impl Teller {
@@ -63,22 +70,32 @@ impl Teller {
             Teller::Anthropic(teller) => teller.tell(event, renamed, out),
             Teller::Gemini(teller) => teller.tell(event, renamed, out),
             Teller::Responses(teller) => teller.tell(event, renamed, out),
+            Teller::Completions(teller) => teller.tell(event, out),
+            Teller::Silent => {}
         }
     }
 
     /// More waits for its end than may.
     fn is_overfull(&self) -> bool {
         match self {
-            Teller::OpenAi(_) | Teller::Anthropic(_) | Teller::Responses(_) => false,
             Teller::Gemini(teller) => teller.is_overfull(),
+            Teller::OpenAi(_)
+            | Teller::Anthropic(_)
+            | Teller::Responses(_)
+            | Teller::Completions(_)
+            | Teller::Silent => false,
         }
     }
 
     /// Bytes that are kept of an answer because its end is to repeat them.
     fn held(&self) -> usize {
         match self {
-            Teller::OpenAi(_) | Teller::Anthropic(_) | Teller::Gemini(_) => 0,
             Teller::Responses(teller) => teller.held(),
+            Teller::OpenAi(_)
+            | Teller::Anthropic(_)
+            | Teller::Gemini(_)
+            | Teller::Completions(_)
+            | Teller::Silent => 0,
         }
     }
 }
@@ -110,10 +127,16 @@ impl Translation {
     ) -> Self {
         Self {
             reader: match from {
+                _ if to == Speech::Embeddings => Reader::Embeddings(embeddings::answer::Reader::of(from)),
                 Speech::OpenAi => Reader::OpenAi(openai::answer_in::Reader::default()),
                 Speech::Anthropic => Reader::Anthropic(anthropic::answer_in::Reader::default()),
                 Speech::Gemini => Reader::Gemini(gemini::answer_in::Reader::default()),
                 Speech::Responses => Reader::Responses(responses::answer_in::Reader::default()),
+                Speech::Ollama => Reader::Ollama(ollama::answer_in::Reader::default()),
+                Speech::Cohere => Reader::Cohere(cohere::answer_in::Reader::default()),
+                Speech::Completions | Speech::Embeddings => {
+                    unreachable!("no request is translated to it")
+                }
             },
             teller: match to {
                 Speech::OpenAi => Teller::OpenAi(openai::answer_out::Teller::new(form, created, wants_usage)),
@@ -122,9 +145,17 @@ impl Translation {
                 Speech::Responses => {
                     Teller::Responses(Box::new(responses::answer_out::Teller::new(form, created)))
                 }
+                Speech::Completions => {
+                    Teller::Completions(completions::answer_out::Teller::new(form, created, wants_usage))
+                }
+                Speech::Embeddings => Teller::Silent,
+                Speech::Ollama | Speech::Cohere => unreachable!("no client speaks it"),
             },
             renamed,
-            events: Events::default(),
+            framing: match from {
+                Speech::Ollama => Framing::Lines(Lines::default()),
+                _ => Framing::default(),
+            },
             tree: Tree::default(),
             facts: Facts::default(),
             form,
@@ -146,6 +177,26 @@ impl Translation {
     pub fn in_array(mut self) -> Self {
         if let Teller::Gemini(teller) = &mut self.teller {
             teller.in_array();
+        }
+        self
+    }
+
+    /// The provider's name for the model, for answers that do not have it.
+    #[must_use]
+    pub fn of_model(mut self, model: &str) -> Self {
+        match &mut self.reader {
+            Reader::Cohere(reader) => model.clone_into(&mut reader.model),
+            Reader::Embeddings(reader) => model.clone_into(&mut reader.model),
+            _ => {}
+        }
+        self
+    }
+
+    /// What an answer of embeddings is to be.
+    #[must_use]
+    pub fn embedding(mut self, wanted: embeddings::Wanted) -> Self {
+        if let Reader::Embeddings(reader) = &mut self.reader {
+            reader.wanted = wanted;
         }
         self
     }
@@ -206,20 +257,22 @@ impl Translation {
     /// The stream has not the form of its API, one of its events is too large, or it ended too early.
     pub fn stream(&mut self, bytes: &[u8], last: bool, out: &mut Vec<u8>) -> Result<Passed, Fault> {
         let told = self.facts.told;
-        let mut events = std::mem::take(&mut self.events);
+        let mut framing = std::mem::take(&mut self.framing);
         while !self.is_over()
-            && let Some(data) = events.next(bytes)
+            && let Some(data) = framing.next(bytes)
         {
             self.event(&data, out)?;
         }
         if last && !self.is_over() {
-            if let Some(data) = events.rest(bytes) {
+            if let Some(data) = framing.rest(bytes) {
                 self.event(&data, out)?;
             }
-            self.end_of_stream(out)?;
+            if !self.is_over() {
+                self.end_of_stream(out)?;
+            }
         }
-        let consumed = if self.is_over() { bytes.len() } else { events.shift() };
-        self.events = events;
+        let consumed = if self.is_over() { bytes.len() } else { framing.shift() };
+        self.framing = framing;
         if bytes.len() - consumed > TRANSLATED_EVENT_BYTES || self.teller.held() > REPEATED_ANSWER_BYTES {
             return Err(FaultKind::UpstreamUnreadable.into());
         }
@@ -242,6 +295,13 @@ impl Translation {
             Reader::Anthropic(reader) => reader.whole(answer, tell),
             Reader::Gemini(reader) => reader.whole(answer, tell),
             Reader::Responses(reader) => reader.whole(answer, tell),
+            Reader::Ollama(reader) => reader.whole(answer, tell),
+            Reader::Cohere(reader) => reader.whole(answer, tell),
+            Reader::Embeddings(reader) => {
+                facts.usage = reader.whole(answer, out)?;
+                facts.ended = true;
+                Ok(())
+            }
         }
     }
 
@@ -261,6 +321,9 @@ impl Translation {
             Reader::Anthropic(reader) => reader.event(parsed(tree, data)?, tell),
             Reader::Gemini(reader) => reader.event(parsed(tree, data)?, tell),
             Reader::Responses(reader) => reader.event(parsed(tree, data)?, tell),
+            Reader::Ollama(reader) => reader.event(parsed(tree, data)?, tell),
+            Reader::Cohere(reader) => reader.event(parsed(tree, data)?, tell),
+            Reader::Embeddings(_) => Err(FaultKind::UpstreamUnreadable.into()),
         }?;
         if self.teller.is_overfull() { Err(FaultKind::UpstreamUnreadable.into()) } else { Ok(()) }
     }
@@ -274,7 +337,10 @@ impl Translation {
         };
         match reader {
             Reader::OpenAi(reader) => reader.done(tell),
-            Reader::Anthropic(_) | Reader::Responses(_) => Err(FaultKind::UpstreamTruncated.into()),
+            Reader::Anthropic(_) | Reader::Responses(_) | Reader::Ollama(_) | Reader::Cohere(_) => {
+                Err(FaultKind::UpstreamTruncated.into())
+            }
+            Reader::Embeddings(_) => Err(FaultKind::UpstreamUnreadable.into()),
             Reader::Gemini(reader) => reader.done(tell),
         }
     }

@@ -1,14 +1,16 @@
 //! The matrix of formats, against files: `golden/requests/NAME.SPEECH.json` in every other speech, and
-//! `golden/answers/NAME.SPEECH.json` (whole) or `.sse` (a stream) for every other speech's clients.
+//! `golden/answers/NAME.SPEECH.json` (whole), `.sse` or `.ndjson` (a stream) for every other speech's clients.
 //!
 //! `UPDATE_GOLDEN=1` rewrites what is expected; the first line of each case is what its input is.
 
 mod assemble;
+mod embeddings;
 mod google;
 mod items;
 mod known;
 mod known_streams;
 mod properties;
+mod providers;
 mod rough;
 
 use super::*;
@@ -19,11 +21,23 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The speeches, and the models to whose providers requests go in it.
-const SPEECHES: [(Speech, &str, &[&str]); 4] = [
+const SPEECHES: [(Speech, &str, &[&str]); 8] = [
     (Speech::OpenAi, "openai", &["gpt-5.2", "qwen3"]),
     (Speech::Anthropic, "anthropic", &["claude-opus-5-5", "claude-opus-5", "claude-sonnet-4-5"]),
     (Speech::Gemini, "gemini", &["gemini-3.8-flash", "gemini-2.5-pro"]),
     (Speech::Responses, "responses", &["gpt-5.2-codex", "gpt-4.1"]),
+    (Speech::Completions, "completions", &[]),
+    (Speech::Embeddings, "embeddings", &[]),
+    (Speech::Ollama, "ollama", &["qwen3", "gpt-oss:20b"]),
+    (Speech::Cohere, "cohere", &["command-a-03-2025", "command-a-reasoning-08-2025"]),
+];
+/// Those in which clients are told of answers that may be streams.
+const TOLD: [(Speech, &str); 5] = [
+    (Speech::OpenAi, "openai"),
+    (Speech::Anthropic, "anthropic"),
+    (Speech::Gemini, "gemini"),
+    (Speech::Responses, "responses"),
+    (Speech::Completions, "completions"),
 ];
 /// What answers are told to have been made at.
 const CREATED: u64 = 1_795_256_400;
@@ -72,7 +86,10 @@ fn destination(speech: Speech, model: &str, unsupported: Unsupported) -> Destina
 fn requests_are_the_ones_on_file() {
     for (case, (from, body)) in cases("requests") {
         let mut made = String::new();
-        for (speech, name, models) in SPEECHES.iter().filter(|(speech, ..)| *speech != from) {
+        let embeds = |speech| embeddings_of(speech) || from != Speech::Embeddings;
+        for (speech, name, models) in
+            SPEECHES.iter().filter(|(speech, ..)| *speech != from && embeds(*speech))
+        {
             for model in *models {
                 _ = writeln!(made, "== {name} {model}");
                 let mut out = vec![];
@@ -90,12 +107,17 @@ fn requests_are_the_ones_on_file() {
     }
 }
 
+/// Whether its providers have embeddings of their own.
+fn embeddings_of(speech: Speech) -> bool {
+    super::embeddings::answer::Source::of(speech).is_some()
+}
+
 fn is_stream(case: &str) -> bool {
-    Path::new(case).extension().is_some_and(|extension| extension == "sse")
+    Path::new(case).extension().is_some_and(|extension| extension == "sse" || extension == "ndjson")
 }
 
 fn translation(from: Speech, to: Speech, form: Form) -> Translation {
-    Translation::new(from, to, form, CREATED, true, Renamed::default())
+    Translation::new(from, to, form, CREATED, true, Renamed::default()).of_model("asked")
 }
 
 /// What a client of `to` gets of this answer.
@@ -114,7 +136,7 @@ fn told(case: &str, from: Speech, to: Speech, form: Form, answer: &[u8]) -> Resu
 fn answers_are_the_ones_on_file() {
     for (case, (from, answer)) in cases("answers") {
         let mut made = String::new();
-        for (to, name, _) in SPEECHES.iter().filter(|(speech, ..)| *speech != from) {
+        for (to, name) in TOLD.iter().filter(|(speech, _)| *speech != from) {
             let form = if is_stream(&case) { Form::Stream } else { Form::Whole };
             match told(&case, from, *to, form, &answer) {
                 Ok(text) => _ = writeln!(made, "== {name}\n{text}"),
@@ -129,7 +151,7 @@ fn answers_are_the_ones_on_file() {
 #[test]
 fn streams_are_whole_answers_in_pieces() {
     for (case, (from, answer)) in cases("answers").into_iter().filter(|(case, _)| is_stream(case)) {
-        for (to, name, _) in SPEECHES.iter().filter(|(speech, ..)| *speech != from) {
+        for (to, name) in TOLD.iter().filter(|(speech, _)| *speech != from) {
             let Ok(stream) = told(&case, from, *to, Form::Stream, &answer) else { continue };
             let whole = told(&case, from, *to, Form::Whole, &answer).expect("as before");
             if stream.contains("\"error\":{") {
@@ -137,13 +159,7 @@ fn streams_are_whole_answers_in_pieces() {
             }
             let whole: Value =
                 serde_json::from_str(&whole).unwrap_or_else(|e| panic!("{case} {name}: {e} {whole}"));
-            let together = match to {
-                Speech::OpenAi => assemble::openai(&stream),
-                Speech::Anthropic => assemble::anthropic(&stream),
-                Speech::Gemini => assemble::gemini(&stream),
-                Speech::Responses => assemble::responses(&stream),
-            };
-            assert_eq!(together, assemble::comparable(whole), "{case} for {name}");
+            assert_eq!(assemble::answer(*to, &stream), assemble::comparable(whole), "{case} for {name}");
         }
     }
 }
@@ -152,7 +168,7 @@ fn streams_are_whole_answers_in_pieces() {
 #[test]
 fn cuts_do_not_matter() {
     for (case, (from, answer)) in cases("answers").into_iter().filter(|(case, _)| is_stream(case)) {
-        for (to, ..) in SPEECHES {
+        for (to, _) in TOLD {
             let at_once = told(&case, from, to, Form::Stream, &answer).map_err(|fault| fault.kind);
             for step in [1, 2, 3, 7, 64, 1000] {
                 let (mut translation, mut out) = (translation(from, to, Form::Stream), vec![]);
@@ -173,6 +189,22 @@ fn cuts_do_not_matter() {
             }
         }
     }
+}
+
+/// A last event without its blank line, or a last line without its end, is the last one, and nothing is told twice.
+#[test]
+fn last_events_need_no_end() {
+    let mut streams = 0;
+    for (case, (from, answer)) in cases("answers").into_iter().filter(|(case, _)| is_stream(case)) {
+        let cut = answer.trim_ascii_end();
+        for (to, _) in TOLD {
+            let Ok(told_whole) = told(&case, from, to, Form::Stream, &answer) else { continue };
+            let told_cut = told(&case, from, to, Form::Stream, cut).expect("as before");
+            assert_eq!(told_cut, told_whole, "{case}");
+            streams += 1;
+        }
+    }
+    assert!(streams > 40, "{streams}");
 }
 
 /// Parameters that a format does not have are refused by name where the operator wants that.
@@ -221,7 +253,7 @@ fn disorder_is_refused() {
     for stream in
         [stop.to_owned(), format!("{block}{stop}"), [start, start].concat(), [start, block, block].concat()]
     {
-        for (to, ..) in SPEECHES {
+        for (to, _) in TOLD {
             let refused = told("x.sse", Speech::Anthropic, to, Form::Stream, stream.as_bytes());
             assert_eq!(refused.map_err(|fault| fault.kind), Err(FaultKind::UpstreamUnreadable), "{stream}");
         }

@@ -1,6 +1,6 @@
 //! A gateway for real clients: several models, two keys, and TLS where it is wanted.
 
-use crate::harness::{Gateway, Io, KEY, Scripted, Setup, mock, until};
+use crate::harness::{Gateway, Io, KEY, Scripted, Setup, mock, natives, until};
 use loadtest::mock::Mock;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use std::fs::{self, File};
@@ -28,6 +28,7 @@ pub struct Stage {
     pub gateway: Gateway,
     mock: Mock,
     _caller: Scripted,
+    _natives: Scripted,
     pub ca: Option<PathBuf>,
     _turn: MutexGuard<'static, ()>,
 }
@@ -37,7 +38,8 @@ impl Stage {
     pub fn set(wire: Wire) -> Self {
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mock, caller) = (mock(), caller());
+        let (mock, caller, natives) = (mock(), caller(), natives());
+        let native = format!("http://{}", natives.address);
         let io = if wire == Wire::Epoll { Io::Epoll } else { Io::Auto };
         let mut setup = Setup::at(io, mock.address)
             .provider("absent", "http://127.0.0.1:1/v1", "")
@@ -52,6 +54,12 @@ impl Stage {
             .model("gemini/*", "{provider: gemini, model: \"*\"}", "")
             .provider_of("anthropic", "caller", &format!("http://{}", caller.address), "")
             .model("caller", "{provider: caller, model: claude-opus-5}", "")
+            .provider_of("ollama", "ollama", &native, "")
+            .model("ollama/*", "{provider: ollama, model: \"*\"}", "")
+            .provider_of("cohere", "cohere", &native, "")
+            .model("cohere/*", "{provider: cohere, model: \"*\"}", "")
+            .provider_of("gemini", "google", &native, "")
+            .model("google/*", "{provider: google, model: \"*\"}", "")
             .model("nowhere", "{provider: absent, model: x}", "")
             .with("groups", "{everyone: {models: [\"*\"]}, narrow: {models: [chat]}}")
             .with("keys", &format!("[{}, {}]", key("everyone", KEY), key("narrow", NARROW_KEY)));
@@ -61,7 +69,7 @@ impl Stage {
             setup = setup.with("listen", &format!("[{{address: \"127.0.0.1:0\", tls: {tls}}}]"));
         }
         let ca = files.map(|files| files.join("ca.pem"));
-        Self { gateway: Gateway::start(&setup), mock, _caller: caller, ca, _turn: turn }
+        Self { gateway: Gateway::start(&setup), mock, _caller: caller, _natives: natives, ca, _turn: turn }
     }
 
     /// What clients put before `/v1`.

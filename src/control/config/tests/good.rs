@@ -156,6 +156,25 @@ models: {m: {targets: [{provider: a, model: x}]}}
     assert_eq!(versions, ["2023-06-01", "2026-10-21", ""]);
 }
 
+/// Providers of formats whose paths have their own version: the base may end with it, or not.
+#[test]
+fn native_providers() {
+    let text = "\
+providers:
+  a: {format: ollama, base_url: http://a:11434}
+  b: {format: ollama, base_url: http://b:11434/api/}
+  c: {format: cohere, base_url: https://c/v2, api_key: ${SECRET}}
+  d: {format: cohere, base_url: https://d/deep, api_key: ${SECRET}}
+models: {m: {targets: [{provider: a, model: x}]}}
+";
+    let providers = compiled(text, &mut Origins::new(None)).snapshot.providers;
+    let bases: Vec<_> = providers.iter().map(|provider| &*provider.base_path).collect();
+    assert_eq!(bases, ["", "", "", "/deep"]);
+    let formats: Vec<_> = providers.iter().map(|provider| provider.format).collect();
+    assert_eq!(formats, [Format::Ollama, Format::Ollama, Format::Cohere, Format::Cohere]);
+    assert_eq!(&*providers[2].credential_header, "authorization");
+}
+
 /// Keys are found by their hash; groups grant by name, by pattern, or everything.
 #[test]
 fn keys_and_groups() {

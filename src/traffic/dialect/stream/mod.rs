@@ -12,6 +12,7 @@ mod events;
 mod filter;
 mod inspect;
 mod line;
+mod lines;
 mod null_usage;
 mod reason;
 #[cfg(test)]
@@ -21,8 +22,10 @@ mod unit;
 pub use elements::{ElementScan, Place};
 pub use events::Events;
 pub use filter::EventFilter;
+pub use lines::Lines;
 
 use crate::contract::record::Usage;
+use std::borrow::Cow;
 
 /// Whether usage is taken out of the stream, because the gateway asked for it and the client did not.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -40,6 +43,45 @@ pub struct Release {
     pub keep_from: usize,
     /// Events with data that leave whole, or whose end leaves.
     pub events: u32,
+}
+
+/// How a provider's stream is cut into the texts that are read one by one. The bytes that were not taken come again with
+/// more behind them.
+pub enum Framing {
+    Events(Events),
+    Lines(Lines),
+}
+
+impl Default for Framing {
+    fn default() -> Self {
+        Framing::Events(Events::default())
+    }
+}
+
+impl Framing {
+    /// The next whole text.
+    pub fn next<'b>(&mut self, bytes: &'b [u8]) -> Option<Cow<'b, [u8]>> {
+        match self {
+            Framing::Events(events) => events.next(bytes),
+            Framing::Lines(lines) => lines.next(bytes),
+        }
+    }
+
+    /// What stands behind the last whole one.
+    pub fn rest<'b>(&mut self, bytes: &'b [u8]) -> Option<Cow<'b, [u8]>> {
+        match self {
+            Framing::Events(events) => events.rest(bytes),
+            Framing::Lines(lines) => lines.rest(bytes),
+        }
+    }
+
+    /// Lets go of what was found; gives its length.
+    pub fn shift(&mut self) -> usize {
+        match self {
+            Framing::Events(events) => events.shift(),
+            Framing::Lines(lines) => lines.shift(),
+        }
+    }
 }
 
 /// What is known of a stream so far.

@@ -1,6 +1,6 @@
 //! Clients that put streams together, as the official ones do.
 
-use super::Value;
+use super::{Speech, Value};
 use serde_json::json;
 
 /// Without what only one of the two forms has.
@@ -9,8 +9,9 @@ pub fn comparable(mut whole: Value) -> Value {
     members.remove("object");
     if let Some(choice) = members.get_mut("choices").and_then(|choices| choices.get_mut(0)) {
         choice.as_object_mut().expect("a choice").remove("logprobs");
-        let message = choice["message"].as_object_mut().expect("a message");
-        message.retain(|_, value| !value.is_null() && *value != "");
+        if let Some(message) = choice.get_mut("message").and_then(Value::as_object_mut) {
+            message.retain(|_, value| !value.is_null() && *value != "");
+        }
     }
     // Whether two texts are one part or two is lost in a stream.
     if let Some(all) = members.get_mut("candidates").and_then(|all| all[0]["content"]["parts"].as_array_mut())
@@ -31,6 +32,38 @@ fn data(stream: &str) -> impl Iterator<Item = Value> {
 fn append(place: &mut Value, text: &Value) {
     let joined = format!("{}{}", place.as_str().unwrap_or_default(), text.as_str().unwrap_or_default());
     *place = joined.into();
+}
+
+/// The answer that a stream in this speech is.
+pub fn answer(speech: Speech, stream: &str) -> Value {
+    match speech {
+        Speech::OpenAi => openai(stream),
+        Speech::Anthropic => anthropic(stream),
+        Speech::Gemini => gemini(stream),
+        Speech::Responses => responses(stream),
+        Speech::Completions => completions(stream),
+        Speech::Embeddings | Speech::Ollama | Speech::Cohere => unreachable!("no client has such streams"),
+    }
+}
+
+pub fn completions(stream: &str) -> Value {
+    assert!(stream.ends_with("data: [DONE]\n\n"), "{stream}");
+    let (mut whole, mut text, mut finish) = (json!({}), json!(""), Value::Null);
+    for chunk in data(stream) {
+        assert_eq!(chunk["object"], "text_completion");
+        for name in ["id", "created", "model", "usage"] {
+            if !chunk[name].is_null() {
+                assert!(whole[name].is_null() || whole[name] == chunk[name], "{name} changes");
+                whole[name] = chunk[name].clone();
+            }
+        }
+        let Some(choice) = chunk["choices"].get(0) else { continue };
+        assert!(finish.is_null(), "it goes on behind its end");
+        finish = choice["finish_reason"].clone();
+        append(&mut text, &choice["text"]);
+    }
+    whole["choices"] = json!([{"index": 0, "text": text, "finish_reason": finish}]);
+    whole
 }
 
 pub fn openai(stream: &str) -> Value {

@@ -30,12 +30,7 @@ fn sent(from: Speech, to: Speech, model: &str, body: &Value) -> Value {
 /// The answer that a client of `to` puts together from this stream.
 fn received(from: Speech, to: Speech, stream: &[u8]) -> Value {
     let stream = told("x.sse", from, to, Form::Stream, stream).expect("valid");
-    match to {
-        Speech::OpenAi => assemble::openai(&stream),
-        Speech::Anthropic => assemble::anthropic(&stream),
-        Speech::Gemini => assemble::gemini(&stream),
-        Speech::Responses => assemble::responses(&stream),
-    }
+    assemble::answer(to, &stream)
 }
 
 /// A Gemini stream of one call of `f`.

@@ -227,12 +227,6 @@ fn streams() {
         let told = told.unwrap_or_else(|fault| panic!("{row}: {:?}", fault.kind));
         let lists = told.matches("\"thinking_blocks\"").count();
         assert!(lists <= 1, "{row}: {told}");
-        let together = match to {
-            Speech::OpenAi => assemble::openai(&told),
-            Speech::Anthropic => assemble::anthropic(&told),
-            Speech::Gemini => assemble::gemini(&told),
-            Speech::Responses => assemble::responses(&told),
-        };
-        assert_all(row, &together, &expected);
+        assert_all(row, &assemble::answer(to, &told), &expected);
     }
 }

@@ -391,6 +391,11 @@ fn written(speech: Speech, form: Form, happenings: &[Happening], reason: Stop) -
             let mut teller = openai::answer_out::Teller::new(form, CREATED, true);
             tell_all(happenings, reason, &mut |event| teller.tell(event, &renamed, &mut out));
         }
+        Speech::Completions => {
+            let mut teller = completions::answer_out::Teller::new(form, CREATED, true);
+            tell_all(happenings, reason, &mut |event| teller.tell(event, &mut out));
+        }
+        Speech::Embeddings | Speech::Ollama | Speech::Cohere => unreachable!("no client has such answers"),
     }
     String::from_utf8(out).expect("text")
 }
@@ -436,14 +441,9 @@ proptest! {
     /// A stream that its client puts together is the whole answer of the same events.
     #[test]
     fn tellers_say_one_thing(happenings in vec(happening(), 0..8), reason in stops()) {
-        for speech in [Speech::OpenAi, Speech::Anthropic] {
+        for speech in [Speech::OpenAi, Speech::Anthropic, Speech::Completions] {
             let stream = marked(&written(speech, Form::Stream, &happenings, reason));
-            let together = match speech {
-                Speech::OpenAi => assemble::openai(&stream),
-                Speech::Anthropic => assemble::anthropic(&stream),
-                Speech::Gemini => assemble::gemini(&stream),
-            Speech::Responses => assemble::responses(&stream),
-            };
+            let together = assemble::answer(speech, &stream);
             let whole = marked(&written(speech, Form::Whole, &happenings, reason));
             let whole = serde_json::from_str(&whole).map_err(|e| TestCaseError::fail(format!("{e}: {whole}")))?;
             prop_assert_eq!(joined(&together), joined(&assemble::comparable(whole)));

@@ -6,6 +6,7 @@ import './streams.mjs';
 import './errors.mjs';
 import './http2.mjs';
 import './messages.mjs';
+import './operations.mjs';
 import './crossing.mjs';
 import './gemini.mjs';
 

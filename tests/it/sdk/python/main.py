@@ -12,6 +12,7 @@ import crossing  # noqa: F401
 import errors  # noqa: F401
 import gemini  # noqa: F401
 import messages  # noqa: F401
+import operations  # noqa: F401
 import streams  # noqa: F401
 
 packages = f"openai {openai.__version__}, anthropic {anthropic.__version__}, google-genai {genai.__version__}"

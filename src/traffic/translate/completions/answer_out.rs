@@ -1,0 +1,116 @@
+//! Events as a completion, whole or in chunks. Thoughts have no place in it.
+
+use crate::contract::record::Usage;
+use crate::traffic::dialect::json::{Quoted, Writer};
+use crate::traffic::translate::event::{Block, Event, Stop};
+use crate::traffic::translate::{Form, failure};
+
+/// Writes one answer.
+pub struct Teller {
+    form: Form,
+    /// Seconds since 1970, the same in all chunks.
+    created: u64,
+    wants_usage: bool,
+    /// What the answer and each chunk begin with.
+    head: Vec<u8>,
+    /// The open block is text.
+    open: bool,
+    /// A whole answer's text, as the inside of a JSON string.
+    text: Vec<u8>,
+    usage: Option<Usage>,
+    stop: Option<Stop>,
+}
+
+impl Teller {
+    pub fn new(form: Form, created: u64, wants_usage: bool) -> Self {
+        let (head, text) = (vec![], vec![]);
+        Self { form, created, wants_usage, head, open: false, text, usage: None, stop: None }
+    }
+
+    /// Writes what an event is in this dialect.
+    pub fn tell(&mut self, event: Event<'_>, out: &mut Vec<u8>) {
+        match event {
+            Event::Start { id, model } => self.start(&id, &model),
+            Event::Open(block) => self.open = matches!(block, Block::Text | Block::Refusal),
+            Event::Piece(piece) if self.open => self.piece(piece, out),
+            Event::Close => self.open = false,
+            Event::Usage(usage) => self.usage = Some(usage),
+            Event::Stop { reason, .. } => self.stop = Some(reason),
+            Event::Ping if self.form == Form::Stream => out.extend_from_slice(b": ping\n\n"),
+            Event::Piece(_) | Event::Signature(_) | Event::Ping => {}
+            Event::Failed(found) => failure::openai_event(&found, out),
+            Event::End => self.end(out),
+        }
+    }
+
+    fn start(&mut self, id: &Quoted<'_>, model: &Quoted<'_>) {
+        let mut head = Writer(&mut self.head);
+        head.open("{").key("id").open("\"cmpl-");
+        head.0.extend_from_slice(id.as_written());
+        head.close("\"").key("object").text("text_completion").key("created").count(self.created);
+        head.key("model").quoted(model).key("choices").open("[");
+    }
+
+    fn piece(&mut self, piece: &Quoted<'_>, out: &mut Vec<u8>) {
+        match self.form {
+            Form::Whole => self.text.extend_from_slice(piece.as_written()),
+            Form::Stream => {
+                self.begin_chunk(out);
+                choice(piece, None, out);
+                out.extend_from_slice(b"]}\n\n");
+            }
+        }
+    }
+
+    fn begin_chunk(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"data: ");
+        out.extend_from_slice(&self.head);
+    }
+
+    fn end(&mut self, out: &mut Vec<u8>) {
+        match self.form {
+            Form::Whole => {
+                out.extend_from_slice(&self.head);
+                choice(&Quoted::raw(&self.text), self.stop, out);
+                let mut answer = Writer(out);
+                answer.close("]");
+                if let Some(usage) = &self.usage {
+                    write_usage(usage, answer.key("usage"));
+                }
+                answer.close("}");
+            }
+            Form::Stream => {
+                self.begin_chunk(out);
+                choice(&Quoted::default(), self.stop, out);
+                out.extend_from_slice(b"]}\n\n");
+                if let Some(usage) = self.usage.filter(|_| self.wants_usage) {
+                    self.begin_chunk(out);
+                    let mut chunk = Writer(out);
+                    write_usage(&usage, chunk.close("]").key("usage"));
+                    chunk.close("}\n\n");
+                }
+                out.extend_from_slice(b"data: [DONE]\n\n");
+            }
+        }
+    }
+}
+
+fn choice(text: &Quoted<'_>, stop: Option<Stop>, out: &mut Vec<u8>) {
+    let mut choice = Writer(out);
+    choice.open("{").key("text").quoted(text).key("index").count(0).key("logprobs").raw(b"null");
+    choice.key("finish_reason");
+    match stop {
+        None => choice.raw(b"null"),
+        Some(Stop::End | Stop::Sequence | Stop::Tools | Stop::Paused) => choice.text("stop"),
+        Some(Stop::Length) => choice.text("length"),
+        Some(Stop::Refused) => choice.text("content_filter"),
+    };
+    choice.close("}");
+}
+
+fn write_usage(usage: &Usage, out: &mut Writer<'_>) {
+    out.open("{").key("prompt_tokens").count(usage.input).key("completion_tokens").count(usage.output);
+    out.key("total_tokens").count(usage.input.saturating_add(usage.output));
+    out.key("prompt_tokens_details").open("{\"cached_tokens\":").count(usage.cached_input).close("}");
+    out.key("completion_tokens_details").open("{\"reasoning_tokens\":").count(usage.reasoning).close("}}");
+}

@@ -1,0 +1,90 @@
+//! A request for embeddings as it is understood.
+
+use super::Wanted;
+use crate::base::fault::Fault;
+use crate::traffic::dialect::json::{Item, Kind, Quoted};
+use crate::traffic::translate::loss::{Losses, invalid, untranslatable};
+use crate::traffic::translate::shape::At;
+
+/// What is asked for.
+#[derive(Default)]
+pub struct Request<'b> {
+    pub texts: Vec<Quoted<'b>>,
+    pub dimensions: Option<u64>,
+    pub purpose: Option<Purpose>,
+    pub wanted: Wanted,
+}
+
+/// What the numbers are for: a member that `OpenAI` does not have, by the names that other providers give it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Purpose {
+    Document,
+    Query,
+    Classification,
+    Clustering,
+}
+
+/// Understands a whole body.
+///
+/// # Errors
+/// It has not the form of this API, or its texts are given as tokens, which mean nothing to another model.
+pub fn read<'b>(body: Item<'b>, losses: &mut Losses) -> Result<Request<'b>, Fault> {
+    let mut request = Request::default();
+    let mut input = None;
+    for (name, value) in At::root_members(body)? {
+        match &*name {
+            b"model" => {}
+            b"input" => input = Some(value),
+            b"dimensions" => request.dimensions = At::root("dimensions").count(Some(value))?,
+            b"encoding_format" => request.wanted.base64 = in_base64(value)?,
+            b"input_type" => request.purpose = Some(purpose(value)?),
+            b"user" => losses.hint("user"),
+            name => losses.foreign_parameter(name),
+        }
+    }
+    let input = input.ok_or_else(|| invalid("`input` is missing."))?;
+    request.wanted.listed = input.kind() == Kind::Array;
+    request.texts = texts(input)?;
+    request.wanted.count = request.texts.len();
+    Ok(request)
+}
+
+fn texts(input: Item<'_>) -> Result<Vec<Quoted<'_>>, Fault> {
+    let at = At::root("input");
+    if let Some(text) = input.text() {
+        return Ok(vec![text]);
+    }
+    if input.kind() != Kind::Array {
+        return Err(at.wants("a string or an array of strings"));
+    }
+    let mut texts = vec![];
+    for (index, element) in input.elements().enumerate() {
+        if matches!(element.kind(), Kind::Number | Kind::Array) {
+            return Err(untranslatable(
+                "`input` holds tokens, which another model counts otherwise: send text.",
+            ));
+        }
+        texts.push(at.index(index).text(Some(element))?);
+    }
+    if texts.is_empty() { Err(at.wants("at least one string")) } else { Ok(texts) }
+}
+
+fn in_base64(value: Item<'_>) -> Result<bool, Fault> {
+    let at = At::root("encoding_format");
+    match &*at.text(Some(value))?.unescaped() {
+        b"float" => Ok(false),
+        b"base64" => Ok(true),
+        _ => Err(at.wants("`float` or `base64`")),
+    }
+}
+
+fn purpose(value: Item<'_>) -> Result<Purpose, Fault> {
+    let at = At::root("input_type");
+    match &*at.text(Some(value))?.unescaped() {
+        b"search_document" | b"document" | b"passage" => Ok(Purpose::Document),
+        b"search_query" | b"query" => Ok(Purpose::Query),
+        b"classification" => Ok(Purpose::Classification),
+        b"clustering" => Ok(Purpose::Clustering),
+        _ => Err(at.wants("`search_document`, `search_query`, `classification` or `clustering`")),
+    }
+}
