@@ -12,9 +12,11 @@
 
 pub mod anthropic;
 mod arguments;
+mod claude;
 pub mod event;
 pub mod failure;
 pub mod gemini;
+mod knobs;
 pub mod loss;
 mod media;
 pub mod names;

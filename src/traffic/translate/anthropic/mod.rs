@@ -4,8 +4,5 @@
 
 pub mod answer_in;
 pub mod answer_out;
-mod family;
-mod knobs;
 pub mod request_in;
 pub mod request_out;
-mod schema;
