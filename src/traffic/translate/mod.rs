@@ -15,6 +15,7 @@ mod arguments;
 mod claude;
 pub mod event;
 pub mod failure;
+pub mod frames;
 pub mod gemini;
 mod knobs;
 pub mod loss;
