@@ -236,10 +236,23 @@ pub enum Format {
     OpenAi,
     Anthropic,
     Gemini,
+    /// Amazon Bedrock's `Converse`.
+    Bedrock,
+    /// Anthropic's messages by Bedrock's `InvokeModel`.
+    BedrockAnthropic,
+    /// Anthropic's messages by Vertex AI's `rawPredict`.
+    VertexAnthropic,
 }
 
 impl Format {
-    pub const ALL: [Format; 3] = [Format::OpenAi, Format::Anthropic, Format::Gemini];
+    pub const ALL: [Format; 6] = [
+        Format::OpenAi,
+        Format::Anthropic,
+        Format::Gemini,
+        Format::Bedrock,
+        Format::BedrockAnthropic,
+        Format::VertexAnthropic,
+    ];
 
     /// As the configuration names it.
     pub const fn name(self) -> &'static str {
@@ -247,6 +260,9 @@ impl Format {
             Format::OpenAi => "openai",
             Format::Anthropic => "anthropic",
             Format::Gemini => "gemini",
+            Format::Bedrock => "bedrock",
+            Format::BedrockAnthropic => "bedrock-anthropic",
+            Format::VertexAnthropic => "vertex-anthropic",
         }
     }
 
@@ -260,10 +276,13 @@ impl Format {
         match (self, endpoint.dialect()) {
             (Format::OpenAi, Dialect::OpenAi) => Some(row.unversioned),
             (Format::Anthropic, Dialect::Anthropic) => Some(row.path),
-            // Gemini's paths name the model: what goes there is always translated.
+            // The paths of those but these two name the model: what goes there is always translated.
             (Format::OpenAi, Dialect::Anthropic)
             | (Format::Anthropic, Dialect::OpenAi)
-            | (Format::Gemini, Dialect::OpenAi | Dialect::Anthropic) => None,
+            | (
+                Format::Gemini | Format::Bedrock | Format::BedrockAnthropic | Format::VertexAnthropic,
+                Dialect::OpenAi | Dialect::Anthropic,
+            ) => None,
         }
     }
 }

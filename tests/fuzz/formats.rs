@@ -7,6 +7,8 @@ use ringgate::traffic::translate::names::Renamed;
 use ringgate::traffic::translate::{Destination, Form, Speech, StreamUsage, Translation, request_in_form};
 
 const SPEECHES: [Speech; 3] = [Speech::OpenAi, Speech::Anthropic, Speech::Gemini];
+/// What providers alone speak.
+const PROVIDERS: [Speech; 3] = [Speech::Bedrock, Speech::BedrockAnthropic, Speech::VertexAnthropic];
 
 /// A dialect and the bytes behind its number.
 fn chosen(data: &[u8]) -> Option<(Speech, &[u8])> {
@@ -23,19 +25,20 @@ fn is_json(data: &[u8], text: &[u8]) -> bool {
 /// A body of any bytes is refused, or becomes JSON in every other format, the same each time.
 pub fn request(data: &[u8]) {
     let Some((from, body)) = chosen(data) else { return };
-    for to in SPEECHES {
+    for speech in SPEECHES.into_iter().chain(PROVIDERS) {
         let written = || {
             let to = Destination {
-                speech: to,
-                model: "gemini-3.8-flash",
+                speech,
+                model: if PROVIDERS.contains(&speech) { "claude-opus-5" } else { "gemini-3.8-flash" },
                 stream_usage: StreamUsage::Asked,
                 unsupported: Unsupported::Drop,
+                betas: &[],
             };
             let mut out = vec![];
             request_in_form(from, Some(Form::Stream), to, body, &mut out).ok().map(|_| out)
         };
         let Some(out) = written() else { continue };
-        assert!(is_json(data, &out), "{from:?} for {to:?}: {}", String::from_utf8_lossy(&out));
+        assert!(is_json(data, &out), "{from:?} for {speech:?}: {}", String::from_utf8_lossy(&out));
         assert_eq!(written(), Some(out), "equal requests make other bytes");
     }
 }

@@ -85,7 +85,7 @@ pub fn compile(
 /// Both spellings are in use.
 fn base_path(format: Format, path: &str) -> Box<str> {
     match format {
-        Format::OpenAi => path.into(),
+        Format::OpenAi | Format::Bedrock | Format::BedrockAnthropic | Format::VertexAnthropic => path.into(),
         Format::Anthropic => path.strip_suffix("/v1").unwrap_or(path).into(),
         Format::Gemini if path.split('/').any(|part| part.starts_with("v1")) => path.into(),
         Format::Gemini => format!("{path}/v1beta").into(),
@@ -99,8 +99,13 @@ fn anthropic_version(provider: &Cursor<'_>, format: Format, findings: &mut Findi
         provider.complain_at("anthropic_version", findings, "has characters that a header cannot carry");
     }
     match format {
-        Format::OpenAi | Format::Gemini => Box::default(),
         Format::Anthropic => written.unwrap_or(ANTHROPIC_VERSION).into(),
+        // Clouds that host that format have its version in the body.
+        Format::OpenAi
+        | Format::Gemini
+        | Format::Bedrock
+        | Format::BedrockAnthropic
+        | Format::VertexAnthropic => Box::default(),
     }
 }
 
@@ -222,7 +227,9 @@ fn credential_header(
 ) -> String {
     let inherited = || vendor.and_then(|vendor| vendor.header.as_deref());
     let usual = match format {
-        Format::OpenAi => "authorization",
+        Format::OpenAi | Format::Bedrock | Format::BedrockAnthropic | Format::VertexAnthropic => {
+            "authorization"
+        }
         Format::Anthropic => "x-api-key",
         Format::Gemini => "x-goog-api-key",
     };

@@ -12,7 +12,8 @@ const COUNT: Kind = Kind::Whole { least: 1, most: u64::MAX };
 const USD_PER_MILLION: Kind = Kind::Number { least: 0.0, most: 1_000_000.0 };
 
 /// What a model's requests may be sent as.
-pub const FORMATS: &[&str] = &["openai", "anthropic", "gemini", "bedrock", "azure"];
+pub const FORMATS: &[&str] =
+    &["openai", "anthropic", "gemini", "bedrock", "bedrock-anthropic", "vertex-anthropic", "azure"];
 
 const fn row(name: &'static str, kind: Kind, presence: Presence, about: &'static str) -> Field {
     Field { name, kind, presence, about }
@@ -235,19 +236,19 @@ const PROVIDER: &[Field] = &[
         "vendor",
         Kind::Text,
         Default(""),
-        "Whose it is; what is absent here (format, base_url, header, stream_usage, responses) is as that vendor has it: openai, azure, anthropic, gemini, google, mistral, groq, together, fireworks, cerebras, deepseek, xai, cohere, huggingface, openrouter, perplexity, nvidia, doubleword, vllm, sglang, tgi, ollama, llamacpp.",
+        "Whose it is; what is absent here (format, base_url, header, stream_usage, responses) is as that vendor has it: openai, azure, anthropic, gemini, google, bedrock, bedrock-anthropic, vertex-anthropic, mistral, groq, together, fireworks, cerebras, deepseek, xai, cohere, huggingface, openrouter, perplexity, nvidia, doubleword, vllm, sglang, tgi, ollama, llamacpp.",
     ),
     row(
         "format",
         Kind::Choice(FORMATS),
         Default(""),
-        "The wire format it speaks; needed without a vendor. This version serves openai, anthropic and gemini.",
+        "The wire format it speaks; needed without a vendor. This version serves all but azure.",
     ),
     row(
         "base_url",
         Kind::Text,
         Default(""),
-        "http:// or https:// up to where /chat/completions follows (anthropic: /v1/messages, gemini: /models), or mock; needed where the vendor has none.",
+        "http:// or https:// up to where /chat/completions follows (anthropic: /v1/messages; gemini, vertex-anthropic: /models; bedrock, bedrock-anthropic: /model), or mock; needed where the vendor has none.",
     ),
     row("api_key", Kind::Secret, Default(""), "The credential sent to it; absent: none."),
     row(

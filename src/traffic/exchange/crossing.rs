@@ -9,7 +9,7 @@ use crate::http::encode;
 use crate::net::pool::BufferPool;
 use crate::traffic::dialect::{self, Ask};
 use crate::traffic::provider::request::{self, Forwarded};
-use crate::traffic::translate::{self, Crossing, Destination, Form, StreamUsage, Translation};
+use crate::traffic::translate::{self, Crossing, Destination, Form, Speech, StreamUsage, Translation};
 use crate::traffic::upstream::call::Answer;
 
 pub const JSON: &[u8] = b"content-type: application/json\r\n";
@@ -17,6 +17,8 @@ const EVENTS: &[u8] = b"content-type: text/event-stream; charset=utf-8\r\ncache-
 
 /// Fields of a client's head that mean the same to every provider.
 const FORWARDED: [&[u8]; 2] = [b"user-agent:", b"x-client-request-id:"];
+/// The field of an Anthropic client's head that names features.
+const BETA: &[u8] = b"anthropic-beta:";
 /// Fields of a provider's head that mean the same to every client.
 const KEPT: [&[u8]; 3] = [b"retry-after:", b"retry-after-ms:", b"x-ringgate-upstream-request-id:"];
 
@@ -49,27 +51,32 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
         out = pool.small();
     }
     out.clear();
+    let lines = &intake.forward[intake.query_bytes..];
+    let betas: Vec<&str> = betas(lines).collect();
     let to = Destination {
         speech: way.crossing.provider,
         model: way.model,
         stream_usage: if way.provider.takes_stream_usage { StreamUsage::Asked } else { StreamUsage::Unasked },
         unsupported: way.unsupported,
+        betas: &betas,
     };
     let translated =
         translate::request(way.crossing.client, to, &outbound::in_one_piece(&course.body), out.tail())?;
-    let fields = neutral(&intake.forward[intake.query_bytes..]);
+    let mut fields = neutral(lines);
+    if way.crossing.is_verbatim() && way.crossing.provider == Speech::VertexAnthropic {
+        copy(lines, &[BETA], &mut fields);
+    }
     let forwarded =
         Forwarded { credential: way.credential, query: b"", fields: &fields, names_version: false };
     let body_bytes = out.len();
     let path = request::crossing_path(way.crossing.provider, way.model, form(ask));
     request::head(out.tail(), way.provider, &path, forwarded, body_bytes as u64);
     outbound::lay_out_written(&mut course.body, out, body_bytes);
-    Ok(Crossed {
-        translation: Box::new(
-            translation(way.crossing, ask, translated.renamed).repeating(translated.repeated),
-        ),
-        dropped: translated.dropped,
-    })
+    let id = exchange.tally.record.id.text();
+    let translation = translation(way.crossing, ask, translated.renamed)
+        .known_as(std::str::from_utf8(&id).unwrap_or_default(), way.model)
+        .repeating(translated.repeated);
+    Ok(Crossed { translation: Box::new(translation), dropped: translated.dropped })
 }
 
 fn form(ask: &Ask) -> Form {
@@ -79,6 +86,16 @@ fn form(ask: &Ask) -> Form {
 fn translation(crossing: Crossing, ask: &Ask, renamed: translate::names::Renamed) -> Translation {
     let wants_usage = !ask.stream || ask.stream_usage == dialect::StreamUsage::Asked;
     Translation::new(crossing.provider, crossing.client, form(ask), unix_seconds(), wants_usage, renamed)
+}
+
+/// What the client's head names of Anthropic's features that are being tried out.
+fn betas(lines: &[u8]) -> impl Iterator<Item = &str> {
+    let lines = lines.split(|byte| *byte == b'\n');
+    let values = lines.filter_map(|line| {
+        let (name, value) = line.split_at_checked(BETA.len())?;
+        std::str::from_utf8(value).ok().filter(|_| name.eq_ignore_ascii_case(BETA))
+    });
+    values.flat_map(|value| value.split(',')).map(str::trim).filter(|name| !name.is_empty())
 }
 
 /// The client's field lines that go to any provider, and what the body is now.

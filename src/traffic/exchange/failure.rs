@@ -79,7 +79,9 @@ impl Failure {
             return Err(FaultKind::UpstreamAccount.into());
         }
         let mut body = Vec::with_capacity(self.body.len() + 128);
-        let status = failure::answer(crossing.provider, crossing.client, self.status, &self.body, &mut body);
+        let name = named(&self.head);
+        let status =
+            failure::answer(crossing.provider, crossing.client, self.status, name, &self.body, &mut body);
         let mut fields = crossing::JSON.to_vec();
         crossing::keep(&self.head, &mut fields);
         reply.whole(status, &fields, &body).await
@@ -91,8 +93,25 @@ impl Failure {
 const fn told(format: Format, status: u16) -> u16 {
     match (format, status) {
         (Format::Anthropic, 529) => 503,
-        (Format::OpenAi | Format::Anthropic | Format::Gemini, status) => status,
+        (
+            Format::OpenAi
+            | Format::Anthropic
+            | Format::Gemini
+            | Format::Bedrock
+            | Format::BedrockAnthropic
+            | Format::VertexAnthropic,
+            status,
+        ) => status,
     }
+}
+
+/// What the head of an error answer of Amazon's calls the error.
+fn named(head: &[u8]) -> Option<&[u8]> {
+    const NAME: &[u8] = b"x-amzn-errortype:";
+    head.split(|byte| *byte == b'\n').find_map(|line| {
+        let (name, value) = line.split_at_checked(NAME.len())?;
+        name.eq_ignore_ascii_case(NAME).then(|| value.trim_ascii())
+    })
 }
 
 /// The bytes without the provider's keys, should they repeat one.

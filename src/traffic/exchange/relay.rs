@@ -115,7 +115,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         *reading = match answer.shape {
             BodyShape::Events => Reading::Events(EventFilter::new(passage.style, hide)),
             BodyShape::Json => Reading::Json(UsageScan::new(passage.style.dialect())),
-            BodyShape::Opaque => Reading::Opaque,
+            BodyShape::Frames | BodyShape::Opaque => Reading::Opaque,
         };
         let ending = match (answer.framing, &*reading) {
             (ResponseFraming::None, _) if matches!(answer.status, 204 | 304) => Ending::Nothing,
@@ -138,7 +138,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         reading: &'r mut Reading,
     ) -> Result<Self, Fault> {
         crossed.translation.read_as(match answer.shape {
-            BodyShape::Events => Form::Stream,
+            BodyShape::Events | BodyShape::Frames => Form::Stream,
             BodyShape::Json => Form::Whole,
             BodyShape::Opaque => return Err(FaultKind::UpstreamUnreadable.into()),
         });

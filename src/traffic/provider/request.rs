@@ -35,6 +35,16 @@ pub fn crossing_path(provider: Speech, model: &str, form: Form) -> Cow<'static, 
         (Speech::Gemini, Form::Stream) => {
             format!("/models/{}:streamGenerateContent?alt=sse", escaped(model)).into()
         }
+        (Speech::Bedrock, Form::Whole) => format!("/model/{}/converse", escaped(model)).into(),
+        (Speech::Bedrock, Form::Stream) => format!("/model/{}/converse-stream", escaped(model)).into(),
+        (Speech::BedrockAnthropic, Form::Whole) => format!("/model/{}/invoke", escaped(model)).into(),
+        (Speech::BedrockAnthropic, Form::Stream) => {
+            format!("/model/{}/invoke-with-response-stream", escaped(model)).into()
+        }
+        (Speech::VertexAnthropic, Form::Whole) => format!("/models/{}:rawPredict", escaped(model)).into(),
+        (Speech::VertexAnthropic, Form::Stream) => {
+            format!("/models/{}:streamRawPredict", escaped(model)).into()
+        }
     }
 }
 
@@ -98,5 +108,12 @@ mod tests {
         assert_eq!(path("../x?y#z é"), "/models/..%2Fx%3Fy%23z%20%C3%A9:generateContent");
         let stream = crossing_path(Speech::Gemini, "g", Form::Stream);
         assert_eq!(stream, "/models/g:streamGenerateContent?alt=sse");
+        let arn = "arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.claude-opus-5-5-v1:0";
+        assert_eq!(
+            crossing_path(Speech::Bedrock, arn, Form::Whole),
+            "/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Ainference-profile%2Fus.anthropic.claude-opus-5-5-v1%3A0/converse"
+        );
+        let path = crossing_path(Speech::BedrockAnthropic, "a:0", Form::Stream);
+        assert_eq!(path, "/model/a%3A0/invoke-with-response-stream");
     }
 }

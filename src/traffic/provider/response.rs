@@ -8,6 +8,8 @@ use crate::http::{Headers, is, is_hop_by_hop};
 pub enum BodyShape {
     /// `text/event-stream`
     Events,
+    /// `application/vnd.amazon.eventstream`: read where it is translated, and passed on elsewhere.
+    Frames,
     /// `application/json`
     Json,
     /// Anything else, or anything compressed: passed on unread.
@@ -45,6 +47,9 @@ pub fn carry(headers: &Headers<'_>, out: &mut Vec<u8>) -> BodyShape {
             12 if is(name.as_bytes(), b"x-request-id") => {
                 encode::field(out, "x-ringgate-upstream-request-id", value);
             }
+            16 if is(name.as_bytes(), b"x-amzn-requestid") => {
+                encode::field(out, "x-ringgate-upstream-request-id", value);
+            }
             10 if is(name.as_bytes(), b"request-id") => {
                 encode::field(out, "x-ringgate-upstream-request-id", value);
             }
@@ -80,6 +85,8 @@ fn shape_of(content_type: &[u8]) -> BodyShape {
         BodyShape::Events
     } else if is(kind, b"application/json") {
         BodyShape::Json
+    } else if is(kind, b"application/vnd.amazon.eventstream") {
+        BodyShape::Frames
     } else {
         BodyShape::Opaque
     }
@@ -108,6 +115,7 @@ mod tests {
     fn shapes() {
         assert_eq!(shape_of(b"Text/Event-Stream; charset=utf-8"), BodyShape::Events);
         assert_eq!(shape_of(b"application/json"), BodyShape::Json);
+        assert_eq!(shape_of(b"application/vnd.amazon.eventstream"), BodyShape::Frames);
         assert_eq!(shape_of(b"audio/mpeg"), BodyShape::Opaque);
     }
 }

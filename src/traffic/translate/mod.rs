@@ -4,14 +4,16 @@
 //! provider's answer, whole or as a stream in any pieces, and gives the client's.
 //!
 //! Every format is understood and written through one form in the middle: a [`prompt::Prompt`] on the way in,
-//! [`event::Event`]s on the way back. A format is a folder of four files (of two, where only clients have it), and knows
-//! no other format. A whole answer is told by the same events as a stream of it, so that the two cannot differ.
+//! [`event::Event`]s on the way back. A format is a folder of four files (of two, where only clients or only providers
+//! have it), and knows no other format; what Claude takes, whoever hosts it, is in `claude`. A whole answer is told by the
+//! same events as a stream of it, so that the two cannot differ.
 //!
 //! Invariant: what the client said reaches the provider as it was written, or is refused, or is named as lost. Equal
 //! requests make equal bytes. Nothing is held of a stream but the event at hand, and what the client's dialect repeats.
 
 pub mod anthropic;
 mod arguments;
+mod bedrock;
 mod claude;
 pub mod event;
 pub mod failure;
@@ -37,6 +39,7 @@ use crate::base::fault::{Fault, FaultKind};
 use crate::contract::endpoint::Endpoint;
 use crate::contract::snapshot::{Format, Unsupported};
 use crate::traffic::dialect::json::Tree;
+use anthropic::hosted::Host;
 use loss::Losses;
 use names::Renamed;
 
@@ -51,6 +54,12 @@ pub enum Speech {
     Gemini,
     /// Responses: of clients only.
     Responses,
+    /// `Converse`: of providers only, and so are the next.
+    Bedrock,
+    /// Messages, hosted by Amazon.
+    BedrockAnthropic,
+    /// Messages, hosted by Google.
+    VertexAnthropic,
 }
 
 impl Speech {
@@ -59,8 +68,18 @@ impl Speech {
         match self {
             Speech::OpenAi => Some(Endpoint::ChatCompletions),
             Speech::Anthropic => Some(Endpoint::Messages),
-            Speech::Gemini => None,
+            Speech::Gemini | Speech::Bedrock | Speech::BedrockAnthropic | Speech::VertexAnthropic => None,
             Speech::Responses => Some(Endpoint::Responses),
+        }
+    }
+
+    /// Who serves the model, of a provider that speaks messages.
+    const fn host(self) -> Option<Host> {
+        match self {
+            Speech::Anthropic => Some(Host::Anthropic),
+            Speech::BedrockAnthropic => Some(Host::Bedrock),
+            Speech::VertexAnthropic => Some(Host::Vertex),
+            Speech::OpenAi | Speech::Gemini | Speech::Responses | Speech::Bedrock => None,
         }
     }
 }
@@ -81,8 +100,16 @@ impl Crossing {
             Format::OpenAi => Speech::OpenAi,
             Format::Anthropic => Speech::Anthropic,
             Format::Gemini => Speech::Gemini,
+            Format::Bedrock => Speech::Bedrock,
+            Format::BedrockAnthropic => Speech::BedrockAnthropic,
+            Format::VertexAnthropic => Speech::VertexAnthropic,
         };
         Some(Self { client, provider })
+    }
+
+    /// Both speak messages: requests and answers cross with all that they say.
+    pub fn is_verbatim(self) -> bool {
+        self.client == Speech::Anthropic && self.provider.host().is_some_and(|host| host != Host::Anthropic)
     }
 }
 
@@ -101,6 +128,8 @@ pub struct Destination<'d> {
     pub model: &'d str,
     pub stream_usage: StreamUsage,
     pub unsupported: Unsupported,
+    /// What the client's head names of Anthropic's features that are being tried out.
+    pub betas: &'d [&'d str],
 }
 
 /// What was made of a request.
@@ -138,6 +167,11 @@ pub fn request_in_form(
 ) -> Result<Translated, Fault> {
     let (mut tree, mut schemas) = (Tree::default(), Tree::default());
     let body = tree.parse(body).map_err(|fault| Fault::told(FaultKind::InvalidJson, fault.message()))?;
+    let crossing = Crossing { client: from, provider: to.speech };
+    if let Some(host) = to.speech.host().filter(|_| crossing.is_verbatim()) {
+        anthropic::hosted::carry(body, host, to.betas, out)?;
+        return Ok(Translated { renamed: Renamed::default(), dropped: String::new(), repeated: vec![] });
+    }
     let mut losses = Losses::new(to.unsupported);
     let raised;
     let mut prompt = match from {
@@ -149,19 +183,28 @@ pub fn request_in_form(
             gemini::request_in::read(body, schemas, &mut losses)?
         }
         Speech::Responses => responses::request_in::read(body, &mut losses)?,
+        Speech::Bedrock | Speech::BedrockAnthropic | Speech::VertexAnthropic => {
+            return Err(loss::untranslatable("No client speaks this provider's format."));
+        }
     };
     if let Some(form) = form {
         prompt.stream = form == Form::Stream;
     }
     let renamed = match to.speech {
         Speech::OpenAi => openai::request_out::write(&prompt, to.model, to.stream_usage, out, &mut losses)?,
-        Speech::Anthropic => anthropic::request_out::write(&prompt, to.model, out, &mut losses)?,
+        Speech::Anthropic => {
+            anthropic::request_out::write(&prompt, Host::Anthropic, to.model, out, &mut losses)?
+        }
+        Speech::BedrockAnthropic => {
+            anthropic::request_out::write(&prompt, Host::Bedrock, to.model, out, &mut losses)?
+        }
+        Speech::VertexAnthropic => {
+            anthropic::request_out::write(&prompt, Host::Vertex, to.model, out, &mut losses)?
+        }
+        Speech::Bedrock => bedrock::request_out::write(&prompt, to.model, out, &mut losses)?,
         Speech::Gemini => gemini::request_out::write(&prompt, to.model, out, &mut losses)?,
         Speech::Responses => return Err(loss::untranslatable("No request is translated to responses.")),
     };
-    let repeated = match from {
-        Speech::Responses => responses::answer_out::repeated(body),
-        Speech::OpenAi | Speech::Anthropic | Speech::Gemini => vec![],
-    };
+    let repeated = if from == Speech::Responses { responses::answer_out::repeated(body) } else { vec![] };
     Ok(Translated { renamed, dropped: losses.told()?, repeated })
 }

@@ -1,20 +1,25 @@
 //! An answer on its way through: bytes of the provider in, bytes for the client out.
 
 use super::event::Event;
+use super::frames::{Frame, FrameKind, Frames};
 use super::names::Renamed;
-use super::{Form, Speech, anthropic, gemini, openai, responses};
+use super::{Crossing, Form, Speech, anthropic, bedrock, failure, gemini, openai, responses};
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::{REPEATED_ANSWER_BYTES, TRANSLATED_ANSWER_BYTES, TRANSLATED_EVENT_BYTES};
 use crate::contract::record::Usage;
-use crate::traffic::dialect::json::{Item, Tree};
+use crate::traffic::dialect::json::{Item, Quoted, Tree};
 use crate::traffic::dialect::stream::Events;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 
 /// One answer that is being translated.
 pub struct Translation {
     reader: Reader,
     teller: Teller,
     renamed: Renamed,
-    events: Events,
+    framing: Framing,
+    /// An event that stood inside a frame.
+    chunk: Vec<u8>,
     tree: Tree,
     facts: Facts,
     /// How the client wants its answer, and how the provider gives it.
@@ -40,10 +45,32 @@ pub struct Passed {
     pub events: u32,
 }
 
+/// How a provider's stream is cut into events.
+enum Framing {
+    /// By lines of text.
+    Lines(Events),
+    /// By lengths and checksums.
+    Frames(Frames),
+}
+
+impl Framing {
+    fn of(provider: Speech) -> Self {
+        match provider {
+            Speech::Bedrock | Speech::BedrockAnthropic => Framing::Frames(Frames::default()),
+            Speech::OpenAi
+            | Speech::Anthropic
+            | Speech::Gemini
+            | Speech::Responses
+            | Speech::VertexAnthropic => Framing::Lines(Events::default()),
+        }
+    }
+}
+
 enum Reader {
     OpenAi(openai::answer_in::Reader),
     Anthropic(anthropic::answer_in::Reader),
     Gemini(gemini::answer_in::Reader),
+    Bedrock(bedrock::answer_in::Reader),
 }
 
 enum Teller {
@@ -51,6 +78,8 @@ enum Teller {
     Anthropic(anthropic::answer_out::Teller),
     Gemini(gemini::answer_out::Teller),
     Responses(Box<responses::answer_out::Teller>),
+    /// The client speaks what the provider speaks, but for its framing.
+    Verbatim,
 }
 
 impl Teller {
@@ -60,22 +89,27 @@ impl Teller {
             Teller::Anthropic(teller) => teller.tell(event, renamed, out),
             Teller::Gemini(teller) => teller.tell(event, renamed, out),
             Teller::Responses(teller) => teller.tell(event, renamed, out),
+            Teller::Verbatim => {
+                if let Event::Failed(found) = event {
+                    failure::anthropic_event(&found, out);
+                }
+            }
         }
     }
 
     /// More waits for its end than may.
     fn is_overfull(&self) -> bool {
         match self {
-            Teller::OpenAi(_) | Teller::Anthropic(_) | Teller::Responses(_) => false,
             Teller::Gemini(teller) => teller.is_overfull(),
+            Teller::OpenAi(_) | Teller::Anthropic(_) | Teller::Responses(_) | Teller::Verbatim => false,
         }
     }
 
     /// Bytes that are kept of an answer because its end is to repeat them.
     fn held(&self) -> usize {
         match self {
-            Teller::OpenAi(_) | Teller::Anthropic(_) | Teller::Gemini(_) => 0,
             Teller::Responses(teller) => teller.held(),
+            Teller::OpenAi(_) | Teller::Anthropic(_) | Teller::Gemini(_) | Teller::Verbatim => 0,
         }
     }
 }
@@ -107,18 +141,29 @@ impl Translation {
                 Speech::OpenAi => Reader::OpenAi(openai::answer_in::Reader::default()),
                 Speech::Anthropic => Reader::Anthropic(anthropic::answer_in::Reader::default()),
                 Speech::Gemini => Reader::Gemini(gemini::answer_in::Reader::default()),
+                Speech::BedrockAnthropic | Speech::VertexAnthropic => {
+                    Reader::Anthropic(anthropic::answer_in::Reader::default())
+                }
+                Speech::Bedrock => Reader::Bedrock(bedrock::answer_in::Reader::default()),
                 Speech::Responses => unreachable!("no request is translated to it"),
             },
             teller: match to {
+                Speech::Anthropic if (Crossing { client: to, provider: from }).is_verbatim() => {
+                    Teller::Verbatim
+                }
                 Speech::OpenAi => Teller::OpenAi(openai::answer_out::Teller::new(form, created, wants_usage)),
                 Speech::Anthropic => Teller::Anthropic(anthropic::answer_out::Teller::new(form)),
                 Speech::Gemini => Teller::Gemini(gemini::answer_out::Teller::new(form)),
                 Speech::Responses => {
                     Teller::Responses(Box::new(responses::answer_out::Teller::new(form, created)))
                 }
+                Speech::Bedrock | Speech::BedrockAnthropic | Speech::VertexAnthropic => {
+                    unreachable!("no client speaks it")
+                }
             },
             renamed,
-            events: Events::default(),
+            framing: Framing::of(from),
+            chunk: vec![],
             tree: Tree::default(),
             facts: Facts::default(),
             form,
@@ -135,6 +180,15 @@ impl Translation {
         self
     }
 
+    /// What the answer goes by, and the model that it comes from, where the provider's answers do not tell.
+    #[must_use]
+    pub fn known_as(mut self, id: &str, model: &str) -> Self {
+        if let Reader::Bedrock(reader) = &mut self.reader {
+            *reader = bedrock::answer_in::Reader::new(id, model);
+        }
+        self
+    }
+
     /// How the client wants its answer.
     pub fn form(&self) -> Form {
         self.form
@@ -143,6 +197,9 @@ impl Translation {
     /// The provider answers in this form, which need not be the one that the client wants.
     pub fn read_as(&mut self, body: Form) {
         self.body = body;
+        if body != self.form && matches!(self.teller, Teller::Verbatim) {
+            self.teller = Teller::Anthropic(anthropic::answer_out::Teller::new(self.form));
+        }
     }
 
     /// Translates what can be of the bytes at hand; see [`Translation::stream`].
@@ -186,24 +243,65 @@ impl Translation {
     /// The stream has not the form of its API, one of its events is too large, or it ended too early.
     pub fn stream(&mut self, bytes: &[u8], last: bool, out: &mut Vec<u8>) -> Result<Passed, Fault> {
         let told = self.facts.told;
-        let mut events = std::mem::take(&mut self.events);
+        let mut framing = std::mem::replace(&mut self.framing, Framing::Lines(Events::default()));
+        let taken = match &mut framing {
+            Framing::Lines(events) => self.lines(events, bytes, last, out),
+            Framing::Frames(frames) => self.frames(frames, bytes, last, out),
+        }?;
+        self.framing = framing;
+        if last && !self.is_over() {
+            self.end_of_stream(out)?;
+        }
+        let consumed = if self.is_over() { bytes.len() } else { taken };
+        if bytes.len() - consumed > TRANSLATED_EVENT_BYTES || self.teller.held() > REPEATED_ANSWER_BYTES {
+            return Err(FaultKind::UpstreamUnreadable.into());
+        }
+        Ok(Passed { consumed, events: self.facts.told - told })
+    }
+
+    /// The events of a stream that is lines; gives how many bytes are done with.
+    fn lines(
+        &mut self,
+        events: &mut Events,
+        bytes: &[u8],
+        last: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, Fault> {
         while !self.is_over()
             && let Some(data) = events.next(bytes)
         {
             self.event(&data, out)?;
         }
-        if last && !self.is_over() {
-            if let Some(data) = events.rest(bytes) {
-                self.event(&data, out)?;
+        if !last || self.is_over() {
+            return Ok(events.shift());
+        }
+        if let Some(data) = events.rest(bytes) {
+            self.event(&data, out)?;
+        }
+        Ok(bytes.len())
+    }
+
+    /// The same for one that is frames.
+    fn frames(
+        &mut self,
+        frames: &mut Frames,
+        bytes: &[u8],
+        last: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, Fault> {
+        while !self.is_over()
+            && let Some(frame) = frames.next(bytes)?
+        {
+            match frame.kind {
+                FrameKind::Event => self.frame(&frame, out)?,
+                FrameKind::Exception | FrameKind::Error => self.exception(&frame, out),
             }
-            self.end_of_stream(out)?;
         }
-        let consumed = if self.is_over() { bytes.len() } else { events.shift() };
-        self.events = events;
-        if bytes.len() - consumed > TRANSLATED_EVENT_BYTES || self.teller.held() > REPEATED_ANSWER_BYTES {
-            return Err(FaultKind::UpstreamUnreadable.into());
+        let taken = frames.shift();
+        if last && !self.is_over() && taken < bytes.len() {
+            return Err(FaultKind::UpstreamTruncated.into());
         }
-        Ok(Passed { consumed, events: self.facts.told - told })
+        Ok(taken)
     }
 
     /// Translates a whole answer.
@@ -221,7 +319,12 @@ impl Translation {
             Reader::OpenAi(reader) => reader.whole(answer, tell),
             Reader::Anthropic(reader) => reader.whole(answer, tell),
             Reader::Gemini(reader) => reader.whole(answer, tell),
+            Reader::Bedrock(reader) => reader.whole(answer, tell),
+        }?;
+        if matches!(teller, Teller::Verbatim) {
+            out.extend_from_slice(answer.raw());
         }
+        Ok(())
     }
 
     fn is_over(&self) -> bool {
@@ -237,10 +340,52 @@ impl Translation {
         match reader {
             Reader::OpenAi(reader) if data.trim_ascii() == b"[DONE]" => reader.done(tell),
             Reader::OpenAi(reader) => reader.event(parsed(tree, data)?, tell),
-            Reader::Anthropic(reader) => reader.event(parsed(tree, data)?, tell),
+            Reader::Anthropic(reader) => {
+                let event = parsed(tree, data)?;
+                reader.event(event, tell)?;
+                if matches!(teller, Teller::Verbatim) && !facts.failed {
+                    anthropic::answer_out::event(event, out);
+                }
+                Ok(())
+            }
             Reader::Gemini(reader) => reader.event(parsed(tree, data)?, tell),
+            // Its events have their names outside of their data.
+            Reader::Bedrock(_) => Err(FaultKind::UpstreamUnreadable.into()),
         }?;
         if self.teller.is_overfull() { Err(FaultKind::UpstreamUnreadable.into()) } else { Ok(()) }
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
+        let Self { reader, teller, renamed, tree, facts, chunk, .. } = self;
+        let data = parsed(tree, frame.payload)?;
+        if let Reader::Bedrock(reader) = reader {
+            reader.event(frame.name, data, &mut |event: Event<'_>| {
+                facts.note(&event);
+                teller.tell(event, renamed, out);
+            })?;
+            return if teller.is_overfull() { Err(FaultKind::UpstreamUnreadable.into()) } else { Ok(()) };
+        }
+        if frame.name != b"chunk" {
+            return Ok(());
+        }
+        let digits = data.text_at("bytes").ok_or(FaultKind::UpstreamUnreadable)?.with_plain_slashes();
+        chunk.clear();
+        STANDARD.decode_vec(digits.as_written(), chunk).map_err(|_| FaultKind::UpstreamUnreadable)?;
+        let chunk = std::mem::take(chunk);
+        self.event(&chunk, out)?;
+        self.chunk = chunk;
+        Ok(())
+    }
+
+    fn exception(&mut self, frame: &Frame<'_>, out: &mut Vec<u8>) {
+        let Self { teller, renamed, tree, facts, .. } = self;
+        let mut found = bedrock::failure::failure(Some(frame.name), tree.parse(frame.payload).ok());
+        if found.message.is_empty() {
+            found.message = Quoted::of(&String::from_utf8_lossy(frame.message));
+        }
+        let event = Event::Failed(found);
+        facts.note(&event);
+        teller.tell(event, renamed, out);
     }
 
     /// Some servers of `OpenAI`'s format leave the last mark out, and Google's has none.
@@ -254,6 +399,7 @@ impl Translation {
             Reader::OpenAi(reader) => reader.done(tell),
             Reader::Anthropic(_) => Err(FaultKind::UpstreamTruncated.into()),
             Reader::Gemini(reader) => reader.done(tell),
+            Reader::Bedrock(reader) => reader.done(tell),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A prompt as a messages request.
 
+use super::hosted::Host;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Quoted, Writer};
 use crate::traffic::translate::arguments;
@@ -20,12 +21,13 @@ const NAME_BYTES: usize = 128;
 /// Longest id of a call.
 const ID_BYTES: usize = 64;
 
-/// Writes the body of a request to this model.
+/// Writes the body of a request to this model at this host.
 ///
 /// # Errors
 /// The prompt holds content that this provider's format has no place for.
 pub fn write(
     prompt: &Prompt<'_>,
+    host: Host,
     model: &str,
     out: &mut Vec<u8>,
     losses: &mut Losses,
@@ -33,8 +35,13 @@ pub fn write(
     let family = Family::of(model);
     let max_tokens = prompt.max_tokens.unwrap_or(family.output_tokens).clamp(1, family.output_tokens);
     let mind = Mind::of(prompt, family, max_tokens, losses);
-    let mut body = Body { out: Writer(out), marks: marks_to_skip(prompt), losses };
-    body.out.open("{").key("model").text(model).key("max_tokens").count(max_tokens);
+    let mut body = Body { host, out: Writer(out), marks: marks_to_skip(prompt), losses };
+    body.out.open("{");
+    match host.version() {
+        None => body.out.key("model").text(model),
+        Some(version) => body.out.key("anthropic_version").text(version),
+    };
+    body.out.key("max_tokens").count(max_tokens);
     let leading = prompt.turns.iter().take_while(|turn| turn.role == Role::System).count();
     let (system, turns) = prompt.turns.split_at(leading);
     body.system(system, &prompt.output)?;
@@ -52,6 +59,7 @@ pub fn write(
 
 /// A body that is being written.
 struct Body<'w> {
+    host: Host,
     out: Writer<'w>,
     /// Cache marks that are still to be left out.
     marks: usize,
@@ -215,6 +223,7 @@ impl Body<'_> {
                 self.base64(&of_image(&data).unwrap_or(media), &data);
             }
             Source::Base64 { media, data } => self.base64(media, data),
+            Source::Url(_) | Source::File(_) if self.host != Host::Anthropic => return Err(no_bytes()),
             Source::Url(url) => self.member("url", "url", url),
             Source::File(file) => self.member("file", "file_id", file),
             Source::Plain(_) => return Err(untranslatable("An image is no text.")),
@@ -232,6 +241,7 @@ impl Body<'_> {
                 self.base64(&media, &data);
             }
             Source::Base64 { media, data } => self.base64(media, data),
+            Source::Url(_) | Source::File(_) if self.host != Host::Anthropic => return Err(no_bytes()),
             Source::Url(url) => self.member("url", "url", url),
             Source::File(file) => self.member("file", "file_id", file),
             Source::Plain(text) => {
@@ -388,18 +398,28 @@ impl Body<'_> {
             }
             None => {}
         }
+        let own = self.host == Host::Anthropic;
         match &prompt.service_tier {
-            Some(tier) if tier.is("auto") => {
+            // Clouds have no other.
+            Some(tier) if !own && (tier.is("auto") || tier.is("default")) => {}
+            Some(tier) if own && tier.is("auto") => {
                 self.out.key("service_tier").text("auto");
             }
-            Some(tier) if tier.is("default") || tier.is("standard_only") => {
+            Some(tier) if own && (tier.is("default") || tier.is("standard_only")) => {
                 self.out.key("service_tier").text("standard_only");
             }
             Some(_) => self.losses.parameter("service_tier"),
             None => {}
         }
-        if prompt.stream {
+        if prompt.stream && own {
             self.out.key("stream").flag(true);
         }
     }
+}
+
+/// Clouds take what is shown to a model as its bytes only.
+fn no_bytes() -> Fault {
+    untranslatable(
+        "The model's provider takes images and documents as their bytes only, not by URL or file id.",
+    )
 }

@@ -35,6 +35,9 @@ fn received(from: Speech, to: Speech, stream: &[u8]) -> Value {
         Speech::Anthropic => assemble::anthropic(&stream),
         Speech::Gemini => assemble::gemini(&stream),
         Speech::Responses => assemble::responses(&stream),
+        Speech::Bedrock | Speech::BedrockAnthropic | Speech::VertexAnthropic => {
+            unreachable!("no client speaks it")
+        }
     }
 }
 
@@ -164,7 +167,7 @@ fn what_waits_is_bounded() {
 fn errors_are_told_in_every_dialect() {
     let told = |from, to, status, body: &str| {
         let mut out = vec![];
-        let status = failure::answer(from, to, status, body.as_bytes(), &mut out);
+        let status = failure::answer(from, to, status, None, body.as_bytes(), &mut out);
         (status, serde_json::from_slice::<Value>(&out).expect("JSON")["error"].clone())
     };
     let quota = r#"{"error":{"code":429,"message":"Quota exceeded","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"23s"}]}}"#;

@@ -232,6 +232,9 @@ fn streams() {
             Speech::Anthropic => assemble::anthropic(&told),
             Speech::Gemini => assemble::gemini(&told),
             Speech::Responses => assemble::responses(&told),
+            Speech::Bedrock | Speech::BedrockAnthropic | Speech::VertexAnthropic => {
+                unreachable!("no client speaks it")
+            }
         };
         assert_all(row, &together, &expected);
     }

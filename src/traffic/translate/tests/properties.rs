@@ -383,6 +383,9 @@ fn written(speech: Speech, form: Form, happenings: &[Happening], reason: Stop) -
             let mut teller = gemini::answer_out::Teller::new(form);
             tell_all(happenings, reason, &mut |event| teller.tell(event, &renamed, &mut out));
         }
+        Speech::Bedrock | Speech::BedrockAnthropic | Speech::VertexAnthropic => {
+            unreachable!("no client speaks it")
+        }
         Speech::Responses => {
             let mut teller = responses::answer_out::Teller::new(form, CREATED);
             tell_all(happenings, reason, &mut |event| teller.tell(event, &renamed, &mut out));
@@ -443,6 +446,7 @@ proptest! {
                 Speech::Anthropic => assemble::anthropic(&stream),
                 Speech::Gemini => assemble::gemini(&stream),
             Speech::Responses => assemble::responses(&stream),
+                Speech::Bedrock | Speech::BedrockAnthropic | Speech::VertexAnthropic => unreachable!("no client speaks it"),
             };
             let whole = marked(&written(speech, Form::Whole, &happenings, reason));
             let whole = serde_json::from_str(&whole).map_err(|e| TestCaseError::fail(format!("{e}: {whole}")))?;
