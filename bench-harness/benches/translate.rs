@@ -43,7 +43,13 @@ fn requests(criterion: &mut Criterion) {
 }
 
 fn destination(speech: Speech, model: &str) -> Destination<'_> {
-    Destination { speech, model, stream_usage: StreamUsage::Asked, unsupported: Unsupported::Drop }
+    Destination {
+        speech,
+        model,
+        stream_usage: StreamUsage::Asked,
+        unsupported: Unsupported::Drop,
+        betas: &[],
+    }
 }
 
 fn answers(criterion: &mut Criterion) {

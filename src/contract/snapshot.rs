@@ -240,16 +240,25 @@ pub enum Format {
     Responses,
     Ollama,
     Cohere,
+    /// Amazon Bedrock's `Converse`.
+    Bedrock,
+    /// Anthropic's messages by Bedrock's `InvokeModel`.
+    BedrockAnthropic,
+    /// Anthropic's messages by Vertex AI's `rawPredict`.
+    VertexAnthropic,
 }
 
 impl Format {
-    pub const ALL: [Format; 6] = [
+    pub const ALL: [Format; 9] = [
         Format::OpenAi,
         Format::Anthropic,
         Format::Gemini,
         Format::Responses,
         Format::Ollama,
         Format::Cohere,
+        Format::Bedrock,
+        Format::BedrockAnthropic,
+        Format::VertexAnthropic,
     ];
 
     /// As the configuration names it.
@@ -261,6 +270,9 @@ impl Format {
             Format::Responses => "openai-responses",
             Format::Ollama => "ollama",
             Format::Cohere => "cohere",
+            Format::Bedrock => "bedrock",
+            Format::BedrockAnthropic => "bedrock-anthropic",
+            Format::VertexAnthropic => "vertex-anthropic",
         }
     }
 
@@ -286,7 +298,14 @@ impl Format {
             (Format::OpenAi | Format::Responses, Dialect::Anthropic | Dialect::Gemini)
             | (Format::Anthropic, Dialect::OpenAi | Dialect::Gemini)
             | (Format::Gemini, Dialect::OpenAi | Dialect::Anthropic)
-            | (Format::Ollama | Format::Cohere, _) => None,
+            | (
+                Format::Ollama
+                | Format::Cohere
+                | Format::Bedrock
+                | Format::BedrockAnthropic
+                | Format::VertexAnthropic,
+                _,
+            ) => None,
         }
     }
 }

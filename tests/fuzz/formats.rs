@@ -10,8 +10,17 @@ use ringgate::traffic::translate::{Destination, Form, Speech, StreamUsage, Trans
 /// Those that clients and providers have.
 const SPEECHES: [Speech; 3] = [Speech::OpenAi, Speech::Anthropic, Speech::Gemini];
 /// All in which requests are written, and all in which answers are told.
-const WRITTEN: [Speech; 5] =
-    [Speech::OpenAi, Speech::Anthropic, Speech::Gemini, Speech::Ollama, Speech::Cohere];
+const WRITTEN: [Speech; 9] = [
+    Speech::OpenAi,
+    Speech::Anthropic,
+    Speech::Gemini,
+    Speech::Responses,
+    Speech::Ollama,
+    Speech::Cohere,
+    Speech::Bedrock,
+    Speech::BedrockAnthropic,
+    Speech::VertexAnthropic,
+];
 const TOLD: [Speech; 5] =
     [Speech::OpenAi, Speech::Anthropic, Speech::Gemini, Speech::Responses, Speech::Completions];
 
@@ -50,19 +59,20 @@ pub fn operation(data: &[u8]) {
 }
 
 fn written(data: &[u8], from: Speech, formats: &[Speech], body: &[u8]) {
-    for to in formats.iter().copied() {
+    for speech in formats.iter().copied() {
         let written = || {
             let to = Destination {
-                speech: to,
-                model: "gemini-3.8-flash",
+                speech,
+                model: if speech == Speech::Gemini { "gemini-3.8-flash" } else { "claude-opus-5" },
                 stream_usage: StreamUsage::Asked,
                 unsupported: Unsupported::Drop,
+                betas: &[],
             };
             let mut out = vec![];
             request_in_form(from, Some(Form::Stream), to, body, &mut out).ok().map(|_| out)
         };
         let Some(out) = written() else { continue };
-        assert!(is_json(data, &out), "{from:?} for {to:?}: {}", String::from_utf8_lossy(&out));
+        assert!(is_json(data, &out), "{from:?} for {speech:?}: {}", String::from_utf8_lossy(&out));
         assert_eq!(written(), Some(out), "equal requests make other bytes");
     }
 }

@@ -15,6 +15,7 @@
 
 mod dialect;
 mod formats;
+mod frames;
 mod http;
 mod translate;
 
@@ -184,6 +185,36 @@ fn operations_answer() {
         b"null",
     ];
     run("operations_answer", formats::native_answer, &words);
+}
+
+/// Frames of a stream are found alike however they are cut, and what is none is refused.
+#[test]
+fn frames() {
+    run(
+        "frames",
+        frames::frames,
+        &[b"\0\0\0\x10\0\0\0\0", b"\x0d:message-type\x07\0\x05event", b"\xff\xff\xff\xff"],
+    );
+}
+
+/// Events of any payload in sound frames are refused or told.
+#[test]
+fn framed() {
+    let words: [&[u8]; 12] = [
+        b"\nmessageStart {}",
+        b"\ncontentBlockStart {\"start\":{\"toolUse\":{\"toolUseId\":\"i\",\"name\":\"n\"}}}",
+        b"\ncontentBlockDelta {\"contentBlockIndex\":0,\"delta\":{\"text\":\"x\"}}",
+        b"\ncontentBlockDelta {\"delta\":{\"toolUse\":{\"input\":\"{}\"}}}",
+        b"\ncontentBlockStop {}",
+        b"\nmessageStop {\"stopReason\":\"tool_use\"}",
+        b"\nmetadata {\"usage\":{\"inputTokens\":1}}",
+        b"\n!validationException {}",
+        b"\nchunk {\"bytes\":\"e30=\"}",
+        b"\"reasoningContent\":{\"signature\":\"s\"},",
+        b"\\ud83e",
+        b"null",
+    ];
+    run("framed", frames::framed, &words);
 }
 
 /// Requests cross into every format, or are refused for what is wrong with them.

@@ -18,7 +18,13 @@ fn number(data: &[u8]) -> usize {
 }
 
 fn written(from: Speech, speech: Speech, model: &str, body: &[u8]) -> Result<Vec<u8>, FaultKind> {
-    let to = Destination { speech, model, stream_usage: StreamUsage::Asked, unsupported: Unsupported::Drop };
+    let to = Destination {
+        speech,
+        model,
+        stream_usage: StreamUsage::Asked,
+        unsupported: Unsupported::Drop,
+        betas: &[],
+    };
     let mut out = b"before ".to_vec();
     translate(from, to, body, &mut out).map_err(|fault| fault.kind)?;
     Ok(out.split_off(b"before ".len()))

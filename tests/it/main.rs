@@ -6,6 +6,7 @@
 mod anthropic;
 mod auth;
 mod backlog;
+mod bedrock;
 mod certificates;
 mod crowds;
 mod endpoints;

@@ -85,7 +85,11 @@ pub fn compile(
 /// Both spellings are in use.
 fn base_path(format: Format, path: &str) -> Box<str> {
     match format {
-        Format::OpenAi | Format::Responses => path.into(),
+        Format::OpenAi
+        | Format::Responses
+        | Format::Bedrock
+        | Format::BedrockAnthropic
+        | Format::VertexAnthropic => path.into(),
         Format::Anthropic => path.strip_suffix("/v1").unwrap_or(path).into(),
         Format::Ollama => without_end(path, ["/api", "/v1"]),
         Format::Cohere => without_end(path, ["/v2", "/v1"]),
@@ -105,10 +109,9 @@ fn anthropic_version(provider: &Cursor<'_>, format: Format, findings: &mut Findi
         provider.complain_at("anthropic_version", findings, "has characters that a header cannot carry");
     }
     match format {
-        Format::OpenAi | Format::Gemini | Format::Responses | Format::Ollama | Format::Cohere => {
-            Box::default()
-        }
         Format::Anthropic => written.unwrap_or(ANTHROPIC_VERSION).into(),
+        // Clouds that host that format have its version in the body.
+        _ => Box::default(),
     }
 }
 
@@ -230,7 +233,13 @@ fn credential_header(
 ) -> String {
     let inherited = || vendor.and_then(|vendor| vendor.header.as_deref());
     let usual = match format {
-        Format::OpenAi | Format::Responses | Format::Ollama | Format::Cohere => "authorization",
+        Format::OpenAi
+        | Format::Responses
+        | Format::Ollama
+        | Format::Cohere
+        | Format::Bedrock
+        | Format::BedrockAnthropic
+        | Format::VertexAnthropic => "authorization",
         Format::Anthropic => "x-api-key",
         Format::Gemini => "x-goog-api-key",
     };

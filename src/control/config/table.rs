@@ -12,8 +12,18 @@ const COUNT: Kind = Kind::Whole { least: 1, most: u64::MAX };
 const USD_PER_MILLION: Kind = Kind::Number { least: 0.0, most: 1_000_000.0 };
 
 /// What a model's requests may be sent as.
-pub const FORMATS: &[&str] =
-    &["openai", "openai-responses", "anthropic", "gemini", "ollama", "cohere", "bedrock", "azure"];
+pub const FORMATS: &[&str] = &[
+    "openai",
+    "openai-responses",
+    "anthropic",
+    "gemini",
+    "ollama",
+    "cohere",
+    "bedrock",
+    "bedrock-anthropic",
+    "vertex-anthropic",
+    "azure",
+];
 
 const fn row(name: &'static str, kind: Kind, presence: Presence, about: &'static str) -> Field {
     Field { name, kind, presence, about }
@@ -236,19 +246,19 @@ const PROVIDER: &[Field] = &[
         "vendor",
         Kind::Text,
         Default(""),
-        "Whose it is; what is absent here (format, base_url, header, stream_usage, responses) is as that vendor has it: openai, azure, anthropic, gemini, google, mistral, groq, together, fireworks, cerebras, deepseek, xai, cohere, cohere-native, huggingface, openrouter, perplexity, nvidia, doubleword, vllm, sglang, tgi, ollama, ollama-native, llamacpp.",
+        "Whose it is; what is absent here (format, base_url, header, stream_usage, responses) is as that vendor has it: openai, azure, anthropic, gemini, google, bedrock, bedrock-anthropic, vertex-anthropic, mistral, groq, together, fireworks, cerebras, deepseek, xai, cohere, cohere-native, huggingface, openrouter, perplexity, nvidia, doubleword, vllm, sglang, tgi, ollama, ollama-native, llamacpp.",
     ),
     row(
         "format",
         Kind::Choice(FORMATS),
         Default(""),
-        "The wire format it speaks; needed without a vendor. This version serves openai, openai-responses (the same by /responses in place of chat completions), anthropic, gemini, ollama and cohere.",
+        "The wire format it speaks; needed without a vendor. This version serves all but azure. openai-responses is openai's by /responses in place of chat completions.",
     ),
     row(
         "base_url",
         Kind::Text,
         Default(""),
-        "http:// or https:// up to where /chat/completions follows (anthropic: /v1/messages, gemini: /models, ollama: /api/chat, cohere: /v2/chat), or mock; needed where the vendor has none.",
+        "http:// or https:// up to where /chat/completions follows (anthropic: /v1/messages; gemini, vertex-anthropic: /models; bedrock, bedrock-anthropic: /model; ollama: /api/chat; cohere: /v2/chat), or mock; needed where the vendor has none.",
     ),
     row("api_key", Kind::Secret, Default(""), "The credential sent to it; absent: none."),
     row(

@@ -18,6 +18,8 @@ const EVENTS: &[u8] = b"content-type: text/event-stream; charset=utf-8\r\ncache-
 
 /// Fields of a client's head that mean the same to every provider.
 const FORWARDED: [&[u8]; 2] = [b"user-agent:", b"x-client-request-id:"];
+/// The field of an Anthropic client's head that names features.
+const BETA: &[u8] = b"anthropic-beta:";
 /// Fields of a provider's head that mean the same to every client.
 const KEPT: [&[u8]; 1] = [b"x-ringgate-upstream-request-id:"];
 
@@ -50,17 +52,23 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
         out = pool.small();
     }
     out.clear();
+    let lines = &intake.forward[intake.query_bytes..];
+    let betas: Vec<&str> = betas(lines).collect();
     let to = Destination {
         speech: way.crossing.provider,
         model: way.model,
         stream_usage: if way.provider.takes_stream_usage { StreamUsage::Asked } else { StreamUsage::Unasked },
         unsupported: way.unsupported,
+        betas: &betas,
     };
     let body = outbound::in_one_piece(&course.body);
     // Where the URL says what form the answer has, the body does not.
     let told = (way.crossing.client == Speech::Gemini).then(|| form(way.crossing, ask));
     let translated = translate::request_in_form(way.crossing.client, told, to, &body, out.tail())?;
-    let fields = neutral(&intake.forward[intake.query_bytes..]);
+    let mut fields = neutral(lines);
+    if way.crossing.is_verbatim() && way.crossing.provider == Speech::VertexAnthropic {
+        copy(lines, &[BETA], &mut fields);
+    }
     let (path, query) =
         request::crossing_path(way.crossing, form(way.crossing, ask), translated.wanted.listed);
     let forwarded = Forwarded {
@@ -73,9 +81,10 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
     let body_bytes = out.len();
     request::head(out.tail(), way.provider, path, forwarded, body_bytes as u64);
     outbound::lay_out_written(&mut course.body, out, body_bytes);
+    let id = exchange.tally.record.id.text();
     let translation = translation(way.crossing, ask, translated.renamed)
         .repeating(translated.repeated)
-        .of_model(way.model)
+        .known_as(std::str::from_utf8(&id).unwrap_or_default(), way.model)
         .embedding(translated.wanted);
     Ok(Crossed {
         translation: Box::new(match intake.style {
@@ -95,6 +104,16 @@ fn translation(crossing: Crossing, ask: &Ask, renamed: translate::names::Renamed
     let wants_usage = !ask.stream || ask.stream_usage == dialect::StreamUsage::Asked;
     let form = form(crossing, ask);
     Translation::new(crossing.provider, crossing.client, form, unix_seconds(), wants_usage, renamed)
+}
+
+/// What the client's head names of Anthropic's features that are being tried out.
+fn betas(lines: &[u8]) -> impl Iterator<Item = &str> {
+    let lines = lines.split(|byte| *byte == b'\n');
+    let values = lines.filter_map(|line| {
+        let (name, value) = line.split_at_checked(BETA.len())?;
+        std::str::from_utf8(value).ok().filter(|_| name.eq_ignore_ascii_case(BETA))
+    });
+    values.flat_map(|value| value.split(',')).map(str::trim).filter(|name| !name.is_empty())
 }
 
 /// The client's field lines that go to any provider, and what the body is now.

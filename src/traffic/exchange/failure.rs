@@ -95,7 +95,8 @@ impl Failure {
             .or_else(|| failure::retry_after_ms(provider, &self.body))
             .map(|ms| ms.min(HINT_MS));
         let mut body = Vec::with_capacity(self.body.len() + 128);
-        let status = failure::answer(provider, client, self.status, retry_ms, &self.body, &mut body);
+        let (status, name) = (self.status, named(&self.head));
+        let status = failure::answer(provider, client, status, name, retry_ms, &self.body, &mut body);
         let mut fields = crossing::JSON.to_vec();
         crossing::keep(&self.head, &mut fields);
         if let Some(ms) = retry_ms {
@@ -122,6 +123,15 @@ const fn told(format: Format, status: u16) -> u16 {
         (Format::Anthropic, 529) => 503,
         (_, status) => status,
     }
+}
+
+/// What the head of an error answer of Amazon's calls the error.
+fn named(head: &[u8]) -> Option<&[u8]> {
+    const NAME: &[u8] = b"x-amzn-errortype:";
+    head.split(|byte| *byte == b'\n').find_map(|line| {
+        let (name, value) = line.split_at_checked(NAME.len())?;
+        name.eq_ignore_ascii_case(NAME).then(|| value.trim_ascii())
+    })
 }
 
 /// The bytes without the provider's keys, should they repeat one.

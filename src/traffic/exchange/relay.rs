@@ -133,7 +133,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
                 Reading::Packed(Box::new((Gunzip::empty(), UsageScan::new(passage.style.dialect()))))
             }
             BodyShape::Json => Reading::Json(UsageScan::new(passage.style.dialect())),
-            BodyShape::Lines | BodyShape::Opaque => Reading::Opaque,
+            BodyShape::Lines | BodyShape::Frames | BodyShape::Opaque => Reading::Opaque,
         };
         let ending = match (answer.framing, &*reading) {
             (ResponseFraming::None, _) if matches!(answer.status, 204 | 304) => Ending::Nothing,
@@ -160,7 +160,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         reading: &'r mut Reading,
     ) -> Result<Self, Fault> {
         crossed.translation.read_as(match answer.body.shape {
-            BodyShape::Events | BodyShape::Lines => Form::Stream,
+            BodyShape::Events | BodyShape::Lines | BodyShape::Frames => Form::Stream,
             BodyShape::Json => Form::Whole,
             BodyShape::Opaque => return Err(FaultKind::UpstreamUnreadable.into()),
         });

@@ -60,6 +60,12 @@ fn chat_path(provider: Speech, form: Form) -> &'static str {
         (Speech::Responses, _) => Endpoint::Responses.row().unversioned,
         (Speech::Gemini, Form::Whole) => Endpoint::GenerateContent.row().unversioned,
         (Speech::Gemini, Form::Stream) => Endpoint::StreamGenerateContent.row().unversioned,
+        (Speech::Bedrock, Form::Whole) => "/model/{id}/converse",
+        (Speech::Bedrock, Form::Stream) => "/model/{id}/converse-stream",
+        (Speech::BedrockAnthropic, Form::Whole) => "/model/{id}/invoke",
+        (Speech::BedrockAnthropic, Form::Stream) => "/model/{id}/invoke-with-response-stream",
+        (Speech::VertexAnthropic, Form::Whole) => "/models/{id}:rawPredict",
+        (Speech::VertexAnthropic, Form::Stream) => "/models/{id}:streamRawPredict",
     }
 }
 
@@ -130,6 +136,10 @@ mod tests {
             ("gemini-3.1-pro", "gemini-3.1-pro"),
             ("../x?y#z é", "..%2Fx%3Fy%23z%20%C3%A9"),
             ("{id}:a", "%7Bid%7D%3Aa"),
+            (
+                "arn:aws:bedrock:us-east-1:1:profile/us.a-v1:0",
+                "arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Aprofile%2Fus.a-v1%3A0",
+            ),
         ] {
             let mut out = vec![];
             escape(name, &mut out);

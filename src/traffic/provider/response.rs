@@ -11,6 +11,8 @@ pub enum BodyShape {
     Events,
     /// `application/x-ndjson`: one JSON value in each line.
     Lines,
+    /// `application/vnd.amazon.eventstream`: read where it is translated, and passed on elsewhere.
+    Frames,
     /// `application/json`
     Json,
     /// Anything else, or anything compressed in a way that is not known here: passed on unread.
@@ -60,6 +62,9 @@ pub fn carry(headers: &Headers<'_>, out: &mut Vec<u8>) -> Body {
             12 if is(name.as_bytes(), b"x-request-id") => {
                 encode::field(out, "x-ringgate-upstream-request-id", value);
             }
+            16 if is(name.as_bytes(), b"x-amzn-requestid") => {
+                encode::field(out, "x-ringgate-upstream-request-id", value);
+            }
             10 if is(name.as_bytes(), b"request-id") => {
                 encode::field(out, "x-ringgate-upstream-request-id", value);
             }
@@ -96,6 +101,8 @@ fn shape_of(content_type: &[u8]) -> BodyShape {
         BodyShape::Json
     } else if is(kind, b"application/x-ndjson") {
         BodyShape::Lines
+    } else if is(kind, b"application/vnd.amazon.eventstream") {
+        BodyShape::Frames
     } else {
         BodyShape::Opaque
     }
@@ -127,6 +134,7 @@ mod tests {
         assert_eq!(shape_of(b"Text/Event-Stream; charset=utf-8"), BodyShape::Events);
         assert_eq!(shape_of(b"application/json"), BodyShape::Json);
         assert_eq!(shape_of(b"application/x-ndjson"), BodyShape::Lines);
+        assert_eq!(shape_of(b"application/vnd.amazon.eventstream"), BodyShape::Frames);
         assert_eq!(shape_of(b"audio/mpeg"), BodyShape::Opaque);
     }
 }

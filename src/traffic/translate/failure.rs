@@ -42,27 +42,27 @@ const fn row(kind: FailureKind) -> Row {
     Row { status, openai_type, openai_code, anthropic_type, gemini_status }
 }
 
-/// What an error answer of a provider is for a client of another dialect: its status, and its body in `out`.
-/// `retry_ms`: when the provider wants to be asked again, for dialects that say so in the body.
+/// What an error answer of a provider is for a client of another dialect: its status, and its body in `out`. `name`: what
+/// the answer's head calls the error, where a format has that. `retry_ms`: when the provider wants to be asked again, for
+/// dialects that say so in the body.
 pub fn answer(
     from: Speech,
     to: Speech,
     status: u16,
+    name: Option<&[u8]>,
     retry_ms: Option<u64>,
     body: &[u8],
     out: &mut Vec<u8>,
 ) -> u16 {
     let mut tree = Tree::default();
-    let found = tree.parse(body).ok().map(|body| read(from, body));
-    let found =
-        found.unwrap_or(Failure { kind: FailureKind::Server, message: Quoted::default(), code: None });
+    let found = read(from, name, tree.parse(body).ok());
     let kind = by_status(status).filter(|_| found.kind == FailureKind::Server).unwrap_or(found.kind);
     let found = Failure { kind, ..found };
     match to {
-        Speech::OpenAi | Speech::Responses | Speech::Completions | Speech::Embeddings => openai(&found, out),
-        Speech::Anthropic => anthropic(&found, out),
         Speech::Gemini => gemini(&found, retry_ms, out),
-        Speech::Ollama | Speech::Cohere => unreachable!("no client speaks it"),
+        Speech::Anthropic => anthropic(&found, out),
+        // Clients of OpenAI's endpoints; what providers alone speak has none.
+        _ => openai(&found, out),
     }
     row(kind).status
 }
@@ -80,15 +80,26 @@ pub fn retry_after_ms(from: Speech, body: &[u8]) -> Option<u64> {
     }
 }
 
-fn read(from: Speech, body: Item<'_>) -> Failure<'_> {
-    match from {
-        Speech::OpenAi | Speech::Responses | Speech::Completions | Speech::Embeddings => {
+fn read<'a>(from: Speech, name: Option<&[u8]>, body: Option<Item<'a>>) -> Failure<'a> {
+    let nothing = Failure { kind: FailureKind::Server, message: Quoted::default(), code: None };
+    match (from, body) {
+        (Speech::Bedrock | Speech::BedrockAnthropic, body) => super::bedrock::failure::failure(name, body),
+        (_, None) => nothing,
+        (Speech::OpenAi | Speech::Responses | Speech::Completions | Speech::Embeddings, Some(body)) => {
             of_openai(body.get("error").unwrap_or(body))
         }
-        Speech::Anthropic => super::anthropic::answer_in::failure(body),
-        Speech::Gemini => super::gemini::answer_in::failure(body),
-        Speech::Ollama => super::ollama::answer_in::failure(body),
-        Speech::Cohere => super::cohere::answer_in::failure(body),
+        (Speech::Ollama, Some(body)) => super::ollama::answer_in::failure(body),
+        (Speech::Cohere, Some(body)) => super::cohere::answer_in::failure(body),
+        // It is the model's server that complains, or Google's before it.
+        (Speech::VertexAnthropic, Some(body))
+            if !body.text_at("type").is_some_and(|kind| kind.is("error")) =>
+        {
+            super::gemini::answer_in::failure(body)
+        }
+        (Speech::Anthropic | Speech::VertexAnthropic, Some(body)) => {
+            super::anthropic::answer_in::failure(body)
+        }
+        (Speech::Gemini, Some(body)) => super::gemini::answer_in::failure(body),
     }
 }
 
@@ -131,6 +142,7 @@ pub const fn by_status(status: u16) -> Option<FailureKind> {
         404 => FailureKind::NotFound,
         408 | 504 => FailureKind::Timeout,
         413 => FailureKind::TooLarge,
+        424 => FailureKind::Server,
         429 => FailureKind::RateLimit,
         503 | 529 => FailureKind::Overloaded,
         400..500 => FailureKind::Invalid,

@@ -53,3 +53,15 @@ pub fn of_url(url: &Quoted<'_>) -> Option<&'static str> {
     let path = url.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default().to_ascii_lowercase();
     ENDINGS.iter().find(|(ending, _)| path.ends_with(ending.as_bytes())).map(|(_, media)| *media)
 }
+
+/// What the bytes of an image are: clients often name another type, which the provider refuses.
+pub fn of_image(data: &Quoted<'_>) -> Option<Quoted<'static>> {
+    const TYPES: [(&[u8], &[u8]); 4] = [
+        (b"iVBORw0KGgo", b"image/png"),
+        (b"/9j/", b"image/jpeg"),
+        (b"R0lGOD", b"image/gif"),
+        (b"UklGR", b"image/webp"),
+    ];
+    let found = TYPES.iter().find(|(begin, _)| data.as_written().starts_with(begin));
+    found.map(|(_, media)| Quoted::raw(media))
+}

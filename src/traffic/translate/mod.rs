@@ -5,8 +5,9 @@
 //!
 //! Every format is understood and written through one form in the middle: a [`prompt::Prompt`] on the way in,
 //! [`event::Event`]s on the way back. A format is a folder of four files (of two, where only clients or only providers
-//! have it), and knows no other format. A whole answer is told by the same events as a stream of it, so that the two
-//! cannot differ. Embeddings are no conversation, and have a folder of their own with all formats in it.
+//! have it), and knows no other format; what Claude takes, whoever hosts it, is in `claude`. A whole answer is told by the
+//! same events as a stream of it, so that the two cannot differ. Embeddings are no conversation, and have a folder of
+//! their own with all formats in it.
 //!
 //! Invariant: what the client said reaches the provider as it was written, or is refused, or is named as lost. Equal
 //! requests make equal bytes. Nothing is held of a stream but the event at hand, and what the client's dialect repeats.
@@ -14,11 +15,14 @@
 pub mod anthropic;
 mod arguments;
 mod base64;
+mod bedrock;
+mod claude;
 pub mod cohere;
 pub mod completions;
 pub mod embeddings;
 pub mod event;
 pub mod failure;
+pub mod frames;
 pub mod gemini;
 mod knobs;
 pub mod loss;
@@ -42,6 +46,7 @@ use crate::base::fault::{Fault, FaultKind};
 use crate::contract::endpoint::Endpoint;
 use crate::contract::snapshot::{Format, Unsupported};
 use crate::traffic::dialect::json::{Item, Tree};
+use anthropic::hosted::Host;
 use loss::Losses;
 use names::Renamed;
 
@@ -64,6 +69,12 @@ pub enum Speech {
     Ollama,
     /// Cohere's chat: of providers only.
     Cohere,
+    /// `Converse`: of providers only, and so are the next.
+    Bedrock,
+    /// Messages, hosted by Amazon.
+    BedrockAnthropic,
+    /// Messages, hosted by Google.
+    VertexAnthropic,
 }
 
 impl Speech {
@@ -72,10 +83,25 @@ impl Speech {
         match self {
             Speech::OpenAi => Some(Endpoint::ChatCompletions),
             Speech::Anthropic => Some(Endpoint::Messages),
-            Speech::Gemini | Speech::Ollama | Speech::Cohere => None,
+            Speech::Gemini
+            | Speech::Ollama
+            | Speech::Cohere
+            | Speech::Bedrock
+            | Speech::BedrockAnthropic
+            | Speech::VertexAnthropic => None,
             Speech::Responses => Some(Endpoint::Responses),
             Speech::Completions => Some(Endpoint::Completions),
             Speech::Embeddings => Some(Endpoint::Embeddings),
+        }
+    }
+
+    /// Who serves the model, of a provider that speaks messages.
+    const fn host(self) -> Option<Host> {
+        match self {
+            Speech::Anthropic => Some(Host::Anthropic),
+            Speech::BedrockAnthropic => Some(Host::Bedrock),
+            Speech::VertexAnthropic => Some(Host::Vertex),
+            _ => None,
         }
     }
 }
@@ -112,9 +138,17 @@ impl Crossing {
             Format::Responses => Speech::Responses,
             Format::Ollama => Speech::Ollama,
             Format::Cohere => Speech::Cohere,
+            Format::Bedrock => Speech::Bedrock,
+            Format::BedrockAnthropic => Speech::BedrockAnthropic,
+            Format::VertexAnthropic => Speech::VertexAnthropic,
         };
         let embeds = embeddings::answer::Source::of(provider).is_some();
         (client != Speech::Embeddings || embeds).then_some(Self { client, provider })
+    }
+
+    /// Both speak messages: requests and answers cross with all that they say.
+    pub fn is_verbatim(self) -> bool {
+        self.client == Speech::Anthropic && self.provider.host().is_some_and(|host| host != Host::Anthropic)
     }
 }
 
@@ -133,6 +167,8 @@ pub struct Destination<'d> {
     pub model: &'d str,
     pub stream_usage: StreamUsage,
     pub unsupported: Unsupported,
+    /// What the client's head names of Anthropic's features that are being tried out.
+    pub betas: &'d [&'d str],
 }
 
 /// What was made of a request.
@@ -172,6 +208,16 @@ pub fn request_in_form(
 ) -> Result<Translated, Fault> {
     let (mut tree, mut schemas) = (Tree::default(), Tree::default());
     let body = tree.parse(body).map_err(|fault| Fault::told(FaultKind::InvalidJson, fault.message()))?;
+    let crossing = Crossing { client: from, provider: to.speech };
+    if let Some(host) = to.speech.host().filter(|_| crossing.is_verbatim()) {
+        anthropic::hosted::carry(body, host, to.betas, out)?;
+        return Ok(Translated {
+            renamed: Renamed::default(),
+            dropped: String::new(),
+            repeated: vec![],
+            wanted: embeddings::Wanted::default(),
+        });
+    }
     let mut losses = Losses::new(to.unsupported);
     if from == Speech::Embeddings {
         return embedding_request(to, body, out, losses);
@@ -187,7 +233,7 @@ pub fn request_in_form(
         }
         Speech::Responses => responses::request_in::read(body, &mut losses)?,
         Speech::Completions => completions::request_in::read(body, &mut losses)?,
-        Speech::Embeddings | Speech::Ollama | Speech::Cohere => return Err(unwritten()),
+        _ => return Err(unwritten()),
     };
     if let Some(form) = form {
         prompt.stream = form == Form::Stream;
@@ -199,7 +245,16 @@ pub fn request_in_form(
     }
     let renamed = match to.speech {
         Speech::OpenAi => openai::request_out::write(&prompt, to.model, to.stream_usage, out, &mut losses)?,
-        Speech::Anthropic => anthropic::request_out::write(&prompt, to.model, out, &mut losses)?,
+        Speech::Anthropic => {
+            anthropic::request_out::write(&prompt, Host::Anthropic, to.model, out, &mut losses)?
+        }
+        Speech::BedrockAnthropic => {
+            anthropic::request_out::write(&prompt, Host::Bedrock, to.model, out, &mut losses)?
+        }
+        Speech::VertexAnthropic => {
+            anthropic::request_out::write(&prompt, Host::Vertex, to.model, out, &mut losses)?
+        }
+        Speech::Bedrock => bedrock::request_out::write(&prompt, to.model, out, &mut losses)?,
         Speech::Gemini => gemini::request_out::write(&prompt, to.model, out, &mut losses)?,
         Speech::Responses => responses::request_out::write(&prompt, to.model, out, &mut losses)?,
         Speech::Ollama if completes => {

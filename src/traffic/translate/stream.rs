@@ -1,20 +1,28 @@
 //! An answer on its way through: bytes of the provider in, bytes for the client out.
 
 use super::event::Event;
+use super::frames::{Frame, FrameKind, Frames};
 use super::names::Renamed;
-use super::{Form, Speech, anthropic, cohere, completions, embeddings, gemini, ollama, openai, responses};
+use super::{
+    Crossing, Form, Speech, anthropic, bedrock, cohere, completions, embeddings, failure, gemini, ollama,
+    openai, responses,
+};
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::{REPEATED_ANSWER_BYTES, TRANSLATED_ANSWER_BYTES, TRANSLATED_EVENT_BYTES};
 use crate::contract::record::Usage;
-use crate::traffic::dialect::json::{Item, Tree};
+use crate::traffic::dialect::json::{Item, Quoted, Tree};
 use crate::traffic::dialect::stream::{Framing, Lines};
+use ::base64::Engine as _;
+use ::base64::engine::general_purpose::STANDARD;
 
 /// One answer that is being translated.
 pub struct Translation {
     reader: Reader,
     teller: Teller,
     renamed: Renamed,
-    framing: Framing,
+    parts: Parts,
+    /// An event that stood inside a frame.
+    chunk: Vec<u8>,
     tree: Tree,
     facts: Facts,
     /// How the client wants its answer, and how the provider gives it.
@@ -42,6 +50,24 @@ pub struct Passed {
     pub events: u32,
 }
 
+/// How a provider's stream is cut into events.
+enum Parts {
+    /// By ends of lines.
+    Texts(Framing),
+    /// By lengths and checksums.
+    Frames(Frames),
+}
+
+impl Parts {
+    fn of(provider: Speech) -> Self {
+        match provider {
+            Speech::Bedrock | Speech::BedrockAnthropic => Parts::Frames(Frames::default()),
+            Speech::Ollama => Parts::Texts(Framing::Lines(Lines::default())),
+            _ => Parts::Texts(Framing::default()),
+        }
+    }
+}
+
 enum Reader {
     OpenAi(openai::answer_in::Reader),
     Anthropic(anthropic::answer_in::Reader),
@@ -51,6 +77,7 @@ enum Reader {
     Cohere(cohere::answer_in::Reader),
     /// It writes what it reads: there are no events in it.
     Embeddings(embeddings::answer::Reader),
+    Bedrock(bedrock::answer_in::Reader),
 }
 
 enum Teller {
@@ -61,6 +88,8 @@ enum Teller {
     Completions(completions::answer_out::Teller),
     /// Its reader writes.
     Silent,
+    /// The client speaks what the provider speaks, but for its framing.
+    Verbatim,
 }
 
 impl Teller {
@@ -72,6 +101,11 @@ impl Teller {
             Teller::Responses(teller) => teller.tell(event, renamed, out),
             Teller::Completions(teller) => teller.tell(event, out),
             Teller::Silent => {}
+            Teller::Verbatim => {
+                if let Event::Failed(found) = event {
+                    failure::anthropic_event(&found, out);
+                }
+            }
         }
     }
 
@@ -79,11 +113,7 @@ impl Teller {
     fn is_overfull(&self) -> bool {
         match self {
             Teller::Gemini(teller) => teller.is_overfull(),
-            Teller::OpenAi(_)
-            | Teller::Anthropic(_)
-            | Teller::Responses(_)
-            | Teller::Completions(_)
-            | Teller::Silent => false,
+            _ => false,
         }
     }
 
@@ -91,11 +121,7 @@ impl Teller {
     fn held(&self) -> usize {
         match self {
             Teller::Responses(teller) => teller.held(),
-            Teller::OpenAi(_)
-            | Teller::Anthropic(_)
-            | Teller::Gemini(_)
-            | Teller::Completions(_)
-            | Teller::Silent => 0,
+            _ => 0,
         }
     }
 }
@@ -137,8 +163,15 @@ impl Translation {
                 Speech::Completions | Speech::Embeddings => {
                     unreachable!("no request is translated to it")
                 }
+                Speech::BedrockAnthropic | Speech::VertexAnthropic => {
+                    Reader::Anthropic(anthropic::answer_in::Reader::default())
+                }
+                Speech::Bedrock => Reader::Bedrock(bedrock::answer_in::Reader::default()),
             },
             teller: match to {
+                Speech::Anthropic if (Crossing { client: to, provider: from }).is_verbatim() => {
+                    Teller::Verbatim
+                }
                 Speech::OpenAi => Teller::OpenAi(openai::answer_out::Teller::new(form, created, wants_usage)),
                 Speech::Anthropic => Teller::Anthropic(anthropic::answer_out::Teller::new(form)),
                 Speech::Gemini => Teller::Gemini(gemini::answer_out::Teller::new(form)),
@@ -149,13 +182,15 @@ impl Translation {
                     Teller::Completions(completions::answer_out::Teller::new(form, created, wants_usage))
                 }
                 Speech::Embeddings => Teller::Silent,
-                Speech::Ollama | Speech::Cohere => unreachable!("no client speaks it"),
+                Speech::Ollama
+                | Speech::Cohere
+                | Speech::Bedrock
+                | Speech::BedrockAnthropic
+                | Speech::VertexAnthropic => unreachable!("no client speaks it"),
             },
             renamed,
-            framing: match from {
-                Speech::Ollama => Framing::Lines(Lines::default()),
-                _ => Framing::default(),
-            },
+            parts: Parts::of(from),
+            chunk: vec![],
             tree: Tree::default(),
             facts: Facts::default(),
             form,
@@ -201,6 +236,15 @@ impl Translation {
         self
     }
 
+    /// What the answer goes by, and the model that it comes from, where the provider's answers do not tell.
+    #[must_use]
+    pub fn known_as(mut self, id: &str, model: &str) -> Self {
+        if let Reader::Bedrock(reader) = &mut self.reader {
+            *reader = bedrock::answer_in::Reader::new(id, model);
+        }
+        self
+    }
+
     /// How the client wants its answer.
     pub fn form(&self) -> Form {
         self.form
@@ -209,6 +253,9 @@ impl Translation {
     /// The provider answers in this form, which need not be the one that the client wants.
     pub fn read_as(&mut self, body: Form) {
         self.body = body;
+        if body != self.form && matches!(self.teller, Teller::Verbatim) {
+            self.teller = Teller::Anthropic(anthropic::answer_out::Teller::new(self.form));
+        }
     }
 
     /// Translates what can be of the bytes at hand; see [`Translation::stream`].
@@ -257,26 +304,65 @@ impl Translation {
     /// The stream has not the form of its API, one of its events is too large, or it ended too early.
     pub fn stream(&mut self, bytes: &[u8], last: bool, out: &mut Vec<u8>) -> Result<Passed, Fault> {
         let told = self.facts.told;
-        let mut framing = std::mem::take(&mut self.framing);
-        while !self.is_over()
-            && let Some(data) = framing.next(bytes)
-        {
-            self.event(&data, out)?;
-        }
+        let mut parts = std::mem::replace(&mut self.parts, Parts::Texts(Framing::default()));
+        let taken = match &mut parts {
+            Parts::Texts(texts) => self.texts(texts, bytes, last, out),
+            Parts::Frames(frames) => self.frames(frames, bytes, last, out),
+        }?;
+        self.parts = parts;
         if last && !self.is_over() {
-            if let Some(data) = framing.rest(bytes) {
-                self.event(&data, out)?;
-            }
-            if !self.is_over() {
-                self.end_of_stream(out)?;
-            }
+            self.end_of_stream(out)?;
         }
-        let consumed = if self.is_over() { bytes.len() } else { framing.shift() };
-        self.framing = framing;
+        let consumed = if self.is_over() { bytes.len() } else { taken };
         if bytes.len() - consumed > TRANSLATED_EVENT_BYTES || self.teller.held() > REPEATED_ANSWER_BYTES {
             return Err(FaultKind::UpstreamUnreadable.into());
         }
         Ok(Passed { consumed, events: self.facts.told - told })
+    }
+
+    /// The events of a stream that is text; gives how many bytes are done with.
+    fn texts(
+        &mut self,
+        texts: &mut Framing,
+        bytes: &[u8],
+        last: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, Fault> {
+        while !self.is_over()
+            && let Some(data) = texts.next(bytes)
+        {
+            self.event(&data, out)?;
+        }
+        if !last || self.is_over() {
+            return Ok(texts.shift());
+        }
+        if let Some(data) = texts.rest(bytes) {
+            self.event(&data, out)?;
+        }
+        Ok(bytes.len())
+    }
+
+    /// The same for one that is frames.
+    fn frames(
+        &mut self,
+        frames: &mut Frames,
+        bytes: &[u8],
+        last: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<usize, Fault> {
+        while !self.is_over()
+            && let Some(frame) = frames.next(bytes)?
+        {
+            match frame.kind {
+                FrameKind::Event => self.frame(&frame, out)?,
+                FrameKind::Exception | FrameKind::Error => self.exception(&frame, out),
+            }
+        }
+        let taken = frames.shift();
+        if last && !self.is_over() && taken < bytes.len() {
+            return Err(FaultKind::UpstreamTruncated.into());
+        }
+        Ok(taken)
     }
 
     /// Translates a whole answer.
@@ -302,7 +388,12 @@ impl Translation {
                 facts.ended = true;
                 Ok(())
             }
+            Reader::Bedrock(reader) => reader.whole(answer, tell),
+        }?;
+        if matches!(teller, Teller::Verbatim) {
+            out.extend_from_slice(answer.raw());
         }
+        Ok(())
     }
 
     fn is_over(&self) -> bool {
@@ -318,14 +409,56 @@ impl Translation {
         match reader {
             Reader::OpenAi(reader) if data.trim_ascii() == b"[DONE]" => reader.done(tell),
             Reader::OpenAi(reader) => reader.event(parsed(tree, data)?, tell),
-            Reader::Anthropic(reader) => reader.event(parsed(tree, data)?, tell),
+            Reader::Anthropic(reader) => {
+                let event = parsed(tree, data)?;
+                reader.event(event, tell)?;
+                if matches!(teller, Teller::Verbatim) && !facts.failed {
+                    anthropic::answer_out::event(event, out);
+                }
+                Ok(())
+            }
             Reader::Gemini(reader) => reader.event(parsed(tree, data)?, tell),
             Reader::Responses(reader) => reader.event(parsed(tree, data)?, tell),
             Reader::Ollama(reader) => reader.event(parsed(tree, data)?, tell),
             Reader::Cohere(reader) => reader.event(parsed(tree, data)?, tell),
             Reader::Embeddings(_) => Err(FaultKind::UpstreamUnreadable.into()),
+            // Its events have their names outside of their data.
+            Reader::Bedrock(_) => Err(FaultKind::UpstreamUnreadable.into()),
         }?;
         if self.teller.is_overfull() { Err(FaultKind::UpstreamUnreadable.into()) } else { Ok(()) }
+    }
+
+    fn frame(&mut self, frame: &Frame<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
+        let Self { reader, teller, renamed, tree, facts, chunk, .. } = self;
+        let data = parsed(tree, frame.payload)?;
+        if let Reader::Bedrock(reader) = reader {
+            reader.event(frame.name, data, &mut |event: Event<'_>| {
+                facts.note(&event);
+                teller.tell(event, renamed, out);
+            })?;
+            return if teller.is_overfull() { Err(FaultKind::UpstreamUnreadable.into()) } else { Ok(()) };
+        }
+        if frame.name != b"chunk" {
+            return Ok(());
+        }
+        let digits = data.text_at("bytes").ok_or(FaultKind::UpstreamUnreadable)?.with_plain_slashes();
+        chunk.clear();
+        STANDARD.decode_vec(digits.as_written(), chunk).map_err(|_| FaultKind::UpstreamUnreadable)?;
+        let chunk = std::mem::take(chunk);
+        self.event(&chunk, out)?;
+        self.chunk = chunk;
+        Ok(())
+    }
+
+    fn exception(&mut self, frame: &Frame<'_>, out: &mut Vec<u8>) {
+        let Self { teller, renamed, tree, facts, .. } = self;
+        let mut found = bedrock::failure::failure(Some(frame.name), tree.parse(frame.payload).ok());
+        if found.message.is_empty() {
+            found.message = Quoted::of(&String::from_utf8_lossy(frame.message));
+        }
+        let event = Event::Failed(found);
+        facts.note(&event);
+        teller.tell(event, renamed, out);
     }
 
     /// Some servers of `OpenAI`'s format leave the last mark out, and Google's has none.
@@ -342,6 +475,7 @@ impl Translation {
             }
             Reader::Embeddings(_) => Err(FaultKind::UpstreamUnreadable.into()),
             Reader::Gemini(reader) => reader.done(tell),
+            Reader::Bedrock(reader) => reader.done(tell),
         }
     }
 }

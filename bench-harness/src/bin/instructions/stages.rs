@@ -59,7 +59,13 @@ pub fn all() -> Vec<Stage> {
 fn translated_request(name: &'static str, times: u32, body: Vec<u8>) -> Stage {
     let mut out = Vec::with_capacity(2 * body.len());
     let (stream_usage, unsupported) = (StreamUsage::Asked, Unsupported::Drop);
-    let to = Destination { speech: Speech::Anthropic, model: "claude-opus-5", stream_usage, unsupported };
+    let to = Destination {
+        speech: Speech::Anthropic,
+        model: "claude-opus-5",
+        stream_usage,
+        unsupported,
+        betas: &[],
+    };
     stage(name, times, move || {
         out.clear();
         let translated = translate::request(Speech::OpenAi, to, black_box(&body), &mut out);

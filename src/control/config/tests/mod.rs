@@ -15,7 +15,9 @@ use std::path::PathBuf;
 /// The variables that tests' configurations may refer to.
 fn variable(name: &str) -> Option<OsString> {
     let value = match name {
-        "SECRET" | "OPENAI_API_KEY" | "ANTHROPIC_API_KEY" | "GROQ_API_KEY" => "sk-canary-0123456789",
+        "SECRET" | "OPENAI_API_KEY" | "ANTHROPIC_API_KEY" | "GROQ_API_KEY" | "AWS_BEARER_TOKEN_BEDROCK" => {
+            "sk-canary-0123456789"
+        }
         "RINGGATE_CI_KEY" => "ci-canary-0123456789-abcdef",
         "PORT" => "8123",
         "EMPTY" => "",

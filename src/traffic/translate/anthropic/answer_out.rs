@@ -1,7 +1,7 @@
 //! Events as a message, whole or as a stream.
 
 use crate::contract::record::Usage;
-use crate::traffic::dialect::json::{Quoted, Writer};
+use crate::traffic::dialect::json::{Item, Quoted, Writer};
 use crate::traffic::translate::arguments;
 use crate::traffic::translate::event::{Block, Event, Stop};
 use crate::traffic::translate::names::Renamed;
@@ -213,6 +213,21 @@ impl Teller {
             end.close("\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
         }
     }
+}
+
+/// Writes an event of a stream as it came, with its name before it.
+pub fn event(event: Item<'_>, out: &mut Vec<u8>) {
+    if let Some(kind) = event.text_at("type") {
+        out.extend_from_slice(b"event: ");
+        out.extend_from_slice(kind.as_written());
+        out.push(b'\n');
+    }
+    for line in event.raw().split(|byte| matches!(byte, b'\n' | b'\r')) {
+        out.extend_from_slice(b"data: ");
+        out.extend_from_slice(line);
+        out.push(b'\n');
+    }
+    out.push(b'\n');
 }
 
 fn write_usage(usage: &Usage, out: &mut Writer<'_>) {

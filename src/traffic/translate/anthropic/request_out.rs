@@ -1,41 +1,33 @@
 //! A prompt as a messages request.
 
-use super::family::{self, Family, Thinks};
-use super::schema;
+use super::hosted::Host;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Quoted, Writer};
 use crate::traffic::translate::arguments;
+use crate::traffic::translate::claude::family::Family;
+use crate::traffic::translate::claude::history::{called_names, marks_to_skip, says_something};
+use crate::traffic::translate::claude::mind::Mind;
+use crate::traffic::translate::claude::{ANY_JSON, NOTHING, schema};
 use crate::traffic::translate::knobs::{name_of, says_nothing};
 use crate::traffic::translate::loss::{Losses, untranslatable};
-use crate::traffic::translate::media::data_url;
+use crate::traffic::translate::media::{data_url, of_image};
 use crate::traffic::translate::names::{Renamed, alias};
 use crate::traffic::translate::prompt::{
-    Cached, Content, Knob, Output, Part, Prompt, Role, Source, Thinking, ToolChoice, Turn, late_system,
+    Cached, Content, Knob, Output, Part, Prompt, Role, Source, ToolChoice, Turn, late_system,
 };
-use crate::traffic::translate::proof;
-use std::collections::HashSet;
 
 /// Longest name of a tool that this provider takes.
 const NAME_BYTES: usize = 128;
 /// Longest id of a call.
 const ID_BYTES: usize = 64;
-/// Cache marks that it takes in one request.
-const MARKS: usize = 4;
-/// Fewest tokens that a thinking budget may have.
-const BUDGET_MIN: u64 = 1024;
-/// What a model gets that is to think as far as it sees fit, and knows budgets only.
-const BUDGET: u64 = 4096;
-/// What an empty message of a user is replaced by: there must be something in it.
-const NOTHING: &str = "(empty)";
-/// What is asked of a model that has no mode for any JSON.
-const ANY_JSON: &str = "Answer with one JSON object and nothing else.";
 
-/// Writes the body of a request to this model.
+/// Writes the body of a request to this model at this host.
 ///
 /// # Errors
 /// The prompt holds content that this provider's format has no place for.
 pub fn write(
     prompt: &Prompt<'_>,
+    host: Host,
     model: &str,
     out: &mut Vec<u8>,
     losses: &mut Losses,
@@ -43,8 +35,13 @@ pub fn write(
     let family = Family::of(model);
     let max_tokens = prompt.max_tokens.unwrap_or(family.output_tokens).clamp(1, family.output_tokens);
     let mind = Mind::of(prompt, family, max_tokens, losses);
-    let mut body = Body { out: Writer(out), marks: marks_to_skip(prompt), losses };
-    body.out.open("{").key("model").text(model).key("max_tokens").count(max_tokens);
+    let mut body = Body { host, out: Writer(out), marks: marks_to_skip(prompt), losses };
+    body.out.open("{");
+    match host.version() {
+        None => body.out.key("model").text(model),
+        Some(version) => body.out.key("anthropic_version").text(version),
+    };
+    body.out.key("max_tokens").count(max_tokens);
     let leading = prompt.turns.iter().take_while(|turn| turn.role == Role::System).count();
     let (system, turns) = prompt.turns.split_at(leading);
     body.system(system, &prompt.output)?;
@@ -60,104 +57,9 @@ pub fn write(
     Ok(renamed)
 }
 
-/// Whether the model thinks.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Mind {
-    /// As it does if it is told nothing.
-    Untold,
-    Still,
-    Adaptive,
-    Budget(u64),
-}
-
-impl Mind {
-    fn of(prompt: &Prompt<'_>, family: &Family, max_tokens: u64, losses: &mut Losses) -> Self {
-        let none = prompt.effort.as_ref().is_some_and(|effort| effort.is("none"));
-        let asked = match (prompt.thinking, &prompt.effort) {
-            (Some(thinking), _) => Some(thinking),
-            (None, Some(_)) if none => Some(Thinking::Off),
-            (None, Some(effort)) => {
-                let budget = family::budget(effort).filter(|_| family.thinks == Thinks::Budget);
-                Some(budget.map_or(Thinking::Adaptive, Thinking::Budget))
-            }
-            (None, None) => None,
-        };
-        let mind = match (family.thinks, asked) {
-            (_, None) | (Thinks::Always, Some(Thinking::Off)) => Mind::Untold,
-            (_, Some(Thinking::Off)) => Mind::Still,
-            (Thinks::Budget, Some(thinking)) if max_tokens > BUDGET_MIN => {
-                let tokens = if let Thinking::Budget(tokens) = thinking { tokens } else { BUDGET };
-                Mind::Budget(tokens.clamp(BUDGET_MIN, max_tokens - 1))
-            }
-            (Thinks::Budget, Some(_)) => {
-                losses.hint("reasoning_effort");
-                Mind::Still
-            }
-            (Thinks::Adaptive | Thinks::Always, Some(_)) => Mind::Adaptive,
-        };
-        // A turn that called tools must begin with its thought if the next one is to think; one that another model
-        // made has none.
-        if matches!(mind, Mind::Adaptive | Mind::Budget(_))
-            && family.thinks != Thinks::Always
-            && lacks_thought(prompt)
-        {
-            losses.hint("reasoning_effort");
-            return Mind::Still;
-        }
-        mind
-    }
-
-    fn write(self, family: &Family, out: &mut Writer<'_>) {
-        match self {
-            Mind::Untold => {}
-            Mind::Still if family.thinks == Thinks::Budget => {}
-            Mind::Still => {
-                out.key("thinking").raw(b"{\"type\":\"disabled\"}");
-            }
-            Mind::Adaptive => {
-                out.key("thinking").raw(b"{\"type\":\"adaptive\",\"display\":\"summarized\"}");
-            }
-            Mind::Budget(tokens) => {
-                out.key("thinking")
-                    .open("{\"type\":\"enabled\"")
-                    .key("budget_tokens")
-                    .count(tokens)
-                    .close("}");
-            }
-        }
-    }
-}
-
-fn lacks_thought(prompt: &Prompt<'_>) -> bool {
-    let thought = |part: &Part<'_>| match &part.content {
-        Content::Thought { signature, .. } => signature.as_ref().is_some_and(proof::is_anthropics),
-        Content::HiddenThought { .. } => true,
-        _ => false,
-    };
-    let last = prompt.turns.iter().rev().find(|turn| turn.role == Role::Assistant);
-    last.is_some_and(|turn| {
-        turn.parts.iter().any(|part| matches!(part.content, Content::Call { .. }))
-            && !turn.parts.iter().any(thought)
-    })
-}
-
-/// How many of the first cache marks go, so that the last ones fit.
-fn marks_to_skip(prompt: &Prompt<'_>) -> usize {
-    let parts = prompt.turns.iter().flat_map(|turn| &turn.parts).map(marks);
-    let tools = prompt.tools.iter().filter(|tool| tool.cached.is_some());
-    (parts.sum::<usize>() + tools.count()).saturating_sub(MARKS)
-}
-
-fn marks(part: &Part<'_>) -> usize {
-    let inside = match &part.content {
-        Content::Result { parts, .. } => parts.iter().map(marks).sum(),
-        _ => 0,
-    };
-    inside + usize::from(part.cached.is_some() && says_something(part))
-}
-
 /// A body that is being written.
 struct Body<'w> {
+    host: Host,
     out: Writer<'w>,
     /// Cache marks that are still to be left out.
     marks: usize,
@@ -318,9 +220,10 @@ impl Body<'_> {
         match source {
             Source::DataUrl(url) => {
                 let (media, data) = data_url(url)?;
-                self.base64(&image_type(&data).unwrap_or(media), &data);
+                self.base64(&of_image(&data).unwrap_or(media), &data);
             }
             Source::Base64 { media, data } => self.base64(media, data),
+            Source::Url(_) | Source::File(_) if self.host != Host::Anthropic => return Err(no_bytes()),
             Source::Url(url) => self.member("url", "url", url),
             Source::File(file) => self.member("file", "file_id", file),
             Source::Plain(_) => return Err(untranslatable("An image is no text.")),
@@ -338,6 +241,7 @@ impl Body<'_> {
                 self.base64(&media, &data);
             }
             Source::Base64 { media, data } => self.base64(media, data),
+            Source::Url(_) | Source::File(_) if self.host != Host::Anthropic => return Err(no_bytes()),
             Source::Url(url) => self.member("url", "url", url),
             Source::File(file) => self.member("file", "file_id", file),
             Source::Plain(text) => {
@@ -494,53 +398,28 @@ impl Body<'_> {
             }
             None => {}
         }
+        let own = self.host == Host::Anthropic;
         match &prompt.service_tier {
-            Some(tier) if tier.is("auto") => {
+            // Clouds have no other.
+            Some(tier) if !own && (tier.is("auto") || tier.is("default")) => {}
+            Some(tier) if own && tier.is("auto") => {
                 self.out.key("service_tier").text("auto");
             }
-            Some(tier) if tier.is("default") || tier.is("standard_only") => {
+            Some(tier) if own && (tier.is("default") || tier.is("standard_only")) => {
                 self.out.key("service_tier").text("standard_only");
             }
             Some(_) => self.losses.parameter("service_tier"),
             None => {}
         }
-        if prompt.stream {
+        if prompt.stream && own {
             self.out.key("stream").flag(true);
         }
     }
 }
 
-/// Names of tools in the history, each once, where there is no list of tools: the provider wants one all the same.
-fn called_names<'p, 'b>(prompt: &'p Prompt<'b>) -> Vec<&'p Quoted<'b>> {
-    if !prompt.tools.is_empty() {
-        return vec![];
-    }
-    let mut known = HashSet::new();
-    let parts = prompt.turns.iter().flat_map(|turn| &turn.parts);
-    let called = parts.filter_map(|part| match &part.content {
-        Content::Call { name, .. } => Some(name),
-        _ => None,
-    });
-    called.filter(|name| known.insert(name.as_written())).collect()
-}
-
-/// Texts must not be blank; thoughts of other models mean nothing here.
-fn says_something(part: &Part<'_>) -> bool {
-    match &part.content {
-        Content::Text(text) => !text.is_blank(),
-        Content::Thought { signature, .. } => signature.as_ref().is_some_and(proof::is_anthropics),
-        _ => true,
-    }
-}
-
-/// What the bytes of an image are: clients often name another type, which the provider refuses.
-fn image_type(data: &Quoted<'_>) -> Option<Quoted<'static>> {
-    const TYPES: [(&[u8], &[u8]); 4] = [
-        (b"iVBORw0KGgo", b"image/png"),
-        (b"/9j/", b"image/jpeg"),
-        (b"R0lGOD", b"image/gif"),
-        (b"UklGR", b"image/webp"),
-    ];
-    let found = TYPES.iter().find(|(begin, _)| data.as_written().starts_with(begin));
-    found.map(|(_, media)| Quoted::raw(media))
+/// Clouds take what is shown to a model as its bytes only.
+fn no_bytes() -> Fault {
+    untranslatable(
+        "The model's provider takes images and documents as their bytes only, not by URL or file id.",
+    )
 }

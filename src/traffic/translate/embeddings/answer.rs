@@ -23,11 +23,7 @@ impl Source {
             Speech::Gemini => Some(Source::Gemini),
             Speech::Cohere => Some(Source::Cohere),
             Speech::Ollama => Some(Source::Ollama),
-            Speech::OpenAi
-            | Speech::Anthropic
-            | Speech::Responses
-            | Speech::Completions
-            | Speech::Embeddings => None,
+            _ => None,
         }
     }
 }

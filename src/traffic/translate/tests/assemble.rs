@@ -42,7 +42,7 @@ pub fn answer(speech: Speech, stream: &str) -> Value {
         Speech::Gemini => gemini(stream),
         Speech::Responses => responses(stream),
         Speech::Completions => completions(stream),
-        Speech::Embeddings | Speech::Ollama | Speech::Cohere => unreachable!("no client has such streams"),
+        _ => unreachable!("no client has such streams"),
     }
 }
 

@@ -159,7 +159,7 @@ fn what_waits_is_bounded() {
 fn errors_are_told_in_every_dialect() {
     let told = |from, to, status, body: &str| {
         let mut out = vec![];
-        let status = failure::answer(from, to, status, None, body.as_bytes(), &mut out);
+        let status = failure::answer(from, to, status, None, None, body.as_bytes(), &mut out);
         (status, serde_json::from_slice::<Value>(&out).expect("JSON")["error"].clone())
     };
     let quota = r#"{"error":{"code":429,"message":"Quota exceeded","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"23s"}]}}"#;
@@ -231,7 +231,7 @@ fn retry_hints_are_told() {
         assert_eq!(failure::retry_after_ms(Speech::OpenAi, body.as_bytes()), None);
     }
     let mut out = vec![];
-    failure::answer(Speech::OpenAi, Speech::Gemini, 429, Some(1500), b"{}", &mut out);
+    failure::answer(Speech::OpenAi, Speech::Gemini, 429, None, Some(1500), b"{}", &mut out);
     let told: Value = serde_json::from_slice(&out).expect("JSON");
     assert_eq!(told["error"]["details"][0]["retryDelay"], "1.500s", "{told}");
 }

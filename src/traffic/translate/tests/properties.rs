@@ -383,6 +383,9 @@ fn written(speech: Speech, form: Form, happenings: &[Happening], reason: Stop) -
             let mut teller = gemini::answer_out::Teller::new(form);
             tell_all(happenings, reason, &mut |event| teller.tell(event, &renamed, &mut out));
         }
+        Speech::Bedrock | Speech::BedrockAnthropic | Speech::VertexAnthropic => {
+            unreachable!("no client speaks it")
+        }
         Speech::Responses => {
             let mut teller = responses::answer_out::Teller::new(form, CREATED);
             tell_all(happenings, reason, &mut |event| teller.tell(event, &renamed, &mut out));
