@@ -2,6 +2,7 @@
 
 use crate::traffic::dialect::json::{Item, Quoted};
 use crate::traffic::translate::event::{Failure, FailureKind};
+use crate::traffic::translate::failure::by_status;
 use memchr::memmem;
 
 /// What an error says. `name`: what stands outside of the body.
@@ -37,10 +38,15 @@ fn kind(name: &[u8], message: &Quoted<'_>, original: Option<u64>) -> FailureKind
         b"throttling" | b"toomanyrequests" => FailureKind::RateLimit,
         b"modeltimeout" => FailureKind::Timeout,
         b"modelnotready" | b"serviceunavailable" => FailureKind::Overloaded,
-        b"modelstreamerror" if original == Some(429) => FailureKind::RateLimit,
-        b"modelstreamerror" if matches!(original, Some(503 | 529)) => FailureKind::Overloaded,
+        b"modelstreamerror" => original.and_then(passing).unwrap_or(FailureKind::Server),
         _ => FailureKind::Server,
     }
+}
+
+/// What the status of the model's own server means, if it is one that passes by itself.
+fn passing(status: u64) -> Option<FailureKind> {
+    let kind = by_status(u16::try_from(status).ok()?)?;
+    matches!(kind, FailureKind::RateLimit | FailureKind::Overloaded).then_some(kind)
 }
 
 #[cfg(test)]
