@@ -8,6 +8,7 @@
 pub mod admin;
 pub mod civil;
 pub mod config;
+pub mod credentials;
 pub mod health;
 pub mod import;
 pub mod log;
