@@ -7,6 +7,7 @@ mod anthropic;
 mod auth;
 mod backlog;
 mod certificates;
+mod credentials;
 mod crowds;
 mod endpoints;
 mod failures;
