@@ -105,6 +105,7 @@ faults! {
     UpstreamUnreadable  502 "upstream_unreadable"     "upstream_error"        Upstream "The provider's answer does not have the form of its API.";
     UpstreamStreamError 502 "upstream_stream_error"   "upstream_error"        Upstream "The provider reported an error inside its stream.";
     UpstreamAccount     502 "upstream_account"        "upstream_error"        Upstream "The provider refused this gateway's own credentials. Tell the gateway's operator.";
+    CredentialMissing   502 "credential_missing"      "upstream_error"        Gateway "The gateway has no valid credentials for the provider at the moment. Tell the gateway's operator.";
     // the gateway
     Overloaded          503 "overloaded"              "server_error"          Gateway "The gateway is overloaded. Try again shortly.";
     RecordBacklog       503 "record_backlog"          "server_error"          Gateway "The gateway cannot record requests fast enough. Try again shortly.";

@@ -3,14 +3,16 @@
 use super::planes::Planes;
 use super::takeover::{self, Inherited};
 use crate::contract::link::{Order, State};
+use crate::contract::snapshot::Snapshot;
 use crate::control::admin::{self, AdminState, MetricsText};
 use crate::control::config::{Overflow, Reachable};
 use crate::control::health::Health;
 use crate::control::reload::{Counts, Reloader, Request};
 use crate::control::watch::FileWatch;
-use crate::control::{log, resolve, watch};
-use crate::logcore::{Command, Reloads};
+use crate::control::{credentials, log, resolve, watch};
+use crate::logcore::{Command, PassReport, Reloads};
 use anyhow::{Context, Result};
+use arc_swap::ArcSwap;
 use std::net::{SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,7 +24,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 /// How often the shards' flags are looked at.
 const LOOK: Duration = Duration::from_millis(10);
-/// How long names may take to resolve before serving begins without them.
+/// How long names may take to resolve, and credentials to come, before serving begins without them.
 const RESOLVE: Duration = Duration::from_secs(3);
 
 /// What the main thread works with.
@@ -69,11 +71,13 @@ async fn supervise(parts: Parts, planes: &Planes) -> Result<ExitCode> {
     // Before anything is announced: who reads the announcement may signal at once.
     let mut orders =
         Orders { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
-    resolve::resolve_all_once(&reachable, RESOLVE).await;
+    tokio::spawn(credentials::keep_fresh(reloader.passes()));
+    let slots = reloader.passes().borrow().clone();
+    tokio::join!(resolve::resolve_all_once(&reachable, RESOLVE), credentials::first_passes(&slots, RESOLVE));
     tokio::spawn(resolve::keep_fresh(reloader.resolve()));
     let (requests, queue) = mpsc::channel(16);
     start_watching(&mut reloader, &requests);
-    let counts = reloader.counts();
+    let (counts, published) = (reloader.counts(), reloader.published());
     tokio::spawn(reloader.run(queue));
 
     let health = Arc::new(Health::expecting(planes.links.len() as u32, on_overflow));
@@ -81,7 +85,7 @@ async fn supervise(parts: Parts, planes: &Planes) -> Result<ExitCode> {
     let interface = admin.map(|socket| {
         let state = AdminState {
             health: health.clone(),
-            metrics: metrics(planes.log.clone(), counts.clone()),
+            metrics: metrics(planes.log.clone(), counts.clone(), published),
             reload: requests.clone(),
         };
         let stop = admin_ended.clone();
@@ -131,9 +135,10 @@ fn start_watching(reloader: &mut Reloader, requests: &mpsc::Sender<Request>) {
 }
 
 /// Asks the log core for its text; it answers within a few milliseconds.
-fn metrics(log: Sender<Command>, counts: Arc<Counts>) -> MetricsText {
+fn metrics(log: Sender<Command>, counts: Arc<Counts>, published: Arc<ArcSwap<Snapshot>>) -> MetricsText {
     Arc::new(move || {
         let (log, counts) = (log.clone(), counts.clone());
+        let passes = Command::Passes(passes(&published.load()));
         Box::pin(async move {
             let (reply, text) = oneshot::channel();
             let reloads = Command::Reloads(Reloads {
@@ -144,10 +149,18 @@ fn metrics(log: Sender<Command>, counts: Arc<Counts>) -> MetricsText {
             });
             // If the log core is gone, so is the sender of the reply, and the text is empty.
             drop(log.send(reloads));
+            drop(log.send(passes));
             drop(log.send(Command::Metrics(Box::new(move |text| drop(reply.send(text))))));
             text.await.unwrap_or_default()
         })
     })
+}
+
+/// How the credentials are that have slots.
+fn passes(snapshot: &Snapshot) -> Vec<PassReport> {
+    let slots =
+        snapshot.providers.iter().filter_map(|provider| Some((provider.name, provider.pass.as_ref()?)));
+    slots.map(|(provider, slot)| PassReport { provider, source: slot.source, state: slot.state() }).collect()
 }
 
 /// Waits until every shard listens. `false`: one failed before.

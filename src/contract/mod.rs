@@ -9,5 +9,6 @@ pub mod endpoint;
 pub mod link;
 pub mod meters;
 pub mod names;
+pub mod pass;
 pub mod record;
 pub mod snapshot;

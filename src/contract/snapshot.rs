@@ -9,6 +9,7 @@
 use crate::base::ids::NameId;
 use crate::base::secret::{KeyHash, Secret};
 use crate::contract::endpoint::{BodyKind, Dialect, Endpoint};
+use crate::contract::pass::PassSlot;
 use arc_swap::ArcSwap;
 use hashbrown::HashMap;
 use std::net::SocketAddr;
@@ -323,6 +324,8 @@ pub struct Provider {
     pub credential_header: Box<str>,
     /// Empty: the provider is shown none.
     pub credentials: Vec<Credential>,
+    /// Where there are no such keys: what it is shown is fetched and renewed, or signs.
+    pub pass: Option<Arc<PassSlot>>,
     /// Whether `stream_options.include_usage` may be asked of this provider.
     pub takes_stream_usage: bool,
     /// Whether it has `/responses`, if its format does.

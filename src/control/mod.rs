@@ -7,6 +7,7 @@
 
 pub mod admin;
 pub mod config;
+pub mod credentials;
 pub mod health;
 pub mod import;
 pub mod log;

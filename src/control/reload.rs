@@ -9,6 +9,7 @@ use crate::base::clock;
 use crate::contract::names::Names;
 use crate::contract::snapshot::{Access, Listener, Snapshot};
 use crate::control::config::{self, Compiled, Complaint, Reachable, Settings, Source, Warning};
+use crate::control::credentials::{self, Kept};
 use crate::control::log;
 use crate::control::retire::Retired;
 use crate::control::watch::FileWatch;
@@ -21,6 +22,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 /// How often it is looked whether retired snapshots can go.
 const SWEEP: Duration = Duration::from_secs(1);
+/// How long a configuration may wait for its credentials before it is published without them.
+const PREPARE: Duration = Duration::from_secs(3);
 
 /// Why to reload.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -92,6 +95,7 @@ pub struct Reloader {
     origins: config::Origins,
     published: Arc<ArcSwap<Snapshot>>,
     resolve: watch::Sender<Arc<[Reachable]>>,
+    passes: watch::Sender<Arc<[Kept]>>,
     files: Vec<PathBuf>,
     watch: Option<FileWatch>,
     retired: Retired,
@@ -111,6 +115,7 @@ impl Reloader {
             origins,
             published: Arc::new(ArcSwap::from_pointee(started.snapshot)),
             resolve: watch::Sender::new(started.origins.into()),
+            passes: watch::Sender::new(started.passes.into()),
             files: started.files,
             watch: None,
             retired: Retired::default(),
@@ -126,6 +131,11 @@ impl Reloader {
     /// What the resolver keeps fresh.
     pub fn resolve(&self) -> watch::Receiver<Arc<[Reachable]>> {
         self.resolve.subscribe()
+    }
+
+    /// What the keeper of credentials keeps fresh.
+    pub fn passes(&self) -> watch::Receiver<Arc<[Kept]>> {
+        self.passes.subscribe()
     }
 
     pub fn counts(&self) -> Arc<Counts> {
@@ -146,7 +156,7 @@ impl Reloader {
                 _ = sweep.tick() => self.sweep(),
                 request = requests.recv() => match request {
                     None => return,
-                    Some(request) => self.serve(request),
+                    Some(request) => self.serve(request).await,
                 },
             }
         }
@@ -156,8 +166,8 @@ impl Reloader {
         self.counts.retired.store(self.retired.sweep() as u64, Relaxed);
     }
 
-    fn serve(&mut self, request: Request) {
-        let outcome = self.reload();
+    async fn serve(&mut self, request: Request) {
+        let outcome = self.reload().await;
         tell(request.reason, &outcome);
         if let Some(reply) = request.reply
             && reply.send(outcome).is_err()
@@ -170,8 +180,14 @@ impl Reloader {
     ///
     /// # Errors
     /// All complaints; the old configuration stays.
-    pub fn reload(&mut self) -> Outcome {
-        let outcome = self.compile().map(|compiled| self.publish(compiled));
+    pub async fn reload(&mut self) -> Outcome {
+        let outcome = match self.compile() {
+            Ok(compiled) => {
+                self.prepare(&compiled.passes).await;
+                Ok(self.publish(compiled))
+            }
+            Err(complaints) => Err(complaints),
+        };
         let count = if outcome.is_ok() { &self.counts.published } else { &self.counts.refused };
         count.fetch_add(1, Relaxed);
         outcome
@@ -188,13 +204,21 @@ impl Reloader {
         if exposed.is_empty() { Ok(compiled) } else { Err(exposed) }
     }
 
+    /// Has credentials fetched that are new, while the old configuration serves.
+    async fn prepare(&self, passes: &[Kept]) {
+        let both: Arc<[Kept]> = self.passes.borrow().iter().chain(passes).cloned().collect();
+        self.passes.send_replace(both);
+        credentials::first_passes(passes, PREPARE).await;
+    }
+
     fn publish(&mut self, compiled: Compiled) -> Published {
-        let Compiled { settings, mut snapshot, warnings, origins, files } = compiled;
+        let Compiled { settings, mut snapshot, warnings, origins, passes, files } = compiled;
         let version = snapshot.version;
         snapshot.listeners = carry_over(snapshot.listeners, &self.published.load().listeners);
         self.retired.push(self.published.swap(Arc::new(snapshot)));
         self.sweep();
         self.resolve.send_replace(origins.into());
+        self.passes.send_replace(passes.into());
         self.counts.version.store(version, Relaxed);
         self.counts.published_unix.store(clock::unix_seconds(), Relaxed);
         self.files = files;

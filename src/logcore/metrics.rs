@@ -4,12 +4,14 @@
 //! nothing that a client chose.
 
 use super::names::NameCache;
-use super::{Reloads, Source};
+use super::{PassReport, Reloads, Source};
+use crate::base::clock;
 use crate::base::fault::FaultKind;
 use crate::base::ids::NameId;
 use crate::contract::endpoint::Endpoint;
 use crate::contract::link::State;
 use crate::contract::meters::{Gauges, Meters, Micros, Unserved};
+use crate::contract::pass::PassState;
 use crate::contract::record::Record;
 use crate::net::runtime::Driver;
 use std::collections::BTreeMap;
@@ -33,6 +35,7 @@ pub struct Metrics {
     gauges: BTreeMap<u16, Gauges>,
     sums: Gauges,
     pub(super) reloads: Reloads,
+    pub(super) passes: Vec<PassReport>,
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord, Clone, Copy)]
@@ -209,6 +212,7 @@ impl Metrics {
         self.write_operations(&mut out, names);
         self.write_shards(&mut out, sources);
         self.write_counters(&mut out, log);
+        self.write_passes(&mut out, names);
         out
     }
 
@@ -321,6 +325,41 @@ impl Metrics {
             head(out, name, "gauge", help);
             for (shard, gauges) in &self.gauges {
                 line(out, format_args!("{name}{{shard=\"{shard}\"}} {}", get(gauges)));
+            }
+        }
+    }
+
+    fn write_passes(&self, out: &mut String, names: &mut NameCache) {
+        if self.passes.is_empty() {
+            return;
+        }
+        type Get = fn(&PassState) -> Option<u64>;
+        let all: [(&str, &str, &str, Get); 5] = [
+            (
+                "gateway_credential_held",
+                "gauge",
+                "1 while there is a valid credential for a provider.",
+                |state| Some(u64::from(state.held)),
+            ),
+            ("gateway_credential_age_seconds", "gauge", "Since the last credential came.", |state| {
+                (state.fetched_unix > 0).then(|| clock::unix_seconds().saturating_sub(state.fetched_unix))
+            }),
+            ("gateway_credential_expires_seconds", "gauge", "Until the credential is over.", |state| {
+                state.expires_unix.map(|end| end.saturating_sub(clock::unix_seconds()))
+            }),
+            ("gateway_credential_fetches_total", "counter", "Credentials that came.", |state| {
+                Some(state.fetched)
+            }),
+            ("gateway_credential_failures_total", "counter", "Failures to get one.", |state| {
+                Some(state.failed)
+            }),
+        ];
+        for (name, kind, help, get) in all {
+            head(out, name, kind, help);
+            for PassReport { provider, source, state } in &self.passes {
+                let Some(value) = get(state) else { continue };
+                let provider = label(names.text(*provider));
+                line(out, format_args!("{name}{{provider=\"{provider}\",source=\"{source}\"}} {value}"));
             }
         }
     }

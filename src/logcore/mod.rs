@@ -13,9 +13,11 @@ mod names;
 mod sink;
 
 use crate::base::clock::{Moment, unix_micros};
+use crate::base::ids::NameId;
 use crate::contract::link::{Link, LogLink};
 use crate::contract::meters::Meters;
 use crate::contract::names::Names;
+use crate::contract::pass::PassState;
 use crate::contract::record::Record;
 use metrics::{LogState, Metrics};
 use names::NameCache;
@@ -66,6 +68,7 @@ pub enum Command {
     /// The metrics text, handed to the function on this thread.
     Metrics(Box<dyn FnOnce(String) + Send>),
     Reloads(Reloads),
+    Passes(Vec<PassReport>),
     /// Drain everything once more and end.
     End,
 }
@@ -79,6 +82,14 @@ pub struct Reloads {
     pub version: u64,
     /// Those in memory: the one that serves, and older ones that something still runs with.
     pub snapshots: u64,
+}
+
+/// How a provider's credentials are, where they are fetched or sign.
+#[derive(Clone, Copy, Debug)]
+pub struct PassReport {
+    pub provider: NameId,
+    pub source: &'static str,
+    pub state: PassState,
 }
 
 /// The log core's state.
@@ -133,6 +144,7 @@ impl LogCore {
                     reply(self.metrics.text(&mut self.names, &self.sources, &log));
                 }
                 Ok(Command::Reloads(reloads)) => self.metrics.reloads = reloads,
+                Ok(Command::Passes(passes)) => self.metrics.passes = passes,
                 Ok(Command::End) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}
             }

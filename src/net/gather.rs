@@ -86,6 +86,17 @@ impl Gather {
         *place = bytes;
     }
 
+    /// Takes `cut` bytes off the first piece, which ends with its buffer, and adds others.
+    pub fn lengthen_first<'m>(&mut self, cut: usize, more: impl Iterator<Item = &'m [u8]>) {
+        let Parts { bufs, pieces, .. } = self.parts();
+        let Some(Piece { buf, range }) = pieces.first_mut() else { return };
+        let bytes = &mut bufs[*buf];
+        debug_assert!(range.end == bytes.len() && cut <= range.len());
+        bytes.truncate(range.end - cut);
+        more.for_each(|more| bytes.extend(more));
+        range.end = bytes.len();
+    }
+
     /// Forgets the pieces and keeps the buffers.
     pub fn unlay(&mut self) {
         self.parts().pieces.clear();
@@ -300,6 +311,20 @@ mod tests {
             let rest: usize = gather.left().iter().map(|v| v.iov_len).sum();
             assert_eq!(rest, 9 - split);
         }
+    }
+
+    /// The first piece gets another end, wherever the rest of its buffer is used, and nothing else changes.
+    #[test]
+    fn the_first_piece_can_be_lengthened() {
+        let mut gather = Gather::default();
+        let (head, body) = (gather.hold(buf(b"TEXThead\r\n")), gather.hold(buf(b"abc")));
+        gather.piece(head, 4..10);
+        gather.piece(body, 0..3);
+        gather.piece(head, 0..4);
+        gather.lengthen_first(2, [&b"more"[..], b"", b"\r\n"].into_iter());
+        assert_eq!(gather.slices().flatten().copied().collect::<Vec<_>>(), b"headmore\r\nabcTEXT");
+        assert_eq!(gather.len(), 17);
+        Gather::default().lengthen_first(0, std::iter::empty());
     }
 
     /// However long a message, the kernel gets a bounded part of it at once.

@@ -8,6 +8,7 @@ mod auth;
 mod backlog;
 mod bedrock;
 mod certificates;
+mod credentials;
 mod crowds;
 mod endpoints;
 mod failures;

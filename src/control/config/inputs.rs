@@ -66,9 +66,19 @@ impl<'a> Inputs<'a> {
         value.into_string().map_err(|_| format!("the environment variable {name} is not UTF-8"))
     }
 
+    /// A variable that is read without having been referred to; absent if it is empty.
+    pub fn given(&self, name: &str) -> Option<String> {
+        (self.variables)(name)?.into_string().ok().filter(|value| !value.is_empty())
+    }
+
+    /// The path that a configuration means.
+    pub fn path(&self, path: &str) -> PathBuf {
+        self.base.join(path)
+    }
+
     /// The path that a configuration means, and the content of the file there.
     pub fn file(&mut self, path: &str) -> Result<(PathBuf, Secret), String> {
-        let path = self.base.join(path);
+        let path = self.path(path);
         let content = self.files.entry(path.clone()).or_insert_with(|| read(&path, FILE_BYTES));
         content.clone().map(|content| (path, content))
     }

@@ -19,7 +19,9 @@ mod listeners;
 mod listing;
 pub(in crate::control) mod models;
 mod origins;
+mod passes;
 mod pem;
+mod profile;
 pub(in crate::control) mod providers;
 mod server_tls;
 mod settings;
@@ -42,6 +44,7 @@ pub use table::ROOT;
 
 use crate::contract::names::Names;
 use crate::contract::snapshot::{Access, Limits, Snapshot, Timeouts};
+use crate::control::credentials::Kept;
 use check::Checker;
 use checked::{Checked, Cursor};
 use complaint::{At, Findings, Path};
@@ -67,6 +70,8 @@ pub struct Compiled {
     pub warnings: Vec<Warning>,
     /// The snapshot's origins, for the resolver.
     pub origins: Vec<Reachable>,
+    /// The slots of credentials that have to be fetched.
+    pub passes: Vec<Kept>,
     /// The files that it refers to: a change in one of them is a change of the configuration.
     pub files: Vec<PathBuf>,
 }
@@ -129,7 +134,7 @@ pub fn compile_with(
         return Err(findings.verdict().err().unwrap_or_default());
     };
     let root = Cursor { checked: &checked, path: Path::ROOT };
-    let mut compiled = sections(&root, names, origins, version, &mut findings);
+    let mut compiled = sections(&root, names, origins, version, &mut inputs, &mut findings);
     compiled.warnings = findings.verdict()?;
     compiled.files = inputs.into_files();
     Ok(compiled)
@@ -151,6 +156,7 @@ fn sections(
     names: &Names,
     origins: &mut Origins,
     version: u64,
+    inputs: &mut Inputs<'_>,
     findings: &mut Findings,
 ) -> Compiled {
     let absent = Checked { at: At::START, value: checked::Value::Section(&[], Vec::new()) };
@@ -166,7 +172,7 @@ fn sections(
         root.field("limits").map_or_else(Limits::default, |section| limits::compile(&section, findings));
     let default = Timeouts::default();
     let timeouts = root.field("timeouts").map_or(default, |section| limits::timeouts(&section, default));
-    let providers = providers::compile(&provider_section, names, origins, findings);
+    let providers = providers::compile(&provider_section, names, origins, inputs, findings);
     let around = models::Around {
         names,
         providers: root.field("providers").is_some().then(|| indexes(&provider_section)),
@@ -191,7 +197,14 @@ fn sections(
         catalog,
         providers: providers.list,
     };
-    Compiled { settings, snapshot, warnings: Vec::new(), origins: providers.origins, files: Vec::new() }
+    Compiled {
+        settings,
+        snapshot,
+        warnings: Vec::new(),
+        origins: providers.origins,
+        passes: providers.passes,
+        files: Vec::new(),
+    }
 }
 
 /// Keys that were written but are wrong do not open the door.

@@ -1,4 +1,4 @@
-//! What outlives a configuration: network peers, TLS sessions, ticket keys.
+//! What outlives a configuration: network peers, TLS sessions, ticket keys, slots of credentials.
 //!
 //! Takes settings of peers; gives `Arc<Origin>`s. Lives as long as the process, on the control thread.
 //!
@@ -6,6 +6,7 @@
 
 use crate::base::clock;
 use crate::contract::snapshot::{Addresses, Origin, OriginTls};
+use crate::control::credentials::Table;
 use crate::control::reach::Reach;
 use arc_swap::ArcSwap;
 use rustls::RootCertStore;
@@ -22,6 +23,8 @@ pub struct Origins {
     pub embedded_mock: Option<SocketAddr>,
     /// Shown as the age of models: when the process started, in seconds since 1970.
     pub created_unix: u64,
+    /// Slots of credentials that are fetched.
+    pub(in crate::control) passes: Table,
     table: HashMap<Peer, Arc<Origin>>,
     ticketers: HashMap<[u8; 32], Arc<dyn ProducesTickets>>,
     crypto: Arc<CryptoProvider>,
@@ -51,6 +54,7 @@ impl Origins {
         Self {
             embedded_mock,
             created_unix: clock::unix_seconds(),
+            passes: Table::default(),
             table: HashMap::new(),
             ticketers: HashMap::new(),
             crypto: Arc::new(rustls::crypto::ring::default_provider()),

@@ -7,10 +7,13 @@ use crate::contract::names::Names;
 use crate::contract::snapshot::{Credential, Format, Origin, Provider};
 use crate::control::config::checked::Cursor;
 use crate::control::config::complaint::Findings;
+use crate::control::config::inputs::Inputs;
 use crate::control::config::origins::{Origins, Peer, Reachable};
+use crate::control::config::passes::{self, Ground, Made};
 use crate::control::config::upstream_tls::{Blamed, TlsGround, UpstreamTls};
 use crate::control::config::url::{self, BaseUrl};
 use crate::control::config::vendors::{self, Vendor};
+use crate::control::credentials::Kept;
 use crate::control::reach::Reach;
 use std::collections::HashSet;
 use std::net::IpAddr;
@@ -44,12 +47,14 @@ const TLS_KEYS: [&str; 4] = ["ca", "client_cert", "client_key", "server_name"];
 pub struct Providers {
     pub list: Vec<Provider>,
     pub origins: Vec<Reachable>,
+    pub passes: Vec<Kept>,
 }
 
 pub fn compile(
     section: &Cursor<'_>,
     names: &Names,
     origins: &mut Origins,
+    inputs: &mut Inputs<'_>,
     findings: &mut Findings,
 ) -> Providers {
     let mut providers = Providers::default();
@@ -59,10 +64,19 @@ pub fn compile(
         let format = format(&cursor, vendor, findings);
         let credential_header = credential_header(&cursor, vendor, format, findings);
         let credentials = credentials(&cursor, &credential_header, findings);
+        let pass = passes::compile(&cursor, &mut Ground { origins, inputs, findings });
         let anthropic_version = anthropic_version(&cursor, format, findings);
         let Some((origin, url, reach)) = place(&cursor, vendor, origins, findings) else { continue };
         if known.insert(origin.id) {
             providers.origins.push(Reachable { origin: origin.clone(), reach });
+        }
+        let (pass, source) = pass.map(|Made { slot, source }| (slot, source)).unzip();
+        if let (Some(slot), Some(source)) = (&pass, source.flatten()) {
+            providers.passes.push(Kept {
+                slot: slot.clone(),
+                source: Arc::new(source),
+                provider: name.into(),
+            });
         }
         let flag = |name, inherited: Option<bool>| cursor.flag(name).or(inherited).unwrap_or(true);
         providers.list.push(Provider {
@@ -73,6 +87,7 @@ pub fn compile(
             host_header: url.host_header,
             credential_header: credential_header.into(),
             credentials,
+            pass,
             takes_stream_usage: flag("stream_usage", vendor.and_then(|vendor| vendor.stream_usage)),
             has_responses: flag("responses", vendor.and_then(|vendor| vendor.responses)),
             anthropic_version,
@@ -125,7 +140,7 @@ fn vendor(provider: &Cursor<'_>, findings: &mut Findings) -> Option<&'static Ven
         return None;
     };
     // With an address of its own it may be anything, a proxy that holds the key for instance.
-    let bare = !["api_key", "api_keys", "base_url"].into_iter().any(|name| provider.has(name));
+    let bare = !["api_key", "api_keys", "auth", "base_url"].into_iter().any(|name| provider.has(name));
     if let Some(variable) = vendor.key_variable.as_deref().filter(|_| bare) {
         let message = format!("{name} wants a key, and api_key is absent (${{{variable}}}?)");
         provider.warn_at("vendor", findings, message);

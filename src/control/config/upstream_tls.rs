@@ -7,8 +7,9 @@ use crate::control::config::checked::{Cursor, FileContent};
 use crate::control::config::origins::Origins;
 use crate::control::config::{pem, server_tls};
 use ring::digest::{Context, SHA256};
+use rustls::client::WantsClientCert;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 use std::sync::Arc;
 
 /// A complaint about a key of the provider.
@@ -53,10 +54,7 @@ impl<'a> UpstreamTls<'a> {
     pub fn compile(&self, crypto: &TlsGround) -> Result<OriginTls, Blamed> {
         let server_name = ServerName::try_from(self.server_name.to_owned())
             .map_err(|_| ("server_name", "is not a host name or IP address".to_owned()))?;
-        let builder = ClientConfig::builder_with_provider(crypto.provider.clone())
-            .with_safe_default_protocol_versions()
-            .map_err(|e| ("base_url", e.to_string()))?
-            .with_root_certificates(self.roots(&crypto.public_roots)?);
+        let builder = trusting(self.ca, crypto)?;
         let mut config = match self.client {
             None => builder.with_no_client_auth(),
             Some((cert, key)) => {
@@ -69,13 +67,24 @@ impl<'a> UpstreamTls<'a> {
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(OriginTls { config: Arc::new(config), server_name })
     }
+}
 
-    fn roots(&self, public: &Arc<RootCertStore>) -> Result<Arc<RootCertStore>, Blamed> {
-        let Some(file) = self.ca else { return Ok(public.clone()) };
-        let mut roots = RootCertStore::clone(public);
-        pem::trust(&mut roots, file).map_err(|e| ("ca", e))?;
-        Ok(Arc::new(roots))
-    }
+/// TLS towards whom the public authorities have signed for, or those in this file.
+pub fn trusting(
+    ca: Option<&FileContent>,
+    ground: &TlsGround,
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, Blamed> {
+    let builder = ClientConfig::builder_with_provider(ground.provider.clone())
+        .with_safe_default_protocol_versions()
+        .map_err(|e| ("base_url", e.to_string()))?;
+    Ok(builder.with_root_certificates(roots(ca, &ground.public_roots)?))
+}
+
+fn roots(ca: Option<&FileContent>, public: &Arc<RootCertStore>) -> Result<Arc<RootCertStore>, Blamed> {
+    let Some(file) = ca else { return Ok(public.clone()) };
+    let mut roots = RootCertStore::clone(public);
+    pem::trust(&mut roots, file).map_err(|e| ("ca", e))?;
+    Ok(Arc::new(roots))
 }
 
 /// What all upstream TLS stands on.

@@ -11,7 +11,7 @@ const CALLBACKS: &str =
     "nothing is called: every request is a line of the access log and counted in /metrics";
 const COOLDOWN: &str = "no target is set aside after failures";
 const DATABASE: &str = "there is no database: keys, teams and budgets in it do not come along";
-const ENTRA: &str = "tokens of Entra ID are not fetched: the provider needs a key";
+const ENTRA: &str = "it is not carried: write the provider's auth.entra by hand";
 const GUARDRAILS: &str = "bodies are not looked at";
 const HEADERS: &str = "no header can be added to what a provider gets";
 const JWT: &str = "tokens are not accepted in this version: clients need keys";

@@ -26,56 +26,56 @@ fn version(reloader: &Reloader) -> u64 {
 }
 
 /// A good configuration is published, a bad one is refused whole, and both are counted.
-#[test]
-fn good_and_bad() {
+#[tokio::test]
+async fn good_and_bad() {
     let (mut reloader, scratch) = started(TEXT);
     scratch.write("gateway.yaml", &TEXT.replace("m:", "n:"));
-    let published = reloader.reload().expect("sound");
+    let published = reloader.reload().await.expect("sound");
     assert_eq!((published.version, published.after_restart.len()), (2, 0));
     assert!(reloader.published.load().catalog.find("n").is_some());
 
     scratch.write("gateway.yaml", &TEXT.replace("provider: p", "provider: q").replace("m:", "o:"));
-    let complaints = reloader.reload().expect_err("unsound");
+    let complaints = reloader.reload().await.expect_err("unsound");
     assert!(complaints[0].to_string().contains("\"q\" is not declared"));
     assert_eq!(version(&reloader), 2);
     assert!(reloader.published.load().catalog.find("n").is_some());
 
     std::fs::remove_file(scratch.path.join("gateway.yaml")).expect("a removal");
-    assert_eq!(reloader.reload().expect_err("nothing there").len(), 1);
+    assert_eq!(reloader.reload().await.expect_err("nothing there").len(), 1);
     let counts = reloader.counts();
     assert_eq!((counts.published.load(Relaxed), counts.refused.load(Relaxed)), (1, 2));
     assert_eq!(counts.version.load(Relaxed), 2);
 }
 
 /// Settings of the process are told to need a restart, and the published listeners are the open ones.
-#[test]
-fn settings_need_a_restart() {
+#[tokio::test]
+async fn settings_need_a_restart() {
     let (mut reloader, scratch) =
         started(&format!("{TEXT}listen: [127.0.0.1:1, 127.0.0.1:0, 127.0.0.1:0]\n"));
     let moved = "listen: [127.0.0.1:0, 127.0.0.1:7]\nshards: 3\ndrain_timeout_ms: 1\n";
     scratch.write("gateway.yaml", &format!("{TEXT}{moved}"));
-    let published = reloader.reload().expect("sound");
+    let published = reloader.reload().await.expect("sound");
     assert_eq!(published.after_restart, ["listen", "shards", "drain_timeout_ms"]);
     let open: Vec<_> = reloader.published.load().listeners.iter().map(|l| l.address.port()).collect();
     assert_eq!(open, [1, 0, 0]);
 }
 
 /// Keys cannot be taken away while an address is open that others can reach.
-#[test]
-fn an_open_door_is_refused() {
+#[tokio::test]
+async fn an_open_door_is_refused() {
     let (mut reloader, scratch) = started(&format!("{TEXT}{KEYS}listen: [0.0.0.0:0]\n"));
     scratch.write("gateway.yaml", &format!("{TEXT}listen: [127.0.0.1:0]\n"));
-    let complaints = reloader.reload().expect_err("the old address is still open");
+    let complaints = reloader.reload().await.expect_err("the old address is still open");
     assert!(complaints[0].message.contains("0.0.0.0:0 can be reached from elsewhere"), "{}", complaints[0]);
     assert_eq!(reloader.published.load().access, Access::KeyRequired);
 }
 
 /// A replaced snapshot stays until its last user lets go, and is dropped here.
-#[test]
-fn snapshots_retire() {
+#[tokio::test]
+async fn snapshots_retire() {
     let (mut reloader, _scratch) = started(TEXT);
     let in_use = reloader.published.load_full();
-    reloader.reload().expect("sound");
+    reloader.reload().await.expect("sound");
     assert_eq!(reloader.counts.retired.load(Relaxed), 1);
     let last = Arc::downgrade(&in_use);
     drop(in_use);

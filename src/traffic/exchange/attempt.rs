@@ -5,12 +5,14 @@
 
 use super::crossing::{self, Crossed};
 use super::outbound::{self, HEAD};
+use super::pass;
 use super::relay;
 use super::reply::Reply;
 use super::state::Exchange;
 use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::endpoint::{Dialect, Endpoint, StreamStyle};
+use crate::contract::pass::PassSlot;
 use crate::contract::snapshot::{Credential, Format, Model, Provider, Snapshot, Target};
 use crate::traffic::dialect::{Ask, Edits, InjectUsage, StreamUsage};
 use crate::traffic::provider::request::{self, Forwarded};
@@ -18,6 +20,7 @@ use crate::traffic::provider::response;
 use crate::traffic::route::keys::{TRIED_MAX, Verdict};
 use crate::traffic::translate::Crossing;
 use crate::traffic::upstream::call::{Answer, CallError, Timings};
+use std::sync::Arc;
 
 /// Sends a request to its targets and relays the answer.
 ///
@@ -97,12 +100,17 @@ impl Trip<'_> {
             let crossed = self
                 .lay_out(exchange, key, reply)
                 .map_err(|fault| Missed { go_on: fault.kind == FaultKind::Untranslatable, fault })?;
+            let pass = self.show_pass(exchange, reply).map_err(|fault| Missed { fault, go_on: true })?;
             let called = call(self, exchange, reply).await;
             let answer = called.map_err(|error| {
                 exchange.tally.explain(&error.detail);
                 Missed { fault: error.fault, go_on: error.untouched }
             })?;
-            match (key, Verdict::of(answer.status)) {
+            let verdict = Verdict::of(answer.status);
+            if let (Some(slot), Some(pass), Verdict::Refused) = (&self.provider.pass, pass, verdict) {
+                slot.refuse(pass);
+            }
+            match (key, verdict) {
                 (_, Verdict::Good) => return Ok((answer, crossed)),
                 (Some(key), verdict) if credentials.len() > 1 => {
                     shard.keys.rest(key, verdict, response::retry_after_ms(&answer.head), now);
@@ -113,6 +121,12 @@ impl Trip<'_> {
                 _ => return Ok((answer, crossed)),
             }
         }
+    }
+
+    /// Adds the provider's pass to a request that is laid out, where it is shown one; gives its number.
+    fn show_pass(&self, exchange: &mut Exchange, reply: &Reply<'_>) -> Result<Option<u64>, Fault> {
+        let show = |slot: &Arc<PassSlot>| pass::show(&mut exchange.course.body, slot, reply.shard);
+        self.provider.pass.as_ref().map(show).transpose()
     }
 
     fn lay_out(

@@ -140,6 +140,10 @@ pub fn scrubbed(bytes: &[u8], provider: &Provider) -> Vec<u8> {
     for credential in provider.credentials.iter().filter(|credential| !credential.key.expose().is_empty()) {
         clean = without(&clean, credential.key.expose());
     }
+    let pass = provider.pass.as_ref().map(|slot| slot.pass());
+    for secret in pass.iter().filter_map(|pass| pass.as_ref()).flat_map(|pass| pass.secrets()) {
+        clean = without(&clean, secret.expose());
+    }
     clean
 }
 

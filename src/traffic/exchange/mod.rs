@@ -13,6 +13,7 @@ mod failure;
 mod inbound;
 mod local;
 mod outbound;
+mod pass;
 mod receive;
 mod relay;
 pub mod reply;

@@ -44,6 +44,12 @@ pub fn lay_out_written(gather: &mut Gather, written: Buf, body_bytes: usize) {
     gather.piece(HEAD, 0..body_bytes);
 }
 
+/// Adds lines to the head of a request that is laid out.
+pub fn add_fields(gather: &mut Gather, lines: &[&[u8]]) {
+    const END: &[u8] = b"\r\n";
+    gather.lengthen_first(END.len(), lines.iter().copied().chain([END]));
+}
+
 /// The client's body in one piece: where it came in several, a copy.
 pub fn in_one_piece(gather: &Gather) -> Cow<'_, [u8]> {
     if gather.count() == HEAD + 2 {

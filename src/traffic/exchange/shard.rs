@@ -10,6 +10,7 @@ use crate::net::deadline::Deadlines;
 use crate::net::pool::BufferPool;
 use crate::net::runtime;
 use crate::traffic::account::{Book, Tally, Written};
+use crate::traffic::provider::sigv4::SigningKeys;
 use crate::traffic::route::keys::Keys;
 use crate::traffic::upstream::call::Caller;
 use arc_swap::{ArcSwap, Cache};
@@ -41,6 +42,7 @@ pub struct Shard {
     pub deadlines: Rc<Deadlines>,
     pub upstreams: Caller,
     pub keys: Keys,
+    pub signing: SigningKeys,
     pub book: Book,
     pub on_overflow: OnOverflow,
     pub draining: Cell<bool>,
@@ -92,6 +94,7 @@ impl Shard {
             buffers,
             deadlines,
             keys: Keys::default(),
+            signing: SigningKeys::default(),
             book: Book::new(parts.ring),
             on_overflow: parts.on_overflow,
             draining: Cell::new(false),

@@ -30,6 +30,11 @@ impl Gateway {
 
     /// Starts a gateway from the `gateway.yaml` in `dir`, and waits until it serves.
     pub fn spawn(dir: PathBuf, more: &[&str]) -> Self {
+        Self::spawn_with(dir, more, &[])
+    }
+
+    /// The same with environment variables.
+    pub fn spawn_with(dir: PathBuf, more: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_ringgate"))
             .arg("serve")
             .arg("--config")
@@ -37,6 +42,7 @@ impl Gateway {
             .args(more)
             .current_dir(&dir)
             .env_clear()
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

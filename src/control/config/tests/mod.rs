@@ -3,6 +3,7 @@
 mod bad;
 mod good;
 mod hostile;
+mod passes;
 mod scale;
 mod tls;
 mod vendors;
@@ -19,6 +20,9 @@ fn variable(name: &str) -> Option<OsString> {
             "sk-canary-0123456789"
         }
         "RINGGATE_CI_KEY" => "ci-canary-0123456789-abcdef",
+        "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" | "AWS_SESSION_TOKEN" | "AZURE_CLIENT_SECRET" => {
+            "canary-cloud"
+        }
         "PORT" => "8123",
         "EMPTY" => "",
         _ => return None,

@@ -269,6 +269,8 @@ fn the_reference_with_everything_on() {
     scratch.write("example-cert.pem", &cert);
     scratch.write("example-key.pem", &key);
     scratch.write("private.key", "sk-canary-0123456789\n");
+    scratch.write("aws-credentials", "[team]\naws_access_key_id = A\naws_secret_access_key = S\n");
+    scratch.write("service-account.json", &super::passes::account());
     let text = std::fs::read_to_string(project_file("gateway.yaml")).expect("the file");
     let text: String = text.lines().map(|line| line.replacen("#:", "", 1) + "\n").collect();
     let compiled = sound(compile(&scratch, &text, &mut Origins::new(None)));

@@ -1,0 +1,136 @@
+//! One HTTP request to a token endpoint, on a connection of its own.
+//!
+//! Invariant: redirects are not followed, an answer is of bounded size, and certificates are always verified.
+
+use super::Failure;
+use crate::control::config::url::BaseUrl;
+use crate::control::reach::Reach;
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::header::HOST;
+use hyper::{Method, Request};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+/// Largest answer.
+const ANSWER_BYTES: usize = 64 * 1024;
+
+/// Where a token endpoint is.
+pub struct Place {
+    pub url: BaseUrl,
+    pub reach: Reach,
+    /// For `https://`.
+    pub tls: Arc<ClientConfig>,
+}
+
+/// A request in the making.
+pub struct Web<'p> {
+    place: &'p Place,
+    method: Method,
+    /// Behind the URL's own path.
+    path: String,
+    fields: Vec<(&'static str, String)>,
+    body: String,
+}
+
+impl<'p> Web<'p> {
+    pub fn get(place: &'p Place, path: impl Into<String>) -> Self {
+        Self { place, method: Method::GET, path: path.into(), fields: vec![], body: String::new() }
+    }
+
+    pub fn put(place: &'p Place, path: &str) -> Self {
+        Self { method: Method::PUT, ..Self::get(place, path) }
+    }
+
+    /// Sends a form.
+    pub fn post(place: &'p Place, form: String) -> Self {
+        let post = Self { method: Method::POST, body: form, ..Self::get(place, "") };
+        post.field("content-type", "application/x-www-form-urlencoded")
+    }
+
+    #[must_use]
+    pub fn field(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.fields.push((name, value.into()));
+        self
+    }
+
+    /// The body of the answer, if that is a success.
+    ///
+    /// # Errors
+    /// There was none.
+    pub async fn ask(self) -> Result<Bytes, Failure> {
+        let stream = connect(self.place).await?;
+        if !self.place.url.https {
+            return self.over(stream).await;
+        }
+        let name = ServerName::try_from(self.place.url.host.to_string())
+            .map_err(|_| Failure::Unreachable("the host has no name that a certificate could have".into()))?;
+        let secured = TlsConnector::from(self.place.tls.clone()).connect(name, stream).await;
+        self.over(secured.map_err(|error| Failure::Unreachable(error.to_string()))?).await
+    }
+
+    async fn over(self, stream: impl AsyncRead + AsyncWrite + Unpin) -> Result<Bytes, Failure> {
+        let broken = |error: hyper::Error| Failure::Unreachable(error.to_string());
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        let request = self.request()?;
+        let asked = async move {
+            let answer = sender.send_request(request).await.map_err(broken)?;
+            let status = answer.status();
+            let body = Limited::new(answer.into_body(), ANSWER_BYTES).collect().await;
+            let body = body.map_err(|_| Failure::Unreadable("it breaks off or is too large"))?.to_bytes();
+            if status.is_success() {
+                return Ok(body);
+            }
+            Err(Failure::Refused { status: status.as_u16(), code: super::wire::code(&body) })
+        };
+        // However the connection ends, the request knows.
+        let driven = async {
+            drop(connection.await);
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            answer = asked => answer,
+            () = driven => Err(Failure::Late),
+        }
+    }
+
+    fn request(self) -> Result<Request<Full<Bytes>>, Failure> {
+        let url = &self.place.url;
+        let target = format!("{}{}", url.path, self.path);
+        let target = if target.starts_with('/') { target } else { format!("/{target}") };
+        let mut request = Request::builder().method(self.method).uri(target).header(HOST, &*url.host_header);
+        request = request.header("user-agent", "ringgate");
+        for (name, value) in self.fields {
+            request = request.header(name, value);
+        }
+        let request = request.body(Full::new(self.body.into()));
+        request.map_err(|_| Failure::Unreadable("what it asks to be shown cannot be sent"))
+    }
+}
+
+async fn connect(place: &Place) -> Result<TcpStream, Failure> {
+    let found = tokio::net::lookup_host((&*place.url.host, place.url.port)).await;
+    let found = found.map_err(|error| Failure::Unresolved(error.to_string()))?;
+    let mut failure = Failure::Unresolved("it has no address".into());
+    for address in found {
+        match connect_to(address, place.reach).await {
+            Ok(stream) => return Ok(stream),
+            Err(other) => failure = other,
+        }
+    }
+    Err(failure)
+}
+
+async fn connect_to(address: SocketAddr, reach: Reach) -> Result<TcpStream, Failure> {
+    if let Some(reason) = reach.refusal(address.ip()) {
+        return Err(Failure::Unresolved(format!("it leads to {reason}")));
+    }
+    TcpStream::connect(address).await.map_err(|error| Failure::Unreachable(error.to_string()))
+}
