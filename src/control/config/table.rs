@@ -246,7 +246,7 @@ const PROVIDER: &[Field] = &[
         "vendor",
         Kind::Text,
         Default(""),
-        "Whose it is; what is absent here (format, base_url, header, stream_usage, responses) is as that vendor has it: openai, azure, anthropic, gemini, google, bedrock, bedrock-anthropic, vertex, vertex-anthropic, mistral, groq, together, fireworks, cerebras, deepseek, xai, cohere, cohere-native, huggingface, openrouter, perplexity, nvidia, doubleword, vllm, sglang, tgi, ollama, ollama-native, llamacpp.",
+        "Whose it is; what is absent here (format, base_url, header, stream_usage, responses) is as that vendor has it: openai, azure, anthropic, gemini, vertex, google, bedrock, bedrock-anthropic, vertex-anthropic, mistral, groq, together, fireworks, cerebras, deepseek, xai, cohere, cohere-native, huggingface, openrouter, perplexity, nvidia, doubleword, vllm, sglang, tgi, ollama, ollama-native, llamacpp.",
     ),
     row(
         "format",

@@ -16,6 +16,7 @@ pub mod anthropic;
 mod arguments;
 mod base64;
 mod bedrock;
+mod called;
 mod claude;
 pub mod cohere;
 pub mod completions;

@@ -421,9 +421,8 @@ impl Translation {
             Reader::Responses(reader) => reader.event(parsed(tree, data)?, tell),
             Reader::Ollama(reader) => reader.event(parsed(tree, data)?, tell),
             Reader::Cohere(reader) => reader.event(parsed(tree, data)?, tell),
-            Reader::Embeddings(_) => Err(FaultKind::UpstreamUnreadable.into()),
-            // Its events have their names outside of their data.
-            Reader::Bedrock(_) => Err(FaultKind::UpstreamUnreadable.into()),
+            // Bedrock's events have their names outside of their data, and embeddings are no stream.
+            Reader::Bedrock(_) | Reader::Embeddings(_) => Err(FaultKind::UpstreamUnreadable.into()),
         }?;
         if self.teller.is_overfull() { Err(FaultKind::UpstreamUnreadable.into()) } else { Ok(()) }
     }
@@ -470,12 +469,12 @@ impl Translation {
         };
         match reader {
             Reader::OpenAi(reader) => reader.done(tell),
+            Reader::Gemini(reader) => reader.done(tell),
+            Reader::Bedrock(reader) => reader.done(tell),
+            Reader::Embeddings(_) => Err(FaultKind::UpstreamUnreadable.into()),
             Reader::Anthropic(_) | Reader::Responses(_) | Reader::Ollama(_) | Reader::Cohere(_) => {
                 Err(FaultKind::UpstreamTruncated.into())
             }
-            Reader::Embeddings(_) => Err(FaultKind::UpstreamUnreadable.into()),
-            Reader::Gemini(reader) => reader.done(tell),
-            Reader::Bedrock(reader) => reader.done(tell),
         }
     }
 }

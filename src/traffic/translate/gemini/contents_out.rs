@@ -9,13 +9,13 @@ use super::family::Family;
 use super::request_out::NAME_BYTES;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Quoted, Tree, Writer};
+use crate::traffic::translate::called::Called;
 use crate::traffic::translate::loss::{Losses, untranslatable};
 use crate::traffic::translate::media::{data_url, of_url};
 use crate::traffic::translate::names::dotted_alias;
 use crate::traffic::translate::prompt::{Arguments, Content, Part, Role, Source, Turn, late_system};
 use crate::traffic::translate::{arguments, proof};
 use memchr::memmem;
-use std::collections::HashMap;
 
 /// In place of a signature, for calls of a history that another model began.
 const UNSIGNED: &[u8] = b"skip_thought_signature_validator";
@@ -27,15 +27,12 @@ pub struct Contents<'w, 'p, 'b> {
     family: &'static Family,
     out: Writer<'w>,
     losses: &'w mut Losses,
-    /// Ids and names of the calls so far.
-    calls: Vec<(&'p Quoted<'b>, &'p Quoted<'b>)>,
-    /// Where an id stands in them, last.
-    places: HashMap<&'p [u8], usize>,
+    calls: Called<'p, 'b>,
 }
 
 impl<'w, 'p, 'b> Contents<'w, 'p, 'b> {
     pub fn new(family: &'static Family, out: Writer<'w>, losses: &'w mut Losses) -> Self {
-        Self { family, out, losses, calls: vec![], places: HashMap::new() }
+        Self { family, out, losses, calls: Called::default() }
     }
 
     /// Writes the members `systemInstruction`, if there is one, and `contents`.
@@ -111,8 +108,8 @@ impl<'w, 'p, 'b> Contents<'w, 'p, 'b> {
         let mut results = vec![];
         for part in parts {
             let Content::Result { call, parts, failed } = &part.content else { continue };
-            let place = self.places.get(call.as_written());
-            results.push((*place.ok_or_else(|| unknown_call(call))?, parts, *failed));
+            let place = self.calls.place(call).ok_or_else(|| unknown_call(call))?;
+            results.push((place, parts, *failed));
         }
         results.sort_by_key(|(place, ..)| *place);
         for (place, parts, failed) in &results {
@@ -122,7 +119,7 @@ impl<'w, 'p, 'b> Contents<'w, 'p, 'b> {
     }
 
     fn result(&mut self, place: usize, parts: &[Part<'_>], failed: bool) {
-        let (id, name) = self.calls[place];
+        let Some((id, name)) = self.calls.at(place) else { return };
         self.out.open("{\"functionResponse\":{");
         self.named(id, name);
         self.out.key("response");
@@ -149,8 +146,7 @@ impl<'w, 'p, 'b> Contents<'w, 'p, 'b> {
                 Content::Call { id, name, arguments } => {
                     self.proof_of_text(proof_of_text.take());
                     self.call(id, name, arguments, std::mem::take(&mut first))?;
-                    self.places.insert(id.as_written(), self.calls.len());
-                    self.calls.push((id, name));
+                    self.calls.add(id, name);
                 }
                 Content::Thought { text, signature } => {
                     let Some(proof) = signature.as_ref().and_then(proof::googles) else { continue };

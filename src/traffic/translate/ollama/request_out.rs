@@ -8,6 +8,7 @@ use super::options;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Quoted, Writer};
 use crate::traffic::translate::arguments;
+use crate::traffic::translate::called::Called;
 use crate::traffic::translate::loss::{Losses, untranslatable};
 use crate::traffic::translate::media::data_url;
 use crate::traffic::translate::names::{Renamed, alias};
@@ -26,7 +27,7 @@ pub fn chat(
     out: &mut Vec<u8>,
     losses: &mut Losses,
 ) -> Result<Renamed, Fault> {
-    let mut body = Body { out: Writer(out), losses, calls: vec![] };
+    let mut body = Body { out: Writer(out), losses, calls: Called::default() };
     body.out.open("{").key("model").text(model).key("messages").open("[");
     for run in prompt.turns.chunk_by(|one, next| one.role == Role::User && next.role == Role::User) {
         body.turns(run)?;
@@ -59,8 +60,7 @@ pub fn completion(prompt: &Prompt<'_>, model: &str, out: &mut Vec<u8>, losses: &
 struct Body<'w, 'p, 'b> {
     out: Writer<'w>,
     losses: &'w mut Losses,
-    /// Ids and names of the calls so far.
-    calls: Vec<(&'p Quoted<'b>, &'p Quoted<'b>)>,
+    calls: Called<'p, 'b>,
 }
 
 impl<'p, 'b> Body<'_, 'p, 'b> {
@@ -86,7 +86,7 @@ impl<'p, 'b> Body<'_, 'p, 'b> {
         let mut results = vec![];
         for part in run.iter().flat_map(|turn| &turn.parts) {
             let Content::Result { call, parts, failed } = &part.content else { continue };
-            let place = self.calls.iter().rposition(|(id, _)| *id == call);
+            let place = self.calls.place(call);
             results.push((place, parts, *failed));
         }
         results.sort_by_key(|(place, ..)| place.unwrap_or(usize::MAX));
@@ -114,7 +114,7 @@ impl<'p, 'b> Body<'_, 'p, 'b> {
         }
         self.texts(parts.iter(), "\\n");
         self.out.close("\"");
-        if let Some((_, name)) = place.and_then(|place| self.calls.get(place)) {
+        if let Some((_, name)) = place.and_then(|place| self.calls.at(place)) {
             self.out.key("tool_name").quoted(&alias(name, NAME_BYTES));
         }
         self.out.close("}");
@@ -204,7 +204,7 @@ impl<'p, 'b> Body<'_, 'p, 'b> {
                         .key("arguments");
                     arguments::as_object(arguments, name, &mut self.out)?;
                     self.out.close("}}");
-                    self.calls.push((id, name));
+                    self.calls.add(id, name);
                 }
                 Content::Text(_) | Content::Thought { .. } | Content::HiddenThought { .. } => {}
                 Content::Image { .. }

@@ -171,7 +171,7 @@ impl Reader {
         }
         match &*kind(item)?.unescaped() {
             b"reasoning" => self.sealed(item, tell),
-            b"function_call" if !self.begun => self.arguments(item, tell),
+            b"function_call" if !self.begun => arguments(item, tell),
             _ => {}
         }
         self.close(tell);
@@ -204,7 +204,7 @@ impl Reader {
             }
             b"function_call" => {
                 self.call(item, tell)?;
-                self.arguments(item, tell);
+                arguments(item, tell);
             }
             // Tools that the provider runs itself: what they found is in the text.
             _ => {}
@@ -221,11 +221,6 @@ impl Reader {
         (self.open, self.called) = (Open::Call, true);
         tell(Event::Open(Block::Call { id, name }));
         Ok(())
-    }
-
-    fn arguments(&mut self, item: Item<'_>, tell: Tell<'_>) {
-        let arguments = item.text_at("arguments").filter(|arguments| !arguments.is_blank());
-        tell(Event::Piece(&arguments.unwrap_or(Quoted::raw(b"{}"))));
     }
 
     /// What the next request is to give back.
@@ -286,6 +281,12 @@ impl Reader {
     fn in_turn(&self, data: Item<'_>) -> Result<(), Fault> {
         if self.item.is_none() || self.item == place(data) { Ok(()) } else { Err(unreadable()) }
     }
+}
+
+/// All arguments of a call at once.
+fn arguments(item: Item<'_>, tell: Tell<'_>) {
+    let arguments = item.text_at("arguments").filter(|arguments| !arguments.is_blank());
+    tell(Event::Piece(&arguments.unwrap_or(Quoted::raw(b"{}"))));
 }
 
 /// Place of an event's item in the answer.

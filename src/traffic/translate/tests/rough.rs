@@ -337,9 +337,9 @@ fn time_is_linear() {
     let members: String = (0..many).map(|at| format!(",\"m{at}\":1")).collect();
     let escapes = chat(&format!(r#"{{"role":"user","content":"{}"}}"#, "\\ud83e".repeat(many)));
     for body in [calls, turns, user(&members), escapes] {
-        for (to, _, models) in SPEECHES {
+        for (to, _, models) in SPEECHES.iter().chain(&PROVIDERS) {
             let Some(model) = models.first() else { continue };
-            let to = destination(to, model, Unsupported::Drop);
+            let to = destination(*to, model, Unsupported::Drop);
             let began = std::time::Instant::now();
             request(Speech::OpenAi, to, body.as_bytes(), &mut vec![]).expect("valid");
             // It takes a fraction of a second; a square would take a minute.
