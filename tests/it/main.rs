@@ -7,6 +7,7 @@ mod anthropic;
 mod auth;
 mod backlog;
 mod bedrock;
+mod by_responses;
 mod certificates;
 mod credentials;
 mod crowds;

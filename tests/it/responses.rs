@@ -1,173 +1,134 @@
-//! Providers that are asked by `/responses` in place of chat completions.
+//! Clients of responses, models behind another format.
 
-use crate::harness::{Answer, Gateway, Io, Scripted, Setup, UPSTREAM_KEY, mock, on_both_drivers, post};
+use crate::harness::{Gateway, Io, Scripted, on_both_drivers, post};
+use crate::translate::{OVERLOADED, THINKING, answered, data, setup, staged};
 use serde_json::{Value, json};
-use std::net::SocketAddr;
 
-const CHAT: &str = "/v1/chat/completions";
-const MESSAGES: &str = "/v1/messages";
-const TOOLS: &str = include_str!("../../src/traffic/translate/golden/answers/thinking-tools.responses.sse");
-const LIMITED: &str = include_str!("../../src/traffic/translate/golden/answers/limited.responses.sse");
-const FAILED: &str = include_str!("../../src/traffic/translate/golden/answers/failed.responses.sse");
+const RESPONSES: &str = "/v1/responses";
 
-/// Models that begin with `r/`.
-fn gateway(io: Io, upstream: SocketAddr) -> Gateway {
-    let setup = Setup::at(io, upstream)
-        .provider_of("openai-responses", "newer", &format!("http://{upstream}/v1"), "")
-        .model("r/*", "{provider: newer, model: \"*\"}", "");
-    Gateway::start(&setup)
+fn respond(model: &str, more: &str) -> Vec<u8> {
+    post(RESPONSES, &format!(r#"{{"model":"{model}","input":"hi","instructions":"Be brief."{more}}}"#))
 }
 
-fn ask(gateway: &Gateway, path: &str, model: &str, more: &str) -> Answer {
-    let body = format!(
-        r#"{{"model":"{model}","max_tokens":99,"messages":[{{"role":"user","content":"hi"}}]{more}}}"#
-    );
-    gateway.client().ask(&post(path, &body))
-}
-
-fn chat(more: &str) -> Vec<u8> {
-    post(CHAT, &format!(r#"{{"model":"r/m","messages":[]{more}}}"#))
-}
-
-fn streamed(body: &str) -> Vec<u8> {
-    format!(
-        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .into_bytes()
-}
-
-/// What was sent to the provider in its last request.
-fn sent(upstream: &Scripted) -> Value {
-    let seen = upstream.seen();
-    let (head, body) = seen.last().expect("a request").split_once("\r\n\r\n").expect("a head");
-    assert!(head.starts_with("POST /v1/responses HTTP/1.1\r\n"), "{head}");
-    serde_json::from_str(body).expect("JSON")
-}
-
-/// Clients of chat completions and of messages are answered, whole and in streams, and the record counts the tokens
-/// that the provider did; clients of responses, and of what else `OpenAI`'s format has, get the provider's own bytes.
+/// Clients of responses are answered by providers of either format that have none, whole and in events that hold
+/// together, and the record counts the tokens that the provider did.
 #[test]
-fn chats_cross() {
+fn responses_cross() {
     on_both_drivers(|io| {
-        let mock = mock();
-        let gateway = gateway(io, mock.address);
-        let model = "r/mock?chunks=5&prompt_tokens=70&cached_tokens=30";
-        let answer = ask(&gateway, CHAT, model, "");
-        assert_eq!(answer.status, 200, "{}", answer.text());
-        let whole = answer.json();
-        let said = whole["choices"][0]["message"]["content"].as_str().expect("a text").to_owned();
-        assert!(!said.is_empty());
-        assert_eq!(whole["usage"]["prompt_tokens_details"]["cached_tokens"], 30);
-        let record = gateway.record(answer.id());
-        assert_eq!((&record["input_tokens"], &record["endpoint"]), (&70.into(), &CHAT.into()), "{record}");
-
-        let answer = ask(&gateway, CHAT, model, r#","stream":true,"stream_options":{"include_usage":true}"#);
-        let events = answer.events();
-        assert_eq!(events.last().map(String::as_str), Some("[DONE]"));
-        let chunk = |event: &String| serde_json::from_str::<Value>(event).ok();
-        let chunks: Vec<Value> = events.iter().filter_map(chunk).collect();
-        let pieces = chunks.iter().filter_map(|chunk| chunk["choices"][0]["delta"]["content"].as_str());
-        assert!(!pieces.collect::<String>().is_empty());
-        assert_eq!(chunks.last().expect("chunks")["usage"]["prompt_tokens"], 70);
-
-        let answer = ask(&gateway, MESSAGES, model, "");
-        let whole = answer.json();
-        assert_eq!(
-            (&whole["usage"]["input_tokens"], &whole["content"][0]["text"]),
-            (&40.into(), &said.into())
-        );
-        let answer = ask(&gateway, MESSAGES, model, r#","stream":true"#);
-        assert!(answer.text().ends_with("event: message_stop\ndata: {\"type\":\"message_stop\"}\n\n"));
-
-        let body = r#"{"model":"r/mock?fault=echo_body","input":"hi","store":true}"#;
-        let answer = gateway.client().ask(&post("/v1/responses", body));
-        assert_eq!(answer.text(), body.replace("r/mock", "mock"));
-        let answer = gateway.client().ask(&post("/v1/embeddings", r#"{"model":"r/mock","input":"hi"}"#));
-        assert_eq!((answer.status, &answer.json()["object"]), (200, &"list".into()));
-        let answer = gateway.client().ask(&post("/v1/completions", r#"{"model":"r/mock","prompt":"hi"}"#));
-        assert_eq!((answer.status, &answer.json()["object"]), (200, &"text_completion".into()));
-    });
-}
-
-/// A loop of tools: what the model thought comes to the client sealed, and goes back in front of the call.
-#[test]
-fn thoughts_come_back() {
-    on_both_drivers(|io| {
-        let upstream = Scripted::always(streamed(TOOLS));
-        let gateway = gateway(io, upstream.address);
-        let tools = r#","tools":[{"name":"get_weather","input_schema":{"type":"object"}},{"name":"now","input_schema":{"type":"object"}}],"thinking":{"type":"adaptive"},"stream":true"#;
-        let answer = ask(&gateway, MESSAGES, "r/gpt-5.2", tools);
-        let first = sent(&upstream);
-        assert_eq!(
-            (&first["store"], &first["include"], &first["reasoning"]),
-            (&false.into(), &json!(["reasoning.encrypted_content"]), &json!({"summary": "auto"}))
-        );
-        let text = answer.text();
-        assert!(
-            text.contains("\"signature\":\"openai:gAAAAABo+/x=\"") && text.contains("\"tool_use\""),
-            "{text}"
-        );
-        let history = json!({"model": "r/gpt-5.2", "max_tokens": 99, "messages": [
-            {"role": "user", "content": "hi"},
-            {"role": "assistant", "content": [
-                {"type": "thinking", "thinking": "**Look**", "signature": "openai:gAAAAABo+/x="},
-                {"type": "text", "text": "One moment."},
-                {"type": "tool_use", "id": "call_3", "name": "get_weather", "input": {"city": "Oslo"}}]},
-            {"role": "user", "content": [
-                {"type": "tool_result", "tool_use_id": "call_3", "content": "3 C", "is_error": false},
-                {"type": "text", "text": "And?"}]},
-        ]});
-        gateway.client().ask(&post(MESSAGES, &history.to_string()));
-        let kinds: Vec<Value> = sent(&upstream)["input"]
-            .as_array()
-            .expect("items")
-            .iter()
-            .map(|item| if item["type"].is_null() { item["role"].clone() } else { item["type"].clone() })
-            .collect();
-        let expected = ["user", "reasoning", "assistant", "function_call", "function_call_output", "user"];
-        assert_eq!(kinds, expected.map(Value::from));
-    });
-}
-
-/// Errors inside a stream are told in the client's dialect, and a stream that is cut is no whole answer.
-#[test]
-fn broken_streams_are_told() {
-    on_both_drivers(|io| {
-        let cut = "event: response.output_item.done";
-        for (stream, said, code) in [
-            (LIMITED, "Slow down.", "upstream_stream_error"),
-            (FAILED, "The model failed.", "upstream_stream_error"),
-            (&TOOLS[..TOOLS.len() * 2 / 3], "upstream_truncated", "upstream_truncated"),
+        let (_mock, gateway) = staged(io);
+        let mut client = gateway.client();
+        for model in [
+            "c/mock?chunks=5&prompt_tokens=70&cached_tokens=30",
+            "p/mock?chunks=5&prompt_tokens=70&cached_tokens=30",
         ] {
-            let (upstream, go_on) = Scripted::in_two_parts(stream, cut);
-            let gateway = gateway(io, upstream.address);
-            let mut client = gateway.client();
-            client.send(&chat(r#","stream":true"#));
-            assert_eq!(client.head().0, 200);
-            let mut text = String::from_utf8(client.chunk().expect("what comes before")).expect("text");
-            go_on.send(()).expect("the provider waits");
-            while !text.contains("\"error\"") {
-                text += &String::from_utf8(client.chunk().expect("the error")).expect("text");
-            }
-            assert!(text.contains(said) && !text.contains("[DONE]"), "{text}");
-            client.ends();
-            assert_eq!(gateway.only_record(1)["fault"], code);
+            let answer = client.ask(&respond(model, r#","temperature":0.5"#));
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            let whole = answer.json();
+            assert_eq!((&whole["object"], &whole["status"]), (&"response".into(), &"completed".into()));
+            assert_eq!((&whole["temperature"], &whole["instructions"]), (&json!(0.5), &"Be brief.".into()));
+            let usage = &whole["usage"];
+            assert_eq!(
+                (&usage["input_tokens"], &usage["input_tokens_details"]["cached_tokens"]),
+                (&70.into(), &30.into())
+            );
+            let record = gateway.record(answer.id());
+            assert_eq!(
+                (&record["endpoint"], &record["fault"]),
+                (&RESPONSES.into(), &Value::Null),
+                "{record}"
+            );
+            assert_eq!(
+                (&record["input_tokens"], &record["output_tokens"]),
+                (&usage["input_tokens"], &usage["output_tokens"])
+            );
+
+            let answer = client.ask(&respond(model, r#","stream":true"#));
+            assert_eq!(answer.header("content-type"), Some("text/event-stream; charset=utf-8"));
+            let text = answer.text();
+            assert!(text.starts_with("event: response.created\n") && !text.contains("[DONE]"), "{text}");
+            let events = data(&text);
+            let numbers: Vec<_> = events.iter().map(|event| event["sequence_number"].as_u64()).collect();
+            assert_eq!(numbers, (0..events.len() as u64).map(Some).collect::<Vec<_>>());
+            let end = events.last().expect("events");
+            assert_eq!(
+                (&end["type"], &end["response"]["status"]),
+                (&"response.completed".into(), &"completed".into())
+            );
+            let pieces: String = events
+                .iter()
+                .filter(|event| event["type"] == "response.output_text.delta")
+                .map(|event| event["delta"].as_str().expect("a text"))
+                .collect();
+            assert_eq!(end["response"]["output"][0]["content"][0]["text"], pieces);
+            let record = gateway.record(answer.id());
+            assert_eq!(
+                (&record["input_tokens"], &record["output_tokens"]),
+                (&70.into(), &end["response"]["usage"]["output_tokens"])
+            );
+            assert_eq!((&record["stream"], &record["fault"]), (&true.into(), &Value::Null), "{record}");
         }
-        // Where the client was told nothing yet, the provider's words are the refusal's; they never hold its key.
-        let told = LIMITED.replace("Slow down.", &format!("Slow down, {UPSTREAM_KEY}."));
-        let upstream = Scripted::always(streamed(&told));
-        let message = gateway(io, upstream.address).client().ask(&chat(r#","stream":true"#));
-        let message = message.refused(502, "upstream_stream_error");
-        assert!(message.ends_with(": Slow down, [redacted]."), "{message}");
-        let error = r#"{"error":{"message":"No such model.","type":"invalid_request_error","param":"model","code":"model_not_found"}}"#;
-        let answer = format!(
-            "HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{error}",
-            error.len()
-        );
-        let upstream = Scripted::always(answer);
-        let gateway = gateway(io, upstream.address);
-        let answer = ask(&gateway, MESSAGES, "r/m", "");
-        assert_eq!((answer.status, &answer.json()["error"]["type"]), (404, &"not_found_error".into()));
     });
+}
+
+/// A provider of `OpenAI`'s format is asked for responses unless it is said to have none: then for a chat completion.
+#[test]
+fn responses_go_straight_where_they_can() {
+    let upstream = Scripted::always(answered("application/json", r#"{"id":"resp_1","object":"response"}"#));
+    let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+    let answer = gateway.client().ask(&respond("m/x", r#","store":true"#));
+    assert_eq!((answer.status, answer.text()), (200, r#"{"id":"resp_1","object":"response"}"#.into()));
+    gateway.client().ask(&respond("p/x", "")).refused(502, "upstream_unreadable");
+    let seen = upstream.seen();
+    let [straight, across] = seen.as_slice() else { panic!("two requests: {seen:?}") };
+    assert!(
+        straight.starts_with("POST /v1/responses HTTP/1.1\r\n") && straight.contains("\"store\":true"),
+        "{straight}"
+    );
+    assert!(across.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"), "{across}");
+    let sent: Value = serde_json::from_str(across.split_once("\r\n\r\n").expect("a head").1).expect("JSON");
+    let expected = json!({"model": "x", "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"}]});
+    assert_eq!(sent, expected);
+}
+
+/// What a client of responses offers or asks for that needs its maker's own tools is named, or refused where that is
+/// wanted; what needs a memory is refused.
+#[test]
+fn responses_lose_what_only_their_maker_has() {
+    let (_mock, gateway) = staged(Io::Auto);
+    let mut client = gateway.client();
+    let tools = r#","tools":[{"type":"web_search"},{"type":"custom","name":"apply_patch"}],"store":false"#;
+    let answer = client.ask(&respond("c/mock", tools));
+    assert_eq!((answer.status, answer.header("x-ringgate-dropped")), (200, Some("web_search,custom")));
+    client.ask(&respond("strict/mock", tools)).refused(400, "untranslatable");
+    let said =
+        client.ask(&respond("c/mock", r#","previous_response_id":"resp_1""#)).refused(400, "untranslatable");
+    assert!(said.contains("`previous_response_id`"), "{said}");
+    client.ask(&post(RESPONSES, r#"{"model":"c/mock"}"#)).refused(400, "invalid_request");
+}
+
+/// A broken stream of responses fails as the dialect has it: the response where the provider told of its error, and in
+/// any case the event at which the official client raises.
+#[test]
+fn broken_responses_are_told() {
+    let end = THINKING.find("event: message_delta").expect("it ends");
+    for (stream, cut, types) in [
+        (OVERLOADED, "event: error", &["response.failed", "error"][..]),
+        (&THINKING[..end], "event: content_block_stop", &["response.output_item.done", "error"]),
+    ] {
+        let (upstream, go_on) = Scripted::in_two_parts(stream, cut);
+        let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+        let mut client = gateway.client();
+        client.send(&respond("c/x", r#","stream":true"#));
+        assert_eq!(client.head().0, 200);
+        let mut text = String::from_utf8(client.chunk().expect("what comes before")).expect("text");
+        go_on.send(()).expect("the provider waits");
+        while !text.contains("event: error") {
+            text += &String::from_utf8(client.chunk().expect("the error")).expect("text");
+        }
+        let events = data(&text);
+        let last: Vec<_> = events[events.len() - 2..].iter().map(|event| &event["type"]).collect();
+        assert_eq!(last, types, "{text}");
+        assert!(events.last().is_some_and(|event| event["error"]["message"].is_string()), "{text}");
+        client.ends();
+    }
 }

@@ -7,14 +7,13 @@ use std::net::SocketAddr;
 
 const CHAT: &str = "/v1/chat/completions";
 const MESSAGES: &str = "/v1/messages";
-const RESPONSES: &str = "/v1/responses";
-const THINKING: &str = include_str!("../fuzz/corpus/sse/anthropic-thinking-tools.sse");
+pub const THINKING: &str = include_str!("../fuzz/corpus/sse/anthropic-thinking-tools.sse");
 const PARALLEL: &str = include_str!("../../src/traffic/translate/golden/answers/parallel-tools.openai.sse");
-const OVERLOADED: &str = include_str!("../fuzz/corpus/sse/anthropic-overloaded.sse");
+pub const OVERLOADED: &str = include_str!("../fuzz/corpus/sse/anthropic-overloaded.sse");
 
 /// Models that begin with `c/` are behind Anthropic's format, those that begin with `m/` behind `OpenAI`'s, those with
 /// `p/` behind that without responses.
-fn setup(io: Io, upstream: SocketAddr) -> Setup {
+pub fn setup(io: Io, upstream: SocketAddr) -> Setup {
     Setup::at(io, upstream)
         .provider_of("anthropic", "claude", &format!("http://{upstream}"), "")
         .provider("plain", &format!("http://{upstream}/v1"), "responses: false")
@@ -23,7 +22,7 @@ fn setup(io: Io, upstream: SocketAddr) -> Setup {
         .model("strict/*", "{provider: claude, model: \"*\"}", "unsupported: refuse")
 }
 
-fn staged(io: Io) -> (Mock, Gateway) {
+pub fn staged(io: Io) -> (Mock, Gateway) {
     let mock = mock();
     let gateway = Gateway::start(&setup(io, mock.address));
     (mock, gateway)
@@ -36,11 +35,11 @@ fn ask(path: &str, model: &str, more: &str) -> Vec<u8> {
     post(path, &body)
 }
 
-fn answered(content_type: &str, body: &str) -> Vec<u8> {
+pub fn answered(content_type: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\nx-request-id: up-1\r\nx-secret: 1\r\ncontent-length: {}\r\n\r\n{body}", body.len()).into_bytes()
 }
 
-fn data(events: &str) -> Vec<Value> {
+pub fn data(events: &str) -> Vec<Value> {
     let lines =
         events.lines().filter_map(|line| line.strip_prefix("data: ")).filter(|line| *line != "[DONE]");
     lines.map(|line| serde_json::from_str(line).expect("JSON")).collect()
@@ -116,106 +115,6 @@ fn streams_cross() {
             assert_eq!(gateway.record(answer.id())["output_tokens"], delta["usage"]["output_tokens"]);
         }
     });
-}
-
-fn respond(model: &str, more: &str) -> Vec<u8> {
-    post(RESPONSES, &format!(r#"{{"model":"{model}","input":"hi","instructions":"Be brief."{more}}}"#))
-}
-
-/// Clients of responses are answered by providers of either format that have none, whole and in events that hold
-/// together, and the record counts the tokens that the provider did.
-#[test]
-fn responses_cross() {
-    on_both_drivers(|io| {
-        let (_mock, gateway) = staged(io);
-        let mut client = gateway.client();
-        for model in [
-            "c/mock?chunks=5&prompt_tokens=70&cached_tokens=30",
-            "p/mock?chunks=5&prompt_tokens=70&cached_tokens=30",
-        ] {
-            let answer = client.ask(&respond(model, r#","temperature":0.5"#));
-            assert_eq!(answer.status, 200, "{}", answer.text());
-            let whole = answer.json();
-            assert_eq!((&whole["object"], &whole["status"]), (&"response".into(), &"completed".into()));
-            assert_eq!((&whole["temperature"], &whole["instructions"]), (&json!(0.5), &"Be brief.".into()));
-            let usage = &whole["usage"];
-            assert_eq!(
-                (&usage["input_tokens"], &usage["input_tokens_details"]["cached_tokens"]),
-                (&70.into(), &30.into())
-            );
-            let record = gateway.record(answer.id());
-            assert_eq!(
-                (&record["endpoint"], &record["fault"]),
-                (&RESPONSES.into(), &Value::Null),
-                "{record}"
-            );
-            assert_eq!(
-                (&record["input_tokens"], &record["output_tokens"]),
-                (&usage["input_tokens"], &usage["output_tokens"])
-            );
-
-            let answer = client.ask(&respond(model, r#","stream":true"#));
-            assert_eq!(answer.header("content-type"), Some("text/event-stream; charset=utf-8"));
-            let text = answer.text();
-            assert!(text.starts_with("event: response.created\n") && !text.contains("[DONE]"), "{text}");
-            let events = data(&text);
-            let numbers: Vec<_> = events.iter().map(|event| event["sequence_number"].as_u64()).collect();
-            assert_eq!(numbers, (0..events.len() as u64).map(Some).collect::<Vec<_>>());
-            let end = events.last().expect("events");
-            assert_eq!(
-                (&end["type"], &end["response"]["status"]),
-                (&"response.completed".into(), &"completed".into())
-            );
-            let pieces: String = events
-                .iter()
-                .filter(|event| event["type"] == "response.output_text.delta")
-                .map(|event| event["delta"].as_str().expect("a text"))
-                .collect();
-            assert_eq!(end["response"]["output"][0]["content"][0]["text"], pieces);
-            let record = gateway.record(answer.id());
-            assert_eq!(
-                (&record["input_tokens"], &record["output_tokens"]),
-                (&70.into(), &end["response"]["usage"]["output_tokens"])
-            );
-            assert_eq!((&record["stream"], &record["fault"]), (&true.into(), &Value::Null), "{record}");
-        }
-    });
-}
-
-/// A provider of `OpenAI`'s format is asked for responses unless it is said to have none: then for a chat completion.
-#[test]
-fn responses_go_straight_where_they_can() {
-    let upstream = Scripted::always(answered("application/json", r#"{"id":"resp_1","object":"response"}"#));
-    let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
-    let answer = gateway.client().ask(&respond("m/x", r#","store":true"#));
-    assert_eq!((answer.status, answer.text()), (200, r#"{"id":"resp_1","object":"response"}"#.into()));
-    gateway.client().ask(&respond("p/x", "")).refused(502, "upstream_unreadable");
-    let seen = upstream.seen();
-    let [straight, across] = seen.as_slice() else { panic!("two requests: {seen:?}") };
-    assert!(
-        straight.starts_with("POST /v1/responses HTTP/1.1\r\n") && straight.contains("\"store\":true"),
-        "{straight}"
-    );
-    assert!(across.starts_with("POST /v1/chat/completions HTTP/1.1\r\n"), "{across}");
-    let sent: Value = serde_json::from_str(across.split_once("\r\n\r\n").expect("a head").1).expect("JSON");
-    let expected = json!({"model": "x", "messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "hi"}]});
-    assert_eq!(sent, expected);
-}
-
-/// What a client of responses offers or asks for that needs its maker's own tools is named, or refused where that is
-/// wanted; what needs a memory is refused.
-#[test]
-fn responses_lose_what_only_their_maker_has() {
-    let (_mock, gateway) = staged(Io::Auto);
-    let mut client = gateway.client();
-    let tools = r#","tools":[{"type":"web_search"},{"type":"custom","name":"apply_patch"}],"store":false"#;
-    let answer = client.ask(&respond("c/mock", tools));
-    assert_eq!((answer.status, answer.header("x-ringgate-dropped")), (200, Some("web_search,custom")));
-    client.ask(&respond("strict/mock", tools)).refused(400, "untranslatable");
-    let said =
-        client.ask(&respond("c/mock", r#","previous_response_id":"resp_1""#)).refused(400, "untranslatable");
-    assert!(said.contains("`previous_response_id`"), "{said}");
-    client.ask(&post(RESPONSES, r#"{"model":"c/mock"}"#)).refused(400, "invalid_request");
 }
 
 /// What a provider is sent is its own format, with its own credential and version, and nothing of the client's dialect.
@@ -326,33 +225,6 @@ fn broken_streams_are_told() {
             assert_eq!(gateway.record(id)["fault"], fault);
         }
     });
-}
-
-/// A broken stream of responses fails as the dialect has it: the response where the provider told of its error, and in
-/// any case the event at which the official client raises.
-#[test]
-fn broken_responses_are_told() {
-    let end = THINKING.find("event: message_delta").expect("it ends");
-    for (stream, cut, types) in [
-        (OVERLOADED, "event: error", &["response.failed", "error"][..]),
-        (&THINKING[..end], "event: content_block_stop", &["response.output_item.done", "error"]),
-    ] {
-        let (upstream, go_on) = Scripted::in_two_parts(stream, cut);
-        let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
-        let mut client = gateway.client();
-        client.send(&respond("c/x", r#","stream":true"#));
-        assert_eq!(client.head().0, 200);
-        let mut text = String::from_utf8(client.chunk().expect("what comes before")).expect("text");
-        go_on.send(()).expect("the provider waits");
-        while !text.contains("event: error") {
-            text += &String::from_utf8(client.chunk().expect("the error")).expect("text");
-        }
-        let events = data(&text);
-        let last: Vec<_> = events[events.len() - 2..].iter().map(|event| &event["type"]).collect();
-        assert_eq!(last, types, "{text}");
-        assert!(events.last().is_some_and(|event| event["error"]["message"].is_string()), "{text}");
-        client.ends();
-    }
 }
 
 /// A stream that breaks before its client was told anything is a refusal, with a status.

@@ -228,6 +228,10 @@ impl Connection {
         let mut playing = pin!(player.play(script, &mut self.writer, &mut self.output));
         let mut arrived = None;
         let played = poll_fn(|context| {
+            // Who took the whole answer may leave before it is known here that all was sent.
+            if let Poll::Ready(played) = playing.as_mut().poll(context) {
+                return Poll::Ready(played);
+            }
             if arrived.is_none()
                 && let Poll::Ready((result, input)) = read.as_mut().poll(context)
             {
@@ -237,7 +241,7 @@ impl Connection {
                     return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
                 }
             }
-            playing.as_mut().poll(context)
+            Poll::Pending
         })
         .await;
         if played.is_ok() && script.end == End::KeepAlive {

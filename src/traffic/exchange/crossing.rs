@@ -85,6 +85,7 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
     let translation = translation(way.crossing, ask, translated.renamed)
         .repeating(translated.repeated)
         .known_as(std::str::from_utf8(&id).unwrap_or_default(), way.model)
+        .of_model(way.model)
         .embedding(translated.wanted);
     Ok(Crossed {
         translation: Box::new(match intake.style {
