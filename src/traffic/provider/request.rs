@@ -8,6 +8,8 @@ use std::io::Write as _;
 
 /// What stands for a model's name in a path.
 const MODEL: &str = "{id}";
+/// How all paths begin that have it: most have not, and are not looked through.
+const NAMED: &str = "/model";
 
 /// Whether a client's header field goes to the provider as it is: what a body means, what dialect version it
 /// speaks, and nothing about who sent it.
@@ -98,12 +100,13 @@ pub struct Forwarded<'h> {
 pub fn head(out: &mut Vec<u8>, provider: &Provider, path: &str, forwarded: Forwarded<'_>, body_bytes: u64) {
     out.extend_from_slice(b"POST ");
     out.extend_from_slice(provider.base_path.as_bytes());
-    match memchr::memchr(b'{', path.as_bytes()) {
+    match path.strip_prefix(NAMED).and_then(|rest| rest.split_once(MODEL)) {
         None => out.extend_from_slice(path.as_bytes()),
-        Some(at) => {
-            out.extend_from_slice(&path.as_bytes()[..at]);
+        Some((before, behind)) => {
+            out.extend_from_slice(NAMED.as_bytes());
+            out.extend_from_slice(before.as_bytes());
             escape(forwarded.model, out);
-            out.extend_from_slice(&path.as_bytes()[at + MODEL.len()..]);
+            out.extend_from_slice(behind.as_bytes());
         }
     }
     if !forwarded.query.is_empty() {
@@ -128,6 +131,20 @@ pub fn head(out: &mut Vec<u8>, provider: &Provider, path: &str, forwarded: Forwa
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Every path that names the model begins as [`NAMED`] says.
+    #[test]
+    fn paths_that_name_models() {
+        let ours = Endpoint::ALL.iter().map(|endpoint| endpoint.row().unversioned);
+        let speeches = [Speech::Gemini, Speech::Bedrock, Speech::BedrockAnthropic, Speech::VertexAnthropic];
+        let theirs = speeches
+            .iter()
+            .flat_map(|speech| [Form::Whole, Form::Stream].map(|form| chat_path(*speech, form)));
+        let embeddings = [true, false].map(|listed| embedding_path(Speech::Gemini, listed));
+        let named: Vec<_> =
+            ours.chain(theirs).chain(embeddings).filter(|path| path.contains(MODEL)).collect();
+        assert!(named.len() >= 10 && named.iter().all(|path| path.starts_with(NAMED)), "{named:?}");
+    }
 
     /// A model's name is one part of a path, whatever it holds.
     #[test]
