@@ -318,6 +318,9 @@ pub struct Provider {
     pub origin: Arc<Origin>,
     /// Path of the base URL without a slash at its end, e.g. `/v1`; may be empty. [`Provider::path`] follows it.
     pub base_path: Box<str>,
+    /// Azure's older form of URLs: the model is a deployment in the path, below `/deployments`, and this version of the API
+    /// is in the query. Empty: the model is in the body alone.
+    pub api_version: Box<str>,
     /// Value of the `host` header: host, and port where it is not the scheme's own.
     pub host_header: Box<str>,
     /// Name of the header that carries a key, e.g. `authorization`.

@@ -128,20 +128,24 @@ fn providers_are_told_a_version() {
     );
     let gateway = Gateway::start(&setup);
     let mut client = gateway.client();
-    let mut sent = |path: &str, model: &str| {
-        let body = format!(r#"{{"model":"{model}"}}"#);
-        assert_eq!(client.ask(&post(path, &body)).status, 200, "{path} {model}");
+    let mut sent = |path: &str, model: &str, status: u16| {
+        let body = format!(r#"{{"model":"{model}","messages":[]}}"#);
+        assert_eq!(client.ask(&post(path, &body)).status, status, "{path} {model}");
         upstream.seen().pop().expect("a request")
     };
-    let usual = sent(COUNT, "c/x");
+    let usual = sent(COUNT, "c/x", 200);
     assert!(usual.starts_with("POST /v1/messages/count_tokens HTTP/1.1\r\n"), "{usual}");
     assert_eq!(usual.matches("anthropic-version: 2023-06-01\r\n").count(), 1, "{usual}");
-    let newer = sent(MESSAGES, "newer");
+    let newer = sent(MESSAGES, "newer", 200);
     assert!(newer.starts_with("POST /deep/v1/messages HTTP/1.1\r\n"), "{newer}");
     assert_eq!(newer.matches("anthropic-version: ").count(), 1, "{newer}");
     assert!(newer.contains("\r\nanthropic-version: 2026-10-21\r\n"), "{newer}");
     assert!(newer.contains(&format!("\r\nauthorization: Bearer {UPSTREAM_KEY}\r\n")), "{newer}");
-    let other = sent("/v1/embeddings", "m/x");
+    // Translated requests are written for one version. What comes back here is no message.
+    let translated = sent("/v1/chat/completions", "newer", 502);
+    assert_eq!(translated.matches("anthropic-version: ").count(), 1, "{translated}");
+    assert!(translated.contains("\r\nanthropic-version: 2023-06-01\r\n"), "{translated}");
+    let other = sent("/v1/embeddings", "m/x", 200);
     assert!(!other.contains("anthropic-version"), "{other}");
 }
 

@@ -438,3 +438,37 @@ fn keys_stand_in_for_each_other() {
         }
     });
 }
+
+/// Azure's older URLs have the model's deployment in their path and a version in their query, beside what the client put
+/// there, and behind translations too.
+#[test]
+fn azures_older_urls() {
+    let upstream =
+        Scripted::always("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}");
+    let base = format!("http://{}/openai", upstream.address);
+    let setup = Setup::at(Io::Auto, upstream.address)
+        .provider("azure", &base, "vendor: azure, api_version: 2024-10-21, responses: false")
+        .model("a/*", "{provider: azure, model: \"*\"}", "");
+    let gateway = Gateway::start(&setup);
+    for (path, body, expected) in [
+        (
+            "/v1/chat/completions",
+            r#"{"model":"a/gpt 5","messages":[]}"#,
+            "/chat/completions?api-version=2024-10-21",
+        ),
+        (
+            "/v1/embeddings?x=1",
+            r#"{"model":"a/gpt 5","input":"a"}"#,
+            "/embeddings?x=1&api-version=2024-10-21",
+        ),
+        ("/v1/responses", r#"{"model":"a/gpt 5","input":"a"}"#, "/chat/completions?api-version=2024-10-21"),
+    ] {
+        gateway.client().ask(&post(path, body));
+        let sent = upstream.seen().pop().expect("a request");
+        assert!(
+            sent.starts_with(&format!("POST /openai/deployments/gpt%205{expected} HTTP/1.1\r\n")),
+            "{sent}"
+        );
+        assert!(sent.contains("\r\napi-key: ") && sent.contains(r#""model":"gpt 5""#), "{sent}");
+    }
+}

@@ -66,6 +66,7 @@ pub fn compile(
         let credentials = credentials(&cursor, &credential_header, findings);
         let pass = passes::compile(&cursor, &mut Ground { origins, inputs, findings });
         let anthropic_version = anthropic_version(&cursor, format, findings);
+        let api_version = api_version(&cursor, format, findings);
         let Some((origin, url, reach)) = place(&cursor, vendor, origins, findings) else { continue };
         if known.insert(origin.id) {
             providers.origins.push(Reachable { origin: origin.clone(), reach });
@@ -91,6 +92,7 @@ pub fn compile(
             takes_stream_usage: flag("stream_usage", vendor.and_then(|vendor| vendor.stream_usage)),
             has_responses: flag("responses", vendor.and_then(|vendor| vendor.responses)),
             anthropic_version,
+            api_version,
         });
     }
     providers
@@ -128,6 +130,18 @@ fn anthropic_version(provider: &Cursor<'_>, format: Format, findings: &mut Findi
         // Clouds that host that format have its version in the body.
         _ => Box::default(),
     }
+}
+
+/// The version of the API in Azure's older URLs; empty for all others.
+fn api_version(provider: &Cursor<'_>, format: Format, findings: &mut Findings) -> Box<str> {
+    let Some(version) = provider.text("api_version") else { return Box::default() };
+    let sound = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    if version.is_empty() || !version.bytes().all(sound) {
+        provider.complain_at("api_version", findings, "has characters that no version has");
+    } else if format != Format::OpenAi {
+        provider.complain_at("api_version", findings, "is for format openai only");
+    }
+    version.into()
 }
 
 /// Whose provider it is. `None` if it does not say, or after a complaint.

@@ -285,6 +285,12 @@ const PROVIDER: &[Field] = &[
         Default("\"2023-06-01\""),
         "Format anthropic: the anthropic-version of requests whose client names none.",
     ),
+    row(
+        "api_version",
+        Kind::Text,
+        Default(""),
+        "Azure's older URLs, as in 2024-10-21: requests go to BASE_URL/deployments/MODEL/chat/completions?api-version=THIS, and base_url ends with /openai. For format openai.",
+    ),
     row("region", Kind::Text, Default(""), "Where it is. A note."),
     row("load_metrics", Kind::Choice(&["vllm", "sglang"]), Default(""), "How it tells its load."),
     row("stream_usage", Kind::Flag, Default("true"), "Whether it knows stream_options.include_usage."),

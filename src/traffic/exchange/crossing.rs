@@ -16,6 +16,10 @@ use crate::traffic::upstream::call::Answer;
 pub const JSON: &[u8] = b"content-type: application/json\r\n";
 const EVENTS: &[u8] = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n";
 
+/// The version of Anthropic's API that translated requests are written for, whatever its provider's own clients are to use:
+/// a later one refuses what older models take.
+const MESSAGES_VERSION: &[u8] = b"anthropic-version: 2023-06-01\r\n";
+
 /// Fields of a client's head that mean the same to every provider.
 const FORWARDED: [&[u8]; 2] = [b"user-agent:", b"x-client-request-id:"];
 /// The field of an Anthropic client's head that names features.
@@ -69,6 +73,10 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
     if way.crossing.is_verbatim() && way.crossing.provider == Speech::VertexAnthropic {
         copy(lines, &[BETA], &mut fields);
     }
+    let is_messages = way.crossing.provider == Speech::Anthropic;
+    if is_messages {
+        fields.extend_from_slice(MESSAGES_VERSION);
+    }
     let (path, query) =
         request::crossing_path(way.crossing, form(way.crossing, ask), translated.wanted.listed);
     let forwarded = Forwarded {
@@ -76,7 +84,7 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
         model: way.model,
         query,
         fields: &fields,
-        names_version: false,
+        names_version: is_messages,
     };
     let body_bytes = out.len();
     request::head(out.tail(), way.provider, path, forwarded, body_bytes as u64);

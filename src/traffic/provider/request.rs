@@ -100,6 +100,10 @@ pub struct Forwarded<'h> {
 pub fn head(out: &mut Vec<u8>, provider: &Provider, path: &str, forwarded: Forwarded<'_>, body_bytes: u64) {
     out.extend_from_slice(b"POST ");
     out.extend_from_slice(provider.base_path.as_bytes());
+    if !provider.api_version.is_empty() {
+        out.extend_from_slice(b"/deployments/");
+        escape(forwarded.model, out);
+    }
     match path.strip_prefix(NAMED).and_then(|rest| rest.split_once(MODEL)) {
         None => out.extend_from_slice(path.as_bytes()),
         Some((before, behind)) => {
@@ -112,6 +116,11 @@ pub fn head(out: &mut Vec<u8>, provider: &Provider, path: &str, forwarded: Forwa
     if !forwarded.query.is_empty() {
         out.push(b'?');
         out.extend_from_slice(forwarded.query);
+    }
+    if !provider.api_version.is_empty() {
+        out.extend_from_slice(if forwarded.query.is_empty() { b"?" } else { b"&" });
+        out.extend_from_slice(b"api-version=");
+        out.extend_from_slice(provider.api_version.as_bytes());
     }
     out.extend_from_slice(b" HTTP/1.1\r\nhost: ");
     out.extend_from_slice(provider.host_header.as_bytes());
