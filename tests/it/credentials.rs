@@ -1,12 +1,12 @@
-//! Credentials that are fetched, renewed, or that sign: with token servers that tell the truth, and ones that do not.
+//! Credentials that are fetched and renewed: with token servers that tell the truth, and ones that do not.
 
 use crate::harness::{Gateway, Io, Scripted, Setup, chat, fresh_dir, on_both_drivers, post, until};
-use ring::{digest, hmac, signature};
+use crate::signatures::verify;
+use ring::signature;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
-use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,24 +14,24 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 const RSA_KEY: &str = include_str!("fixtures/test-only-rsa-2048.key");
-const CHAT: &str = "/v1/chat/completions";
+pub const CHAT: &str = "/v1/chat/completions";
 const MESSAGE: &str = r#"{"id":"msg_1","type":"message","role":"assistant","model":"m","content":[{"type":"text","text":"hi"}],"stop_reason":"end_turn","stop_sequence":null,"usage":{"input_tokens":1,"output_tokens":1}}"#;
 const FAR: &str = "2099-01-01T00:00:00Z";
 
 /// An HTTP answer.
-fn answer(status: &str, body: &str) -> Vec<u8> {
+pub fn answer(status: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     let head =
         format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n");
     format!("{head}{body}").into_bytes()
 }
 
-fn ok(body: &str) -> Vec<u8> {
+pub fn ok(body: &str) -> Vec<u8> {
     answer("200 OK", body)
 }
 
 /// A server that answers every request by what `say` makes of it.
-fn server(say: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Scripted {
+pub fn server(say: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Scripted {
     Scripted::start(move |_, mut peer| {
         while let Some(request) = peer.request() {
             peer.send(&say(&request));
@@ -40,7 +40,7 @@ fn server(say: impl Fn(&str) -> Vec<u8> + Send + Sync + 'static) -> Scripted {
 }
 
 /// A token server whose tokens are `t1`, `t2` and so on, each good for so long.
-fn tokens(life: u64) -> Scripted {
+pub fn tokens(life: u64) -> Scripted {
     let given = AtomicUsize::new(0);
     server(move |_| {
         let number = given.fetch_add(1, Ordering::Relaxed) + 1;
@@ -50,11 +50,11 @@ fn tokens(life: u64) -> Scripted {
 }
 
 /// A provider that answers in the format that it was asked in.
-fn provider() -> Scripted {
+pub fn provider() -> Scripted {
     server(|request| ok(if request.starts_with("POST /v1/messages") { MESSAGE } else { r#"{"a":1}"# }))
 }
 
-fn field<'r>(request: &'r str, name: &str) -> Option<&'r str> {
+pub fn field<'r>(request: &'r str, name: &str) -> Option<&'r str> {
     let head = request.split("\r\n\r\n").next()?;
     head.lines().find_map(|line| {
         let (known, value) = line.split_once(':')?;
@@ -63,14 +63,14 @@ fn field<'r>(request: &'r str, name: &str) -> Option<&'r str> {
 }
 
 /// What the last request was authorized by.
-fn authorization(provider: &Scripted) -> String {
+pub fn authorization(provider: &Scripted) -> String {
     let seen = provider.seen();
     field(seen.last().expect("a request"), "authorization").unwrap_or_default().to_owned()
 }
 
 /// A setup with a provider `name` for each of these `auth` blocks, in both formats, and models of the same names:
 /// `name` is asked with the client's own bytes, `name-x` is translated.
-fn setup(io: Io, up: SocketAddr, blocks: &[(&str, &str)]) -> Setup {
+pub fn setup(io: Io, up: SocketAddr, blocks: &[(&str, &str)]) -> Setup {
     let mut setup = Setup::at(io, up);
     for (name, auth) in blocks {
         let row = |format: &str, base: &str| {
@@ -86,22 +86,22 @@ fn setup(io: Io, up: SocketAddr, blocks: &[(&str, &str)]) -> Setup {
     setup
 }
 
-fn ask(model: &str) -> Vec<u8> {
+pub fn ask(model: &str) -> Vec<u8> {
     ask_with(model, "hi")
 }
 
-fn ask_with(model: &str, content: &str) -> Vec<u8> {
+pub fn ask_with(model: &str, content: &str) -> Vec<u8> {
     let body = json!({"model": model, "max_tokens": 9, "messages": [{"role": "user", "content": content}]});
     post(CHAT, &body.to_string())
 }
 
 /// Asks until the provider is reached, and gives what it was shown.
-fn shown(gateway: &Gateway, provider: &Scripted, model: &str) -> String {
+pub fn shown(gateway: &Gateway, provider: &Scripted, model: &str) -> String {
     until("an answer", || (gateway.client().ask(&ask(model)).status == 200).then_some(()));
     authorization(provider)
 }
 
-fn start(setup: &Setup, variables: &[(&str, &str)]) -> Gateway {
+pub fn start(setup: &Setup, variables: &[(&str, &str)]) -> Gateway {
     let dir = fresh_dir();
     std::fs::write(dir.join("gateway.yaml"), setup.yaml(&dir)).expect("a file can be written");
     Gateway::spawn_with(dir, &[], variables)
@@ -119,107 +119,9 @@ fn account(token_uri: &str) -> String {
     .to_string()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-fn sha256(text: &str) -> String {
-    hex(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
-}
-
-/// Reads a request as AWS does: from what it says was signed, and the secret, its signature must come out.
-#[track_caller]
-fn verify(request: &str, id: &str, secret: &str, token: Option<&str>, place: &str) {
-    let (head, body) = request.split_once("\r\n\r\n").expect("a whole request");
-    let said = field(request, "authorization").expect("a signature");
-    let said = said.strip_prefix("AWS4-HMAC-SHA256 ").expect("the algorithm");
-    let part = |name: &str| {
-        let part = said.split(", ").find_map(|part| part.strip_prefix(name)?.strip_prefix('='));
-        part.expect("a part").to_owned()
-    };
-    let (credential, names, signature) = (part("Credential"), part("SignedHeaders"), part("Signature"));
-    let date = field(request, "x-amz-date").expect("a date");
-    let scope = format!("{}/{place}/aws4_request", &date[..8]);
-    assert_eq!(credential, format!("{id}/{scope}"));
-    assert_eq!(field(request, "x-amz-security-token"), token);
-    for needed in ["host", "content-type", "x-amz-date"] {
-        assert!(names.split(';').any(|name| name == needed), "{needed} is not signed: {names}");
-    }
-    assert_eq!(names.contains("x-amz-security-token"), token.is_some());
-    let mut line = head.lines().next().expect("a request line").split(' ');
-    let (method, target) = (line.next().expect("a method"), line.next().expect("a target"));
-    let (path, query) = target.split_once('?').unwrap_or((target, ""));
-    let mut canonical = format!("{method}\n{}\n{query}\n", path.replace('%', "%25").replace(':', "%3A"));
-    for name in names.split(';') {
-        writeln!(canonical, "{name}:{}", field(request, name).expect("a signed field")).expect("text");
-    }
-    write!(canonical, "\n{names}\n{}", sha256(body)).expect("text");
-    let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", sha256(&canonical));
-    let mut key = format!("AWS4{secret}").into_bytes();
-    for step in scope.split('/').chain([text.as_str()]) {
-        key = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, &key), step.as_bytes()).as_ref().to_vec();
-    }
-    assert_eq!(signature, hex(&key), "of {canonical}");
-}
-
-/// Requests are signed as they are sent: edited or translated, short, long, or streamed; with keys from the
-/// configuration, the environment or a file, which may change while the gateway runs.
-#[test]
-fn requests_are_signed() {
-    on_both_drivers(|io| {
-        let provider = provider();
-        let dir = fresh_dir();
-        let file = dir.join("credentials");
-        let write = |key: &str| {
-            let fresh = dir.join("fresh");
-            let text = format!("[team]\naws_access_key_id = AP\naws_secret_access_key = canary-{key}\n");
-            std::fs::write(&fresh, text).expect("a file can be written");
-            std::fs::rename(&fresh, &file).expect("a file can be renamed");
-        };
-        write("first");
-        let own = "{aws: {region: eu-west-1, source: static, access_key_id: AS, secret_access_key: canary-s, \
-                   session_token: canary/token+==}}";
-        let profile = format!(
-            "{{aws: {{region: r, source: profile, profile: team, profile_file: \"{}\"}}}}",
-            file.display()
-        );
-        let blocks =
-            [("own", own), ("env", "{aws: {region: r, service: x, source: env}}"), ("profile", &profile)];
-        let variables = [("AWS_ACCESS_KEY_ID", "AE"), ("AWS_SECRET_ACCESS_KEY", "canary-e")];
-        let gateway = start(&setup(io, provider.address, &blocks), &variables);
-        let mut client = gateway.client();
-        let long = "long words ".repeat(40_000);
-        for model in ["own", "own-x"] {
-            for content in ["hi", &long] {
-                assert_eq!(client.ask(&ask_with(model, content)).status, 200);
-                let request = provider.seen().pop().expect("a request");
-                assert!(request.contains("real") && !request.contains(&format!("\"{model}\"")));
-                verify(&request, "AS", "canary-s", Some("canary/token+=="), "eu-west-1/bedrock");
-            }
-        }
-        // Usage is asked for: an edit in the middle of the client's bytes.
-        let streamed = post(CHAT, r#"{"model":"own","stream":true,"messages":[]}"#);
-        client.ask(&streamed);
-        let request = provider.seen().pop().expect("a request");
-        assert!(request.contains("include_usage"));
-        verify(&request, "AS", "canary-s", Some("canary/token+=="), "eu-west-1/bedrock");
-        for model in ["env", "env-x"] {
-            assert_eq!(client.ask(&ask(model)).status, 200);
-            verify(&provider.seen().pop().expect("a request"), "AE", "canary-e", None, "r/x");
-        }
-        assert_eq!(client.ask(&ask("profile")).status, 200);
-        verify(&provider.seen().pop().expect("a request"), "AP", "canary-first", None, "r/bedrock");
-        write("second");
-        until("the new profile", || (gateway.metric("gateway_config_version") == 2).then_some(()));
-        assert_eq!(client.ask(&ask("profile-x")).status, 200);
-        verify(&provider.seen().pop().expect("a request"), "AP", "canary-second", None, "r/bedrock");
-        quiet(&gateway);
-    });
-}
-
 /// Nothing that the operator reads holds a secret.
 #[track_caller]
-fn quiet(gateway: &Gateway) {
+pub fn quiet(gateway: &Gateway) {
     for text in [gateway.stderr(), gateway.stdout(), gateway.log(), gateway.metrics()] {
         assert!(!text.contains("canary-") && !text.contains("PRIVATE"), "{text}");
     }
@@ -230,7 +132,8 @@ fn quiet(gateway: &Gateway) {
 #[test]
 fn tokens_are_renewed() {
     on_both_drivers(|io| {
-        let (tokens, provider) = (tokens(2), provider());
+        // Lives are counted in whole seconds: of a shorter one too little might be left to renew it in.
+        let (tokens, provider) = (tokens(4), provider());
         let url = format!("http://{}/token", tokens.address);
         let auth = "{google: {service_account: '${ACCOUNT}', scope: scope-of-tests}}";
         let gateway = start(&setup(io, provider.address, &[("g", auth)]), &[("ACCOUNT", &account(&url))]);

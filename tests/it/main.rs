@@ -30,6 +30,7 @@ mod records;
 mod responses;
 mod sdk;
 mod secure;
+mod signatures;
 mod smuggling;
 mod streaming;
 mod timeouts;

@@ -1,21 +1,30 @@
 //! Numbers and switches that a provider may not have.
 
-use crate::traffic::translate::prompt::Knob;
+use super::loss::Losses;
+use super::prompt::Knob;
+use crate::traffic::dialect::json::Item;
+
+/// Notes a knob that has no place, unless it stands where it stands anyway.
+pub fn lose(knob: Knob, value: &Item<'_>, losses: &mut Losses) {
+    if !says_nothing(knob, value) {
+        losses.parameter(name_of(knob));
+    }
+}
 
 /// Whether a knob stands where it stands anyway.
-pub fn says_nothing(knob: Knob, value: &[u8]) -> bool {
+fn says_nothing(knob: Knob, value: &Item<'_>) -> bool {
     match knob {
-        Knob::Choices => value == b"1",
-        Knob::Logprobs => value == b"false",
-        Knob::FrequencyPenalty | Knob::PresencePenalty => matches!(value, b"0" | b"0.0"),
-        Knob::Temperature | Knob::TopP => matches!(value, b"1" | b"1.0"),
-        Knob::LogitBias => value == b"{}",
+        Knob::Choices => value.count() == Some(1),
+        Knob::Logprobs => value.flag() == Some(false),
+        Knob::FrequencyPenalty | Knob::PresencePenalty => matches!(value.raw(), b"0" | b"0.0"),
+        Knob::Temperature | Knob::TopP => matches!(value.raw(), b"1" | b"1.0"),
+        Knob::LogitBias => value.is_object() && value.members().next().is_none(),
         Knob::TopK | Knob::Seed | Knob::TopLogprobs | Knob::Verbosity => false,
     }
 }
 
 /// What clients call it.
-pub fn name_of(knob: Knob) -> &'static str {
+fn name_of(knob: Knob) -> &'static str {
     match knob {
         Knob::Temperature => "temperature",
         Knob::TopP => "top_p",

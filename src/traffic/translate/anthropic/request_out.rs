@@ -8,7 +8,7 @@ use crate::traffic::translate::claude::family::Family;
 use crate::traffic::translate::claude::history::{called_names, marks_to_skip, says_something};
 use crate::traffic::translate::claude::mind::Mind;
 use crate::traffic::translate::claude::{ANY_JSON, NOTHING, schema};
-use crate::traffic::translate::knobs::{name_of, says_nothing};
+use crate::traffic::translate::knobs::lose;
 use crate::traffic::translate::loss::{Losses, untranslatable};
 use crate::traffic::translate::media::{data_url, of_image};
 use crate::traffic::translate::names::{Renamed, alias};
@@ -367,9 +367,8 @@ impl Body<'_> {
                 }
                 Knob::TopP if free => "top_p",
                 Knob::TopK if free => "top_k",
-                _ if says_nothing(*knob, value.raw()) => continue,
                 _ => {
-                    self.losses.parameter(name_of(*knob));
+                    lose(*knob, value, self.losses);
                     continue;
                 }
             };

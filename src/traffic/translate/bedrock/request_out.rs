@@ -6,7 +6,7 @@ use crate::traffic::dialect::json::{Item, Quoted, Writer};
 use crate::traffic::translate::claude::history::{called_names, marks_to_skip};
 use crate::traffic::translate::claude::mind::Mind;
 use crate::traffic::translate::claude::schema;
-use crate::traffic::translate::knobs::{name_of, says_nothing};
+use crate::traffic::translate::knobs::lose;
 use crate::traffic::translate::loss::Losses;
 use crate::traffic::translate::names::{Renamed, alias};
 use crate::traffic::translate::prompt::{Cached, Content, Knob, Output, Prompt, Thinking, ToolChoice};
@@ -244,8 +244,7 @@ impl Body<'_> {
                 Knob::TopP if samples => _ = self.out.key("topP").item(value),
                 // It goes with what is the maker's own.
                 Knob::TopK if samples && self.knows_top_k() => {}
-                _ if says_nothing(*knob, value.raw()) => {}
-                _ => self.losses.parameter(name_of(*knob)),
+                _ => lose(*knob, value, self.losses),
             }
         }
         self.stop(prompt);

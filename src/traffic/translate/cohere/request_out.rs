@@ -2,6 +2,7 @@
 
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted, Writer};
+use crate::traffic::translate::knobs::lose;
 use crate::traffic::translate::loss::{Losses, untranslatable};
 use crate::traffic::translate::names::{Renamed, alias};
 use crate::traffic::translate::prompt::{
@@ -314,33 +315,21 @@ impl Body<'_> {
 
     fn knob(&mut self, knob: Knob, value: Item<'_>) {
         let number = || value.number().and_then(|text| std::str::from_utf8(text).ok()?.parse::<f64>().ok());
-        let (name, lost) = match knob {
-            Knob::Temperature => ("temperature", false),
+        let name = match knob {
+            Knob::Temperature => "temperature",
             // This provider's scale ends before 1.
             Knob::TopP if number().is_some_and(|p| p > TOP_P) => {
                 self.out.key("p").raw(b"0.99");
                 return;
             }
-            Knob::TopP => ("p", false),
-            Knob::TopK => ("k", false),
-            Knob::Seed => ("seed", false),
-            Knob::FrequencyPenalty => ("frequency_penalty", false),
-            Knob::PresencePenalty => ("presence_penalty", false),
-            // An answer is told as one choice, without the odds of its tokens.
-            Knob::Choices if value.count() == Some(1) => return,
-            Knob::Logprobs if value.flag() == Some(false) => return,
-            Knob::LogitBias if value.members().next().is_none() => return,
-            Knob::Choices => ("n", true),
-            Knob::Logprobs => ("logprobs", true),
-            Knob::TopLogprobs => ("top_logprobs", true),
-            Knob::LogitBias => ("logit_bias", true),
-            Knob::Verbosity => ("verbosity", true),
+            Knob::TopP => "p",
+            Knob::TopK => "k",
+            Knob::Seed => "seed",
+            Knob::FrequencyPenalty => "frequency_penalty",
+            Knob::PresencePenalty => "presence_penalty",
+            knob => return lose(knob, &value, self.losses),
         };
-        if lost {
-            self.losses.parameter(name);
-        } else {
-            self.out.key(name).item(&value);
-        }
+        self.out.key(name).item(&value);
     }
 
     fn mind(&mut self, prompt: &Prompt<'_>) {

@@ -5,6 +5,7 @@ use super::family::{Family, Mind};
 use super::schema;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Writer};
+use crate::traffic::translate::knobs::lose;
 use crate::traffic::translate::loss::Losses;
 use crate::traffic::translate::names::{Renamed, dotted_alias};
 use crate::traffic::translate::prompt::{Knob, Output, Prompt, Thinking, ToolChoice};
@@ -113,31 +114,17 @@ impl Body<'_> {
 
     fn knob(&mut self, knob: Knob, value: Item<'_>, family: &Family) {
         let whole = value.number().and_then(|text| std::str::from_utf8(text).ok()?.parse::<i32>().ok());
-        let (name, lost) = match knob {
-            Knob::Temperature => ("temperature", !family.samples),
-            Knob::TopP if family.samples => ("topP", false),
-            Knob::TopK if family.samples => ("topK", false),
-            Knob::FrequencyPenalty => ("frequencyPenalty", false),
-            Knob::PresencePenalty => ("presencePenalty", false),
+        let name = match knob {
+            Knob::Temperature if family.samples => "temperature",
+            Knob::TopP if family.samples => "topP",
+            Knob::TopK if family.samples => "topK",
+            Knob::FrequencyPenalty => "frequencyPenalty",
+            Knob::PresencePenalty => "presencePenalty",
             // What is larger is an error here.
-            Knob::Seed => ("seed", whole.is_none()),
-            // An answer is told as one choice, without the odds of its tokens.
-            Knob::Choices if whole == Some(1) => return,
-            Knob::Logprobs if value.flag() == Some(false) => return,
-            Knob::LogitBias if value.members().next().is_none() => return,
-            Knob::TopP => ("top_p", true),
-            Knob::TopK => ("top_k", true),
-            Knob::Choices => ("n", true),
-            Knob::Logprobs => ("logprobs", true),
-            Knob::TopLogprobs => ("top_logprobs", true),
-            Knob::LogitBias => ("logit_bias", true),
-            Knob::Verbosity => ("verbosity", true),
+            Knob::Seed if whole.is_some() => "seed",
+            knob => return lose(knob, &value, self.losses),
         };
-        if lost {
-            self.losses.parameter(name);
-        } else {
-            self.out.key(name).item(&value);
-        }
+        self.out.key(name).item(&value);
     }
 
     fn stop(&mut self, prompt: &Prompt<'_>) {

@@ -1,6 +1,7 @@
 //! The members that a chat and a text to be completed have alike.
 
 use crate::traffic::dialect::json::{Item, Quoted, Writer};
+use crate::traffic::translate::knobs::lose;
 use crate::traffic::translate::loss::Losses;
 use crate::traffic::translate::prompt::{Knob, Output, Prompt, Thinking};
 
@@ -84,26 +85,14 @@ fn options(prompt: &Prompt<'_>, out: &mut Writer<'_>, losses: &mut Losses) {
 }
 
 fn option(knob: Knob, value: Item<'_>, out: &mut Writer<'_>, losses: &mut Losses) {
-    let (name, lost) = match knob {
-        Knob::Temperature => ("temperature", false),
-        Knob::TopP => ("top_p", false),
-        Knob::TopK => ("top_k", false),
-        Knob::Seed => ("seed", false),
-        Knob::FrequencyPenalty => ("frequency_penalty", false),
-        Knob::PresencePenalty => ("presence_penalty", false),
-        // An answer is told as one choice, without the odds of its tokens.
-        Knob::Choices if value.count() == Some(1) => return,
-        Knob::Logprobs if value.flag() == Some(false) => return,
-        Knob::LogitBias if value.members().next().is_none() => return,
-        Knob::Choices => ("n", true),
-        Knob::Logprobs => ("logprobs", true),
-        Knob::TopLogprobs => ("top_logprobs", true),
-        Knob::LogitBias => ("logit_bias", true),
-        Knob::Verbosity => ("verbosity", true),
+    let name = match knob {
+        Knob::Temperature => "temperature",
+        Knob::TopP => "top_p",
+        Knob::TopK => "top_k",
+        Knob::Seed => "seed",
+        Knob::FrequencyPenalty => "frequency_penalty",
+        Knob::PresencePenalty => "presence_penalty",
+        knob => return lose(knob, &value, losses),
     };
-    if lost {
-        losses.parameter(name);
-    } else {
-        out.key(name).item(&value);
-    }
+    out.key(name).item(&value);
 }

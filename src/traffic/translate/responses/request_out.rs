@@ -5,7 +5,7 @@
 
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Quoted, Writer};
-use crate::traffic::translate::knobs::{name_of, says_nothing};
+use crate::traffic::translate::knobs::lose;
 use crate::traffic::translate::loss::{Losses, untranslatable};
 use crate::traffic::translate::makers::{effort_of, reasons};
 use crate::traffic::translate::names::{Renamed, alias};
@@ -291,9 +291,8 @@ impl Body<'_> {
                 Knob::Temperature => "temperature",
                 Knob::TopP => "top_p",
                 Knob::Verbosity => continue,
-                knob if says_nothing(*knob, value.raw()) => continue,
                 knob => {
-                    self.losses.parameter(name_of(*knob));
+                    lose(*knob, value, self.losses);
                     continue;
                 }
             };
