@@ -37,7 +37,7 @@ const NAMED_ONLY_IN: [(&str, &[&str], &str); 4] = [
     ),
     (
         "unsafe",
-        &["src/net/", "src/traffic/dialect/json/run.rs"],
+        &["src/net/", "src/traffic/dialect/json/blocks.rs"],
         "system calls are made in one room, vector instructions in one file",
     ),
 ];

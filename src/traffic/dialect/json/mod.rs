@@ -6,6 +6,7 @@
 //! Invariant: no allocation, linear time, and the same reports and the same verdict however the body is cut.
 //! Source: RFC 8259. Strings are not checked for valid UTF-8: what is passed on is passed on as it came.
 
+mod blocks;
 mod capture;
 mod escape;
 mod fault;
@@ -13,12 +14,13 @@ mod number;
 mod quoted;
 mod run;
 mod scanner;
-mod skip;
 mod string;
+mod strings;
 #[cfg(test)]
 mod tests;
 mod token;
 mod tree;
+mod walk;
 mod write;
 
 pub use escape::{escape, escape_bytes};

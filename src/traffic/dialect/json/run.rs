@@ -2,10 +2,7 @@
 //!
 //! Special are `"`, `\` and control characters. Blocks of bytes become masks with one bit for each of them.
 
-/// Bytes that are looked at together.
-const BLOCK: usize = 16;
-/// Bytes that are looked at together where a string is long.
-const LONG_BLOCK: usize = 4 * BLOCK;
+use super::blocks::{BLOCK as LONG_BLOCK, SMALL_BLOCK as BLOCK, is_special, long_specials, specials};
 
 /// Length of the prefix without special bytes.
 #[inline]
@@ -98,46 +95,6 @@ fn escape_len(bytes: &[u8]) -> Option<usize> {
 #[inline(never)]
 fn slow_run(bytes: &[u8]) -> usize {
     bytes.iter().position(|b| is_special(*b)).unwrap_or(bytes.len())
-}
-
-const fn is_special(byte: u8) -> bool {
-    byte == b'"' || byte == b'\\' || byte < 0x20
-}
-
-/// One bit for each special byte, the first byte's lowest.
-#[cfg(target_arch = "x86_64")]
-#[expect(unsafe_code, reason = "vector instructions: a third of the time of words of eight bytes")]
-#[inline]
-fn specials(block: &[u8; BLOCK]) -> u32 {
-    // SAFETY: SSE2 is a part of x86-64; the function takes no pointers.
-    unsafe { specials_sse2(block) }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "sse2")]
-#[inline]
-fn specials_sse2(block: &[u8; BLOCK]) -> u32 {
-    use std::arch::x86_64::{
-        _mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set_epi64x, _mm_set1_epi8,
-    };
-    let [low, high] = [0, 1].map(|half| i64::from_le_bytes(block.as_chunks().0[half]));
-    let text = _mm_set_epi64x(high, low);
-    let quotes = _mm_cmpeq_epi8(text, _mm_set1_epi8(b'"' as i8));
-    let slashes = _mm_cmpeq_epi8(text, _mm_set1_epi8(b'\\' as i8));
-    let controls = _mm_cmpeq_epi8(_mm_min_epu8(text, _mm_set1_epi8(0x1f)), text);
-    _mm_movemask_epi8(_mm_or_si128(_mm_or_si128(quotes, slashes), controls)) as u32
-}
-
-#[cfg(not(target_arch = "x86_64"))]
-#[inline]
-fn specials(block: &[u8; BLOCK]) -> u32 {
-    block.iter().enumerate().fold(0, |mask, (at, byte)| mask | u32::from(is_special(*byte)) << at)
-}
-
-#[inline]
-fn long_specials(block: &[u8; LONG_BLOCK]) -> u64 {
-    let parts = block.as_chunks().0;
-    parts.iter().enumerate().fold(0, |mask, (at, part)| mask | u64::from(specials(part)) << (at * BLOCK))
 }
 
 #[cfg(test)]

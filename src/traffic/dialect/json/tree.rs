@@ -5,9 +5,10 @@
 //!
 //! Invariant: linear time, and one node of 16 bytes for each value and name; their number and their nesting are bounded.
 
-use super::number::{Place, Step};
 use super::quoted::Quoted;
 use super::run::string_end;
+use super::token::Word;
+use super::walk::{self, Due, Visit, Walk, blanks};
 use super::{Expected, JsonFault};
 use crate::base::limits::{JSON_DEPTH, JSON_NODES};
 use std::borrow::Cow;
@@ -74,11 +75,29 @@ impl Tree {
         if u32::try_from(text.len()).is_err() {
             return Err(JsonFault { at: text.len() as u64, expected: Expected::Nothing });
         }
-        let mut reader = Reader { text, at: 0, nodes: &mut self.nodes };
-        if text.starts_with(BOM) {
-            reader.at = BOM.len();
-        }
-        reader.document()?;
+        let start = blanks(text, if text.starts_with(BOM) { BOM.len() } else { 0 });
+        let kind = match text.get(start) {
+            Some(b'{') => Some((Kind::Object, Due::Member)),
+            Some(b'[') => Some((Kind::Array, Due::Element)),
+            _ => None,
+        };
+        let mut growth = Growth { text, nodes: &mut self.nodes, open: [0; JSON_DEPTH], depth: 0 };
+        let behind = if let Some((kind, due)) = kind {
+            let containers = u128::from(kind == Kind::Object);
+            growth.open(kind, start);
+            let walk =
+                Walk { at: start + 1, due, depth: 1, containers, awaited: 0 }.run(text, 0, &mut growth);
+            if walk.depth > 0 {
+                let full = growth.is_full().then(|| fault(walk.at, Expected::Fewer));
+                return Err(full.unwrap_or_else(|| stopped(text, &walk)));
+            }
+            walk.at
+        } else {
+            let (kind, end) = leaf(text, start)?;
+            growth.push(kind, start, end, false);
+            end
+        };
+        end(text, behind)?;
         Ok(Item { text, nodes: &self.nodes, index: 0 })
     }
 
@@ -88,168 +107,119 @@ impl Tree {
     }
 }
 
-struct Reader<'r> {
-    text: &'r [u8],
-    at: usize,
-    nodes: &'r mut Vec<Node>,
+/// Behind the outermost value.
+fn end(text: &[u8], at: usize) -> Result<(), JsonFault> {
+    let at = blanks(text, at);
+    if at == text.len() { Ok(()) } else { Err(fault(at, Expected::Nothing)) }
 }
 
-impl Reader<'_> {
-    fn document(&mut self) -> Result<(), JsonFault> {
-        let (mut open, mut depth, mut in_object) = ([0u32; JSON_DEPTH], 0, false);
-        self.blanks();
-        loop {
-            if in_object {
-                self.name()?;
-            }
-            let begun = self.nodes.len() as u32;
-            match self.peek() {
-                Some(b'"') => self.string()?,
-                Some(begin @ (b'{' | b'[')) => {
-                    in_object = begin == b'{';
-                    self.push(if in_object { Kind::Object } else { Kind::Array }, self.at);
-                    self.at += 1;
-                    *open.get_mut(depth).ok_or(self.fault(Expected::Shallower))? = begun;
-                    depth += 1;
-                    self.blanks();
-                    if self.peek() != Some(if in_object { b'}' } else { b']' }) {
-                        continue;
-                    }
-                }
-                Some(b't') => self.word(b"true", Kind::True)?,
-                Some(b'f') => self.word(b"false", Kind::False)?,
-                Some(b'n') => self.word(b"null", Kind::Null)?,
-                Some(byte) => self.number(byte)?,
-                None => return Err(self.fault(Expected::More)),
-            }
-            // Behind a value there is another one, or its container ends, and perhaps the one around that.
-            loop {
-                self.blanks();
-                let Some(top) = depth.checked_sub(1) else { return self.end() };
-                match self.peek() {
-                    Some(b',') => break,
-                    Some(b'}') if in_object => {}
-                    Some(b']') if !in_object => {}
-                    None => return Err(self.fault(Expected::More)),
-                    Some(_) if in_object => return Err(self.fault(Expected::CommaOrBrace)),
-                    Some(_) => return Err(self.fault(Expected::CommaOrBracket)),
-                }
-                self.at += 1;
-                let next = self.nodes.len() as u32;
-                let node = &mut self.nodes[open[top] as usize];
-                (node.end, node.next) = (self.at as u32, next);
-                depth = top;
-                in_object = depth > 0 && self.nodes[open[depth - 1] as usize].kind == Kind::Object;
-            }
-            if self.nodes.len() > JSON_NODES {
-                return Err(self.fault(Expected::Fewer));
-            }
-            self.at += 1;
-            self.blanks();
+fn fault(at: usize, expected: Expected) -> JsonFault {
+    JsonFault { at: at as u64, expected }
+}
+
+/// Reads a text, a number or a word that begins at `at`.
+fn leaf(text: &[u8], at: usize) -> Result<(Kind, usize), JsonFault> {
+    let word = |kind, word| {
+        let end = walk::word(text, at, word).ok_or(fault(at, Expected::Word))?;
+        Ok((kind, end))
+    };
+    match text.get(at) {
+        None => Err(fault(at, Expected::More)),
+        Some(b'"') => match string_end(text, at + 1) {
+            Ok(end) => Ok((Kind::Text, end)),
+            Err(at) => Err(wrong_string(text, at)),
+        },
+        Some(b't') => word(Kind::True, Word::True),
+        Some(b'f') => word(Kind::False, Word::False),
+        Some(b'n') => word(Kind::Null, Word::Null),
+        Some(_) => match walk::number(text, at) {
+            Ok(end) => Ok((Kind::Number, end)),
+            Err(wrong) if wrong == at => Err(fault(at, Expected::Value)),
+            Err(wrong) => Err(fault(wrong, Expected::Digit)),
+        },
+    }
+}
+
+fn wrong_string(text: &[u8], at: usize) -> JsonFault {
+    let expected = match text.get(at) {
+        None => Expected::More,
+        Some(b'\\') if text.len() - at < 6 => Expected::More,
+        Some(b'\\') => Expected::Escape,
+        Some(_) => Expected::NoControl,
+    };
+    fault(at, expected)
+}
+
+/// Why a walk stopped inside a container.
+#[cold]
+fn stopped(text: &[u8], walk: &Walk) -> JsonFault {
+    let at = walk.at;
+    let Some(byte) = text.get(at) else { return fault(at, Expected::More) };
+    let expected = match (walk.due, byte) {
+        (Due::Value | Due::Element, b'{' | b'[') => Expected::Shallower,
+        (Due::Value | Due::Element, _) | (Due::Key | Due::Member, b'"') => {
+            // A token that is whole is followed by nothing.
+            return leaf(text, at).err().unwrap_or(fault(text.len(), Expected::More));
         }
-    }
+        (Due::Colon, _) => Expected::Colon,
+        (Due::After, _) if walk.in_object() => Expected::CommaOrBrace,
+        (Due::After, _) => Expected::CommaOrBracket,
+        (Due::Member, _) => Expected::KeyOrEnd,
+        (Due::Key, _) => Expected::Key,
+    };
+    fault(at, expected)
+}
 
-    /// Behind the outermost value.
-    fn end(&self) -> Result<(), JsonFault> {
-        if self.at == self.text.len() { Ok(()) } else { Err(self.fault(Expected::Nothing)) }
-    }
+/// The nodes of what a walk passes.
+struct Growth<'r> {
+    text: &'r [u8],
+    nodes: &'r mut Vec<Node>,
+    /// The nodes of open containers.
+    open: [u32; JSON_DEPTH],
+    depth: usize,
+}
 
-    /// A member's name, up to where its value begins.
+impl Growth<'_> {
     #[inline]
-    fn name(&mut self) -> Result<(), JsonFault> {
-        if self.peek() != Some(b'"') {
-            return Err(self.fault(Expected::Key));
-        }
-        let index = self.nodes.len();
-        self.string()?;
-        let name = &mut self.nodes[index];
-        name.escaped = name.inside(self.text).contains(&b'\\');
-        self.blanks();
-        if self.peek() != Some(b':') {
-            return Err(self.fault(Expected::Colon));
-        }
-        self.at += 1;
-        self.blanks();
-        Ok(())
-    }
-
-    #[inline]
-    fn string(&mut self) -> Result<(), JsonFault> {
-        let start = self.at;
-        self.at = string_end(self.text, start + 1).map_err(|at| self.wrong_string(at))?;
-        self.push(Kind::Text, start);
-        Ok(())
-    }
-
-    fn wrong_string(&self, at: usize) -> JsonFault {
-        let expected = match self.text.get(at) {
-            None => Expected::More,
-            Some(b'\\') if self.text.len() - at < 6 => Expected::More,
-            Some(b'\\') => Expected::Escape,
-            Some(_) => Expected::NoControl,
-        };
-        JsonFault { at: at as u64, expected }
-    }
-
-    fn word(&mut self, word: &[u8], kind: Kind) -> Result<(), JsonFault> {
-        let start = self.at;
-        if !self.text[start..].starts_with(word) {
-            return Err(self.fault(Expected::Word));
-        }
-        self.at += word.len();
-        self.push(kind, start);
-        Ok(())
-    }
-
-    fn number(&mut self, first: u8) -> Result<(), JsonFault> {
-        let start = self.at;
-        let mut place = Place::begin(first).ok_or(self.fault(Expected::Value))?;
-        if place == Place::Whole {
-            while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
-                self.at += 1;
-            }
-            // The last of them goes the way of all others.
-            self.at -= 1;
-        }
-        loop {
-            self.at += 1;
-            // Behind the text no number goes on.
-            match place.step(self.peek().unwrap_or(b' ')) {
-                Step::On(next) => place = next,
-                Step::Broken => return Err(self.fault(Expected::Digit)),
-                Step::End => break,
-            }
-        }
-        self.push(Kind::Number, start);
-        Ok(())
-    }
-
-    fn push(&mut self, kind: Kind, start: usize) {
+    fn push(&mut self, kind: Kind, start: usize, end: usize, escaped: bool) {
         let next = self.nodes.len() as u32 + 1;
-        self.nodes.push(Node { start: start as u32, end: self.at as u32, next, kind, escaped: false });
+        self.nodes.push(Node { start: start as u32, end: end as u32, next, kind, escaped });
+    }
+}
+
+impl Visit for Growth<'_> {
+    #[inline]
+    fn name(&mut self, start: usize, end: usize, may_have_escapes: bool) {
+        let escaped = may_have_escapes && memchr::memchr(b'\\', &self.text[start..end]).is_some();
+        self.push(Kind::Text, start, end, escaped);
     }
 
     #[inline]
-    fn blanks(&mut self) {
-        if self.peek().is_some_and(|byte| byte <= b' ') {
-            self.skip_blanks();
-        }
+    fn leaf(&mut self, kind: Kind, start: usize, end: usize) {
+        self.push(kind, start, end, false);
     }
 
-    #[inline(never)]
-    fn skip_blanks(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\n' | b'\r' | b'\t')) {
-            self.at += 1;
+    #[inline]
+    fn open(&mut self, kind: Kind, start: usize) {
+        if let Some(open) = self.open.get_mut(self.depth) {
+            *open = self.nodes.len() as u32;
+        }
+        self.depth += 1;
+        self.push(kind, start, start, false);
+    }
+
+    #[inline]
+    fn close(&mut self, end: usize) {
+        self.depth -= 1;
+        let next = self.nodes.len() as u32;
+        if let Some(node) = self.open.get(self.depth).and_then(|open| self.nodes.get_mut(*open as usize)) {
+            (node.end, node.next) = (end as u32, next);
         }
     }
 
     #[inline]
-    fn peek(&self) -> Option<u8> {
-        self.text.get(self.at).copied()
-    }
-
-    fn fault(&self, expected: Expected) -> JsonFault {
-        JsonFault { at: self.at as u64, expected }
+    fn is_full(&self) -> bool {
+        self.nodes.len() > JSON_NODES
     }
 }
 
@@ -493,7 +463,7 @@ mod tests {
         assert!(tree.parse(nested(JSON_DEPTH).as_bytes()).is_ok());
         let mut fault =
             |text: &str| tree.parse(text.as_bytes()).err().map(|fault| (fault.at, fault.expected));
-        assert_eq!(fault(&nested(JSON_DEPTH + 1)), Some((129, Expected::Shallower)));
+        assert_eq!(fault(&nested(JSON_DEPTH + 1)), Some((JSON_DEPTH as u64, Expected::Shallower)));
         let many = |count: usize| format!("[{}1]", "1,".repeat(count - 1));
         assert_eq!(fault(&many(JSON_NODES - 1)), None);
         assert_eq!(fault(&many(JSON_NODES + 1)), Some((2 * JSON_NODES as u64, Expected::Fewer)));
@@ -503,7 +473,10 @@ mod tests {
             ("{\"a\":1 2}", 7, Expected::CommaOrBrace),
             ("[1 2]", 3, Expected::CommaOrBracket),
             ("[1,]", 3, Expected::Value),
-            ("{1:2}", 1, Expected::Key),
+            ("{1:2}", 1, Expected::KeyOrEnd),
+            ("{\"a\":1,2:3}", 7, Expected::Key),
+            ("[12", 3, Expected::More),
+            ("{\"a\":\"b", 7, Expected::More),
             ("nul", 0, Expected::Word),
             ("NaN", 0, Expected::Value),
             ("-", 1, Expected::Digit),
