@@ -27,14 +27,16 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
-/// Time between two looks at the rings while there is much to do. A full ring takes far longer to fill.
-const POLL: Duration = Duration::from_millis(10);
+/// Shortest time between two looks at the rings. A full ring takes far longer to fill.
+const POLL: Duration = Duration::from_millis(1);
 
-/// The same while there is little: waking up costs as much as dozens of records do.
+/// Longest time: waking up costs as much as dozens of records do.
 const POLL_IDLE: Duration = Duration::from_millis(40);
 
-/// Records of one look from which on there is much to do.
-const MANY: usize = 64;
+/// Records that a look should find. Where a shard has to share its core with this thread, its requests wait for as long
+/// as these take, and no longer.
+const BATCH: u32 = 16;
+
 /// How long the last lines are tried to be written when the process ends.
 const LAST_US: u64 = 2_000_000;
 
@@ -53,6 +55,12 @@ pub enum WhenFull {
     Keep,
     /// They are counted as lost.
     Drop,
+}
+
+/// How long to wait for the next look, after a look that found so many records.
+fn next_pause(pause: Duration, taken: usize) -> Duration {
+    let taken = u32::try_from(taken).unwrap_or(u32::MAX).max(BATCH / 2);
+    (pause * BATCH / taken).clamp(POLL, POLL_IDLE)
 }
 
 /// One shard's rings, as this end holds them.
@@ -135,7 +143,7 @@ impl LogCore {
         loop {
             let now = Moment::now();
             let taken = self.drain(now);
-            pause = if taken < MANY { POLL_IDLE.min(2 * pause) } else { POLL };
+            pause = next_pause(pause, taken);
             self.link.set_stalled(self.sink.is_stalled(now));
             match self.commands.recv_timeout(pause) {
                 Ok(Command::Metrics(reply)) => {
@@ -212,5 +220,25 @@ impl LogCore {
         if lost > 0 {
             eprintln!("ringgate: the access log took no more: the last {lost} lines are lost");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// At any rate, looks come to find about as many records as they should, or are as rare or as frequent as they may.
+    #[test]
+    fn looks_follow_the_rate() {
+        for (per_second, settled_ms) in [(0, 40.0), (100, 40.0), (1_000, 16.0), (5_000, 3.2), (90_000, 1.0)] {
+            let mut pause = POLL;
+            for _ in 0..100 {
+                let found = pause.as_secs_f64() * f64::from(per_second);
+                pause = next_pause(pause, found.round() as usize);
+            }
+            let off = (pause.as_secs_f64() * 1000.0 / settled_ms - 1.0_f64).abs();
+            assert!(off < 0.1, "{per_second} a second: {pause:?}");
+        }
+        assert_eq!(next_pause(POLL_IDLE, usize::MAX), POLL);
     }
 }

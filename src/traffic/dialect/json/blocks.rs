@@ -81,27 +81,56 @@ impl Reader {
         Self(Instructions::Plain)
     }
 
-    /// What the next block is made of.
+    /// Goes on from the block at `at` to the next one in which a string may begin or end, or something may be wrong,
+    /// and gives what that is made of. The text's last block is filled up with blanks.
     #[cfg_attr(
         target_arch = "x86_64",
         expect(unsafe_code, reason = "vector instructions: a tenth of the time of single bytes")
     )]
     #[inline]
-    pub fn read(self, block: &[u8; BLOCK], carry: &mut Carry) -> Found {
+    pub fn read(self, text: &[u8], at: &mut usize, carry: &mut Carry) -> Found {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: nobody has these who has not asked the processor; the function takes no pointers.
-            Instructions::Avx2 => unsafe { read_avx2(block, carry) },
+            Instructions::Avx2 => unsafe { read_avx2(text, at, carry) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: SSE2 is a part of x86-64; the function takes no pointers.
-            Instructions::Sse2 => unsafe { read_sse2(block, carry) },
+            Instructions::Sse2 => unsafe { read_sse2(text, at, carry) },
             #[cfg(not(target_arch = "x86_64"))]
-            Instructions::Plain => carry.resolve(plain_kinds(block)),
+            Instructions::Plain => carry.read(
+                text,
+                at,
+                |block| !block.iter().any(|byte| is_special(*byte)),
+                |block, _| plain_kinds(block),
+            ),
         }
     }
 }
 
 impl Carry {
+    /// `is_plain` says of a block that it holds no special bytes; `kinds` takes whether anything is escaped in it.
+    #[inline(always)]
+    fn read(
+        &mut self,
+        text: &[u8],
+        at: &mut usize,
+        is_plain: impl Fn(&[u8; BLOCK]) -> bool,
+        kinds: impl Fn(&[u8; BLOCK], &Carry) -> Kinds,
+    ) -> Found {
+        let mut rest = text.get(*at..).unwrap_or_default();
+        while let Some((block, behind)) = rest.split_first_chunk() {
+            if self.escaping != 0 || !is_plain(block) {
+                *at = text.len() - rest.len();
+                return self.resolve(kinds(block, self));
+            }
+            rest = behind;
+        }
+        *at = text.len() - rest.len();
+        let mut block = [b' '; BLOCK];
+        block[..rest.len()].copy_from_slice(rest);
+        self.resolve(kinds(&block, self))
+    }
+
     #[inline(always)]
     fn resolve(&mut self, kinds: Kinds) -> Found {
         let (mut quotes, mut doubtful) = (kinds.quotes, 0);
@@ -206,10 +235,18 @@ fn specials_sse2(block: &[u8; SMALL_BLOCK]) -> u32 {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse2")]
-fn read_sse2(block: &[u8; BLOCK], carry: &mut Carry) -> Found {
+fn read_sse2(text: &[u8], at: &mut usize, carry: &mut Carry) -> Found {
+    carry.read(text, at, |block| long_specials(block) == 0, |block, carry| kinds_sse2(block, *carry))
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "sse2")]
+#[inline]
+fn kinds_sse2(block: &[u8; BLOCK], carry: Carry) -> Kinds {
     use simd::{_mm_cmpeq_epi8, _mm_min_epu8, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8};
     let mut kinds = Kinds::default();
-    for (at, part) in block.as_chunks().0.iter().enumerate() {
+    let parts: &[[u8; SMALL_BLOCK]] = block.as_chunks().0;
+    for (at, part) in parts.iter().enumerate() {
         let text = load_sse2(part);
         let is = |byte: u8| _mm_cmpeq_epi8(text, _mm_set1_epi8(byte as i8));
         let controls = _mm_cmpeq_epi8(_mm_min_epu8(text, _mm_set1_epi8(0x1f)), text);
@@ -220,7 +257,7 @@ fn read_sse2(block: &[u8; BLOCK], carry: &mut Carry) -> Found {
     }
     if carry.has_escapes(kinds.slashes) {
         kinds.escapes = kinds.quotes | kinds.slashes;
-        for (at, part) in block.as_chunks().0.iter().enumerate() {
+        for (at, part) in parts.iter().enumerate() {
             let text = load_sse2(part);
             let found = [b'/', b'b', b'f', b'n', b'r', b't']
                 .map(|byte| _mm_cmpeq_epi8(text, _mm_set1_epi8(byte as i8)))
@@ -229,19 +266,40 @@ fn read_sse2(block: &[u8; BLOCK], carry: &mut Carry) -> Found {
             kinds.escapes |= u64::from(_mm_movemask_epi8(found) as u32) << (at * SMALL_BLOCK);
         }
     }
-    carry.resolve(kinds)
+    kinds
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,popcnt")]
-fn read_avx2(block: &[u8; BLOCK], carry: &mut Carry) -> Found {
+fn read_avx2(text: &[u8], at: &mut usize, carry: &mut Carry) -> Found {
+    carry.read(text, at, |block| is_plain_avx2(block), |block, carry| kinds_avx2(block, *carry))
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+fn is_plain_avx2(block: &[u8; BLOCK]) -> bool {
+    use simd::{_mm256_cmpeq_epi8, _mm256_min_epu8, _mm256_or_si256, _mm256_set1_epi8, _mm256_testz_si256};
+    let [low, high] = halves_avx2(block).map(|text| {
+        let is = |byte: u8| _mm256_cmpeq_epi8(text, _mm256_set1_epi8(byte as i8));
+        let controls = _mm256_cmpeq_epi8(_mm256_min_epu8(text, _mm256_set1_epi8(0x1f)), text);
+        _mm256_or_si256(_mm256_or_si256(is(b'"'), is(b'\\')), controls)
+    });
+    let special = _mm256_or_si256(low, high);
+    _mm256_testz_si256(special, special) == 1
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2")]
+#[inline]
+fn kinds_avx2(block: &[u8; BLOCK], carry: Carry) -> Kinds {
     use simd::{
         _mm256_and_si256, _mm256_cmpeq_epi8, _mm256_min_epu8, _mm256_movemask_epi8, _mm256_set1_epi8,
         _mm256_setr_epi8, _mm256_setzero_si256, _mm256_shuffle_epi8, _mm256_srli_epi16,
     };
-    let parts = halves_avx2(block);
+    let halves = halves_avx2(block);
     let mut kinds = Kinds::default();
-    for (half, text) in parts.into_iter().enumerate() {
+    for (half, text) in halves.into_iter().enumerate() {
         let is = |byte: u8| _mm256_cmpeq_epi8(text, _mm256_set1_epi8(byte as i8));
         let controls = _mm256_cmpeq_epi8(_mm256_min_epu8(text, _mm256_set1_epi8(0x1f)), text);
         let mask = |found| u64::from(_mm256_movemask_epi8(found) as u32) << (half * 32);
@@ -258,14 +316,14 @@ fn read_avx2(block: &[u8; BLOCK], carry: &mut Carry) -> Found {
             0, 0, 1, 0, 0, 0, 2, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2, 4, 0, 0, 0, 0, 0, 0, 0, 0,
         );
         kinds.escapes = kinds.quotes | kinds.slashes;
-        for (half, text) in parts.into_iter().enumerate() {
+        for (half, text) in halves.into_iter().enumerate() {
             let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(text), _mm256_set1_epi8(0x0F));
             let agreed = _mm256_and_si256(_mm256_shuffle_epi8(low, text), _mm256_shuffle_epi8(high, upper));
             let other = _mm256_cmpeq_epi8(agreed, _mm256_setzero_si256());
             kinds.escapes |= u64::from(!_mm256_movemask_epi8(other) as u32) << (half * 32);
         }
     }
-    carry.resolve(kinds)
+    kinds
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -295,10 +353,28 @@ mod tests {
                     let mut carry = *before;
                     let plain = carry.resolve(plain_kinds(&block));
                     for reader in [Reader::best(), Reader(Instructions::Sse2)] {
-                        let mut before = *before;
-                        assert_eq!(reader.read(&block, &mut before), plain, "{byte} at {at} by {reader:?}");
+                        let (mut before, mut from) = (*before, 0);
+                        let found = reader.read(&block, &mut from, &mut before);
+                        assert_eq!((found, from), (plain, 0), "{byte} at {at} by {reader:?}");
                         assert_eq!(before, carry, "{byte} at {at} by {reader:?}");
                     }
+                }
+            }
+        }
+    }
+
+    /// Blocks of nothing but text are passed, whatever byte ends that, and the last one is not.
+    #[cfg(target_arch = "x86_64")]
+    #[test]
+    fn plain_blocks_are_passed() {
+        for reader in [Reader::best(), Reader(Instructions::Sse2)] {
+            for len in [0, 1, BLOCK - 1, BLOCK, 3 * BLOCK, 3 * BLOCK + 9] {
+                for special in (0..=255).filter(|byte| is_special(*byte)) {
+                    let mut text = vec![b'a'; len];
+                    text.extend([special, b'a']);
+                    let mut at = 0;
+                    reader.read(&text, &mut at, &mut Carry::default());
+                    assert_eq!(at, len / BLOCK * BLOCK, "{special} at {len} by {reader:?}");
                 }
             }
         }

@@ -69,17 +69,10 @@ impl<'t> Strings<'t> {
         Some(at)
     }
 
-    /// Reads the next block, of which something is there.
+    /// Reads on to the next block that matters; of the text something is left.
     #[inline(always)]
     fn advance(&mut self) {
-        let rest = self.text.get(self.next..).unwrap_or_default();
-        let found = if let Some(block) = rest.first_chunk() {
-            self.reader.read(block, &mut self.carry)
-        } else {
-            let mut block = [b' '; BLOCK];
-            block[..rest.len()].copy_from_slice(rest);
-            self.reader.read(&block, &mut self.carry)
-        };
+        let found = self.reader.read(self.text, &mut self.next, &mut self.carry);
         (self.base, self.next) = (self.next, self.next + BLOCK);
         (self.quotes, self.slashes) = (found.quotes, found.slashes);
         if found.wrong | found.doubtful != 0 {
