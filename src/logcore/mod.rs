@@ -230,7 +230,9 @@ mod tests {
     /// At any rate, looks come to find about as many records as they should, or are as rare or as frequent as they may.
     #[test]
     fn looks_follow_the_rate() {
-        for (per_second, settled_ms) in [(0, 40.0), (100, 40.0), (1_000, 16.0), (3_000, 5.3), (5_000, 5.0), (90_000, 5.0)] {
+        for (per_second, settled_ms) in
+            [(0, 40.0), (100, 40.0), (1_000, 16.0), (3_000, 5.3), (5_000, 5.0), (90_000, 5.0)]
+        {
             let mut pause = POLL;
             for _ in 0..100 {
                 let found = pause.as_secs_f64() * f64::from(per_second);
