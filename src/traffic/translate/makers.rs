@@ -13,6 +13,12 @@ pub fn reasons(model: &str) -> bool {
     ["gpt-5", "gpt-6", "gpt-oss", "o1", "o3", "o4"].iter().any(|start| bare(model).starts_with(start))
 }
 
+/// Whether the model wants its own thoughts back, as `reasoning_content`. Servers of others refuse the member.
+pub fn keeps_thoughts(model: &str) -> bool {
+    let own = bare(model).to_ascii_lowercase();
+    ["deepseek", "kimi", "glm"].iter().any(|start| own.starts_with(start))
+}
+
 /// The model's name without its maker's.
 fn bare(model: &str) -> &str {
     model.rsplit('/').next().unwrap_or(model)

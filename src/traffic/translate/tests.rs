@@ -12,6 +12,7 @@ mod known;
 mod known_streams;
 mod properties;
 mod providers;
+mod requests;
 mod rough;
 
 use super::frames::FrameKind;

@@ -39,7 +39,7 @@ pub fn read<'b>(body: Item<'b>, losses: &mut Losses) -> Result<Prompt<'b>, Fault
     let messages = messages.ok_or_else(|| invalid("`messages` is missing."))?;
     let at = At::root("messages");
     for (index, message) in at.array(messages)?.enumerate() {
-        prompt.turns.push(turn(at.index(index), message, losses)?);
+        prompt.turns.extend(turn(at.index(index), message, losses)?);
     }
     Ok(prompt)
 }
@@ -69,6 +69,8 @@ fn member<'b>(
                 prompt.output = output(at.name("format"), format)?;
             }
         }
+        // What `output_config` came after.
+        b"output_format" => prompt.output = output(At::root("output_format"), value)?,
         b"metadata" => prompt.user = value.text_at("user_id"),
         b"service_tier" => {
             let tier = At::root("service_tier").text(Some(value))?;
@@ -118,7 +120,7 @@ fn tools<'b>(value: Item<'b>, losses: &mut Losses) -> Result<Vec<Tool<'b>>, Faul
             losses.foreign_parameter(kind.as_written());
             continue;
         }
-        name_unread(tool, &TOOL, losses);
+        losses.unread("", tool, &TOOL);
         tools.push(Tool {
             name: at.name("name").text(name)?,
             description: at.name("description").optional_text(description)?,
@@ -145,7 +147,8 @@ fn tool_choice<'b>(prompt: &mut Prompt<'b>, value: Item<'b>) -> Result<(), Fault
     Ok(())
 }
 
-fn turn<'b>(at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
+/// A message, unless there was nothing in it but searches for tools.
+fn turn<'b>(at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<Option<Turn<'b>>, Fault> {
     let [role, content] = at.fields(Some(message), ["role", "content"])?;
     let role = at.name("role").text(role)?;
     let role = match &*role.unescaped() {
@@ -155,11 +158,34 @@ fn turn<'b>(at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<Turn<'
         _ => return Err(at.name("role").wants("`user`, `assistant` or `system`")),
     };
     let content = content.ok_or_else(|| at.name("content").wants("given"))?;
-    Ok(Turn { role, parts: parts(at.name("content"), content, losses)? })
+    let parts = parts(at.name("content"), content, losses)?;
+    let emptied = parts.is_empty() && content.elements().next().is_some();
+    Ok((!emptied).then_some(Turn { role, parts }))
 }
 
 fn parts<'b>(at: At<'_>, content: Item<'b>, losses: &mut Losses) -> Result<Vec<Part<'b>>, Fault> {
-    at.content(content, |at, part| one_block(at, part, losses))
+    at.content(content, |at, part| {
+        if is_search(part) {
+            losses.hint("tool_search");
+            return Ok(None);
+        }
+        one_block(at, part, losses).map(Some)
+    })
+}
+
+/// Whether a block is about which of the tools the model has seen: where all are shown at once, it says nothing.
+fn is_search(block: Item<'_>) -> bool {
+    let named = |name: Quoted<'_>| name.as_written().starts_with(b"tool_search_tool");
+    let kind = block.text_at("type").unwrap_or_default();
+    match &*kind.unescaped() {
+        b"tool_search_tool_result" => true,
+        b"server_tool_use" => block.text_at("name").is_some_and(named),
+        b"tool_addition" => {
+            let added = block.get("tool").and_then(|tool| tool.text_at("type"));
+            added.is_some_and(|kind| kind.is("tool_reference"))
+        }
+        _ => false,
+    }
 }
 
 fn one_block<'b>(at: At<'_>, block: Item<'b>, losses: &mut Losses) -> Result<Part<'b>, Fault> {
@@ -173,6 +199,8 @@ fn one_block<'b>(at: At<'_>, block: Item<'b>, losses: &mut Losses) -> Result<Par
             }
             Content::Text(at.name("text").text(text)?)
         }
+        // A tool that was found, which stands among the others.
+        b"tool_reference" => Content::Text(at.name("tool_name").text(block.get("tool_name"))?),
         b"image" => Content::Image { source: source(at, block.get("source"))?, detail: None },
         b"document" => {
             let [from, title] = at.fields(Some(block), ["source", "title"])?;
@@ -192,20 +220,11 @@ fn one_block<'b>(at: At<'_>, block: Item<'b>, losses: &mut Losses) -> Result<Par
         }
     };
     match &content {
-        Content::Image { .. } => name_unread(block, &["type", "source", "cache_control"], losses),
-        Content::Document { .. } => name_unread(block, &["type", "source", "title", "cache_control"], losses),
+        Content::Image { .. } => losses.unread("", block, &["type", "source", "cache_control"]),
+        Content::Document { .. } => losses.unread("", block, &["type", "source", "title", "cache_control"]),
         _ => {}
     }
     Ok(Part { content, cached: mark.map(cached) })
-}
-
-/// Names the members that are not in this list as lost.
-fn name_unread(item: Item<'_>, read: &[&str], losses: &mut Losses) {
-    for (name, value) in item.members() {
-        if !value.is_null() && !read.iter().any(|known| name.is(known)) {
-            losses.hint(&String::from_utf8_lossy(name.as_written()));
-        }
-    }
 }
 
 fn call<'b>(at: At<'_>, block: Item<'b>) -> Result<Content<'b>, Fault> {

@@ -50,15 +50,16 @@ impl<'w, 'p, 'b> Contents<'w, 'p, 'b> {
         // What says nothing does not part its neighbours.
         let silent = |turn: &&Turn<'_>| is_model(turn) && !turn.parts.iter().any(says_something);
         let turns: Vec<&'p Turn<'b>> = turns.iter().filter(|turn| !silent(turn)).collect();
+        // The user begins.
+        if turns.first().is_none_or(|turn| is_model(turn)) {
+            self.user(&[])?;
+        }
         for run in turns.chunk_by(|one, next| is_model(one) == is_model(next)) {
             if is_model(run[0]) {
                 self.model(run)?;
             } else {
                 self.user(run)?;
             }
-        }
-        if turns.is_empty() {
-            self.user(&[])?;
         }
         self.out.close("]");
         Ok(())
@@ -275,7 +276,7 @@ fn is_text(part: &Part<'_>) -> bool {
 }
 
 /// Texts must not be empty; thoughts of other models mean nothing here.
-fn says_something(part: &Part<'_>) -> bool {
+pub fn says_something(part: &Part<'_>) -> bool {
     match &part.content {
         Content::Text(text) => !text.is_empty(),
         Content::Thought { signature, .. } => {

@@ -1,6 +1,7 @@
 //! Members by their names in camelCase, which clients may also write in `snake_case`.
 
 use crate::traffic::dialect::json::{Item, Quoted};
+use crate::traffic::translate::loss::Losses;
 use std::borrow::Cow;
 
 /// The value of a member, unless it is absent or null.
@@ -13,6 +14,16 @@ pub fn get<'b>(holder: Item<'b>, name: &str) -> Option<Item<'b>> {
 /// A member's text.
 pub fn text<'b>(holder: Item<'b>, name: &str) -> Option<Quoted<'b>> {
     get(holder, name)?.text()
+}
+
+/// Names the members that nobody reads.
+pub fn unread(holder: Item<'_>, read: &[&str], losses: &mut Losses) {
+    for (name, _) in holder.members().filter(|(_, value)| !value.is_null()) {
+        let name = camel(&name);
+        if !read.iter().any(|known| known.as_bytes() == &*name) {
+            losses.hint(&String::from_utf8_lossy(&name));
+        }
+    }
 }
 
 /// A name in camelCase.

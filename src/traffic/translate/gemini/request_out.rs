@@ -1,6 +1,6 @@
 //! A prompt as a `generateContent` request. Model and form stand in the URL.
 
-use super::contents_out::Contents;
+use super::contents_out::{Contents, says_something};
 use super::family::{Family, Mind};
 use super::schema;
 use crate::base::fault::Fault;
@@ -26,6 +26,7 @@ pub fn write(
     losses: &mut Losses,
 ) -> Result<Renamed, Fault> {
     let family = Family::of(model);
+    losses.thoughts(prompt, says_something);
     Writer(out).open("{");
     Contents::new(family, Writer(out), losses).write(&prompt.turns)?;
     let mut body = Body { out: Writer(out), losses };

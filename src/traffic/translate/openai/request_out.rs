@@ -4,10 +4,10 @@ use super::request_in::KNOBS;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Quoted, Writer};
 use crate::traffic::translate::loss::{Losses, untranslatable};
-use crate::traffic::translate::makers::{effort_of, is_openais, reasons};
+use crate::traffic::translate::makers::{effort_of, is_openais, keeps_thoughts, reasons};
 use crate::traffic::translate::names::{Renamed, alias};
 use crate::traffic::translate::prompt::{
-    Arguments, Content, Knob, Output, Part, Prompt, Role, Source, ToolChoice, Turn,
+    Arguments, Content, Knob, Output, Part, Prompt, Role, Source, ToolChoice, Turn, calls_before_last,
 };
 
 /// Longest name of a tool that this format has.
@@ -37,9 +37,13 @@ pub fn write(
     out: &mut Vec<u8>,
     losses: &mut Losses,
 ) -> Result<Renamed, Fault> {
-    let mut body = Body { out: Writer(out), losses };
+    let keeps_thoughts = keeps_thoughts(model);
+    losses.thoughts(prompt, |part| keeps_thoughts && part.content.unsigned_thought().is_some());
+    let mut body = Body { keeps_thoughts, out: Writer(out), losses };
     body.out.open("{").key("model").text(model).key("messages").open("[");
-    prompt.turns.iter().try_for_each(|turn| body.turn(turn))?;
+    for run in prompt.turns.chunk_by(|one, next| one.role == next.role) {
+        body.turns(run)?;
+    }
     body.out.close("]");
     let renamed = body.tools(prompt);
     body.limits(prompt, model);
@@ -51,25 +55,46 @@ pub fn write(
 
 /// A body that is being written.
 struct Body<'w> {
+    /// The model gets its thoughts back.
+    keeps_thoughts: bool,
     out: Writer<'w>,
     losses: &'w mut Losses,
 }
 
 impl Body<'_> {
-    fn turn(&mut self, turn: &Turn<'_>) -> Result<(), Fault> {
-        if turn.parts.iter().any(|part| part.cached.is_some()) {
+    /// All that one side says in a row.
+    fn turns(&mut self, run: &[Turn<'_>]) -> Result<(), Fault> {
+        if run.iter().flat_map(|turn| &turn.parts).any(|part| part.cached.is_some()) {
             self.losses.hint("cache_control");
         }
-        match turn.role {
-            Role::System if turn.parts.is_empty() => Ok(()),
-            Role::System => self.said("system", &turn.parts),
-            Role::User => self.user(&turn.parts),
-            Role::Assistant => self.assistant(&turn.parts),
+        match run {
+            [Turn { role: Role::User, .. }, ..] => {
+                self.results(run);
+                run.iter().try_for_each(|turn| self.user(&turn.parts))
+            }
+            [Turn { role: Role::System, .. }, ..] => {
+                let mut said = run.iter().filter(|turn| !turn.parts.is_empty());
+                said.try_for_each(|turn| self.said("system", &turn.listed()))
+            }
+            // Between calls and their results there is no other message.
+            all if calls_before_last(all) => {
+                self.assistant(&all.iter().flat_map(|turn| &turn.parts).collect::<Vec<_>>())
+            }
+            all => all.iter().try_for_each(|turn| self.assistant(&turn.listed())),
+        }
+    }
+
+    /// Results of tools are messages of their own, before what the user says beside them.
+    fn results(&mut self, run: &[Turn<'_>]) {
+        for part in run.iter().flat_map(|turn| &turn.parts) {
+            if let Content::Result { call, parts, failed } = &part.content {
+                self.result(call, parts, *failed);
+            }
         }
     }
 
     /// A message of text and images; a single text is a string, as every server takes it.
-    fn said(&mut self, role: &str, parts: &[Part<'_>]) -> Result<(), Fault> {
+    fn said(&mut self, role: &str, parts: &[&Part<'_>]) -> Result<(), Fault> {
         self.out.open("{\"role\":").text(role).key("content");
         match parts {
             [Part { content: Content::Text(text), .. }] => {
@@ -85,28 +110,19 @@ impl Body<'_> {
         Ok(())
     }
 
-    /// Results of tools are messages of their own, before what the user says beside them; their images follow as the
-    /// user's, because a result has text only.
+    /// What the user says. Images of results follow them as the user's, because a result has text only.
     fn user(&mut self, parts: &[Part<'_>]) -> Result<(), Fault> {
-        let mut shown: Vec<&Part<'_>> = vec![];
+        let mut said: Vec<&Part<'_>> = vec![];
         for part in parts {
-            if let Content::Result { call, parts, failed } = &part.content {
-                self.result(call, parts, *failed);
-                shown.extend(parts.iter().filter(|part| !matches!(part.content, Content::Text(_))));
+            if let Content::Result { parts, .. } = &part.content {
+                said.extend(parts.iter().filter(|part| part.content.words().is_none()));
             }
         }
-        let said = parts.iter().filter(|part| !matches!(part.content, Content::Result { .. }));
-        shown.extend(said);
-        match &*shown {
-            [] if parts.is_empty() => self.said("user", &[Part::of(Content::Text(Quoted::default()))]),
+        said.extend(parts.iter().filter(|part| !matches!(part.content, Content::Result { .. })));
+        match &*said {
+            [] if parts.is_empty() => self.said("user", &[&Part::of(Content::Text(Quoted::default()))]),
             [] => Ok(()),
-            [one] => self.said("user", std::slice::from_ref(*one)),
-            all => {
-                self.out.open("{\"role\":\"user\"").key("content").open("[");
-                all.iter().try_for_each(|part| self.part(part))?;
-                self.out.close("]}");
-                Ok(())
-            }
+            said => self.said("user", said),
         }
     }
 
@@ -118,7 +134,10 @@ impl Body<'_> {
         }
         let mut first = true;
         for part in parts {
-            let Content::Text(text) = &part.content else { continue };
+            let Some(text) = part.content.words() else { continue };
+            if matches!(part.content, Content::Document { name: Some(_), .. }) {
+                self.losses.hint("title");
+            }
             if !std::mem::take(&mut first) {
                 self.out.close("\\n");
             }
@@ -127,11 +146,9 @@ impl Body<'_> {
         self.out.close("\"}");
     }
 
-    fn assistant(&mut self, parts: &[Part<'_>]) -> Result<(), Fault> {
-        let thought =
-            |part: &Part<'_>| matches!(part.content, Content::Thought { .. } | Content::HiddenThought { .. });
+    fn assistant(&mut self, parts: &[&Part<'_>]) -> Result<(), Fault> {
         // Thoughts that nothing followed make no message.
-        if !parts.is_empty() && parts.iter().all(thought) {
+        if !parts.is_empty() && parts.iter().all(|part| part.content.is_thought()) {
             return Ok(());
         }
         let texts = parts.iter().filter_map(|part| match &part.content {
@@ -148,6 +165,7 @@ impl Body<'_> {
             texts.for_each(|text| self.out.0.extend_from_slice(text.as_written()));
             self.out.close("\"");
         }
+        self.thoughts(parts);
         let mut calls = false;
         for part in parts {
             match &part.content {
@@ -174,6 +192,15 @@ impl Body<'_> {
         }
         self.out.close("}");
         Ok(())
+    }
+
+    fn thoughts(&mut self, parts: &[&Part<'_>]) {
+        let mut thoughts = parts.iter().filter_map(|part| part.content.unsigned_thought()).peekable();
+        if self.keeps_thoughts && thoughts.peek().is_some() {
+            self.out.key("reasoning_content").open("\"");
+            thoughts.for_each(|thought| self.out.0.extend_from_slice(thought.as_written()));
+            self.out.close("\"");
+        }
     }
 
     fn call(&mut self, id: &Quoted<'_>, name: &Quoted<'_>, arguments: &Arguments<'_>) {

@@ -32,6 +32,10 @@ pub fn write(
     out: &mut Vec<u8>,
     losses: &mut Losses,
 ) -> Result<Renamed, Fault> {
+    losses.thoughts(prompt, |part| match &part.content {
+        Content::Thought { signature: Some(signature), .. } => proof::openais(signature).is_some(),
+        _ => false,
+    });
     let mut body = Body { out: Writer(out), losses };
     body.out.open("{").key("model").text(model).key("input").open("[");
     prompt.turns.iter().try_for_each(|turn| body.turn(turn))?;
