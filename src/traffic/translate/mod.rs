@@ -19,6 +19,7 @@ mod base64;
 mod bedrock;
 mod called;
 mod claude;
+mod closed;
 pub mod cohere;
 pub mod completions;
 pub mod embeddings;

@@ -11,7 +11,7 @@ use std::fmt::{self, Display};
 const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
 
 /// Members of a body among which none may occur twice: no format has more.
-const LOOKED_THROUGH: usize = 64;
+pub const LOOKED_THROUGH: usize = 64;
 
 /// The place of a value, from the body's root on.
 #[derive(Clone, Copy)]

@@ -14,6 +14,7 @@ mod properties;
 mod providers;
 mod requests;
 mod rough;
+mod rough_requests;
 
 use super::frames::FrameKind;
 use super::*;

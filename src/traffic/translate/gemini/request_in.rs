@@ -1,6 +1,6 @@
 //! A `generateContent` request as it is understood.
 
-use super::member::{camel, get, unread};
+use super::member::{camel, get, object, unread};
 use super::parts_in::{Calls, content};
 use super::schema;
 use crate::base::fault::Fault;
@@ -34,7 +34,7 @@ const FUNCTION: [&str; 4] = ["name", "description", "parameters", "parametersJso
 /// It has not the form of this API, or holds content that no other format has.
 pub fn read<'b>(body: Item<'b>, schemas: Item<'b>, losses: &mut Losses) -> Result<Prompt<'b>, Fault> {
     let mut reading = Reading { prompt: Prompt::default(), schemas: schemas.elements().collect(), losses };
-    At::root("body").object(body)?;
+    object(&At::root("body"), body)?;
     reading.tools(body)?;
     let (mut contents, mut system) = (None, None);
     for (name, value) in body.members().filter(|(_, value)| !value.is_null()) {
@@ -176,7 +176,7 @@ impl<'b> Reading<'b, '_> {
 
     fn config(&mut self, config: Item<'b>) -> Result<(), Fault> {
         let at = At::root("generationConfig");
-        at.object(config)?;
+        object(&at, config)?;
         for (name, value) in config.members().filter(|(_, value)| !value.is_null()) {
             let name = camel(&name);
             match &*name {

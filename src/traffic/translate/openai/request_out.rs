@@ -3,9 +3,11 @@
 use super::request_in::KNOBS;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Quoted, Writer};
+use crate::traffic::translate::closed::{can_be_held, is_closed};
+use crate::traffic::translate::knobs::lose;
 use crate::traffic::translate::loss::{Losses, untranslatable};
-use crate::traffic::translate::makers::{effort_of, is_openais, keeps_thoughts, reasons};
-use crate::traffic::translate::names::{Renamed, alias};
+use crate::traffic::translate::makers::{Mind, is_openais, keeps_thoughts};
+use crate::traffic::translate::names::{Renamed, alias, shortened};
 use crate::traffic::translate::prompt::{
     Arguments, Content, Knob, Output, Part, Prompt, Role, Source, ToolChoice, Turn, calls_before_last,
 };
@@ -297,8 +299,10 @@ impl Body<'_> {
             if let Some(schema) = &tool.schema {
                 self.out.key("parameters").item(schema);
             }
-            if let Some(strict) = &tool.strict {
-                self.out.key("strict").item(strict);
+            match &tool.strict {
+                Some(strict) if can_be_held(strict, tool.schema) => _ = self.out.key("strict").item(strict),
+                Some(_) => self.losses.hint("tools[].strict"),
+                None => {}
             }
             self.out.close("}}");
             if tool.cached.is_some() {
@@ -328,28 +332,39 @@ impl Body<'_> {
             let name = if is_openais(model) { "max_completion_tokens" } else { "max_tokens" };
             self.out.key(name).count(tokens);
         }
-        let effort = prompt.effort.clone().or_else(|| effort_of(prompt.thinking));
-        match effort {
-            Some(effort) if reasons(model) => _ = self.out.key("reasoning_effort").quoted(&effort),
-            Some(effort) if !effort.is("none") => self.losses.hint("thinking"),
-            _ => {}
+        let mind = Mind::of(model, prompt);
+        if mind.lost {
+            self.losses.hint("thinking");
         }
-        if !prompt.stop.is_empty() {
-            if prompt.stop.len() > STOPS {
-                self.losses.parameter("stop_sequences");
-            }
-            self.out.key("stop").open("[");
-            for stop in prompt.stop.iter().take(STOPS) {
-                self.out.quoted(stop);
-            }
-            self.out.close("]");
+        if let Some(effort) = &mind.effort {
+            self.out.key("reasoning_effort").quoted(effort);
         }
+        self.stop(prompt, &mind);
         for (knob, value) in &prompt.knobs {
             match KNOBS.iter().find(|(_, known)| known == knob) {
+                Some(_) if !mind.takes(*knob) => lose(*knob, value, self.losses),
                 Some((name, known)) if *known != Knob::TopK => _ = self.out.key(name).item(value),
                 _ => self.losses.parameter("top_k"),
             }
         }
+    }
+
+    fn stop(&mut self, prompt: &Prompt<'_>, mind: &Mind<'_>) {
+        if prompt.stop.is_empty() {
+            return;
+        }
+        if !mind.takes_stops() {
+            self.losses.parameter("stop");
+            return;
+        }
+        if prompt.stop.len() > STOPS {
+            self.losses.parameter("stop_sequences");
+        }
+        self.out.key("stop").open("[");
+        for stop in prompt.stop.iter().take(STOPS) {
+            self.out.quoted(stop);
+        }
+        self.out.close("]");
     }
 
     fn output(&mut self, prompt: &Prompt<'_>) {
@@ -373,7 +388,7 @@ impl Body<'_> {
                 match strict {
                     Some(strict) => _ = self.out.key("strict").flag(*strict),
                     // A dialect without names for schemas holds its models to them.
-                    None if name.is_none() => _ = self.out.key("strict").flag(true),
+                    None if name.is_none() => _ = self.out.key("strict").flag(is_closed(*schema)),
                     None => {}
                 }
                 self.out.close("}}");
@@ -383,7 +398,7 @@ impl Body<'_> {
 
     fn rest(&mut self, prompt: &Prompt<'_>, usage: StreamUsage) {
         if let Some(user) = &prompt.user {
-            self.out.key("user").quoted(user);
+            self.out.key("user").quoted(&shortened(user));
         }
         if let Some(tier) = &prompt.service_tier {
             self.out.key("service_tier").quoted(tier);
