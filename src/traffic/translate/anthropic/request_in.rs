@@ -116,8 +116,12 @@ fn tools<'b>(value: Item<'b>, losses: &mut Losses) -> Result<Vec<Tool<'b>>, Faul
         let [kind, name, description, schema, strict, mark] = at.fields(Some(tool), TOOL)?;
         let own = kind.and_then(|kind| kind.text()).filter(|kind| !kind.is("custom"));
         if let Some(kind) = own {
-            // A tool that the provider itself runs.
-            losses.foreign_parameter(kind.as_written());
+            if kind.as_written().starts_with(b"tool_search_tool") {
+                losses.hint("tool_search");
+            } else {
+                // A tool that the provider itself runs.
+                losses.foreign_parameter(kind.as_written());
+            }
             continue;
         }
         losses.unread("", tool, &TOOL);
@@ -201,11 +205,16 @@ fn one_block<'b>(at: At<'_>, block: Item<'b>, losses: &mut Losses) -> Result<Par
         }
         // A tool that was found, which stands among the others.
         b"tool_reference" => Content::Text(at.name("tool_name").text(block.get("tool_name"))?),
-        b"image" => Content::Image { source: source(at, block.get("source"))?, detail: None },
+        b"image" => {
+            losses.unread("", block, &["type", "source", "cache_control"]);
+            Content::Image { source: source(at, block.get("source"))?, detail: None }
+        }
         b"document" => {
+            losses.unread("", block, &["type", "source", "title", "cache_control"]);
             let [from, title] = at.fields(Some(block), ["source", "title"])?;
             Content::Document { source: source(at, from)?, name: title.and_then(|title| title.text()) }
         }
+        b"search_result" => found(at, block, losses)?,
         b"tool_use" => call(at, block)?,
         b"tool_result" => result(at, block, losses)?,
         b"thinking" => {
@@ -219,11 +228,6 @@ fn one_block<'b>(at: At<'_>, block: Item<'b>, losses: &mut Losses) -> Result<Par
             return Err(untranslatable(format!("`{at}` is a `{kind:.40}`, which is not translated.")));
         }
     };
-    match &content {
-        Content::Image { .. } => losses.unread("", block, &["type", "source", "cache_control"]),
-        Content::Document { .. } => losses.unread("", block, &["type", "source", "title", "cache_control"]),
-        _ => {}
-    }
     Ok(Part { content, cached: mark.map(cached) })
 }
 
@@ -252,8 +256,8 @@ fn result<'b>(at: At<'_>, block: Item<'b>, losses: &mut Losses) -> Result<Conten
 
 fn source<'b>(at: At<'_>, source: Option<Item<'b>>) -> Result<Source<'b>, Fault> {
     let at = at.name("source");
-    let [kind, media, data, url, file] =
-        at.fields(source, ["type", "media_type", "data", "url", "file_id"])?;
+    let [kind, media, data, url, file, content] =
+        at.fields(source, ["type", "media_type", "data", "url", "file_id", "content"])?;
     let data = || at.name("data").text(data);
     Ok(match &*at.name("type").text(kind)?.unescaped() {
         b"base64" => Source::Base64 {
@@ -263,8 +267,31 @@ fn source<'b>(at: At<'_>, source: Option<Item<'b>>) -> Result<Source<'b>, Fault>
         b"url" => Source::Url(at.name("url").text(url)?),
         b"file" => Source::File(at.name("file_id").text(file)?),
         b"text" => Source::Plain(data()?),
+        b"content" => Source::Plain(words(at, content)?),
         _ => return Err(untranslatable(format!("`{at}` has a type that is not translated."))),
     })
+}
+
+/// What a search of the client's own found, as a document.
+fn found<'b>(at: At<'_>, block: Item<'b>, losses: &mut Losses) -> Result<Content<'b>, Fault> {
+    let [title, content] = at.fields(Some(block), ["title", "content"])?;
+    losses.unread("", block, &["type", "title", "content", "cache_control"]);
+    let name = at.name("title").optional_text(title)?;
+    Ok(Content::Document { source: Source::Plain(words(at, content)?), name })
+}
+
+/// The texts of a content that holds nothing else, one under the other.
+fn words<'b>(at: At<'_>, content: Option<Item<'b>>) -> Result<Quoted<'b>, Fault> {
+    let at = at.name("content");
+    let content = content.ok_or_else(|| at.wants("given"))?;
+    let parts = at.content(content, |at, part| {
+        let text = part.text_at("text");
+        let text =
+            text.ok_or_else(|| untranslatable(format!("`{at}` is no text, and is not translated.")))?;
+        Ok(Some(Part::of(Content::Text(text))))
+    })?;
+    let texts = parts.iter().filter_map(|part| part.content.words()).map(Quoted::as_written);
+    Ok(Quoted::raw(&texts.collect::<Vec<_>>().join(&b"\\n"[..])).into_owned())
 }
 
 fn cached(mark: Item<'_>) -> Cached {

@@ -32,9 +32,7 @@ pub fn write(
     let mut body = Body { reasons: model.contains("reasoning"), out: Writer(out), losses };
     body.out.open("{").key("model").text(model).key("messages").open("[");
     let held = prompt.tools.is_empty();
-    if !held {
-        body.asked(&prompt.output)?;
-    }
+    body.asked(prompt, held)?;
     for run in prompt.turns.chunk_by(|one, next| one.role == next.role) {
         body.turns(run)?;
     }
@@ -59,10 +57,14 @@ struct Body<'w> {
 }
 
 impl Body<'_> {
-    /// Where there are tools the model is held to no form of its answer: what is left is to ask for it.
-    fn asked(&mut self, output: &Output<'_>) -> Result<(), Fault> {
-        let Some(asked) = asking::for_form(output) else { return Ok(()) };
-        self.losses.parameter("response_format");
+    /// Where there are tools the model is held to no form of its answer: what is left is to ask for it. Held to JSON that
+    /// nobody speaks of, it would find no end.
+    fn asked(&mut self, prompt: &Prompt<'_>, held: bool) -> Result<(), Fault> {
+        let asked = if held { asking::for_unnamed_json(prompt) } else { asking::for_form(&prompt.output) };
+        let Some(asked) = asked else { return Ok(()) };
+        if !held {
+            self.losses.parameter("response_format");
+        }
         self.said("system", &[&Part::of(Content::Text(Quoted::of(&asked)))])
     }
 

@@ -35,17 +35,17 @@ impl<'w, 'p, 'b> Contents<'w, 'p, 'b> {
         Self { family, out, losses, calls: Called::default() }
     }
 
-    /// Writes the members `systemInstruction`, if there is one, and `contents`.
+    /// Writes the members `systemInstruction`, if there is one, and `contents`. `asked`: what is asked of the model besides.
     ///
     /// # Errors
     /// A part has no place in this format, or a result answers no call.
-    pub fn write(mut self, turns: &'p [Turn<'b>]) -> Result<(), Fault> {
+    pub fn write(mut self, turns: &'p [Turn<'b>], asked: Option<&str>) -> Result<(), Fault> {
         if turns.iter().flat_map(|turn| &turn.parts).any(|part| part.cached.is_some()) {
             self.losses.hint("cache_control");
         }
         let leading = turns.iter().take_while(|turn| turn.role == Role::System).count();
         let (system, turns) = turns.split_at(leading);
-        self.system(system)?;
+        self.system(system, asked)?;
         self.out.key("contents").open("[");
         // What says nothing does not part its neighbours.
         let silent = |turn: &&Turn<'_>| is_model(turn) && !turn.parts.iter().any(says_something);
@@ -65,9 +65,9 @@ impl<'w, 'p, 'b> Contents<'w, 'p, 'b> {
         Ok(())
     }
 
-    fn system(&mut self, turns: &[Turn<'_>]) -> Result<(), Fault> {
+    fn system(&mut self, turns: &[Turn<'_>], asked: Option<&str>) -> Result<(), Fault> {
         let parts = turns.iter().flat_map(|turn| &turn.parts);
-        if !parts.clone().any(says_something) {
+        if !parts.clone().any(says_something) && asked.is_none() {
             return Ok(());
         }
         self.out.key("systemInstruction").open("{").key("parts").open("[");
@@ -76,6 +76,9 @@ impl<'w, 'p, 'b> Contents<'w, 'p, 'b> {
                 return Err(untranslatable("A system message may hold text only."));
             };
             self.text(text);
+        }
+        if let Some(asked) = asked {
+            self.text(&Quoted::of(asked));
         }
         self.out.close("]}");
         Ok(())

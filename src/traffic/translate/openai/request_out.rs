@@ -3,6 +3,7 @@
 use super::request_in::KNOBS;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Quoted, Writer};
+use crate::traffic::translate::asking;
 use crate::traffic::translate::closed::{can_be_held, is_closed};
 use crate::traffic::translate::knobs::lose;
 use crate::traffic::translate::loss::{Losses, untranslatable};
@@ -41,8 +42,11 @@ pub fn write(
 ) -> Result<Renamed, Fault> {
     let keeps_thoughts = keeps_thoughts(model);
     losses.thoughts(prompt, |part| keeps_thoughts && part.content.unsigned_thought().is_some());
-    let mut body = Body { keeps_thoughts, out: Writer(out), losses };
+    let mut body = Body { openais: is_openais(model), keeps_thoughts, out: Writer(out), losses };
     body.out.open("{").key("model").text(model).key("messages").open("[");
+    if let Some(asked) = asking::for_unnamed_json(prompt) {
+        body.said("system", &[&Part::of(Content::Text(Quoted::of(&asked)))])?;
+    }
     for run in prompt.turns.chunk_by(|one, next| one.role == next.role) {
         body.turns(run)?;
     }
@@ -57,6 +61,8 @@ pub fn write(
 
 /// A body that is being written.
 struct Body<'w> {
+    /// The model is `OpenAI`'s own.
+    openais: bool,
     /// The model gets its thoughts back.
     keeps_thoughts: bool,
     out: Writer<'w>,
@@ -300,7 +306,9 @@ impl Body<'_> {
                 self.out.key("parameters").item(schema);
             }
             match &tool.strict {
-                Some(strict) if can_be_held(strict, tool.schema) => _ = self.out.key("strict").item(strict),
+                Some(strict) if !self.openais || can_be_held(strict, tool.schema) => {
+                    _ = self.out.key("strict").item(strict)
+                }
                 Some(_) => self.losses.hint("tools[].strict"),
                 None => {}
             }
@@ -329,7 +337,7 @@ impl Body<'_> {
     fn limits(&mut self, prompt: &Prompt<'_>, model: &str) {
         if let Some(tokens) = prompt.max_tokens {
             // The newer models refuse the older name, which is the one that all other servers know.
-            let name = if is_openais(model) { "max_completion_tokens" } else { "max_tokens" };
+            let name = if self.openais { "max_completion_tokens" } else { "max_tokens" };
             self.out.key(name).count(tokens);
         }
         let mind = Mind::of(model, prompt);

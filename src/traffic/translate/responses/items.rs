@@ -70,6 +70,11 @@ fn turn<'b>(at: At<'_>, item: Item<'b>, losses: &mut Losses) -> Result<Option<Tu
         b"function_call" => (Role::Assistant, call(at, item)?),
         b"custom_tool_call" => (Role::Assistant, custom_call(at, item)?),
         b"function_call_output" | b"custom_tool_call_output" => (Role::User, result(at, item, losses)?),
+        // What was looked for; what was found stands in no item.
+        b"web_search_call" => {
+            losses.hint("web_search_call");
+            return Ok(None);
+        }
         b"reasoning" => match reasoning(at, item, losses)? {
             Some(thought) => (Role::Assistant, thought),
             None => return Ok(None),

@@ -2,9 +2,10 @@
 //!
 //! What a provider would have to remember is refused: `previous_response_id`, `conversation`, a stored `prompt`,
 //! answers in the `background`, and references to stored items. So are items of tools that a provider runs itself:
-//! they are content. Such tools themselves are parameters, and are dropped or refused as the operator wants it: the
-//! model answers without them, and clients (Codex is one) offer them to every model. The same holds for tools whose
-//! input is bound by a grammar. `store` has no effect, because nothing is stored.
+//! they are content, but for searches of the web, which tell what was looked for and not what was found. Such tools
+//! themselves are parameters, and are dropped or refused as the operator wants it: the model answers without them, and
+//! clients (Codex is one) offer them to every model. The same holds for tools whose input is bound by a grammar.
+//! `store` has no effect, because nothing is stored.
 
 use super::searches::Searches;
 use super::{items, spaces};
@@ -190,6 +191,7 @@ pub fn add_tool<'b>(
                 add_tool(at.index(index), tool, Some(&space), tools, losses)?;
             }
         }
+        b"tool_search" => losses.hint("tool_search"),
         _ => losses.foreign_parameter(kind.as_written()),
     }
     Ok(())

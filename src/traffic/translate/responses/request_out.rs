@@ -5,6 +5,7 @@
 
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Quoted, Writer};
+use crate::traffic::translate::asking;
 use crate::traffic::translate::closed::{can_be_held, is_closed};
 use crate::traffic::translate::knobs::lose;
 use crate::traffic::translate::loss::{Losses, untranslatable};
@@ -39,6 +40,9 @@ pub fn write(
     });
     let mut body = Body { out: Writer(out), losses };
     body.out.open("{").key("model").text(model).key("input").open("[");
+    if let Some(asked) = asking::for_unnamed_json(prompt) {
+        body.message("system", std::iter::once(&Part::of(Content::Text(Quoted::of(&asked)))))?;
+    }
     prompt.turns.iter().try_for_each(|turn| body.turn(turn))?;
     body.out.close("]");
     let renamed = body.tools(prompt);

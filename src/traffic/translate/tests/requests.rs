@@ -240,7 +240,7 @@ fn searches_for_tools() {
                 ("/tools/0/function/name", json!("f")),
                 ("/tools/1", Value::Null),
             ],
-            "defer_loading,tool_search_tool_bm25_20251119,tool_search",
+            "defer_loading,tool_search",
         ),
         (
             "a client's own finds a name",
@@ -256,6 +256,23 @@ fn searches_for_tools() {
             ),
             vec![("/messages/2", json!({"role": "tool", "tool_call_id": "c", "content": "f"}))],
             "",
+        ),
+        (
+            "what a client itself found, and a document of texts, are documents",
+            Speech::Anthropic,
+            GPT,
+            messages(
+                &json!([{"role": "user", "content": [
+                    {"type": "search_result", "source": "https://example.test", "title": "t", "content": [{"type": "text", "text": "b"}, {"type": "text", "text": "c"}]},
+                    {"type": "document", "source": {"type": "content", "content": "d"}},
+                ]}]),
+                &json!({}),
+            ),
+            vec![(
+                "/messages/0/content",
+                json!([{"type": "text", "text": "b\nc"}, {"type": "text", "text": "d"}]),
+            )],
+            "source,title",
         ),
         (
             "the older name of structured output",
@@ -308,6 +325,16 @@ fn items_beside_messages() {
             ]}),
             vec![("/messages/1/tool_calls/0/function/name", json!("f")), ("/messages/2", Value::Null)],
             "tool_search",
+        ),
+        (
+            "a search of the provider's own, of which there is only what was looked for",
+            Speech::Responses,
+            GPT,
+            json!({"model": "m", "input": [user,
+                {"type": "web_search_call", "id": "w", "action": {"type": "search", "query": "q"}},
+                {"role": "assistant", "content": "b"}]}),
+            vec![("/messages/1", json!({"role": "assistant", "content": "b"}))],
+            "web_search_call",
         ),
         (
             "some of the tools",
@@ -542,6 +569,51 @@ fn models_apart() {
                 ("/tools/0/function/name", json!("f")),
             ],
             "response_format",
+        ),
+        (
+            "and one that is held to none beside its functions",
+            Speech::OpenAi,
+            GEMINI,
+            asked(&json!({"response_format": format})),
+            vec![
+                ("/generationConfig", Value::Null),
+                ("/systemInstruction/parts/0/text", json!(asked_for)),
+                ("/tools/0/functionDeclarations/0/name", json!("f")),
+            ],
+            "response_format",
+        ),
+        (
+            "the newer ones are held to both",
+            Speech::OpenAi,
+            (Speech::Gemini, "gemini-3.5-flash"),
+            asked(&json!({"response_format": format})),
+            vec![
+                ("/generationConfig/responseMimeType", json!("application/json")),
+                ("/systemInstruction", Value::Null),
+            ],
+            "",
+        ),
+        (
+            "a provider that wants JSON spoken of gets it spoken of",
+            Speech::Gemini,
+            GPT,
+            json!({"contents": [{"parts": [{"text": "a"}]}], "generationConfig": {"responseMimeType": "application/json"}}),
+            vec![
+                (
+                    "/messages/0",
+                    json!({"role": "system", "content": "Answer with one JSON object and nothing else."}),
+                ),
+                ("/response_format", json!({"type": "json_object"})),
+            ],
+            "",
+        ),
+        (
+            "once is enough",
+            Speech::Gemini,
+            (Speech::Responses, "gpt-4.1"),
+            json!({"contents": [{"parts": [{"text": "As Json."}]}], "generationConfig": {"responseMimeType": "application/json"}}),
+            vec![("/input/0", json!({"role": "user", "content": "As Json."})), ("/input/1", Value::Null)],
+            "",
         ),
         (
             "that a tool failed is told in words to a model that knows no other way",
