@@ -10,6 +10,7 @@ mod google;
 mod items;
 mod known;
 mod known_streams;
+mod models;
 mod properties;
 mod providers;
 mod requests;

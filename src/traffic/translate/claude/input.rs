@@ -37,9 +37,8 @@ pub fn input(schema: Option<Item<'_>>, out: &mut Writer<'_>) {
     }
     for (name, value) in schema.members().filter(|(name, _)| !name.is("type")) {
         match &*name.unescaped() {
-            b"properties" if chooses => {}
+            b"properties" | b"description" if chooses => {}
             b"properties" if value.is_null() => _ = out.key("properties").raw(b"{}"),
-            b"description" if chooses => {}
             member if is_one_of(&CHOICES, member) => {}
             _ => _ = out.quoted(&name).close(":").item(&value),
         }

@@ -191,12 +191,11 @@ fn thinking<'b>(at: At<'_>, value: Option<Item<'b>>) -> Result<Content<'b>, Faul
 /// An image by its URL, which some clients write without an object around it.
 fn image<'b>(at: At<'_>, image: Option<Item<'b>>) -> Result<Content<'b>, Fault> {
     let bare = image.and_then(|image| image.text());
-    let (url, detail) = match bare {
-        Some(url) => (url, None),
-        None => {
-            let [url, detail] = at.fields(image, ["url", "detail"])?;
-            (at.name("url").text(url)?, at.name("detail").optional_text(detail)?)
-        }
+    let (url, detail) = if let Some(url) = bare {
+        (url, None)
+    } else {
+        let [url, detail] = at.fields(image, ["url", "detail"])?;
+        (at.name("url").text(url)?, at.name("detail").optional_text(detail)?)
     };
     let url = url.with_plain_slashes();
     let data = url.as_written().starts_with(b"data:");

@@ -307,7 +307,7 @@ impl Body<'_> {
             }
             match &tool.strict {
                 Some(strict) if !self.openais || can_be_held(strict, tool.schema) => {
-                    _ = self.out.key("strict").item(strict)
+                    _ = self.out.key("strict").item(strict);
                 }
                 Some(_) => self.losses.hint("tools[].strict"),
                 None => {}

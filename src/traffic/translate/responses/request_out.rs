@@ -48,7 +48,7 @@ pub fn write(
     let renamed = body.tools(prompt);
     let mind = Mind::of(model, prompt);
     body.limits(prompt, &mind);
-    body.thinking(prompt, model, mind);
+    body.thinking(prompt, model, &mind);
     body.text_settings(prompt);
     body.rest(prompt);
     body.out.close("}");
@@ -315,7 +315,7 @@ impl Body<'_> {
     }
 
     /// Sealed thoughts are asked for wherever there may be some: the next request gives them back.
-    fn thinking(&mut self, prompt: &Prompt<'_>, model: &str, mind: Mind<'_>) {
+    fn thinking(&mut self, prompt: &Prompt<'_>, model: &str, mind: &Mind<'_>) {
         let told = matches!(prompt.thinking, Some(Thinking::Adaptive | Thinking::Budget(_)));
         if !reasons(model) {
             if told || mind.lost {

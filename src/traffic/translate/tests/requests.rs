@@ -6,9 +6,9 @@ use super::*;
 use serde_json::json;
 
 /// A row's name, whose request it is and where it goes, the request, what is expected of it, and what is lost.
-type Row = (&'static str, Speech, (Speech, &'static str), Value, Expected, &'static str);
+pub type Row = (&'static str, Speech, (Speech, &'static str), Value, Expected, &'static str);
 
-fn check(rows: Vec<Row>) {
+pub fn check(rows: Vec<Row>) {
     for (row, from, (to, model), body, expected, dropped) in rows {
         let mut out = vec![];
         let translated =
@@ -20,23 +20,19 @@ fn check(rows: Vec<Row>) {
     }
 }
 
-const GPT: (Speech, &str) = (Speech::OpenAi, "gpt-5.2");
-const CLAUDE: (Speech, &str) = (Speech::Anthropic, "claude-opus-5");
+pub const GPT: (Speech, &str) = (Speech::OpenAi, "gpt-5.2");
+pub const CLAUDE: (Speech, &str) = (Speech::Anthropic, "claude-opus-5");
 const SONNET: (Speech, &str) = (Speech::Anthropic, "claude-sonnet-4-5");
-const GEMINI: (Speech, &str) = (Speech::Gemini, "gemini-2.5-pro");
-const COHERE: (Speech, &str) = (Speech::Cohere, "command-a-03-2025");
+pub const GEMINI: (Speech, &str) = (Speech::Gemini, "gemini-2.5-pro");
+pub const COHERE: (Speech, &str) = (Speech::Cohere, "command-a-03-2025");
 const QWEN: (Speech, &str) = (Speech::Ollama, "qwen3");
 
-fn function(name: &str) -> Value {
+pub fn function(name: &str) -> Value {
     json!({"type": "function", "function": {"name": name, "parameters": {"type": "object", "properties": {}}}})
 }
 
-fn call(id: &str) -> Value {
-    json!({"id": id, "type": "function", "function": {"name": "f", "arguments": "{}"}})
-}
-
 /// A chat of these messages, with a function, and more.
-fn chat(messages: &Value, more: &Value) -> Value {
+pub fn chat(messages: &Value, more: &Value) -> Value {
     let mut body = json!({"model": "m", "messages": messages, "tools": [function("f")]});
     for (name, value) in more.as_object().expect("an object") {
         body[name] = value.clone();
@@ -44,12 +40,12 @@ fn chat(messages: &Value, more: &Value) -> Value {
     body
 }
 
-fn asked(more: &Value) -> Value {
+pub fn asked(more: &Value) -> Value {
     chat(&json!([{"role": "user", "content": "a"}]), more)
 }
 
 /// Messages, of Anthropic's.
-fn messages(messages: &Value, more: &Value) -> Value {
+pub fn messages(messages: &Value, more: &Value) -> Value {
     let mut body = json!({"model": "m", "max_tokens": 9, "messages": messages});
     for (name, value) in more.as_object().expect("an object") {
         body[name] = value.clone();
@@ -432,198 +428,6 @@ fn contents() {
                 ("/messages/3", json!({"role": "tool", "tool_call_id": "2", "content": "y"})),
                 ("/messages/4", json!({"role": "user", "content": "b"})),
             ],
-            "",
-        ),
-    ]);
-}
-
-/// The order that providers want turns in.
-#[test]
-fn turns_in_order() {
-    let step = json!([
-        {"role": "user", "content": "a"},
-        {"role": "assistant", "content": null, "tool_calls": [call("1"), call("2")]},
-        {"role": "tool", "tool_call_id": "1", "content": "x"},
-        {"role": "developer", "content": "late"},
-        {"role": "tool", "tool_call_id": "2", "content": "y"},
-    ]);
-    let silent = json!([
-        {"role": "user", "content": "a"}, {"role": "assistant", "content": ""}, {"role": "user", "content": "b"},
-    ]);
-    let greeted = json!([{"role": "assistant", "content": "hello"}, {"role": "user", "content": "a"}]);
-    let text = |text: &str| json!({"type": "text", "text": text});
-    check(vec![
-        (
-            "a system message does not part the results of one step",
-            Speech::OpenAi,
-            CLAUDE,
-            chat(&step, &json!({})),
-            vec![
-                ("/messages/2/content/0/tool_use_id", json!("1")),
-                ("/messages/2/content/1/tool_use_id", json!("2")),
-                ("/messages/3", json!({"role": "system", "content": [text("late")]})),
-            ],
-            "",
-        ),
-        (
-            "an answer that says nothing does not part the user's messages",
-            Speech::OpenAi,
-            CLAUDE,
-            chat(&silent, &json!({})),
-            vec![("/messages", json!([{"role": "user", "content": [text("a"), text("b")]}]))],
-            "",
-        ),
-        (
-            "nor is it a message where there must be something in it",
-            Speech::OpenAi,
-            COHERE,
-            chat(&silent, &json!({})),
-            vec![("/messages/1", json!({"role": "user", "content": "b"}))],
-            "",
-        ),
-        (
-            "the user begins, whoever spoke first",
-            Speech::OpenAi,
-            GEMINI,
-            chat(&greeted, &json!({})),
-            vec![
-                ("/contents/0", json!({"role": "user", "parts": [{"text": " "}]})),
-                ("/contents/1", json!({"role": "model", "parts": [{"text": "hello"}]})),
-            ],
-            "",
-        ),
-        (
-            "a text file in a result is the result's",
-            Speech::Anthropic,
-            GPT,
-            messages(
-                &json!([
-                    {"role": "user", "content": "a"},
-                    {"role": "assistant", "content": [{"type": "tool_use", "id": "c", "name": "f", "input": {}}]},
-                    {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c", "content": [
-                        {"type": "document", "source": {"type": "text", "media_type": "text/plain", "data": "words"}}]}]},
-                ]),
-                &json!({}),
-            ),
-            vec![
-                ("/messages/2", json!({"role": "tool", "tool_call_id": "c", "content": "words"})),
-                ("/messages/3", Value::Null),
-            ],
-            "",
-        ),
-    ]);
-}
-
-/// What some models take and others do not.
-#[test]
-fn models_apart() {
-    let thought = json!([
-        {"role": "user", "content": "a"},
-        {"role": "assistant", "content": [{"type": "thinking", "thinking": "hm", "signature": ""}, {"type": "text", "text": "b"}]},
-        {"role": "user", "content": "c"},
-    ]);
-    let format = json!({"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}});
-    let asked_for = "Answer with one JSON object of this JSON schema and nothing else: {\"type\":\"object\"}";
-    let failed = json!([
-        {"role": "user", "content": "a"},
-        {"role": "assistant", "content": [{"type": "tool_use", "id": "c", "name": "f", "input": {}}]},
-        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c", "content": "no", "is_error": true}]},
-    ]);
-    check(vec![
-        (
-            "models that want their thoughts back get them",
-            Speech::Anthropic,
-            (Speech::OpenAi, "deepseek-v3.2"),
-            messages(&thought, &json!({})),
-            vec![("/messages/1", json!({"role": "assistant", "content": "b", "reasoning_content": "hm"}))],
-            "",
-        ),
-        (
-            "others do not",
-            Speech::Anthropic,
-            GPT,
-            messages(&thought, &json!({})),
-            vec![("/messages/1", json!({"role": "assistant", "content": "b"}))],
-            "messages[].thinking",
-        ),
-        (
-            "a model that is held to no schema is asked for one",
-            Speech::OpenAi,
-            (Speech::Anthropic, "claude-3-5-haiku-latest"),
-            asked(&json!({"response_format": format})),
-            vec![
-                ("/output_config", Value::Null),
-                ("/system/0/text", json!(asked_for)),
-                ("/max_tokens", json!(8192)),
-            ],
-            "response_format",
-        ),
-        (
-            "so is one that has tools, where it is held to none beside them",
-            Speech::OpenAi,
-            COHERE,
-            asked(&json!({"response_format": format})),
-            vec![
-                ("/response_format", Value::Null),
-                ("/messages/0", json!({"role": "system", "content": asked_for})),
-                ("/tools/0/function/name", json!("f")),
-            ],
-            "response_format",
-        ),
-        (
-            "and one that is held to none beside its functions",
-            Speech::OpenAi,
-            GEMINI,
-            asked(&json!({"response_format": format})),
-            vec![
-                ("/generationConfig", Value::Null),
-                ("/systemInstruction/parts/0/text", json!(asked_for)),
-                ("/tools/0/functionDeclarations/0/name", json!("f")),
-            ],
-            "response_format",
-        ),
-        (
-            "the newer ones are held to both",
-            Speech::OpenAi,
-            (Speech::Gemini, "gemini-3.5-flash"),
-            asked(&json!({"response_format": format})),
-            vec![
-                ("/generationConfig/responseMimeType", json!("application/json")),
-                ("/systemInstruction", Value::Null),
-            ],
-            "",
-        ),
-        (
-            "a provider that wants JSON spoken of gets it spoken of",
-            Speech::Gemini,
-            GPT,
-            json!({"contents": [{"parts": [{"text": "a"}]}], "generationConfig": {"responseMimeType": "application/json"}}),
-            vec![
-                (
-                    "/messages/0",
-                    json!({"role": "system", "content": "Answer with one JSON object and nothing else."}),
-                ),
-                ("/response_format", json!({"type": "json_object"})),
-            ],
-            "",
-        ),
-        (
-            "once is enough",
-            Speech::Gemini,
-            (Speech::Responses, "gpt-4.1"),
-            json!({"contents": [{"parts": [{"text": "As Json."}]}], "generationConfig": {"responseMimeType": "application/json"}}),
-            vec![("/input/0", json!({"role": "user", "content": "As Json."})), ("/input/1", Value::Null)],
-            "",
-        ),
-        (
-            "that a tool failed is told in words to a model that knows no other way",
-            Speech::Anthropic,
-            (Speech::Bedrock, "us.meta.llama3-3-70b-instruct-v1:0"),
-            messages(&failed, &json!({})),
-            vec![(
-                "/messages/2/content/0/toolResult",
-                json!({"toolUseId": "c", "content": [{"text": "Error:"}, {"text": "no"}]}),
-            )],
             "",
         ),
     ]);
