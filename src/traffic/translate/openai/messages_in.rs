@@ -18,7 +18,7 @@ pub fn turns<'b>(messages: Item<'b>, losses: &mut Losses) -> Result<Vec<Turn<'b>
 }
 
 /// Members of a message that are read, whoever's it is.
-const MEMBERS: [&str; 12] = [
+const MEMBERS: [&str; 13] = [
     "role",
     "content",
     "tool_calls",
@@ -32,6 +32,7 @@ const MEMBERS: [&str; 12] = [
     "reasoning",
     // The same once more.
     "reasoning_details",
+    "function_call",
 ];
 
 /// What a message may have.
@@ -61,8 +62,12 @@ fn turn<'b>(at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<Turn<'
         told,
         telling,
         _,
+        function,
     ] = at.fields(Some(message), MEMBERS)?;
     losses.unread("messages[].", message, &MEMBERS);
+    if function.is_some() {
+        return Err(untranslatable(format!("`{at}` has the old member `function_call`: send `tool_calls`.")));
+    }
     let cached = cached(cache_control.or(breakpoint), losses);
     let told = told.or(telling);
     let message = Message { content, refusal, audio, calls, thoughts, told, call_id, cached };

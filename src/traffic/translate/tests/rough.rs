@@ -90,6 +90,10 @@ fn chat_cases() -> Vec<(String, Outcome)> {
         ),
         (chat(r#"{"role":"tool","content":"x"}"#), Refused(InvalidRequest, "`messages[0].tool_call_id`")),
         (
+            chat(r#"{"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{}"}}"#),
+            Refused(Untranslatable, "`function_call`: send `tool_calls`"),
+        ),
+        (
             chat(r#"{"role":"assistant","tool_calls":{}}"#),
             Refused(InvalidRequest, "`messages[0].tool_calls`"),
         ),
