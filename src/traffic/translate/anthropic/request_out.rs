@@ -4,7 +4,9 @@ use super::hosted::Host;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Quoted, Writer};
 use crate::traffic::translate::claude::family::Family;
-use crate::traffic::translate::claude::history::{called_names, marks_to_skip, says_something};
+use crate::traffic::translate::claude::history::{
+    Skipped, called_names, end_trimmed, holds_all, says_something,
+};
 use crate::traffic::translate::claude::mind::Mind;
 use crate::traffic::translate::claude::sampling::{Sampling, temperature};
 use crate::traffic::translate::claude::{NOTHING, input, schema};
@@ -37,7 +39,8 @@ pub fn write(
     let max_tokens = prompt.max_tokens.unwrap_or(family.output_tokens).clamp(1, family.output_tokens);
     let mind = Mind::of(prompt, family, max_tokens, losses);
     losses.thoughts(prompt, says_something);
-    let mut body = Body { host, out: Writer(out), marks: marks_to_skip(prompt), losses };
+    let skipped = Skipped::of(prompt);
+    let mut body = Body { host, out: Writer(out), marks: skipped.others, losses };
     body.out.open("{");
     match host.version() {
         None => body.out.key("model").text(model),
@@ -49,7 +52,8 @@ pub fn write(
     body.system(system, &prompt.output, family.structured)?;
     body.messages(turns, family)?;
     let called = called_names(prompt);
-    let renamed = body.tools(prompt, &called, family.structured);
+    body.marks = skipped.tools;
+    let renamed = body.tools(prompt, &called, family.structured && holds_all(prompt));
     body.choice(prompt, family, mind != Mind::Still, &called);
     mind.write(family, &mut body.out);
     body.output(prompt, family, mind);
@@ -107,7 +111,8 @@ impl Body<'_> {
                 run.iter().flat_map(|turn| &turn.parts).try_for_each(|part| self.part(part))?;
                 self.out.close("]}");
             } else {
-                self.message(run)?;
+                let last = run.last().zip(turns.last()).is_some_and(|(one, last)| std::ptr::eq(*one, *last));
+                self.message(run, last)?;
             }
         }
         self.out.close("]");
@@ -115,7 +120,7 @@ impl Body<'_> {
     }
 
     /// One message of all that one side says in a row. Results of tools come first in it.
-    fn message(&mut self, run: &[&Turn<'_>]) -> Result<(), Fault> {
+    fn message(&mut self, run: &[&Turn<'_>], last: bool) -> Result<(), Fault> {
         let assistant = run[0].role == Role::Assistant;
         let parts = || run.iter().flat_map(|turn| turn.parts.iter().map(move |part| (turn.role, part)));
         if !parts().any(|(_, part)| says_something(part)) {
@@ -128,9 +133,13 @@ impl Body<'_> {
         for (_, part) in parts().filter(|(_, part)| is_result(part)) {
             self.part(part)?;
         }
+        let end = parts().last().map(|(_, part)| part).filter(|_| last && assistant);
         for (role, part) in parts().filter(|(_, part)| !is_result(part)) {
             match &part.content {
                 Content::Text(text) if role == Role::System => self.text(&late_system(text), part.cached),
+                Content::Text(text) if end.is_some_and(|end| std::ptr::eq(end, part)) => {
+                    self.text(&end_trimmed(text), part.cached);
+                }
                 _ => self.part(part)?,
             }
         }
@@ -272,7 +281,7 @@ impl Body<'_> {
         self.out.open("{\"type\":").text(kind).key(name).quoted(value).close("}");
     }
 
-    fn tools(&mut self, prompt: &Prompt<'_>, called: &[&Quoted<'_>], structured: bool) -> Renamed {
+    fn tools(&mut self, prompt: &Prompt<'_>, called: &[&Quoted<'_>], held: bool) -> Renamed {
         let mut renamed = Renamed::default();
         if prompt.tools.is_empty() && called.is_empty() {
             return renamed;
@@ -286,7 +295,7 @@ impl Body<'_> {
                 self.out.key("description").quoted(description);
             }
             self.out.key("input_schema");
-            let strict = tool.strict.filter(|_| structured);
+            let strict = tool.strict.filter(|_| held);
             input::input_of(tool.schema, strict, &mut self.out);
             match (strict, &tool.strict) {
                 (Some(strict), _) => _ = self.out.key("strict").item(&strict),

@@ -3,7 +3,7 @@
 use super::family::{Family, Forced, Maker};
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted, Writer};
-use crate::traffic::translate::claude::history::{called_names, marks_to_skip, says_something};
+use crate::traffic::translate::claude::history::{Skipped, called_names, holds_all, says_something};
 use crate::traffic::translate::claude::mind::Mind;
 use crate::traffic::translate::claude::sampling::{Sampling, temperature};
 use crate::traffic::translate::claude::{input, schema};
@@ -30,17 +30,13 @@ pub fn write(
     let family = Family::of(model);
     let calls = Calls::of(prompt);
     let mind = Thoughts::of(prompt, &family, losses);
-    let mut body = Body {
-        family,
-        out: Writer(out),
-        marks: if family.caches { marks_to_skip(prompt) } else { usize::MAX },
-        documents: vec![],
-        losses,
-    };
+    let skipped = if family.caches { Skipped::of(prompt) } else { Skipped::ALL };
+    let mut body = Body { family, out: Writer(out), marks: skipped.others, documents: vec![], losses };
     let says: fn(&Part<'_>) -> bool = if family.wants_thoughts() { says_something } else { |_| false };
     body.losses.thoughts(prompt, says);
     body.out.open("{");
     body.turns(prompt, calls == Calls::Forbidden)?;
+    body.marks = skipped.tools;
     let renamed = body.tools(prompt, calls, &mind);
     body.inference(prompt, &mind);
     body.output(&prompt.output);
@@ -153,6 +149,7 @@ impl Body<'_> {
             return renamed;
         }
         self.out.key("toolConfig").open("{").key("tools").open("[");
+        let held = self.family.structured && holds_all(prompt);
         for tool in &prompt.tools {
             let name = alias(&tool.name, NAME_BYTES);
             renamed.note(&tool.name, &name);
@@ -161,7 +158,7 @@ impl Body<'_> {
                 self.out.key("description").quoted(description);
             }
             let strict = tool.strict.filter(|strict| strict.flag() == Some(true));
-            let held = strict.filter(|_| self.family.structured);
+            let held = strict.filter(|_| held);
             self.schema(tool.schema, held);
             match (strict, held) {
                 (_, Some(_)) => _ = self.out.key("strict").flag(true),

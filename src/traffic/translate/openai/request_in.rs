@@ -169,9 +169,11 @@ fn output(value: Item<'_>) -> Result<Output<'_>, Fault> {
     let at = at.name("json_schema");
     let [name, schema, strict, description] =
         at.fields(value.get("json_schema"), ["name", "schema", "strict", "description"])?;
+    // It may have a name and no more.
+    let Some(schema) = schema else { return Ok(Output::Json) };
     Ok(Output::Schema {
         name: at.name("name").optional_text(name)?,
-        schema: schema.filter(Item::is_object).ok_or_else(|| at.name("schema").wants("an object"))?,
+        schema: Some(schema).filter(Item::is_object).ok_or_else(|| at.name("schema").wants("an object"))?,
         strict: at.name("strict").flag(strict)?,
         description: at.name("description").optional_text(description)?,
     })

@@ -44,7 +44,10 @@ pub fn read<'b>(body: Item<'b>, losses: &mut Losses) -> Result<Prompt<'b>, Fault
             // Wherever it stands in the body, it comes first.
             b"instructions" => {
                 let text = At::root("instructions").text(Some(value))?;
-                prompt.turns.push(Turn { role: Role::System, parts: vec![Part::of(Content::Text(text))] });
+                if !text.is_empty() {
+                    let parts = vec![Part::of(Content::Text(text))];
+                    prompt.turns.push(Turn { role: Role::System, parts });
+                }
             }
             name => member(&mut prompt, name, value, losses)?,
         }

@@ -1,6 +1,6 @@
 //! What some models take of a request and others do not, and the order in which providers want turns.
 
-use super::requests::{CLAUDE, COHERE, GEMINI, GPT, asked, chat, check, messages};
+use super::requests::{CLAUDE, COHERE, GEMINI, GPT, asked, chat, check, function, messages};
 use super::*;
 use serde_json::json;
 
@@ -64,6 +64,17 @@ fn turns_in_order() {
             "",
         ),
         (
+            "no blank ends an answer that the model is to go on with",
+            Speech::OpenAi,
+            (Speech::Anthropic, "claude-sonnet-4-5"),
+            chat(
+                &json!([{"role": "user", "content": "a "}, {"role": "assistant", "content": "b \n"}]),
+                &json!({}),
+            ),
+            vec![("/messages/0/content/0/text", json!("a ")), ("/messages/1/content/0/text", json!("b"))],
+            "",
+        ),
+        (
             "a text file in a result is the result's",
             Speech::Anthropic,
             GPT,
@@ -100,7 +111,52 @@ fn models_apart() {
         {"role": "assistant", "content": [{"type": "tool_use", "id": "c", "name": "f", "input": {}}]},
         {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "c", "content": "no", "is_error": true}]},
     ]);
+    let tools = |count: usize| -> Value {
+        let tool = json!({"type": "function", "function": {"name": "f", "strict": true, "parameters": {"type": "object"}}});
+        vec![tool; count].into()
+    };
+    let marked = |text: &str| json!([{"type": "text", "text": text, "cache_control": {"type": "ephemeral"}}]);
+    let mut marked_tool = function("f");
+    marked_tool["cache_control"] = json!({"type": "ephemeral"});
+    let marks: Vec<_> =
+        ["1", "2", "3", "4"].map(|text| json!({"role": "user", "content": marked(text)})).into();
     check(vec![
+        (
+            "a model is held to so many schemas",
+            Speech::OpenAi,
+            CLAUDE,
+            asked(&json!({"tools": tools(20)})),
+            vec![("/tools/19/strict", json!(true))],
+            "",
+        ),
+        (
+            "and to none of one more",
+            Speech::OpenAi,
+            (Speech::Bedrock, "anthropic.claude-sonnet-5"),
+            asked(&json!({"tools": tools(21)})),
+            vec![("/toolConfig/tools/0/toolSpec/strict", Value::Null)],
+            "tools[].strict",
+        ),
+        (
+            "of too many cache marks those of the tools go first, behind which all others stand",
+            Speech::OpenAi,
+            CLAUDE,
+            chat(&marks.into(), &json!({"tools": [marked_tool]})),
+            vec![
+                ("/tools/0/cache_control", Value::Null),
+                ("/messages/0/content/0/cache_control", json!({"type": "ephemeral"})),
+                ("/messages/0/content/3/cache_control", json!({"type": "ephemeral"})),
+            ],
+            "cache_control",
+        ),
+        (
+            "a form of the answer that has a name only is any JSON",
+            Speech::OpenAi,
+            (Speech::Ollama, "qwen3"),
+            asked(&json!({"response_format": {"type": "json_schema", "json_schema": {"name": "n"}}})),
+            vec![("/format", json!("json"))],
+            "",
+        ),
         (
             "models that want their thoughts back get them",
             Speech::Anthropic,
