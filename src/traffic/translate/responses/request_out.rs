@@ -215,10 +215,7 @@ impl Body<'_> {
                 }
                 self.out.close("}");
             }
-            Content::Audio { data, format } => {
-                self.out.open("{\"type\":\"input_audio\"").key("input_audio").open("{");
-                self.out.key("data").quoted(data).key("format").quoted(format).close("}}");
-            }
+            Content::Audio { .. } => return Err(untranslatable("The model's provider takes no audio.")),
             Content::Thought { .. } | Content::HiddenThought { .. } => {}
             Content::Call { .. } | Content::Result { .. } => {
                 return Err(untranslatable("A call of a tool, or its result, stands where none may be."));
