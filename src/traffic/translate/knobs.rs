@@ -2,7 +2,7 @@
 
 use super::loss::Losses;
 use super::prompt::Knob;
-use crate::traffic::dialect::json::Item;
+use crate::traffic::dialect::json::{Item, Quoted};
 
 /// Notes a knob that has no place, unless it stands where it stands anyway.
 pub fn lose(knob: Knob, value: &Item<'_>, losses: &mut Losses) {
@@ -11,8 +11,13 @@ pub fn lose(knob: Knob, value: &Item<'_>, losses: &mut Losses) {
     }
 }
 
+/// Whether a tier is the one that every provider has.
+pub fn is_usual_tier(tier: &Quoted<'_>) -> bool {
+    tier.is("auto") || tier.is("default")
+}
+
 /// Whether a knob stands where it stands anyway.
-fn says_nothing(knob: Knob, value: &Item<'_>) -> bool {
+pub fn says_nothing(knob: Knob, value: &Item<'_>) -> bool {
     match knob {
         Knob::Choices => value.count() == Some(1),
         Knob::Logprobs => value.flag() == Some(false),

@@ -6,6 +6,8 @@
 
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::snapshot::Unsupported;
+use crate::traffic::dialect::json::{Item, Kind};
+use crate::traffic::translate::prompt::{Part, Prompt};
 use std::fmt::Write as _;
 
 /// Names of what was lost, longest that is told.
@@ -47,6 +49,24 @@ impl Losses {
         self.parameter(&String::from_utf8_lossy(&name[..name.len().min(NAME_BYTES)]));
     }
 
+    /// Names the members of an object that nobody reads, but those that say no.
+    pub fn unread(&mut self, holder: &str, item: Item<'_>, read: &[&str]) {
+        let says_no = |value: &Item<'_>| value.is_null() || value.flag() == Some(false) || is_empty(*value);
+        for (name, value) in item.members() {
+            if !says_no(&value) && !read.iter().any(|known| name.is(known)) {
+                self.hint(&format!("{holder}{}", String::from_utf8_lossy(name.as_written())));
+            }
+        }
+    }
+
+    /// Names thoughts of the history that the provider does not get back: they mean something to another one only.
+    pub fn thoughts(&mut self, prompt: &Prompt<'_>, taken: impl Fn(&Part<'_>) -> bool) {
+        let mut parts = prompt.turns.iter().flat_map(|turn| &turn.parts);
+        if parts.any(|part| part.content.is_thought() && !taken(part)) {
+            self.hint("messages[].thinking");
+        }
+    }
+
     /// The names, separated by commas; empty if nothing was lost.
     ///
     /// # Errors
@@ -58,6 +78,10 @@ impl Losses {
         }
         Ok(self.names)
     }
+}
+
+fn is_empty(value: Item<'_>) -> bool {
+    value.kind() == Kind::Array && value.elements().next().is_none()
 }
 
 /// A request that makes sense, but not to this provider.

@@ -14,10 +14,12 @@
 
 pub mod anthropic;
 mod arguments;
+mod asking;
 mod base64;
 mod bedrock;
 mod called;
 mod claude;
+mod closed;
 pub mod cohere;
 pub mod completions;
 pub mod embeddings;
@@ -239,6 +241,7 @@ pub fn request_in_form(
     if let Some(form) = form {
         prompt.stream = form == Form::Stream;
     }
+    prompt.narrow();
     let completes = from == Speech::Completions && to.speech == Speech::Ollama;
     if prompt.suffix.is_some() && !completes {
         // A chat goes on behind its question, and nowhere else.

@@ -15,6 +15,18 @@ pub fn alias<'n>(name: &'n Quoted<'_>, longest: usize) -> Quoted<'n> {
     fitted(name, longest, plain, |_| true)
 }
 
+/// Longest name of a client's own user.
+const USER_BYTES: usize = 64;
+
+/// The name of a client's own user, which may have any characters, but not any number of them.
+pub fn shortened<'n>(user: &'n Quoted<'_>) -> Quoted<'n> {
+    if user.as_written().len() <= USER_BYTES {
+        Quoted::raw(user.as_written())
+    } else {
+        alias(user, USER_BYTES)
+    }
+}
+
 /// The same where dots may stand too, and the first byte is a letter or `_`.
 pub fn dotted_alias<'n>(name: &'n Quoted<'_>, longest: usize) -> Quoted<'n> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');

@@ -4,6 +4,7 @@
 //! format names it as lost.
 
 use crate::traffic::dialect::json::{Item, Quoted};
+use std::collections::HashSet;
 
 /// What is asked of a model.
 #[derive(Default)]
@@ -13,6 +14,8 @@ pub struct Prompt<'b> {
     pub suffix: Option<Quoted<'b>>,
     pub tools: Vec<Tool<'b>>,
     pub choice: Option<ToolChoice<'b>>,
+    /// The tools that may be called, where not all may.
+    pub allowed: Option<Vec<Quoted<'b>>>,
     /// Whether several tools may be called in one turn.
     pub parallel_tools: Option<bool>,
     pub max_tokens: Option<u64>,
@@ -149,6 +152,49 @@ pub enum Thinking {
     Budget(u64),
 }
 
+impl Prompt<'_> {
+    /// Leaves those tools that may be called: not every format can offer a tool and forbid it.
+    pub fn narrow(&mut self) {
+        let Some(allowed) = self.allowed.take() else { return };
+        let allowed: HashSet<_> = allowed.iter().map(Quoted::as_written).collect();
+        self.tools.retain(|tool| allowed.contains(tool.name.as_written()));
+        if self.tools.is_empty() {
+            self.choice = None;
+        }
+    }
+}
+
+impl<'b> Content<'b> {
+    /// A thought that nobody signed: those of providers that sign theirs mean nothing to another.
+    pub fn unsigned_thought(&self) -> Option<&Quoted<'b>> {
+        match self {
+            Content::Thought { text, signature } if signature.as_ref().is_none_or(Quoted::is_empty) => {
+                Some(text)
+            }
+            _ => None,
+        }
+    }
+
+    pub const fn is_thought(&self) -> bool {
+        matches!(self, Content::Thought { .. } | Content::HiddenThought { .. })
+    }
+
+    /// The words of a text, or of a document that is nothing else.
+    pub const fn words(&self) -> Option<&Quoted<'b>> {
+        match self {
+            Content::Text(text) | Content::Document { source: Source::Plain(text), .. } => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl<'b> Turn<'b> {
+    /// Its parts, each by reference.
+    pub fn listed(&self) -> Vec<&Part<'b>> {
+        self.parts.iter().collect()
+    }
+}
+
 impl<'b> Part<'b> {
     pub const fn of(content: Content<'b>) -> Self {
         Self { content, cached: None }
@@ -159,4 +205,10 @@ impl<'b> Part<'b> {
 pub fn late_system(text: &Quoted<'_>) -> Quoted<'static> {
     let marked = [b"<system>\\n", text.as_written(), b"\\n</system>"].concat();
     Quoted::raw(&marked).into_owned()
+}
+
+/// Whether a turn calls tools and another of the same side follows.
+pub fn calls_before_last(run: &[Turn<'_>]) -> bool {
+    let calls = |turn: &Turn<'_>| turn.parts.iter().any(|part| matches!(part.content, Content::Call { .. }));
+    run.split_last().is_some_and(|(_, before)| before.iter().any(calls))
 }

@@ -11,7 +11,7 @@ use std::fmt::{self, Display};
 const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
 
 /// Members of a body among which none may occur twice: no format has more.
-const LOOKED_THROUGH: usize = 64;
+pub const LOOKED_THROUGH: usize = 64;
 
 /// The place of a value, from the body's root on.
 #[derive(Clone, Copy)]
@@ -106,11 +106,11 @@ impl<'p> At<'p> {
         Ok(body.entries().filter(|(_, value)| !value.is_null()))
     }
 
-    /// A message's content: one text, or an array of what `part` reads.
+    /// A message's content: one text, or an array of what `part` reads, if that is anything.
     pub fn content<'t>(
         &self,
         item: Item<'t>,
-        mut part: impl FnMut(At<'_>, Item<'t>) -> Result<Part<'t>, Fault>,
+        mut part: impl FnMut(At<'_>, Item<'t>) -> Result<Option<Part<'t>>, Fault>,
     ) -> Result<Vec<Part<'t>>, Fault> {
         if let Some(text) = item.text() {
             return Ok(vec![Part::of(Content::Text(text))]);
@@ -118,7 +118,8 @@ impl<'p> At<'p> {
         if item.kind() != Kind::Array {
             return Err(self.wants("a string or an array of its parts"));
         }
-        item.elements().enumerate().map(|(index, item)| part(self.index(index), item)).collect()
+        let parts = item.elements().enumerate();
+        parts.filter_map(|(index, item)| part(self.index(index), item).transpose()).collect()
     }
 
     pub fn array<'t>(&self, item: Item<'t>) -> Result<impl Iterator<Item = Item<'t>> + use<'t>, Fault> {

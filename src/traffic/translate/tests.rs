@@ -10,9 +10,12 @@ mod google;
 mod items;
 mod known;
 mod known_streams;
+mod models;
 mod properties;
 mod providers;
+mod requests;
 mod rough;
+mod rough_requests;
 
 use super::frames::FrameKind;
 use super::*;

@@ -6,7 +6,7 @@
 //! Source: the `bedrock` and `vertex` modules of the official clients.
 
 use crate::base::fault::Fault;
-use crate::traffic::dialect::json::{Item, Writer};
+use crate::traffic::dialect::json::{Item, Quoted, Writer};
 use crate::traffic::translate::shape::{At, present};
 
 /// Who serves the model.
@@ -44,6 +44,8 @@ pub fn carry(body: Item<'_>, host: Host, betas: &[&str], out: &mut Vec<u8>) -> R
             () if name.is("model") || name.is("stream") => {}
             () if name.is("anthropic_version") => version = present(Some(value)),
             () if name.is("anthropic_beta") => named = present(Some(value)),
+            // Hosts have one tier, and no word for it.
+            () if name.is("service_tier") && value.text().is_some_and(|tier| is_usual(&tier)) => {}
             () => {
                 out.quoted(&name).close(":");
                 out.item(&value);
@@ -70,6 +72,10 @@ pub fn carry(body: Item<'_>, host: Host, betas: &[&str], out: &mut Vec<u8>) -> R
     Ok(())
 }
 
+fn is_usual(tier: &Quoted<'_>) -> bool {
+    tier.is("auto") || tier.is("standard_only")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +99,10 @@ mod tests {
         assert_eq!(
             carried(r#"{"anthropic_version":"later","anthropic_beta":["zero"]}"#, Host::Bedrock, &["one"]),
             r#"{"anthropic_version":"later","anthropic_beta":["zero","one"]}"#
+        );
+        assert_eq!(
+            carried(r#"{"service_tier":"auto","anthropic_version":"v"}"#, Host::Vertex, &[]),
+            r#"{"anthropic_version":"v"}"#
         );
         // There they stay in the head.
         assert_eq!(carried("{}", Host::Vertex, &["one"]), r#"{"anthropic_version":"vertex-2023-10-16"}"#);

@@ -39,7 +39,7 @@ pub fn read<'b>(body: Item<'b>, losses: &mut Losses) -> Result<Prompt<'b>, Fault
     let messages = messages.ok_or_else(|| invalid("`messages` is missing."))?;
     let at = At::root("messages");
     for (index, message) in at.array(messages)?.enumerate() {
-        prompt.turns.push(turn(at.index(index), message, losses)?);
+        prompt.turns.extend(turn(at.index(index), message, losses)?);
     }
     Ok(prompt)
 }
@@ -69,6 +69,8 @@ fn member<'b>(
                 prompt.output = output(at.name("format"), format)?;
             }
         }
+        // What `output_config` came after.
+        b"output_format" => prompt.output = output(At::root("output_format"), value)?,
         b"metadata" => prompt.user = value.text_at("user_id"),
         b"service_tier" => {
             let tier = At::root("service_tier").text(Some(value))?;
@@ -114,11 +116,15 @@ fn tools<'b>(value: Item<'b>, losses: &mut Losses) -> Result<Vec<Tool<'b>>, Faul
         let [kind, name, description, schema, strict, mark] = at.fields(Some(tool), TOOL)?;
         let own = kind.and_then(|kind| kind.text()).filter(|kind| !kind.is("custom"));
         if let Some(kind) = own {
-            // A tool that the provider itself runs.
-            losses.foreign_parameter(kind.as_written());
+            if kind.as_written().starts_with(b"tool_search_tool") {
+                losses.hint("tool_search");
+            } else {
+                // A tool that the provider itself runs.
+                losses.foreign_parameter(kind.as_written());
+            }
             continue;
         }
-        name_unread(tool, &TOOL, losses);
+        losses.unread("", tool, &TOOL);
         tools.push(Tool {
             name: at.name("name").text(name)?,
             description: at.name("description").optional_text(description)?,
@@ -145,7 +151,8 @@ fn tool_choice<'b>(prompt: &mut Prompt<'b>, value: Item<'b>) -> Result<(), Fault
     Ok(())
 }
 
-fn turn<'b>(at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
+/// A message, unless there was nothing in it but searches for tools.
+fn turn<'b>(at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<Option<Turn<'b>>, Fault> {
     let [role, content] = at.fields(Some(message), ["role", "content"])?;
     let role = at.name("role").text(role)?;
     let role = match &*role.unescaped() {
@@ -155,11 +162,34 @@ fn turn<'b>(at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<Turn<'
         _ => return Err(at.name("role").wants("`user`, `assistant` or `system`")),
     };
     let content = content.ok_or_else(|| at.name("content").wants("given"))?;
-    Ok(Turn { role, parts: parts(at.name("content"), content, losses)? })
+    let parts = parts(at.name("content"), content, losses)?;
+    let emptied = parts.is_empty() && content.elements().next().is_some();
+    Ok((!emptied).then_some(Turn { role, parts }))
 }
 
 fn parts<'b>(at: At<'_>, content: Item<'b>, losses: &mut Losses) -> Result<Vec<Part<'b>>, Fault> {
-    at.content(content, |at, part| one_block(at, part, losses))
+    at.content(content, |at, part| {
+        if is_search(part) {
+            losses.hint("tool_search");
+            return Ok(None);
+        }
+        one_block(at, part, losses).map(Some)
+    })
+}
+
+/// Whether a block is about which of the tools the model has seen: where all are shown at once, it says nothing.
+fn is_search(block: Item<'_>) -> bool {
+    let named = |name: Quoted<'_>| name.as_written().starts_with(b"tool_search_tool");
+    let kind = block.text_at("type").unwrap_or_default();
+    match &*kind.unescaped() {
+        b"tool_search_tool_result" => true,
+        b"server_tool_use" => block.text_at("name").is_some_and(named),
+        b"tool_addition" => {
+            let added = block.get("tool").and_then(|tool| tool.text_at("type"));
+            added.is_some_and(|kind| kind.is("tool_reference"))
+        }
+        _ => false,
+    }
 }
 
 fn one_block<'b>(at: At<'_>, block: Item<'b>, losses: &mut Losses) -> Result<Part<'b>, Fault> {
@@ -173,11 +203,18 @@ fn one_block<'b>(at: At<'_>, block: Item<'b>, losses: &mut Losses) -> Result<Par
             }
             Content::Text(at.name("text").text(text)?)
         }
-        b"image" => Content::Image { source: source(at, block.get("source"))?, detail: None },
+        // A tool that was found, which stands among the others.
+        b"tool_reference" => Content::Text(at.name("tool_name").text(block.get("tool_name"))?),
+        b"image" => {
+            losses.unread("", block, &["type", "source", "cache_control"]);
+            Content::Image { source: source(at, block.get("source"))?, detail: None }
+        }
         b"document" => {
+            losses.unread("", block, &["type", "source", "title", "cache_control"]);
             let [from, title] = at.fields(Some(block), ["source", "title"])?;
             Content::Document { source: source(at, from)?, name: title.and_then(|title| title.text()) }
         }
+        b"search_result" => found(at, block, losses)?,
         b"tool_use" => call(at, block)?,
         b"tool_result" => result(at, block, losses)?,
         b"thinking" => {
@@ -191,21 +228,7 @@ fn one_block<'b>(at: At<'_>, block: Item<'b>, losses: &mut Losses) -> Result<Par
             return Err(untranslatable(format!("`{at}` is a `{kind:.40}`, which is not translated.")));
         }
     };
-    match &content {
-        Content::Image { .. } => name_unread(block, &["type", "source", "cache_control"], losses),
-        Content::Document { .. } => name_unread(block, &["type", "source", "title", "cache_control"], losses),
-        _ => {}
-    }
     Ok(Part { content, cached: mark.map(cached) })
-}
-
-/// Names the members that are not in this list as lost.
-fn name_unread(item: Item<'_>, read: &[&str], losses: &mut Losses) {
-    for (name, value) in item.members() {
-        if !value.is_null() && !read.iter().any(|known| name.is(known)) {
-            losses.hint(&String::from_utf8_lossy(name.as_written()));
-        }
-    }
 }
 
 fn call<'b>(at: At<'_>, block: Item<'b>) -> Result<Content<'b>, Fault> {
@@ -233,8 +256,8 @@ fn result<'b>(at: At<'_>, block: Item<'b>, losses: &mut Losses) -> Result<Conten
 
 fn source<'b>(at: At<'_>, source: Option<Item<'b>>) -> Result<Source<'b>, Fault> {
     let at = at.name("source");
-    let [kind, media, data, url, file] =
-        at.fields(source, ["type", "media_type", "data", "url", "file_id"])?;
+    let [kind, media, data, url, file, content] =
+        at.fields(source, ["type", "media_type", "data", "url", "file_id", "content"])?;
     let data = || at.name("data").text(data);
     Ok(match &*at.name("type").text(kind)?.unescaped() {
         b"base64" => Source::Base64 {
@@ -244,8 +267,31 @@ fn source<'b>(at: At<'_>, source: Option<Item<'b>>) -> Result<Source<'b>, Fault>
         b"url" => Source::Url(at.name("url").text(url)?),
         b"file" => Source::File(at.name("file_id").text(file)?),
         b"text" => Source::Plain(data()?),
+        b"content" => Source::Plain(words(at, content)?),
         _ => return Err(untranslatable(format!("`{at}` has a type that is not translated."))),
     })
+}
+
+/// What a search of the client's own found, as a document.
+fn found<'b>(at: At<'_>, block: Item<'b>, losses: &mut Losses) -> Result<Content<'b>, Fault> {
+    let [title, content] = at.fields(Some(block), ["title", "content"])?;
+    losses.unread("", block, &["type", "title", "content", "cache_control"]);
+    let name = at.name("title").optional_text(title)?;
+    Ok(Content::Document { source: Source::Plain(words(at, content)?), name })
+}
+
+/// The texts of a content that holds nothing else, one under the other.
+fn words<'b>(at: At<'_>, content: Option<Item<'b>>) -> Result<Quoted<'b>, Fault> {
+    let at = at.name("content");
+    let content = content.ok_or_else(|| at.wants("given"))?;
+    let parts = at.content(content, |at, part| {
+        let text = part.text_at("text");
+        let text =
+            text.ok_or_else(|| untranslatable(format!("`{at}` is no text, and is not translated.")))?;
+        Ok(Some(Part::of(Content::Text(text))))
+    })?;
+    let texts = parts.iter().filter_map(|part| part.content.words()).map(Quoted::as_written);
+    Ok(Quoted::raw(&texts.collect::<Vec<_>>().join(&b"\\n"[..])).into_owned())
 }
 
 fn cached(mark: Item<'_>) -> Cached {

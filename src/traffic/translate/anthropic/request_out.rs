@@ -3,11 +3,13 @@
 use super::hosted::Host;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Quoted, Writer};
-use crate::traffic::translate::arguments;
 use crate::traffic::translate::claude::family::Family;
-use crate::traffic::translate::claude::history::{called_names, marks_to_skip, says_something};
+use crate::traffic::translate::claude::history::{
+    Skipped, called_names, end_trimmed, holds_all, says_something,
+};
 use crate::traffic::translate::claude::mind::Mind;
-use crate::traffic::translate::claude::{ANY_JSON, NOTHING, schema};
+use crate::traffic::translate::claude::sampling::{Sampling, temperature};
+use crate::traffic::translate::claude::{NOTHING, input, schema};
 use crate::traffic::translate::knobs::lose;
 use crate::traffic::translate::loss::{Losses, untranslatable};
 use crate::traffic::translate::media::{data_url, of_image};
@@ -15,6 +17,7 @@ use crate::traffic::translate::names::{Renamed, alias};
 use crate::traffic::translate::prompt::{
     Cached, Content, Knob, Output, Part, Prompt, Role, Source, ToolChoice, Turn, late_system,
 };
+use crate::traffic::translate::{arguments, asking};
 
 /// Longest name of a tool that this provider takes.
 const NAME_BYTES: usize = 128;
@@ -35,7 +38,9 @@ pub fn write(
     let family = Family::of(model);
     let max_tokens = prompt.max_tokens.unwrap_or(family.output_tokens).clamp(1, family.output_tokens);
     let mind = Mind::of(prompt, family, max_tokens, losses);
-    let mut body = Body { host, out: Writer(out), marks: marks_to_skip(prompt), losses };
+    losses.thoughts(prompt, says_something);
+    let skipped = Skipped::of(prompt);
+    let mut body = Body { host, out: Writer(out), marks: skipped.others, losses };
     body.out.open("{");
     match host.version() {
         None => body.out.key("model").text(model),
@@ -44,10 +49,11 @@ pub fn write(
     body.out.key("max_tokens").count(max_tokens);
     let leading = prompt.turns.iter().take_while(|turn| turn.role == Role::System).count();
     let (system, turns) = prompt.turns.split_at(leading);
-    body.system(system, &prompt.output)?;
+    body.system(system, &prompt.output, family.structured)?;
     body.messages(turns, family)?;
     let called = called_names(prompt);
-    let renamed = body.tools(prompt, &called);
+    body.marks = skipped.tools;
+    let renamed = body.tools(prompt, &called, family.structured && holds_all(prompt));
     body.choice(prompt, family, mind != Mind::Still, &called);
     mind.write(family, &mut body.out);
     body.output(prompt, family, mind);
@@ -67,9 +73,14 @@ struct Body<'w> {
 }
 
 impl Body<'_> {
-    fn system(&mut self, turns: &[Turn<'_>], output: &Output<'_>) -> Result<(), Fault> {
-        let json = matches!(output, Output::Json);
-        if !json && !turns.iter().flat_map(|turn| &turn.parts).any(says_something) {
+    fn system(&mut self, turns: &[Turn<'_>], output: &Output<'_>, structured: bool) -> Result<(), Fault> {
+        let held = !matches!(output, Output::Schema { .. }) || structured;
+        let json = if held { asking::for_any_json(output) } else { asking::for_form(output) };
+        if !held {
+            // What is left is to ask for it.
+            self.losses.parameter("response_format");
+        }
+        if json.is_none() && !turns.iter().flat_map(|turn| &turn.parts).any(says_something) {
             return Ok(());
         }
         self.out.key("system").open("[");
@@ -79,8 +90,8 @@ impl Body<'_> {
             };
             self.text(text, part.cached);
         }
-        if json {
-            self.out.open("{\"type\":\"text\"").key("text").text(ANY_JSON).close("}");
+        if let Some(json) = json {
+            self.out.open("{\"type\":\"text\"").key("text").text(&json).close("}");
         }
         self.out.close("]");
         Ok(())
@@ -90,19 +101,18 @@ impl Body<'_> {
         self.out.key("messages").open("[");
         let late = |turn: &Turn<'_>| turn.role == Role::System && family.late_system;
         let side = |turn: &Turn<'_>| (turn.role == Role::Assistant, late(turn));
-        if turns.first().is_none_or(|turn| turn.role == Role::Assistant) {
+        let turns = in_order(turns, late);
+        if turns.first().is_none_or(|turn| turn.role != Role::User) {
             self.nothing();
         }
         for run in turns.chunk_by(|one, next| side(one) == side(next)) {
-            if late(&run[0]) {
-                if !run.iter().flat_map(|turn| &turn.parts).any(says_something) {
-                    continue;
-                }
+            if late(run[0]) {
                 self.out.open("{\"role\":\"system\",\"content\":[");
                 run.iter().flat_map(|turn| &turn.parts).try_for_each(|part| self.part(part))?;
                 self.out.close("]}");
             } else {
-                self.message(run)?;
+                let last = run.last().zip(turns.last()).is_some_and(|(one, last)| std::ptr::eq(*one, *last));
+                self.message(run, last)?;
             }
         }
         self.out.close("]");
@@ -110,13 +120,11 @@ impl Body<'_> {
     }
 
     /// One message of all that one side says in a row. Results of tools come first in it.
-    fn message(&mut self, run: &[Turn<'_>]) -> Result<(), Fault> {
+    fn message(&mut self, run: &[&Turn<'_>], last: bool) -> Result<(), Fault> {
         let assistant = run[0].role == Role::Assistant;
         let parts = || run.iter().flat_map(|turn| turn.parts.iter().map(move |part| (turn.role, part)));
         if !parts().any(|(_, part)| says_something(part)) {
-            if !assistant {
-                self.nothing();
-            }
+            self.nothing();
             return Ok(());
         }
         self.out.open("{\"role\":").text(if assistant { "assistant" } else { "user" });
@@ -125,9 +133,13 @@ impl Body<'_> {
         for (_, part) in parts().filter(|(_, part)| is_result(part)) {
             self.part(part)?;
         }
+        let end = parts().last().map(|(_, part)| part).filter(|_| last && assistant);
         for (role, part) in parts().filter(|(_, part)| !is_result(part)) {
             match &part.content {
                 Content::Text(text) if role == Role::System => self.text(&late_system(text), part.cached),
+                Content::Text(text) if end.is_some_and(|end| std::ptr::eq(end, part)) => {
+                    self.text(&end_trimmed(text), part.cached);
+                }
                 _ => self.part(part)?,
             }
         }
@@ -269,7 +281,7 @@ impl Body<'_> {
         self.out.open("{\"type\":").text(kind).key(name).quoted(value).close("}");
     }
 
-    fn tools(&mut self, prompt: &Prompt<'_>, called: &[&Quoted<'_>]) -> Renamed {
+    fn tools(&mut self, prompt: &Prompt<'_>, called: &[&Quoted<'_>], held: bool) -> Renamed {
         let mut renamed = Renamed::default();
         if prompt.tools.is_empty() && called.is_empty() {
             return renamed;
@@ -283,16 +295,19 @@ impl Body<'_> {
                 self.out.key("description").quoted(description);
             }
             self.out.key("input_schema");
-            schema::input(tool.schema, &mut self.out);
-            if let Some(strict) = &tool.strict {
-                self.out.key("strict").item(strict);
+            let strict = tool.strict.filter(|_| held);
+            input::input_of(tool.schema, strict, &mut self.out);
+            match (strict, &tool.strict) {
+                (Some(strict), _) => _ = self.out.key("strict").item(&strict),
+                (None, Some(_)) => self.losses.hint("tools[].strict"),
+                (None, None) => {}
             }
             self.mark(tool.cached);
             self.out.close("}");
         }
         for name in called {
             self.out.open("{\"name\":").quoted(&alias(name, NAME_BYTES)).key("input_schema");
-            schema::input(None, &mut self.out);
+            input::input(None, &mut self.out);
             self.out.close("}");
         }
         self.out.close("]");
@@ -336,8 +351,8 @@ impl Body<'_> {
     fn output(&mut self, prompt: &Prompt<'_>, family: &Family, mind: Mind) {
         let effort = prompt.effort.as_ref().and_then(|effort| family.effort(effort, mind == Mind::Still));
         let schema = match &prompt.output {
-            Output::Schema { schema, .. } => Some(*schema),
-            Output::Text | Output::Json => None,
+            Output::Schema { schema, .. } if family.structured => Some(*schema),
+            Output::Schema { .. } | Output::Text | Output::Json => None,
         };
         if effort.is_none() && schema.is_none() {
             return;
@@ -355,24 +370,17 @@ impl Body<'_> {
     }
 
     fn knobs(&mut self, prompt: &Prompt<'_>, family: &Family, mind: Mind) {
-        let free = family.samples && !matches!(mind, Mind::Adaptive | Mind::Budget(_));
+        let sampling = Sampling::of(prompt, family, mind);
         for (knob, value) in &prompt.knobs {
-            let name = match knob {
-                Knob::Temperature if free => {
-                    // This provider's scale ends at 1.
-                    let hot = value.number().and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
-                    let one = hot.is_some_and(|hot: f64| hot > 1.0);
-                    self.out.key("temperature").raw(if one { b"1" } else { value.raw() });
-                    continue;
-                }
-                Knob::TopP if free => "top_p",
-                Knob::TopK if free => "top_k",
-                _ => {
-                    lose(*knob, value, self.losses);
-                    continue;
-                }
-            };
-            self.out.key(name).item(value);
+            if !sampling.takes(*knob) {
+                lose(*knob, value, self.losses);
+                continue;
+            }
+            match knob {
+                Knob::Temperature => _ = self.out.key("temperature").raw(temperature(value)),
+                Knob::TopP => _ = self.out.key("top_p").item(value),
+                _ => _ = self.out.key("top_k").item(value),
+            }
         }
     }
 
@@ -414,6 +422,29 @@ impl Body<'_> {
             self.out.key("stream").flag(true);
         }
     }
+}
+
+/// The turns that say something, since the others would part their neighbours. A system message that would part the results
+/// of one step stands behind them.
+fn in_order<'t, 'b>(turns: &'t [Turn<'b>], late: impl Fn(&Turn<'b>) -> bool) -> Vec<&'t Turn<'b>> {
+    let answers =
+        |turn: &Turn<'_>| turn.parts.iter().any(|part| matches!(part.content, Content::Result { .. }));
+    let (mut ordered, mut held) = (Vec::with_capacity(turns.len()), vec![]);
+    for turn in turns {
+        if turn.role != Role::User && !turn.parts.iter().any(says_something) {
+            continue;
+        }
+        if late(turn) {
+            held.push(turn);
+            continue;
+        }
+        if !answers(turn) {
+            ordered.append(&mut held);
+        }
+        ordered.push(turn);
+    }
+    ordered.append(&mut held);
+    ordered
 }
 
 /// Clouds take what is shown to a model as its bytes only.

@@ -66,7 +66,7 @@ impl Family {
         if model.contains("claude-") {
             let claude = claude::family::Family::of(model);
             let forced = if claude.forced_calls { Forced::One } else { Forced::None };
-            return family("claude-", Maker::Anthropic(claude), forced, true, true);
+            return family("claude-", Maker::Anthropic(claude), forced, claude.structured, true);
         }
         let found = FAMILIES.iter().find(|family| model.contains(family.name));
         *found.unwrap_or(&FAMILIES[FAMILIES.len() - 1])
@@ -109,6 +109,6 @@ mod tests {
         let Maker::Anthropic(claude) = Family::of("us.anthropic.claude-opus-5-5").maker else {
             unreachable!("it is Claude")
         };
-        assert!(!claude.samples);
+        assert_eq!(claude.samples, claude::family::Samples::Nothing);
     }
 }

@@ -7,15 +7,13 @@ use super::family::Maker;
 use super::request_out::{Body, NAME_BYTES};
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::Quoted;
-use crate::traffic::translate::arguments;
+use crate::traffic::translate::claude::NOTHING;
 use crate::traffic::translate::claude::history::says_something;
-use crate::traffic::translate::claude::{ANY_JSON, NOTHING};
 use crate::traffic::translate::loss::untranslatable;
 use crate::traffic::translate::media::{data_url, of_image};
 use crate::traffic::translate::names::alias;
-use crate::traffic::translate::prompt::{
-    Cached, Content, Output, Part, Prompt, Role, Source, Turn, late_system,
-};
+use crate::traffic::translate::prompt::{Cached, Content, Part, Prompt, Role, Source, Turn, late_system};
+use crate::traffic::translate::{arguments, asking};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -45,12 +43,12 @@ impl Body<'_> {
     pub fn turns(&mut self, prompt: &Prompt<'_>, forbid_calls: bool) -> Result<(), Fault> {
         let leading = prompt.turns.iter().take_while(|turn| turn.role == Role::System).count();
         let (system, turns) = prompt.turns.split_at(leading);
-        let json = match &prompt.output {
-            Output::Json => true,
-            Output::Schema { .. } => !self.family.structured,
-            Output::Text => false,
+        let json = if self.family.structured {
+            asking::for_any_json(&prompt.output)
+        } else {
+            asking::for_form(&prompt.output)
         };
-        let asked = [json.then_some(ANY_JSON), forbid_calls.then_some(NO_CALLS)];
+        let asked = [json.as_deref(), forbid_calls.then_some(NO_CALLS)];
         self.system(system, asked.into_iter().flatten())?;
         self.out.key("messages").open("[");
         // What says nothing does not part its neighbours.
@@ -191,6 +189,10 @@ impl Body<'_> {
     fn result(&mut self, call: &Quoted<'_>, parts: &[Part<'_>], failed: bool) -> Result<(), Fault> {
         self.out.open("{\"toolResult\":{\"toolUseId\":").quoted(&alias(call, NAME_BYTES));
         self.out.key("content").open("[");
+        let told = failed && !self.family.knows_failures();
+        if told {
+            self.out.open("{\"text\":").text("Error:").close("}");
+        }
         let spoken = parts.iter().filter(|part| self.says(part)).collect::<Vec<_>>();
         for part in &spoken {
             match &part.content {
@@ -204,14 +206,12 @@ impl Body<'_> {
                 }
             }
         }
-        if spoken.is_empty() {
+        if spoken.is_empty() && !told {
             self.nothing();
         }
         self.out.close("]");
-        if failed && self.family.knows_failures() {
+        if failed && !told {
             self.out.key("status").text("error");
-        } else if failed {
-            self.losses.hint("is_error");
         }
         self.out.close("}}");
         Ok(())

@@ -3,13 +3,14 @@
 use super::family::{Family, Forced, Maker};
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted, Writer};
-use crate::traffic::translate::claude::history::{called_names, marks_to_skip};
+use crate::traffic::translate::claude::history::{Skipped, called_names, holds_all, says_something};
 use crate::traffic::translate::claude::mind::Mind;
-use crate::traffic::translate::claude::schema;
+use crate::traffic::translate::claude::sampling::{Sampling, temperature};
+use crate::traffic::translate::claude::{input, schema};
 use crate::traffic::translate::knobs::lose;
 use crate::traffic::translate::loss::Losses;
 use crate::traffic::translate::names::{Renamed, alias};
-use crate::traffic::translate::prompt::{Cached, Content, Knob, Output, Prompt, Thinking, ToolChoice};
+use crate::traffic::translate::prompt::{Cached, Content, Knob, Output, Part, Prompt, Thinking, ToolChoice};
 
 /// Longest name of a tool, of a schema, and longest id of a call.
 pub const NAME_BYTES: usize = 64;
@@ -29,15 +30,13 @@ pub fn write(
     let family = Family::of(model);
     let calls = Calls::of(prompt);
     let mind = Thoughts::of(prompt, &family, losses);
-    let mut body = Body {
-        family,
-        out: Writer(out),
-        marks: if family.caches { marks_to_skip(prompt) } else { usize::MAX },
-        documents: vec![],
-        losses,
-    };
+    let skipped = if family.caches { Skipped::of(prompt) } else { Skipped::ALL };
+    let mut body = Body { family, out: Writer(out), marks: skipped.others, documents: vec![], losses };
+    let says: fn(&Part<'_>) -> bool = if family.wants_thoughts() { says_something } else { |_| false };
+    body.losses.thoughts(prompt, says);
     body.out.open("{");
     body.turns(prompt, calls == Calls::Forbidden)?;
+    body.marks = skipped.tools;
     let renamed = body.tools(prompt, calls, &mind);
     body.inference(prompt, &mind);
     body.output(&prompt.output);
@@ -150,6 +149,7 @@ impl Body<'_> {
             return renamed;
         }
         self.out.key("toolConfig").open("{").key("tools").open("[");
+        let held = self.family.structured && holds_all(prompt);
         for tool in &prompt.tools {
             let name = alias(&tool.name, NAME_BYTES);
             renamed.note(&tool.name, &name);
@@ -157,18 +157,20 @@ impl Body<'_> {
             if let Some(description) = tool.description.as_ref().filter(|text| !text.is_blank()) {
                 self.out.key("description").quoted(description);
             }
-            self.schema(tool.schema);
-            match tool.strict.and_then(|strict| strict.flag()) {
-                Some(true) if self.family.structured => _ = self.out.key("strict").flag(true),
-                Some(true) => self.losses.hint("tools[].strict"),
-                Some(false) | None => {}
+            let strict = tool.strict.filter(|strict| strict.flag() == Some(true));
+            let held = strict.filter(|_| held);
+            self.schema(tool.schema, held);
+            match (strict, held) {
+                (_, Some(_)) => _ = self.out.key("strict").flag(true),
+                (Some(_), None) => self.losses.hint("tools[].strict"),
+                (None, None) => {}
             }
             self.out.close("}}");
             self.mark(tool.cached);
         }
         for name in called_names(prompt) {
             self.out.open("{\"toolSpec\":{\"name\":").quoted(&alias(name, NAME_BYTES));
-            self.schema(None);
+            self.schema(None, None);
             self.out.close("}}");
         }
         self.out.close("]");
@@ -179,9 +181,9 @@ impl Body<'_> {
         renamed
     }
 
-    fn schema(&mut self, schema: Option<Item<'_>>) {
+    fn schema(&mut self, schema: Option<Item<'_>>, strict: Option<Item<'_>>) {
         self.out.key("inputSchema").open("{\"json\":");
-        schema::input(schema, &mut self.out);
+        input::input_of(schema, strict, &mut self.out);
         self.out.close("}");
     }
 
@@ -232,37 +234,28 @@ impl Body<'_> {
         if let Some(tokens) = max_tokens {
             self.out.key("maxTokens").count(tokens);
         }
-        let samples = self.samples(mind);
         for (knob, value) in &prompt.knobs {
             match knob {
-                Knob::Temperature if samples => {
-                    // This provider's scale ends at 1.
-                    let hot = value.number().and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
-                    let one = hot.is_some_and(|hot: f64| hot > 1.0);
-                    self.out.key("temperature").raw(if one { b"1" } else { value.raw() });
-                }
-                Knob::TopP if samples => _ = self.out.key("topP").item(value),
+                knob if !self.takes(prompt, mind, *knob) => lose(*knob, value, self.losses),
+                Knob::Temperature => _ = self.out.key("temperature").raw(temperature(value)),
+                Knob::TopP => _ = self.out.key("topP").item(value),
                 // It goes with what is the maker's own.
-                Knob::TopK if samples && self.knows_top_k() => {}
-                _ => lose(*knob, value, self.losses),
+                _ => {}
             }
         }
         self.stop(prompt);
         self.end(start, empty);
     }
 
-    /// Whether the model takes `temperature` and its like.
-    fn samples(&self, mind: &Thoughts) -> bool {
+    /// Whether the model is told this number.
+    fn takes(&self, prompt: &Prompt<'_>, mind: &Thoughts, knob: Knob) -> bool {
         match (self.family.maker, mind) {
             (Maker::Anthropic(claude), Thoughts::Claude { mind, .. }) => {
-                claude.samples && !matches!(mind, Mind::Adaptive | Mind::Budget(_))
+                Sampling::of(prompt, claude, *mind).takes(knob)
             }
-            _ => true,
+            (Maker::Amazon { .. }, _) => matches!(knob, Knob::Temperature | Knob::TopP | Knob::TopK),
+            _ => matches!(knob, Knob::Temperature | Knob::TopP),
         }
-    }
-
-    fn knows_top_k(&self) -> bool {
-        matches!(self.family.maker, Maker::Anthropic(_) | Maker::Amazon { .. })
     }
 
     fn stop(&mut self, prompt: &Prompt<'_>) {
@@ -301,7 +294,7 @@ impl Body<'_> {
     /// What only the model's maker knows, and what is to be told of it in the answer.
     fn own(&mut self, prompt: &Prompt<'_>, mind: &Thoughts) {
         let top_k = prompt.knobs.iter().find(|(knob, _)| *knob == Knob::TopK).map(|(_, value)| *value);
-        let top_k = top_k.filter(|_| self.samples(mind));
+        let top_k = top_k.filter(|_| self.takes(prompt, mind, Knob::TopK));
         let (start, empty) = self.begin("additionalModelRequestFields");
         match (self.family.maker, mind) {
             (Maker::Anthropic(_), Thoughts::Claude { mind, .. }) => self.claude(prompt, *mind, top_k),

@@ -7,6 +7,8 @@ use crate::traffic::dialect::json::Quoted;
 /// How a family thinks.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Thinks {
+    /// It does not.
+    Never,
     /// With a budget of tokens, if it is asked to.
     Budget,
     /// As far as it sees fit, if it is asked to, or unless it is asked not to.
@@ -22,13 +24,24 @@ pub struct Family {
     pub thinks: Thinks,
     /// It takes an effort, up to this.
     pub effort: Effort,
-    /// It takes `temperature`, `top_p` and `top_k`.
-    pub samples: bool,
+    /// What it takes of `temperature`, `top_p` and `top_k`.
+    pub samples: Samples,
     /// A call of a tool can be demanded of it.
     pub forced_calls: bool,
     /// It takes a system message behind the first others.
     pub late_system: bool,
+    /// It can be held to a schema.
+    pub structured: bool,
     pub output_tokens: u64,
+}
+
+/// What a family takes of the numbers that shape the choice of tokens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Samples {
+    Nothing,
+    /// `temperature` and `top_p` not together.
+    One,
+    All,
 }
 
 /// Up to which effort a family goes.
@@ -49,11 +62,26 @@ const fn family(
     late_system: bool,
     output_tokens: u64,
 ) -> Family {
-    Family { name, thinks, effort, samples, forced_calls, late_system, output_tokens }
+    let samples = if samples { Samples::One } else { Samples::Nothing };
+    Family { name, thinks, effort, samples, forced_calls, late_system, structured: true, output_tokens }
+}
+
+/// One of those before the table's others: no effort, and no schema that it is held to.
+const fn older(name: &'static str, thinks: Thinks, output_tokens: u64) -> Family {
+    Family {
+        name,
+        thinks,
+        effort: Effort::None,
+        samples: Samples::All,
+        forced_calls: true,
+        late_system: false,
+        structured: false,
+        output_tokens,
+    }
 }
 
 /// Longer names before those that they begin with.
-static FAMILIES: [Family; 17] = [
+static FAMILIES: [Family; 27] = [
     family("opus-5-5", Thinks::Always, Effort::XHigh, false, false, true, 128_000),
     family("fable-5-1", Thinks::Always, Effort::XHigh, false, false, true, 128_000),
     family("mythos-5-1", Thinks::Always, Effort::XHigh, false, false, true, 128_000),
@@ -70,6 +98,16 @@ static FAMILIES: [Family; 17] = [
     family("opus-4-5", Thinks::Budget, Effort::High, true, true, false, 64_000),
     family("sonnet-4-5", Thinks::Budget, Effort::None, true, true, false, 64_000),
     family("haiku-4-5", Thinks::Budget, Effort::None, true, true, false, 64_000),
+    family("opus-4-1", Thinks::Budget, Effort::None, true, true, false, 32_000),
+    older("opus-4-0", Thinks::Budget, 32_000),
+    older("opus-4-2025", Thinks::Budget, 32_000),
+    older("opus-4@", Thinks::Budget, 32_000),
+    older("sonnet-4-0", Thinks::Budget, 64_000),
+    older("sonnet-4-2025", Thinks::Budget, 64_000),
+    older("sonnet-4@", Thinks::Budget, 64_000),
+    older("3-7", Thinks::Budget, 64_000),
+    older("3-5", Thinks::Never, 8192),
+    older("3-", Thinks::Never, 4096),
     // What is not known yet is taken for one of the newer kind that can do without thinking.
     family("", Thinks::Adaptive, Effort::XHigh, true, true, false, 64_000),
 ];
@@ -125,6 +163,10 @@ mod tests {
             ("us.anthropic.claude-sonnet-5", "sonnet-5"),
             ("global.anthropic.claude-haiku-4-5-20251001-v1:0", "haiku-4-5"),
             ("claude-opus-4-8@20260901", "opus-4-8"),
+            ("claude-opus-4@20250514", "opus-4@"),
+            ("claude-opus-4-1-20250805", "opus-4-1"),
+            ("anthropic.claude-3-5-haiku-20241022-v1:0", "3-5"),
+            ("claude-3-haiku-20240307", "3-"),
             ("something-else", ""),
         ] {
             assert_eq!(Family::of(model).name, name, "{model}");

@@ -8,11 +8,48 @@ use std::collections::HashSet;
 /// Cache marks that are taken in one request.
 const MARKS: usize = 4;
 
-/// How many of the first cache marks go, so that the last ones fit.
-pub fn marks_to_skip(prompt: &Prompt<'_>) -> usize {
-    let parts = prompt.turns.iter().flat_map(|turn| &turn.parts).map(marks);
-    let tools = prompt.tools.iter().filter(|tool| tool.cached.is_some());
-    (parts.sum::<usize>() + tools.count()).saturating_sub(MARKS)
+/// Most tools that a model is held to the schemas of.
+const STRICT: usize = 20;
+
+/// How many of the first cache marks go, so that the last ones fit. Tools stand in front of everything, though they are
+/// written last.
+#[derive(Clone, Copy)]
+pub struct Skipped {
+    pub tools: usize,
+    pub others: usize,
+}
+
+impl Skipped {
+    pub const ALL: Self = Self { tools: usize::MAX, others: usize::MAX };
+
+    pub fn of(prompt: &Prompt<'_>) -> Self {
+        let others: usize = prompt.turns.iter().flat_map(|turn| &turn.parts).map(marks).sum();
+        let tools = prompt.tools.iter().filter(|tool| tool.cached.is_some()).count();
+        let skipped = (others + tools).saturating_sub(MARKS);
+        Self { tools: skipped.min(tools), others: skipped.saturating_sub(tools) }
+    }
+}
+
+/// Whether the model can be held to the schemas of all tools that are to be strict.
+pub fn holds_all(prompt: &Prompt<'_>) -> bool {
+    let strict = prompt.tools.iter().filter_map(|tool| tool.strict);
+    strict.filter(|strict| strict.flag() == Some(true)).count() <= STRICT
+}
+
+/// The text that ends an answer which the model is to go on with: no blank may end it.
+pub fn end_trimmed<'q>(text: &'q Quoted<'_>) -> Quoted<'q> {
+    const BLANKS: [&[u8]; 4] = [b" ", b"\\n", b"\\t", b"\\r"];
+    let mut kept = text.as_written();
+    while let Some(shorter) = BLANKS.iter().find_map(|blank| kept.strip_suffix(*blank)) {
+        // A backslash of the text's own is two.
+        let backslashes = shorter.iter().rev().take_while(|byte| **byte == b'\\').count();
+        if kept.ends_with(b" ") || backslashes % 2 == 0 {
+            kept = shorter;
+        } else {
+            break;
+        }
+    }
+    Quoted::raw(kept)
 }
 
 fn marks(part: &Part<'_>) -> usize {
@@ -43,5 +80,20 @@ pub fn says_something(part: &Part<'_>) -> bool {
         Content::Text(text) => !text.is_blank(),
         Content::Thought { signature, .. } => signature.as_ref().is_some_and(proof::is_anthropics),
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Blanks at the end go, in whatever way they are written; letters behind a backslash stay.
+    #[test]
+    fn ends_are_trimmed() {
+        for (text, trimmed) in
+            [("{ ", "{"), (r"a \n\t ", "a"), (r"a\\n", r"a\\n"), (r"a\\\n", r"a\\"), ("a", "a"), (" ", "")]
+        {
+            assert_eq!(end_trimmed(&Quoted::raw(text.as_bytes())), Quoted::raw(trimmed.as_bytes()), "{text}");
+        }
     }
 }

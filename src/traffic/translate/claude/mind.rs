@@ -34,7 +34,11 @@ impl Mind {
             (None, None) => None,
         };
         let mind = match (family.thinks, asked) {
-            (_, None) | (Thinks::Always, Some(Thinking::Off)) => Mind::Untold,
+            (_, None) | (Thinks::Always | Thinks::Never, Some(Thinking::Off)) => Mind::Untold,
+            (Thinks::Never, Some(_)) => {
+                losses.hint("reasoning_effort");
+                Mind::Untold
+            }
             (_, Some(Thinking::Off)) => Mind::Still,
             (Thinks::Budget, Some(thinking)) if max_tokens > BUDGET_MIN => {
                 let tokens = if let Thinking::Budget(tokens) = thinking { tokens } else { BUDGET };

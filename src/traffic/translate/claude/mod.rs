@@ -2,10 +2,10 @@
 
 pub mod family;
 pub mod history;
+pub mod input;
 pub mod mind;
+pub mod sampling;
 pub mod schema;
 
 /// What an empty message of a user is replaced by: there must be something in it.
 pub const NOTHING: &str = "(empty)";
-/// What is asked of a model that has no mode for any JSON.
-pub const ANY_JSON: &str = "Answer with one JSON object and nothing else.";

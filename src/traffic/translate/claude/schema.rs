@@ -1,4 +1,4 @@
-//! JSON schemas as this provider takes them.
+//! JSON schemas of answers as this provider takes them.
 //!
 //! Structured output knows a part of JSON Schema only: objects are closed, `oneOf` is `anyOf`, and bounds of numbers and
 //! texts are not enforced. What it does not know goes into the description, where the model reads it.
@@ -7,8 +7,8 @@
 
 use crate::traffic::dialect::json::{Item, Kind, Quoted, Writer};
 
-/// Members that are bounds of values, which the provider refuses.
-const BOUNDS: [&str; 14] = [
+/// Members that the provider refuses: bounds of values, and what is told of them beside their types.
+const BOUNDS: [&str; 25] = [
     "minimum",
     "maximum",
     "exclusiveMinimum",
@@ -17,37 +17,28 @@ const BOUNDS: [&str; 14] = [
     "minLength",
     "maxLength",
     "pattern",
-    "minItems",
     "maxItems",
     "uniqueItems",
     "minProperties",
     "maxProperties",
     "contains",
+    "minContains",
+    "maxContains",
+    "prefixItems",
+    "not",
+    "if",
+    "then",
+    "else",
+    "patternProperties",
+    "propertyNames",
+    "dependentRequired",
+    "dependentSchemas",
+    "unevaluatedProperties",
 ];
 
-/// The schema of a tool's input: any schema, but an object's.
-pub fn input(schema: Option<Item<'_>>, out: &mut Writer<'_>) {
-    let Some(schema) = schema.filter(Item::is_object) else {
-        out.raw(b"{\"type\":\"object\",\"properties\":{}}");
-        return;
-    };
-    let object = schema.text_at("type").is_some_and(|kind| kind.is("object"));
-    let null_properties = schema.get("properties").is_some_and(|properties| properties.is_null());
-    if object && !null_properties {
-        out.item(&schema);
-        return;
-    }
-    out.open("{").key("type").text("object");
-    for (name, value) in schema.members().filter(|(name, _)| !name.is("type")) {
-        out.quoted(&name).close(":");
-        if name.is("properties") && value.is_null() {
-            out.raw(b"{}")
-        } else {
-            out.item(&value)
-        };
-    }
-    out.close("}");
-}
+/// Formats of texts that the provider knows.
+const FORMATS: [&str; 10] =
+    ["date-time", "time", "date", "duration", "email", "hostname", "uri", "ipv4", "ipv6", "uuid"];
 
 /// The schema of a structured answer.
 pub fn output(schema: Item<'_>, out: &mut Writer<'_>) {
@@ -69,8 +60,12 @@ fn object(schema: Item<'_>, out: &mut Writer<'_>) {
     let mut described = false;
     for (name, value) in schema.members() {
         match &*name.unescaped() {
-            bound if is_bound(bound) => {}
+            name if is_refused(name, value) => {}
             b"additionalProperties" => {}
+            // Beside a reference nothing may stand.
+            b"$ref" if described_otherwise(schema) => {
+                out.key("anyOf").open("[{").key("$ref").item(&value).close("}]");
+            }
             b"oneOf" => output(value, out.key("anyOf")),
             b"description" => {
                 described = true;
@@ -113,13 +108,41 @@ fn named(value: Item<'_>, name: &Quoted<'_>, out: &mut Writer<'_>) {
     out.close("}");
 }
 
-fn is_bound(name: &[u8]) -> bool {
-    BOUNDS.iter().any(|bound| bound.as_bytes() == name)
+/// Whether a schema says more than where it is to be found.
+fn described_otherwise(schema: Item<'_>) -> bool {
+    const PLACES: [&str; 3] = ["$ref", "$defs", "definitions"];
+    schema.get("anyOf").is_none() && schema.members().any(|(name, _)| !is_one_of(&PLACES, &name.unescaped()))
+}
+
+/// Whether a member is refused by the provider.
+fn is_refused(name: &[u8], value: Item<'_>) -> bool {
+    match name {
+        b"minItems" => value.count().is_none_or(|count| count > 1),
+        b"format" => !value.text().is_some_and(|format| FORMATS.iter().any(|known| format.is(known))),
+        name => is_one_of(&BOUNDS, name),
+    }
+}
+
+pub fn is_one_of(names: &[&str], name: &[u8]) -> bool {
+    names.iter().any(|known| known.as_bytes() == name)
+}
+
+/// Tells a member in words.
+pub fn tell(name: &[u8], value: Item<'_>, text: &mut Vec<u8>) {
+    if !text.is_empty() {
+        text.push(b' ');
+    }
+    text.push(b'(');
+    text.extend_from_slice(name);
+    text.extend_from_slice(b": ");
+    text.extend_from_slice(value.raw());
+    text.push(b')');
 }
 
 /// The description, and the bounds that the provider does not take.
 fn description(schema: &Item<'_>, given: Option<Quoted<'_>>, out: &mut Writer<'_>) {
-    let mut bounds = schema.members().filter(|(name, _)| is_bound(&name.unescaped())).peekable();
+    let mut bounds =
+        schema.members().filter(|(name, value)| is_refused(&name.unescaped(), *value)).peekable();
     if bounds.peek().is_none() {
         if let Some(given) = given {
             out.key("description").quoted(&given);
@@ -128,14 +151,7 @@ fn description(schema: &Item<'_>, given: Option<Quoted<'_>>, out: &mut Writer<'_
     }
     let mut text = given.map(|given| given.unescaped().into_owned()).unwrap_or_default();
     for (name, value) in bounds {
-        if !text.is_empty() {
-            text.push(b' ');
-        }
-        text.extend_from_slice(b"(");
-        text.extend_from_slice(name.as_written());
-        text.extend_from_slice(b": ");
-        text.extend_from_slice(value.raw());
-        text.extend_from_slice(b")");
+        tell(name.as_written(), value, &mut text);
     }
     out.key("description").source(&text);
 }
@@ -160,15 +176,25 @@ mod tests {
         assert_eq!(written(schema, output), lowered);
     }
 
-    /// A tool's input is an object's schema, whatever the client sent.
+    /// What the provider does not know of values is told in words, and beside a reference nothing stands.
     #[test]
-    fn inputs_are_objects() {
-        let input = |item: Item<'_>, out: &mut Writer<'_>| input(Some(item), out);
-        let good = r#"{"type":"object","properties":{"a":{"minimum":1}}}"#;
-        assert_eq!(written(good, input), good);
-        assert_eq!(written("{}", input), r#"{"type":"object"}"#);
-        let odd = r#"{"type":null,"properties":null,"x":1}"#;
-        assert_eq!(written(odd, input), r#"{"type":"object","properties":{},"x":1}"#);
-        assert_eq!(written("null", input), r#"{"type":"object","properties":{}}"#);
+    fn unknown_members_are_told() {
+        for (schema, lowered) in [
+            (r#"{"type":"string","format":"uuid"}"#, r#"{"type":"string","format":"uuid"}"#),
+            (
+                r#"{"type":"string","format":"password"}"#,
+                r#"{"type":"string","description":"(format: \"password\")"}"#,
+            ),
+            (r#"{"type":"array","minItems":1}"#, r#"{"type":"array","minItems":1}"#),
+            (r#"{"type":"array","minItems":2}"#, r#"{"type":"array","description":"(minItems: 2)"}"#),
+            (r#"{"not":{"type":"null"}}"#, r#"{"description":"(not: {\"type\":\"null\"})"}"#),
+            (
+                r##"{"$ref":"#/$defs/x","description":"d"}"##,
+                r##"{"anyOf":[{"$ref":"#/$defs/x"}],"description":"d"}"##,
+            ),
+            (r##"{"$ref":"#/$defs/x","$defs":{"x":{}}}"##, r##"{"$ref":"#/$defs/x","$defs":{"x":{}}}"##),
+        ] {
+            assert_eq!(written(schema, output), lowered);
+        }
     }
 }

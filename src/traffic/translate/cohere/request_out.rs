@@ -2,11 +2,13 @@
 
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted, Writer};
-use crate::traffic::translate::knobs::lose;
+use crate::traffic::translate::asking;
+use crate::traffic::translate::knobs::{is_usual_tier, lose};
 use crate::traffic::translate::loss::{Losses, untranslatable};
 use crate::traffic::translate::names::{Renamed, alias};
 use crate::traffic::translate::prompt::{
     Arguments, Content, Knob, Output, Part, Prompt, Role, Source, Thinking, Tool, ToolChoice, Turn,
+    calls_before_last,
 };
 
 /// Longest name of a tool, and longest id of a call.
@@ -26,12 +28,19 @@ pub fn write(
     out: &mut Vec<u8>,
     losses: &mut Losses,
 ) -> Result<Renamed, Fault> {
+    losses.thoughts(prompt, |part| part.content.unsigned_thought().is_some());
     let mut body = Body { reasons: model.contains("reasoning"), out: Writer(out), losses };
     body.out.open("{").key("model").text(model).key("messages").open("[");
-    prompt.turns.iter().try_for_each(|turn| body.turn(turn))?;
+    let held = prompt.tools.is_empty();
+    body.asked(prompt, held)?;
+    for run in prompt.turns.chunk_by(|one, next| one.role == next.role) {
+        body.turns(run)?;
+    }
     body.out.close("]");
     let renamed = body.tools(prompt);
-    body.output(&prompt.output);
+    if held {
+        body.output(&prompt.output);
+    }
     body.limits(prompt);
     body.mind(prompt);
     body.rest(prompt);
@@ -48,31 +57,58 @@ struct Body<'w> {
 }
 
 impl Body<'_> {
-    fn turn(&mut self, turn: &Turn<'_>) -> Result<(), Fault> {
-        if turn.parts.iter().any(|part| part.cached.is_some()) {
+    /// Where there are tools the model is held to no form of its answer: what is left is to ask for it. Held to JSON that
+    /// nobody speaks of, it would find no end.
+    fn asked(&mut self, prompt: &Prompt<'_>, held: bool) -> Result<(), Fault> {
+        let asked = if held { asking::for_unnamed_json(prompt) } else { asking::for_form(&prompt.output) };
+        let Some(asked) = asked else { return Ok(()) };
+        if !held {
+            self.losses.parameter("response_format");
+        }
+        self.said("system", &[&Part::of(Content::Text(Quoted::of(&asked)))])
+    }
+
+    /// All that one side says in a row.
+    fn turns(&mut self, run: &[Turn<'_>]) -> Result<(), Fault> {
+        if run.iter().flat_map(|turn| &turn.parts).any(|part| part.cached.is_some()) {
             self.losses.hint("cache_control");
         }
-        match turn.role {
-            Role::System if turn.parts.is_empty() => Ok(()),
-            Role::System => self.said("system", &turn.parts.iter().collect::<Vec<_>>()),
-            Role::User => self.user(&turn.parts),
-            Role::Assistant => self.assistant(&turn.parts),
+        match run {
+            [Turn { role: Role::User, .. }, ..] => {
+                self.results(run);
+                run.iter().try_for_each(|turn| self.user(&turn.parts))
+            }
+            [Turn { role: Role::System, .. }, ..] => {
+                let mut said = run.iter().filter(|turn| !turn.parts.is_empty());
+                said.try_for_each(|turn| self.said("system", &turn.listed()))
+            }
+            // Between calls and their results there is no other message.
+            all if calls_before_last(all) => {
+                self.assistant(&all.iter().flat_map(|turn| &turn.parts).collect::<Vec<_>>())
+            }
+            all => all.iter().try_for_each(|turn| self.assistant(&turn.listed())),
         }
     }
 
-    /// Results of tools are messages of their own, before what the user says beside them; their images follow as the
-    /// user's.
-    fn user(&mut self, parts: &[Part<'_>]) -> Result<(), Fault> {
-        let mut shown: Vec<&Part<'_>> = vec![];
-        for part in parts {
+    /// Results of tools are messages of their own, before what the user says beside them.
+    fn results(&mut self, run: &[Turn<'_>]) {
+        for part in run.iter().flat_map(|turn| &turn.parts) {
             if let Content::Result { call, parts, failed } = &part.content {
                 self.result(call, parts, *failed);
-                shown.extend(parts.iter().filter(|part| !matches!(part.content, Content::Text(_))));
             }
         }
-        let said = parts.iter().filter(|part| !matches!(part.content, Content::Result { .. }));
-        shown.extend(said);
-        if shown.is_empty() && !parts.is_empty() { Ok(()) } else { self.said("user", &shown) }
+    }
+
+    /// What the user says. Images of results follow them as the user's.
+    fn user(&mut self, parts: &[Part<'_>]) -> Result<(), Fault> {
+        let mut said: Vec<&Part<'_>> = vec![];
+        for part in parts {
+            if let Content::Result { parts, .. } = &part.content {
+                said.extend(parts.iter().filter(|part| part.content.words().is_none()));
+            }
+        }
+        said.extend(parts.iter().filter(|part| !matches!(part.content, Content::Result { .. })));
+        if said.is_empty() && !parts.is_empty() { Ok(()) } else { self.said("user", &said) }
     }
 
     fn result(&mut self, call: &Quoted<'_>, parts: &[Part<'_>], failed: bool) {
@@ -83,7 +119,10 @@ impl Body<'_> {
         }
         let mut first = true;
         for part in parts {
-            let Content::Text(text) = &part.content else { continue };
+            let Some(text) = part.content.words() else { continue };
+            if matches!(part.content, Content::Document { name: Some(_), .. }) {
+                self.losses.hint("title");
+            }
             if !std::mem::take(&mut first) {
                 self.out.close("\\n");
             }
@@ -159,16 +198,16 @@ impl Body<'_> {
 
     /// What nobody signed was this provider's own thought: the plan of a turn that calls tools, or what a model that
     /// reasons thought.
-    fn assistant(&mut self, parts: &[Part<'_>]) -> Result<(), Fault> {
-        let thoughts: Vec<_> = parts.iter().filter_map(own_thought).collect();
+    fn assistant(&mut self, parts: &[&Part<'_>]) -> Result<(), Fault> {
+        let thoughts: Vec<_> = parts.iter().filter_map(|part| part.content.unsigned_thought()).collect();
         let called = parts.iter().any(|part| matches!(part.content, Content::Call { .. }));
         let texts = parts.iter().filter_map(|part| match &part.content {
             Content::Text(text) => Some(text),
             _ => None,
         });
         let shown = self.reasons && !thoughts.is_empty();
-        let silent = texts.clone().next().is_none() && !shown;
-        if silent && !called && !parts.is_empty() {
+        let silent = texts.clone().all(Quoted::is_empty) && !shown;
+        if silent && !called {
             return Ok(());
         }
         self.out.open("{\"role\":\"assistant\"");
@@ -179,7 +218,7 @@ impl Body<'_> {
             }
             texts.for_each(|text| self.text(text));
             self.out.close("]");
-        } else if !silent || !called {
+        } else if !silent {
             self.out.key("content").open("\"");
             texts.for_each(|text| self.out.0.extend_from_slice(text.as_written()));
             self.out.close("\"");
@@ -196,7 +235,7 @@ impl Body<'_> {
         Ok(())
     }
 
-    fn calls(&mut self, parts: &[Part<'_>]) -> Result<(), Fault> {
+    fn calls(&mut self, parts: &[&Part<'_>]) -> Result<(), Fault> {
         let mut begun = false;
         for part in parts {
             match &part.content {
@@ -354,19 +393,11 @@ impl Body<'_> {
         if prompt.user.is_some() {
             self.losses.hint("user");
         }
-        if prompt.service_tier.as_ref().is_some_and(|tier| !tier.is("auto")) {
+        if prompt.service_tier.as_ref().is_some_and(|tier| !is_usual_tier(tier)) {
             self.losses.parameter("service_tier");
         }
         if prompt.stream {
             self.out.key("stream").flag(true);
         }
-    }
-}
-
-/// A thought that nobody signed: those of other providers, which have signatures, mean nothing here.
-fn own_thought<'t>(part: &'t Part<'_>) -> Option<&'t Quoted<'t>> {
-    match &part.content {
-        Content::Thought { text, signature } if signature.as_ref().is_none_or(Quoted::is_empty) => Some(text),
-        _ => None,
     }
 }

@@ -35,21 +35,25 @@ impl<'w, 'p, 'b> Contents<'w, 'p, 'b> {
         Self { family, out, losses, calls: Called::default() }
     }
 
-    /// Writes the members `systemInstruction`, if there is one, and `contents`.
+    /// Writes the members `systemInstruction`, if there is one, and `contents`. `asked`: what is asked of the model besides.
     ///
     /// # Errors
     /// A part has no place in this format, or a result answers no call.
-    pub fn write(mut self, turns: &'p [Turn<'b>]) -> Result<(), Fault> {
+    pub fn write(mut self, turns: &'p [Turn<'b>], asked: Option<&str>) -> Result<(), Fault> {
         if turns.iter().flat_map(|turn| &turn.parts).any(|part| part.cached.is_some()) {
             self.losses.hint("cache_control");
         }
         let leading = turns.iter().take_while(|turn| turn.role == Role::System).count();
         let (system, turns) = turns.split_at(leading);
-        self.system(system)?;
+        self.system(system, asked)?;
         self.out.key("contents").open("[");
         // What says nothing does not part its neighbours.
         let silent = |turn: &&Turn<'_>| is_model(turn) && !turn.parts.iter().any(says_something);
         let turns: Vec<&'p Turn<'b>> = turns.iter().filter(|turn| !silent(turn)).collect();
+        // The user begins.
+        if turns.first().is_none_or(|turn| is_model(turn)) {
+            self.user(&[])?;
+        }
         for run in turns.chunk_by(|one, next| is_model(one) == is_model(next)) {
             if is_model(run[0]) {
                 self.model(run)?;
@@ -57,16 +61,13 @@ impl<'w, 'p, 'b> Contents<'w, 'p, 'b> {
                 self.user(run)?;
             }
         }
-        if turns.is_empty() {
-            self.user(&[])?;
-        }
         self.out.close("]");
         Ok(())
     }
 
-    fn system(&mut self, turns: &[Turn<'_>]) -> Result<(), Fault> {
+    fn system(&mut self, turns: &[Turn<'_>], asked: Option<&str>) -> Result<(), Fault> {
         let parts = turns.iter().flat_map(|turn| &turn.parts);
-        if !parts.clone().any(says_something) {
+        if !parts.clone().any(says_something) && asked.is_none() {
             return Ok(());
         }
         self.out.key("systemInstruction").open("{").key("parts").open("[");
@@ -75,6 +76,9 @@ impl<'w, 'p, 'b> Contents<'w, 'p, 'b> {
                 return Err(untranslatable("A system message may hold text only."));
             };
             self.text(text);
+        }
+        if let Some(asked) = asked {
+            self.text(&Quoted::of(asked));
         }
         self.out.close("]}");
         Ok(())
@@ -275,7 +279,7 @@ fn is_text(part: &Part<'_>) -> bool {
 }
 
 /// Texts must not be empty; thoughts of other models mean nothing here.
-fn says_something(part: &Part<'_>) -> bool {
+pub fn says_something(part: &Part<'_>) -> bool {
     match &part.content {
         Content::Text(text) => !text.is_empty(),
         Content::Thought { signature, .. } => {

@@ -71,6 +71,11 @@ impl Family {
         matches!(self.thinks, Thinks::Level { .. })
     }
 
+    /// Whether it can be held to a form of its answer where it has tools.
+    pub fn holds_beside_tools(&self) -> bool {
+        matches!(self.thinks, Thinks::Level { .. })
+    }
+
     /// Whether it can be told to think at all.
     pub fn thinks(&self) -> bool {
         self.thinks != Thinks::Never

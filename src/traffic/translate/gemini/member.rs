@@ -1,6 +1,9 @@
 //! Members by their names in camelCase, which clients may also write in `snake_case`.
 
+use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted};
+use crate::traffic::translate::loss::{Losses, invalid};
+use crate::traffic::translate::shape::{At, LOOKED_THROUGH};
 use std::borrow::Cow;
 
 /// The value of a member, unless it is absent or null.
@@ -10,9 +13,37 @@ pub fn get<'b>(holder: Item<'b>, name: &str) -> Option<Item<'b>> {
     present.find(|(written, _)| is_it(written)).map(|(_, value)| value)
 }
 
+/// An object, no member of which stands there twice, in whatever spelling.
+///
+/// # Errors
+/// It is something else, or one does.
+pub fn object<'b>(at: &At<'_>, item: Item<'b>) -> Result<Item<'b>, Fault> {
+    at.object(item)?;
+    let mut names: Vec<Vec<u8>> = vec![];
+    for (name, _) in item.members().take(LOOKED_THROUGH) {
+        let name = camel(&name);
+        if names.iter().any(|known| **known == *name) {
+            let name = String::from_utf8_lossy(&name).into_owned();
+            return Err(invalid(format!("`{at}` has the member `{name:.64}` twice.")));
+        }
+        names.push(name.into_owned());
+    }
+    Ok(item)
+}
+
 /// A member's text.
 pub fn text<'b>(holder: Item<'b>, name: &str) -> Option<Quoted<'b>> {
     get(holder, name)?.text()
+}
+
+/// Names the members that nobody reads.
+pub fn unread(holder: Item<'_>, read: &[&str], losses: &mut Losses) {
+    for (name, _) in holder.members().filter(|(_, value)| !value.is_null()) {
+        let name = camel(&name);
+        if !read.iter().any(|known| known.as_bytes() == &*name) {
+            losses.hint(&String::from_utf8_lossy(&name));
+        }
+    }
 }
 
 /// A name in camelCase.

@@ -1,15 +1,19 @@
 //! The parts of a client's contents.
 
-use super::member::{get, text};
+use super::member::{get, text, unread};
 use super::signature;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted, escape_bytes};
 use crate::traffic::translate::base64;
-use crate::traffic::translate::loss::{invalid, untranslatable};
+use crate::traffic::translate::loss::{Losses, invalid, untranslatable};
 use crate::traffic::translate::media;
 use crate::traffic::translate::prompt::{Arguments, Content, Part, Source};
 use crate::traffic::translate::shape::At;
 use std::collections::VecDeque;
+
+/// Members of a part that are read. What proves a text or a call means something to its own provider only.
+const PART: [&str; 7] =
+    ["text", "thought", "thoughtSignature", "inlineData", "fileData", "functionCall", "functionResponse"];
 
 /// Calls that have no result yet. Clients of this dialect name the function of a result and need not name its call.
 #[derive(Default)]
@@ -46,12 +50,18 @@ impl<'b> Calls<'b> {
 ///
 /// # Errors
 /// One has not the form of this API, or no other format has it.
-pub fn content<'b>(at: At<'_>, content: Item<'b>, calls: &mut Calls<'b>) -> Result<Vec<Part<'b>>, Fault> {
+pub fn content<'b>(
+    at: At<'_>,
+    content: Item<'b>,
+    calls: &mut Calls<'b>,
+    losses: &mut Losses,
+) -> Result<Vec<Part<'b>>, Fault> {
     let Some(parts) = get(content, "parts") else { return Ok(vec![]) };
     let at = at.name("parts");
     let mut all: Vec<Part<'b>> = vec![];
     for (index, one) in at.array(parts)?.enumerate() {
         let said = part(at.index(index), one, calls)?;
+        unread(one, &PART, losses);
         match (all.last_mut().map(|last| &mut last.content), said) {
             // A client keeps a stream's pieces as they came: those of a thought, and what proves it behind them.
             (

@@ -1,6 +1,6 @@
 //! A `generateContent` request as it is understood.
 
-use super::member::{camel, get};
+use super::member::{camel, get, object, unread};
 use super::parts_in::{Calls, content};
 use super::schema;
 use crate::base::fault::Fault;
@@ -25,13 +25,16 @@ const KNOBS: [(&str, Knob); 6] = [
 /// Members that only this provider's own filters and accounts know: the answer is the same without them.
 const HINTS: [&str; 4] = ["safetySettings", "labels", "modelArmorConfig", "store"];
 
+/// Members of a function that mean something in every format.
+const FUNCTION: [&str; 4] = ["name", "description", "parameters", "parametersJsonSchema"];
+
 /// Understands a whole body. `schemas` are those of its schemas that had to be written anew, in their order.
 ///
 /// # Errors
 /// It has not the form of this API, or holds content that no other format has.
 pub fn read<'b>(body: Item<'b>, schemas: Item<'b>, losses: &mut Losses) -> Result<Prompt<'b>, Fault> {
     let mut reading = Reading { prompt: Prompt::default(), schemas: schemas.elements().collect(), losses };
-    At::root("body").object(body)?;
+    object(&At::root("body"), body)?;
     reading.tools(body)?;
     let (mut contents, mut system) = (None, None);
     for (name, value) in body.members().filter(|(_, value)| !value.is_null()) {
@@ -86,7 +89,7 @@ impl<'b> Reading<'b, '_> {
         if let Some(system) = system {
             let parts = match system.text() {
                 Some(text) => vec![Part::of(Content::Text(text))],
-                None => content(At::root("systemInstruction"), system, &mut calls)?,
+                None => content(At::root("systemInstruction"), system, &mut calls, self.losses)?,
             };
             self.prompt.turns.push(Turn { role: Role::System, parts });
         }
@@ -104,7 +107,7 @@ impl<'b> Reading<'b, '_> {
             if role == Role::Assistant && last != Some(Role::Assistant) {
                 calls.forget();
             }
-            self.prompt.turns.push(Turn { role, parts: content(at, one, &mut calls)? });
+            self.prompt.turns.push(Turn { role, parts: content(at, one, &mut calls, self.losses)? });
         }
         Ok(())
     }
@@ -112,7 +115,7 @@ impl<'b> Reading<'b, '_> {
     fn tools(&mut self, body: Item<'b>) -> Result<(), Fault> {
         let Some(tools) = get(body, "tools") else { return Ok(()) };
         let at = At::root("tools");
-        for (index, tool) in at.array(tools)?.enumerate() {
+        for (index, tool) in schema::one_or_all(tools, at)?.enumerate() {
             let at = at.index(index);
             for (name, _) in at.object(tool)?.members().filter(|(_, value)| !value.is_null()) {
                 let name = camel(&name);
@@ -132,6 +135,7 @@ impl<'b> Reading<'b, '_> {
 
     fn function(&mut self, at: At<'_>, function: Item<'b>) -> Result<(), Fault> {
         at.object(function)?;
+        unread(function, &FUNCTION, self.losses);
         let schema = match schema::own(function) {
             Some(_) => self.schemas.pop_front(),
             None => get(function, "parametersJsonSchema"),
@@ -148,33 +152,31 @@ impl<'b> Reading<'b, '_> {
 
     fn tool_config(&mut self, value: Item<'b>) -> Result<(), Fault> {
         let at = At::root("toolConfig");
+        unread(value, &["functionCallingConfig"], self.losses);
         let at = at.name("functionCallingConfig");
         let Some(config) = get(value, "functionCallingConfig") else { return Ok(()) };
         let mode = at.name("mode").optional_text(get(config, "mode"))?;
         let mode = mode.map(|mode| mode.unescaped().to_ascii_uppercase());
         let allowed = get(config, "allowedFunctionNames");
-        let mut allowed =
-            allowed.into_iter().flat_map(|names| names.elements()).filter_map(|name| name.text());
+        let allowed = allowed.into_iter().flat_map(|names| names.elements());
+        let allowed: Vec<_> = allowed.filter_map(|name| name.text()).collect();
         self.prompt.choice = match mode.as_deref() {
             None | Some(b"MODE_UNSPECIFIED") => None,
             Some(b"AUTO" | b"VALIDATED") => Some(ToolChoice::Auto),
             Some(b"NONE") => Some(ToolChoice::None),
-            Some(b"ANY") => Some(match (allowed.next(), allowed.next()) {
-                (None, _) => ToolChoice::Any,
-                (Some(name), None) => ToolChoice::One(name),
-                (Some(_), Some(_)) => {
-                    self.losses.parameter("allowedFunctionNames");
-                    ToolChoice::Any
-                }
+            Some(b"ANY") => Some(match &*allowed {
+                [one] => ToolChoice::One(one.clone()),
+                _ => ToolChoice::Any,
             }),
             Some(_) => return Err(at.name("mode").wants("`AUTO`, `ANY`, `NONE` or `VALIDATED`")),
         };
+        self.prompt.allowed = Some(allowed).filter(|allowed| allowed.len() > 1);
         Ok(())
     }
 
     fn config(&mut self, config: Item<'b>) -> Result<(), Fault> {
         let at = At::root("generationConfig");
-        at.object(config)?;
+        object(&at, config)?;
         for (name, value) in config.members().filter(|(_, value)| !value.is_null()) {
             let name = camel(&name);
             match &*name {

@@ -1,10 +1,11 @@
 //! A prompt as a `generateContent` request. Model and form stand in the URL.
 
-use super::contents_out::Contents;
+use super::contents_out::{Contents, says_something};
 use super::family::{Family, Mind};
 use super::schema;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Writer};
+use crate::traffic::translate::asking;
 use crate::traffic::translate::knobs::lose;
 use crate::traffic::translate::loss::Losses;
 use crate::traffic::translate::names::{Renamed, dotted_alias};
@@ -26,12 +27,19 @@ pub fn write(
     losses: &mut Losses,
 ) -> Result<Renamed, Fault> {
     let family = Family::of(model);
+    losses.thoughts(prompt, says_something);
     Writer(out).open("{");
-    Contents::new(family, Writer(out), losses).write(&prompt.turns)?;
+    let held = prompt.tools.is_empty() || family.holds_beside_tools();
+    // What is left is to ask for it.
+    let asked = asking::for_form(&prompt.output).filter(|_| !held);
+    if asked.is_some() {
+        losses.parameter("response_format");
+    }
+    Contents::new(family, Writer(out), losses).write(&prompt.turns, asked.as_deref())?;
     let mut body = Body { out: Writer(out), losses };
     let renamed = body.tools(prompt);
     body.choice(prompt);
-    body.config(prompt, family);
+    body.config(prompt, family, held);
     body.rest(prompt);
     body.out.close("}");
     Ok(renamed)
@@ -92,7 +100,7 @@ impl Body<'_> {
         self.out.close("}}");
     }
 
-    fn config(&mut self, prompt: &Prompt<'_>, family: &Family) {
+    fn config(&mut self, prompt: &Prompt<'_>, family: &Family, held: bool) {
         let start = self.out.0.len();
         self.out.key("generationConfig").open("{");
         let empty = self.out.0.len();
@@ -103,7 +111,9 @@ impl Body<'_> {
             self.knob(*knob, *value, family);
         }
         self.stop(prompt);
-        self.output(&prompt.output);
+        if held {
+            self.output(&prompt.output);
+        }
         self.mind(prompt, family);
         if self.out.0.len() == empty {
             self.out.0.truncate(start);

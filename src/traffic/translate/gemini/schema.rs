@@ -7,7 +7,9 @@
 //! Invariant: members keep their order, so equal schemas stay equal bytes.
 
 use super::member::{camel, get};
+use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Kind, Quoted, Writer};
+use crate::traffic::translate::shape::At;
 
 /// Members that other formats do not know, or that are told otherwise.
 const DROPPED: [&[u8]; 3] = [b"nullable", b"propertyOrdering", b"example"];
@@ -35,9 +37,20 @@ pub fn raised(body: Item<'_>) -> Vec<u8> {
 
 /// The functions of all tools.
 fn functions(body: Item<'_>) -> impl Iterator<Item = Item<'_>> {
-    let tools = get(body, "tools").into_iter().flat_map(|tools| tools.elements());
+    let tools = get(body, "tools").and_then(|tools| one_or_all(tools, At::root("tools")).ok());
+    let tools = tools.into_iter().flatten();
     let lists = tools.filter_map(|tool| get(tool, "functionDeclarations"));
     lists.flat_map(|list| list.elements())
+}
+
+/// The elements of a list, for which this API also takes its one element.
+///
+/// # Errors
+/// It is neither.
+pub fn one_or_all<'b>(list: Item<'b>, at: At<'_>) -> Result<impl Iterator<Item = Item<'b>> + use<'b>, Fault> {
+    let one = list.is_object().then_some(list);
+    let all = if one.is_some() { None } else { Some(at.array(list)?) };
+    Ok(one.into_iter().chain(all.into_iter().flatten()))
 }
 
 /// A function's schema of this API's own kind, where it has no JSON schema.
@@ -103,13 +116,18 @@ fn count(value: Item<'_>, out: &mut Writer<'_>) {
     };
 }
 
+/// The types by number, as they are written by clients that know them from the API's other encoding.
+const NUMBERED: [&str; 8] =
+    ["type_unspecified", "string", "number", "integer", "boolean", "array", "object", "null"];
+
 /// A type in small letters, and whether there may be nothing in its place.
 fn kind(value: Item<'_>, nullable: bool, out: &mut Writer<'_>) {
-    let Some(kind) = value.text() else {
+    let numbered = value.count().and_then(|number| NUMBERED.get(usize::try_from(number).ok()?));
+    let named = value.text().map(|kind| kind.as_written().to_ascii_lowercase());
+    let Some(kind) = named.or_else(|| numbered.map(|kind| kind.as_bytes().to_vec())) else {
         out.key("type").item(&value);
         return;
     };
-    let kind = kind.as_written().to_ascii_lowercase();
     if kind == b"type_unspecified" {
         return;
     }
@@ -155,6 +173,8 @@ mod tests {
             "generationConfig":{"responseSchema":{"type":"BOOLEAN"}}}"##;
         let raised = r##"[{"type":"object","properties":{"nullable":{"type":["string","null"],"enum":["OBJECT",null]},"max_items":{"type":"array","maxItems":3,"items":{"type":"integer","format":"int32"}},"e":{"anyOf":[{"type":"number"},{"$ref":"#/defs/x"}]}},"required":["nullable"]},{"type":"boolean"}]"##;
         assert_eq!(raised_text(body), raised);
+        let body = r#"{"tools":{"functionDeclarations":[{"name":"f","parameters":{"type":6,"properties":{"a":{"type":1}}}}]}}"#;
+        assert_eq!(raised_text(body), r#"[{"type":"object","properties":{"a":{"type":"string"}}}]"#);
         assert_eq!(raised_text(r#"{"tools":7,"generationConfig":{"responseSchema":null}}"#), "[]");
     }
 }

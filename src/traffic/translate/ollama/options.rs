@@ -1,7 +1,7 @@
 //! The members that a chat and a text to be completed have alike.
 
 use crate::traffic::dialect::json::{Item, Quoted, Writer};
-use crate::traffic::translate::knobs::lose;
+use crate::traffic::translate::knobs::{is_usual_tier, lose};
 use crate::traffic::translate::loss::Losses;
 use crate::traffic::translate::prompt::{Knob, Output, Prompt, Thinking};
 
@@ -21,7 +21,7 @@ pub fn write(prompt: &Prompt<'_>, model: &str, out: &mut Writer<'_>, losses: &mu
     if prompt.user.is_some() {
         losses.hint("user");
     }
-    if prompt.service_tier.as_ref().is_some_and(|tier| !tier.is("auto")) {
+    if prompt.service_tier.as_ref().is_some_and(|tier| !is_usual_tier(tier)) {
         losses.parameter("service_tier");
     }
     // What is not told is a stream here.

@@ -27,6 +27,7 @@ pub fn chat(
     out: &mut Vec<u8>,
     losses: &mut Losses,
 ) -> Result<Renamed, Fault> {
+    losses.thoughts(prompt, |part| part.content.unsigned_thought().is_some());
     let mut body = Body { out: Writer(out), losses, calls: Called::default() };
     body.out.open("{").key("model").text(model).key("messages").open("[");
     for run in prompt.turns.chunk_by(|one, next| one.role == Role::User && next.role == Role::User) {
@@ -176,7 +177,8 @@ impl<'p, 'b> Body<'_, 'p, 'b> {
     }
 
     fn assistant(&mut self, parts: &'p [Part<'b>]) -> Result<(), Fault> {
-        let foreign = |part: &Part<'_>| is_thought(part) && own_thought(part).is_none();
+        let foreign =
+            |part: &Part<'_>| part.content.is_thought() && part.content.unsigned_thought().is_none();
         // Thoughts of another provider that nothing followed make no message.
         if !parts.is_empty() && parts.iter().all(foreign) {
             return Ok(());
@@ -184,7 +186,7 @@ impl<'p, 'b> Body<'_, 'p, 'b> {
         self.out.open("{\"role\":\"assistant\"").key("content").open("\"");
         self.texts(parts.iter(), "");
         self.out.close("\"");
-        let mut thoughts = parts.iter().filter_map(own_thought).peekable();
+        let mut thoughts = parts.iter().filter_map(|part| part.content.unsigned_thought()).peekable();
         if thoughts.peek().is_some() {
             self.out.key("thinking").open("\"");
             thoughts.for_each(|thought| self.out.0.extend_from_slice(thought.as_written()));
@@ -270,18 +272,6 @@ fn text<'t>(part: &'t Part<'_>, losses: &mut Losses) -> Option<&'t Quoted<'t>> {
             }
             Some(text)
         }
-        _ => None,
-    }
-}
-
-fn is_thought(part: &Part<'_>) -> bool {
-    matches!(part.content, Content::Thought { .. } | Content::HiddenThought { .. })
-}
-
-/// A thought that nobody signed: those of other providers, which have signatures, mean nothing here.
-fn own_thought<'t>(part: &'t Part<'_>) -> Option<&'t Quoted<'t>> {
-    match &part.content {
-        Content::Thought { text, signature } if signature.as_ref().is_none_or(Quoted::is_empty) => Some(text),
         _ => None,
     }
 }

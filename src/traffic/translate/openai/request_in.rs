@@ -1,12 +1,10 @@
 //! A chat completion request as it is understood.
 
+use super::messages_in;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted};
 use crate::traffic::translate::loss::{Losses, invalid, untranslatable};
-use crate::traffic::translate::media;
-use crate::traffic::translate::prompt::{
-    Arguments, Cached, Content, Knob, Output, Part, Prompt, Role, Source, Thinking, Tool, ToolChoice, Turn,
-};
+use crate::traffic::translate::prompt::{Cached, Knob, Output, Prompt, Thinking, Tool, ToolChoice};
 use crate::traffic::translate::shape::At;
 
 /// Members that mean the same, or nothing, in every format.
@@ -25,7 +23,7 @@ pub const KNOBS: [(&str, Knob); 11] = [
 ];
 
 /// Members that only tell a provider how to keep, cache or pad: the answer is the same without them.
-const HINTS: [&str; 7] = [
+const HINTS: [&str; 14] = [
     "store",
     "metadata",
     "prompt_cache_key",
@@ -33,6 +31,14 @@ const HINTS: [&str; 7] = [
     "prompt_cache_retention",
     "prediction",
     "stream_options",
+    // What other servers of this dialect are told: whom to ask, and in which form thoughts are to come.
+    "provider",
+    "models",
+    "route",
+    "transforms",
+    "usage",
+    "reasoning_format",
+    "include_reasoning",
 ];
 
 /// Understands a whole body.
@@ -50,7 +56,7 @@ pub fn read<'b>(body: Item<'b>, losses: &mut Losses) -> Result<Prompt<'b>, Fault
         }
     }
     let messages = messages.ok_or_else(|| invalid("`messages` is missing."))?;
-    prompt.turns = turns(messages, losses)?;
+    prompt.turns = messages_in::turns(messages, losses)?;
     Ok(prompt)
 }
 
@@ -72,19 +78,27 @@ fn member<'b>(
         }
         b"stop" => prompt.stop = stop(value)?,
         b"tools" => prompt.tools = tools(value, losses)?,
-        b"tool_choice" => prompt.choice = Some(tool_choice(value)?),
+        b"tool_choice" => tool_choice(prompt, value, losses)?,
         b"parallel_tool_calls" => {
             prompt.parallel_tools = At::root("parallel_tool_calls").flag(Some(value))?;
         }
         b"response_format" => prompt.output = output(value)?,
+        // As it does if it is told nothing.
+        b"reasoning_effort" if value.text().is_some_and(|word| word.is("default")) => {}
         b"reasoning_effort" => prompt.effort = At::root("reasoning_effort").effort(Some(value))?,
-        b"thinking" => prompt.thinking = Some(thinking(value)?),
+        b"reasoning" => reasoning(prompt, value, losses)?,
+        b"thinking" => prompt.thinking = thinking(value, losses)?,
         b"user" => {
             let user = At::root("user").text(Some(value))?;
             prompt.user.get_or_insert(user);
         }
         b"safety_identifier" => prompt.user = Some(At::root("safety_identifier").text(Some(value))?),
-        b"service_tier" => prompt.service_tier = Some(At::root("service_tier").text(Some(value))?),
+        b"service_tier" => {
+            let tier = At::root("service_tier").text(Some(value))?;
+            // What other servers of this dialect call it.
+            let usual = tier.is("on_demand") || tier.is("standard");
+            prompt.service_tier = Some(if usual { Quoted::raw(b"default") } else { tier });
+        }
         b"modalities" if value.elements().all(|mode| mode.text().is_some_and(|mode| mode.is("text"))) => {}
         b"functions" | b"function_call" => {
             return Err(untranslatable(
@@ -115,14 +129,29 @@ fn stop(value: Item<'_>) -> Result<Vec<Quoted<'_>>, Fault> {
     at.array(value)?.enumerate().map(|(index, one)| at.index(index).text(Some(one))).collect()
 }
 
-fn thinking(value: Item<'_>) -> Result<Thinking, Fault> {
+fn thinking(value: Item<'_>, losses: &mut Losses) -> Result<Option<Thinking>, Fault> {
     let at = At::root("thinking");
-    let kind = at.name("type").text(value.get("type"))?;
+    let [kind, budget] = at.fields(Some(value), ["type", "budget_tokens"])?;
+    losses.unread("thinking.", value, &["type", "budget_tokens"]);
+    let Some(kind) = at.name("type").optional_text(kind)? else { return Ok(None) };
     if kind.is("enabled") {
-        let budget = at.name("budget_tokens").count(value.get("budget_tokens"))?;
-        return Ok(budget.map_or(Thinking::Adaptive, Thinking::Budget));
+        let budget = at.name("budget_tokens").count(budget)?;
+        return Ok(Some(budget.map_or(Thinking::Adaptive, Thinking::Budget)));
     }
-    Ok(if kind.is("disabled") { Thinking::Off } else { Thinking::Adaptive })
+    Ok(Some(if kind.is("disabled") { Thinking::Off } else { Thinking::Adaptive }))
+}
+
+/// Effort and budget in one member, as some servers of this dialect have it.
+fn reasoning<'b>(prompt: &mut Prompt<'b>, value: Item<'b>, losses: &mut Losses) -> Result<(), Fault> {
+    const READ: [&str; 3] = ["effort", "max_tokens", "enabled"];
+    let at = At::root("reasoning");
+    let [effort, tokens, enabled] = at.fields(Some(value), READ)?;
+    losses.unread("reasoning.", value, &READ);
+    prompt.effort = at.name("effort").effort(effort)?;
+    let asked =
+        at.name("enabled").flag(enabled)?.map(|on| if on { Thinking::Adaptive } else { Thinking::Off });
+    prompt.thinking = at.name("max_tokens").count(tokens)?.map(Thinking::Budget).or(asked);
+    Ok(())
 }
 
 fn output(value: Item<'_>) -> Result<Output<'_>, Fault> {
@@ -140,219 +169,82 @@ fn output(value: Item<'_>) -> Result<Output<'_>, Fault> {
     let at = at.name("json_schema");
     let [name, schema, strict, description] =
         at.fields(value.get("json_schema"), ["name", "schema", "strict", "description"])?;
+    // It may have a name and no more.
+    let Some(schema) = schema else { return Ok(Output::Json) };
     Ok(Output::Schema {
         name: at.name("name").optional_text(name)?,
-        schema: schema.filter(Item::is_object).ok_or_else(|| at.name("schema").wants("an object"))?,
+        schema: Some(schema).filter(Item::is_object).ok_or_else(|| at.name("schema").wants("an object"))?,
         strict: at.name("strict").flag(strict)?,
         description: at.name("description").optional_text(description)?,
     })
 }
 
+/// Functions. Other tools are dropped or refused, as the operator wants it: the model answers without them.
 fn tools<'b>(value: Item<'b>, losses: &mut Losses) -> Result<Vec<Tool<'b>>, Fault> {
     let at = At::root("tools");
-    at.array(value)?.enumerate().map(|(index, tool)| one_tool(at.index(index), tool, losses)).collect()
+    let tools = at.array(value)?.enumerate();
+    tools.filter_map(|(index, tool)| one_tool(at.index(index), tool, losses).transpose()).collect()
 }
 
-fn one_tool<'b>(at: At<'_>, tool: Item<'b>, losses: &mut Losses) -> Result<Tool<'b>, Fault> {
+fn one_tool<'b>(at: At<'_>, tool: Item<'b>, losses: &mut Losses) -> Result<Option<Tool<'b>>, Fault> {
     let [kind, function, cache_control, breakpoint] =
         at.fields(Some(tool), ["type", "function", MARKS[0], MARKS[1]])?;
-    let kind = at.name("type").text(kind)?;
+    // Some clients leave it out.
+    let kind = at.name("type").optional_text(kind)?.unwrap_or(Quoted::raw(b"function"));
     if !kind.is("function") {
-        return Err(untranslatable(format!("`{at}` is no function: other tools are not translated.")));
+        losses.foreign_parameter(kind.as_written());
+        return Ok(None);
     }
     let at = at.name("function");
     let [name, description, schema, strict] =
         at.fields(function, ["name", "description", "parameters", "strict"])?;
-    Ok(Tool {
+    Ok(Some(Tool {
         name: at.name("name").text(name)?,
         description: at.name("description").optional_text(description)?,
         schema,
         strict,
         cached: cached(cache_control.or(breakpoint), losses),
-    })
+    }))
 }
 
-fn tool_choice(value: Item<'_>) -> Result<ToolChoice<'_>, Fault> {
+fn tool_choice<'b>(prompt: &mut Prompt<'b>, value: Item<'b>, losses: &mut Losses) -> Result<(), Fault> {
     let at = At::root("tool_choice");
     if let Some(word) = value.text() {
-        return match &*word.unescaped() {
-            b"auto" => Ok(ToolChoice::Auto),
-            b"none" => Ok(ToolChoice::None),
-            b"required" | b"any" => Ok(ToolChoice::Any),
-            _ => Err(at.wants("`auto`, `none`, `required` or an object")),
-        };
+        prompt.choice = Some(mode(at, &word)?);
+        return Ok(());
     }
-    match value.get("function") {
-        Some(function) => Ok(ToolChoice::One(at.name("function").name("name").text(function.get("name"))?)),
-        None => Err(untranslatable("`tool_choice` names no function: other tools are not translated.")),
+    let [function, allowed] = at.fields(Some(value), ["function", "allowed_tools"])?;
+    if let Some(function) = function {
+        prompt.choice = Some(ToolChoice::One(at.name("function").name("name").text(function.get("name"))?));
+        return Ok(());
     }
-}
-
-fn turns<'b>(messages: Item<'b>, losses: &mut Losses) -> Result<Vec<Turn<'b>>, Fault> {
-    let at = At::root("messages");
-    at.array(messages)?.enumerate().map(|(index, message)| turn(at.index(index), message, losses)).collect()
-}
-
-/// What a message may have, whoever's it is.
-struct Message<'b> {
-    content: Option<Item<'b>>,
-    refusal: Option<Item<'b>>,
-    audio: Option<Item<'b>>,
-    calls: Option<Item<'b>>,
-    thoughts: Option<Item<'b>>,
-    call_id: Option<Item<'b>>,
-    cached: Option<Cached>,
-}
-
-fn turn<'b>(at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
-    let [role, content, calls, call_id, cache_control, breakpoint, name, refusal, thoughts, audio] = at
-        .fields(
-            Some(message),
-            [
-                "role",
-                "content",
-                "tool_calls",
-                "tool_call_id",
-                MARKS[0],
-                MARKS[1],
-                "name",
-                "refusal",
-                "thinking_blocks",
-                "audio",
-            ],
-        )?;
-    if name.is_some() {
-        losses.hint("messages[].name");
-    }
-    let cached = cached(cache_control.or(breakpoint), losses);
-    let message = Message { content, refusal, audio, calls, thoughts, call_id, cached };
-    match &*at.name("role").text(role)?.unescaped() {
-        b"system" | b"developer" => said(at, &message, Role::System, losses),
-        b"user" => said(at, &message, Role::User, losses),
-        b"assistant" => assistant(at, &message, losses),
-        b"tool" => result(at, &message, losses),
-        b"function" => Err(untranslatable(format!("`{at}` has the old role `function`: send `tool`."))),
-        _ => Err(at.name("role").wants("`system`, `developer`, `user`, `assistant` or `tool`")),
-    }
-}
-
-fn said<'b>(at: At<'_>, message: &Message<'b>, role: Role, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
-    let content = message.content.ok_or_else(|| at.name("content").wants("given"))?;
-    let mut parts = parts(at.name("content"), content, losses)?;
-    mark_last(&mut parts, message.cached);
-    Ok(Turn { role, parts })
-}
-
-fn assistant<'b>(at: At<'_>, message: &Message<'b>, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
-    let mut all = match message.thoughts {
-        Some(blocks) => thoughts(at.name("thinking_blocks"), blocks)?,
-        None => vec![],
+    let Some(allowed) = allowed else {
+        // A tool that was left out.
+        losses.parameter("tool_choice");
+        return Ok(());
     };
-    if let Some(content) = message.content {
-        all.append(&mut parts(at.name("content"), content, losses)?);
+    let at = at.name("allowed_tools");
+    let [word, tools] = at.fields(Some(allowed), ["mode", "tools"])?;
+    let names = tools.into_iter().flat_map(|tools| tools.elements());
+    let names = names.filter_map(|tool| tool.get("function").unwrap_or(tool).text_at("name"));
+    prompt.choice = Some(mode(at.name("mode"), &at.name("mode").text(word)?)?);
+    prompt.allowed = Some(names.collect());
+    Ok(())
+}
+
+fn mode<'b>(at: At<'_>, word: &Quoted<'_>) -> Result<ToolChoice<'b>, Fault> {
+    match &*word.unescaped() {
+        b"auto" => Ok(ToolChoice::Auto),
+        b"none" => Ok(ToolChoice::None),
+        b"required" | b"any" => Ok(ToolChoice::Any),
+        _ => Err(at.wants("`auto`, `none`, `required` or an object")),
     }
-    if let Some(refusal) = at.name("refusal").optional_text(message.refusal)? {
-        all.push(Part::of(Content::Text(refusal)));
-    }
-    if message.audio.is_some() {
-        return Err(untranslatable(format!("`{at}.audio` is not translated.")));
-    }
-    if let Some(calls) = message.calls {
-        let at = at.name("tool_calls");
-        for (index, call) in at.array(calls)?.enumerate() {
-            all.push(one_call(at.index(index), call)?);
-        }
-    }
-    mark_last(&mut all, message.cached);
-    Ok(Turn { role: Role::Assistant, parts: all })
-}
-
-/// What the gateway itself gave such a client beside the text: thoughts with the proof that they are its model's own.
-fn thoughts<'b>(at: At<'_>, blocks: Item<'b>) -> Result<Vec<Part<'b>>, Fault> {
-    at.array(blocks)?.enumerate().map(|(index, block)| thought(at.index(index), block)).collect()
-}
-
-fn thought<'b>(at: At<'_>, block: Item<'b>) -> Result<Part<'b>, Fault> {
-    let [kind, text, signature, data] = at.fields(Some(block), ["type", "thinking", "signature", "data"])?;
-    Ok(Part::of(if at.name("type").text(kind)?.is("redacted_thinking") {
-        Content::HiddenThought { data: at.name("data").text(data)? }
-    } else {
-        Content::Thought {
-            text: at.name("thinking").text(text)?,
-            signature: at.name("signature").optional_text(signature)?,
-        }
-    }))
-}
-
-fn one_call<'b>(at: At<'_>, call: Item<'b>) -> Result<Part<'b>, Fault> {
-    let [id, function] = at.fields(Some(call), ["id", "function"])?;
-    if function.is_none() {
-        return Err(untranslatable(format!("`{at}` calls no function: other calls are not translated.")));
-    }
-    let inner = at.name("function");
-    let [name, arguments] = inner.fields(function, ["name", "arguments"])?;
-    let arguments = inner.name("arguments").optional_text(arguments)?.unwrap_or_default();
-    Ok(Part::of(Content::Call {
-        id: at.name("id").text(id)?,
-        name: inner.name("name").text(name)?,
-        arguments: Arguments::Source(arguments),
-    }))
-}
-
-fn result<'b>(at: At<'_>, message: &Message<'b>, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
-    let call = at.name("tool_call_id").text(message.call_id)?;
-    let inside = match message.content {
-        Some(content) => parts(at.name("content"), content, losses)?,
-        None => vec![],
-    };
-    let content = Content::Result { call, parts: inside, failed: false };
-    Ok(Turn { role: Role::User, parts: vec![Part { content, cached: message.cached }] })
-}
-
-fn parts<'b>(at: At<'_>, content: Item<'b>, losses: &mut Losses) -> Result<Vec<Part<'b>>, Fault> {
-    at.content(content, |at, part| one_part(at, part, losses))
-}
-
-fn one_part<'b>(at: At<'_>, part: Item<'b>, losses: &mut Losses) -> Result<Part<'b>, Fault> {
-    let [kind, text, cache_control, breakpoint] =
-        at.fields(Some(part), ["type", "text", MARKS[0], MARKS[1]])?;
-    let content = match &*at.name("type").text(kind)?.unescaped() {
-        b"text" => Content::Text(at.name("text").text(text)?),
-        b"refusal" => Content::Text(at.name("refusal").text(part.get("refusal"))?),
-        b"image_url" => image(at.name("image_url"), part.get("image_url"))?,
-        b"file" => file(at.name("file"), part.get("file"))?,
-        b"input_audio" => audio(at.name("input_audio"), part.get("input_audio"))?,
-        _ => return Err(untranslatable(format!("`{at}` has a type that is not translated."))),
-    };
-    Ok(Part { content, cached: cached(cache_control.or(breakpoint), losses) })
-}
-
-fn image<'b>(at: At<'_>, image: Option<Item<'b>>) -> Result<Content<'b>, Fault> {
-    let [url, detail] = at.fields(image, ["url", "detail"])?;
-    let url = at.name("url").text(url)?.with_plain_slashes();
-    let data = url.as_written().starts_with(b"data:");
-    let source = if data { Source::DataUrl(url) } else { Source::Url(url) };
-    Ok(Content::Image { source, detail: at.name("detail").optional_text(detail)? })
-}
-
-fn file<'b>(at: At<'_>, file: Option<Item<'b>>) -> Result<Content<'b>, Fault> {
-    let [data, id, name] = at.fields(file, ["file_data", "file_id", "filename"])?;
-    let source = match at.name("file_data").optional_text(data)? {
-        Some(data) => media::document(data.with_plain_slashes()),
-        None => Source::File(at.name("file_id").text(id)?),
-    };
-    Ok(Content::Document { source, name: at.name("filename").optional_text(name)? })
-}
-
-fn audio<'b>(at: At<'_>, audio: Option<Item<'b>>) -> Result<Content<'b>, Fault> {
-    let [data, format] = at.fields(audio, ["data", "format"])?;
-    Ok(Content::Audio { data: at.name("data").text(data)?, format: at.name("format").text(format)? })
 }
 
 /// Marks that a prompt cache is to end here: Anthropic's, which many clients send in either dialect, and `OpenAI`'s.
-const MARKS: [&str; 2] = ["cache_control", "prompt_cache_breakpoint"];
+pub const MARKS: [&str; 2] = ["cache_control", "prompt_cache_breakpoint"];
 
-fn cached(mark: Option<Item<'_>>, losses: &mut Losses) -> Option<Cached> {
+pub fn cached(mark: Option<Item<'_>>, losses: &mut Losses) -> Option<Cached> {
     let mark = mark?;
     if !mark.is_object() {
         losses.hint(MARKS[0]);
@@ -360,11 +252,4 @@ fn cached(mark: Option<Item<'_>>, losses: &mut Losses) -> Option<Cached> {
     }
     let long = mark.text_at("ttl").is_some_and(|ttl| ["1h", "30m", "12h"].iter().any(|long| ttl.is(long)));
     Some(if long { Cached::Long } else { Cached::Short })
-}
-
-/// A mark on a message stands behind its last part.
-fn mark_last(parts: &mut [Part<'_>], mark: Option<Cached>) {
-    if let (Some(last), Some(mark)) = (parts.last_mut(), mark) {
-        last.cached.get_or_insert(mark);
-    }
 }

@@ -3,11 +3,14 @@
 use super::request_in::KNOBS;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Quoted, Writer};
+use crate::traffic::translate::asking;
+use crate::traffic::translate::closed::{can_be_held, is_closed};
+use crate::traffic::translate::knobs::lose;
 use crate::traffic::translate::loss::{Losses, untranslatable};
-use crate::traffic::translate::makers::{effort_of, is_openais, reasons};
-use crate::traffic::translate::names::{Renamed, alias};
+use crate::traffic::translate::makers::{Mind, is_openais, keeps_thoughts};
+use crate::traffic::translate::names::{Renamed, alias, shortened};
 use crate::traffic::translate::prompt::{
-    Arguments, Content, Knob, Output, Part, Prompt, Role, Source, ToolChoice, Turn,
+    Arguments, Content, Knob, Output, Part, Prompt, Role, Source, ToolChoice, Turn, calls_before_last,
 };
 
 /// Longest name of a tool that this format has.
@@ -37,9 +40,16 @@ pub fn write(
     out: &mut Vec<u8>,
     losses: &mut Losses,
 ) -> Result<Renamed, Fault> {
-    let mut body = Body { out: Writer(out), losses };
+    let keeps_thoughts = keeps_thoughts(model);
+    losses.thoughts(prompt, |part| keeps_thoughts && part.content.unsigned_thought().is_some());
+    let mut body = Body { openais: is_openais(model), keeps_thoughts, out: Writer(out), losses };
     body.out.open("{").key("model").text(model).key("messages").open("[");
-    prompt.turns.iter().try_for_each(|turn| body.turn(turn))?;
+    if let Some(asked) = asking::for_unnamed_json(prompt) {
+        body.said("system", &[&Part::of(Content::Text(Quoted::of(&asked)))])?;
+    }
+    for run in prompt.turns.chunk_by(|one, next| one.role == next.role) {
+        body.turns(run)?;
+    }
     body.out.close("]");
     let renamed = body.tools(prompt);
     body.limits(prompt, model);
@@ -51,25 +61,48 @@ pub fn write(
 
 /// A body that is being written.
 struct Body<'w> {
+    /// The model is `OpenAI`'s own.
+    openais: bool,
+    /// The model gets its thoughts back.
+    keeps_thoughts: bool,
     out: Writer<'w>,
     losses: &'w mut Losses,
 }
 
 impl Body<'_> {
-    fn turn(&mut self, turn: &Turn<'_>) -> Result<(), Fault> {
-        if turn.parts.iter().any(|part| part.cached.is_some()) {
+    /// All that one side says in a row.
+    fn turns(&mut self, run: &[Turn<'_>]) -> Result<(), Fault> {
+        if run.iter().flat_map(|turn| &turn.parts).any(|part| part.cached.is_some()) {
             self.losses.hint("cache_control");
         }
-        match turn.role {
-            Role::System if turn.parts.is_empty() => Ok(()),
-            Role::System => self.said("system", &turn.parts),
-            Role::User => self.user(&turn.parts),
-            Role::Assistant => self.assistant(&turn.parts),
+        match run {
+            [Turn { role: Role::User, .. }, ..] => {
+                self.results(run);
+                run.iter().try_for_each(|turn| self.user(&turn.parts))
+            }
+            [Turn { role: Role::System, .. }, ..] => {
+                let mut said = run.iter().filter(|turn| !turn.parts.is_empty());
+                said.try_for_each(|turn| self.said("system", &turn.listed()))
+            }
+            // Between calls and their results there is no other message.
+            all if calls_before_last(all) => {
+                self.assistant(&all.iter().flat_map(|turn| &turn.parts).collect::<Vec<_>>())
+            }
+            all => all.iter().try_for_each(|turn| self.assistant(&turn.listed())),
+        }
+    }
+
+    /// Results of tools are messages of their own, before what the user says beside them.
+    fn results(&mut self, run: &[Turn<'_>]) {
+        for part in run.iter().flat_map(|turn| &turn.parts) {
+            if let Content::Result { call, parts, failed } = &part.content {
+                self.result(call, parts, *failed);
+            }
         }
     }
 
     /// A message of text and images; a single text is a string, as every server takes it.
-    fn said(&mut self, role: &str, parts: &[Part<'_>]) -> Result<(), Fault> {
+    fn said(&mut self, role: &str, parts: &[&Part<'_>]) -> Result<(), Fault> {
         self.out.open("{\"role\":").text(role).key("content");
         match parts {
             [Part { content: Content::Text(text), .. }] => {
@@ -85,28 +118,19 @@ impl Body<'_> {
         Ok(())
     }
 
-    /// Results of tools are messages of their own, before what the user says beside them; their images follow as the
-    /// user's, because a result has text only.
+    /// What the user says. Images of results follow them as the user's, because a result has text only.
     fn user(&mut self, parts: &[Part<'_>]) -> Result<(), Fault> {
-        let mut shown: Vec<&Part<'_>> = vec![];
+        let mut said: Vec<&Part<'_>> = vec![];
         for part in parts {
-            if let Content::Result { call, parts, failed } = &part.content {
-                self.result(call, parts, *failed);
-                shown.extend(parts.iter().filter(|part| !matches!(part.content, Content::Text(_))));
+            if let Content::Result { parts, .. } = &part.content {
+                said.extend(parts.iter().filter(|part| part.content.words().is_none()));
             }
         }
-        let said = parts.iter().filter(|part| !matches!(part.content, Content::Result { .. }));
-        shown.extend(said);
-        match &*shown {
-            [] if parts.is_empty() => self.said("user", &[Part::of(Content::Text(Quoted::default()))]),
+        said.extend(parts.iter().filter(|part| !matches!(part.content, Content::Result { .. })));
+        match &*said {
+            [] if parts.is_empty() => self.said("user", &[&Part::of(Content::Text(Quoted::default()))]),
             [] => Ok(()),
-            [one] => self.said("user", std::slice::from_ref(*one)),
-            all => {
-                self.out.open("{\"role\":\"user\"").key("content").open("[");
-                all.iter().try_for_each(|part| self.part(part))?;
-                self.out.close("]}");
-                Ok(())
-            }
+            said => self.said("user", said),
         }
     }
 
@@ -118,7 +142,10 @@ impl Body<'_> {
         }
         let mut first = true;
         for part in parts {
-            let Content::Text(text) = &part.content else { continue };
+            let Some(text) = part.content.words() else { continue };
+            if matches!(part.content, Content::Document { name: Some(_), .. }) {
+                self.losses.hint("title");
+            }
             if !std::mem::take(&mut first) {
                 self.out.close("\\n");
             }
@@ -127,11 +154,9 @@ impl Body<'_> {
         self.out.close("\"}");
     }
 
-    fn assistant(&mut self, parts: &[Part<'_>]) -> Result<(), Fault> {
-        let thought =
-            |part: &Part<'_>| matches!(part.content, Content::Thought { .. } | Content::HiddenThought { .. });
+    fn assistant(&mut self, parts: &[&Part<'_>]) -> Result<(), Fault> {
         // Thoughts that nothing followed make no message.
-        if !parts.is_empty() && parts.iter().all(thought) {
+        if !parts.is_empty() && parts.iter().all(|part| part.content.is_thought()) {
             return Ok(());
         }
         let texts = parts.iter().filter_map(|part| match &part.content {
@@ -148,6 +173,7 @@ impl Body<'_> {
             texts.for_each(|text| self.out.0.extend_from_slice(text.as_written()));
             self.out.close("\"");
         }
+        self.thoughts(parts);
         let mut calls = false;
         for part in parts {
             match &part.content {
@@ -174,6 +200,15 @@ impl Body<'_> {
         }
         self.out.close("}");
         Ok(())
+    }
+
+    fn thoughts(&mut self, parts: &[&Part<'_>]) {
+        let mut thoughts = parts.iter().filter_map(|part| part.content.unsigned_thought()).peekable();
+        if self.keeps_thoughts && thoughts.peek().is_some() {
+            self.out.key("reasoning_content").open("\"");
+            thoughts.for_each(|thought| self.out.0.extend_from_slice(thought.as_written()));
+            self.out.close("\"");
+        }
     }
 
     fn call(&mut self, id: &Quoted<'_>, name: &Quoted<'_>, arguments: &Arguments<'_>) {
@@ -270,8 +305,12 @@ impl Body<'_> {
             if let Some(schema) = &tool.schema {
                 self.out.key("parameters").item(schema);
             }
-            if let Some(strict) = &tool.strict {
-                self.out.key("strict").item(strict);
+            match &tool.strict {
+                Some(strict) if !self.openais || can_be_held(strict, tool.schema) => {
+                    _ = self.out.key("strict").item(strict);
+                }
+                Some(_) => self.losses.hint("tools[].strict"),
+                None => {}
             }
             self.out.close("}}");
             if tool.cached.is_some() {
@@ -298,31 +337,42 @@ impl Body<'_> {
     fn limits(&mut self, prompt: &Prompt<'_>, model: &str) {
         if let Some(tokens) = prompt.max_tokens {
             // The newer models refuse the older name, which is the one that all other servers know.
-            let name = if is_openais(model) { "max_completion_tokens" } else { "max_tokens" };
+            let name = if self.openais { "max_completion_tokens" } else { "max_tokens" };
             self.out.key(name).count(tokens);
         }
-        let effort = prompt.effort.clone().or_else(|| effort_of(prompt.thinking));
-        match effort {
-            Some(effort) if reasons(model) => _ = self.out.key("reasoning_effort").quoted(&effort),
-            Some(effort) if !effort.is("none") => self.losses.hint("thinking"),
-            _ => {}
+        let mind = Mind::of(model, prompt);
+        if mind.lost {
+            self.losses.hint("thinking");
         }
-        if !prompt.stop.is_empty() {
-            if prompt.stop.len() > STOPS {
-                self.losses.parameter("stop_sequences");
-            }
-            self.out.key("stop").open("[");
-            for stop in prompt.stop.iter().take(STOPS) {
-                self.out.quoted(stop);
-            }
-            self.out.close("]");
+        if let Some(effort) = &mind.effort {
+            self.out.key("reasoning_effort").quoted(effort);
         }
+        self.stop(prompt, &mind);
         for (knob, value) in &prompt.knobs {
             match KNOBS.iter().find(|(_, known)| known == knob) {
+                Some(_) if !mind.takes(*knob) => lose(*knob, value, self.losses),
                 Some((name, known)) if *known != Knob::TopK => _ = self.out.key(name).item(value),
                 _ => self.losses.parameter("top_k"),
             }
         }
+    }
+
+    fn stop(&mut self, prompt: &Prompt<'_>, mind: &Mind<'_>) {
+        if prompt.stop.is_empty() {
+            return;
+        }
+        if !mind.takes_stops() {
+            self.losses.parameter("stop");
+            return;
+        }
+        if prompt.stop.len() > STOPS {
+            self.losses.parameter("stop_sequences");
+        }
+        self.out.key("stop").open("[");
+        for stop in prompt.stop.iter().take(STOPS) {
+            self.out.quoted(stop);
+        }
+        self.out.close("]");
     }
 
     fn output(&mut self, prompt: &Prompt<'_>) {
@@ -346,7 +396,7 @@ impl Body<'_> {
                 match strict {
                     Some(strict) => _ = self.out.key("strict").flag(*strict),
                     // A dialect without names for schemas holds its models to them.
-                    None if name.is_none() => _ = self.out.key("strict").flag(true),
+                    None if name.is_none() => _ = self.out.key("strict").flag(is_closed(*schema)),
                     None => {}
                 }
                 self.out.close("}}");
@@ -356,7 +406,7 @@ impl Body<'_> {
 
     fn rest(&mut self, prompt: &Prompt<'_>, usage: StreamUsage) {
         if let Some(user) = &prompt.user {
-            self.out.key("user").quoted(user);
+            self.out.key("user").quoted(&shortened(user));
         }
         if let Some(tier) = &prompt.service_tier {
             self.out.key("service_tier").quoted(tier);

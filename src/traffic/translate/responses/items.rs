@@ -1,5 +1,6 @@
 //! The items of a request's `input`, as turns.
 
+use super::searches::Searches;
 use super::{spaces, thought};
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Kind, Quoted, Writer};
@@ -8,11 +9,16 @@ use crate::traffic::translate::media;
 use crate::traffic::translate::prompt::{Arguments, Content, Part, Role, Source, Turn};
 use crate::traffic::translate::shape::At;
 
-/// Adds what the items say to the turns before them.
+/// Adds what the items say to the turns before them, and to `searches` what of them is about tools.
 ///
 /// # Errors
 /// One has not the form of this API, or is content that no other format has.
-pub fn add<'b>(input: Item<'b>, turns: &mut Vec<Turn<'b>>, losses: &mut Losses) -> Result<(), Fault> {
+pub fn add<'b>(
+    input: Item<'b>,
+    turns: &mut Vec<Turn<'b>>,
+    searches: &mut Searches<'b>,
+    losses: &mut Losses,
+) -> Result<(), Fault> {
     let at = At::root("input");
     if let Some(text) = input.text() {
         turns.push(Turn { role: Role::User, parts: vec![Part::of(Content::Text(text))] });
@@ -22,7 +28,11 @@ pub fn add<'b>(input: Item<'b>, turns: &mut Vec<Turn<'b>>, losses: &mut Losses) 
         return Err(at.wants("a string or an array of items"));
     }
     for (index, item) in input.elements().enumerate() {
-        if let Some(turn) = turn(at.index(index), item, losses)? {
+        let at = at.index(index);
+        if searches.take(at, item, losses)? {
+            continue;
+        }
+        if let Some(turn) = turn(at, item, losses)? {
             append(turns, turn);
         }
     }
@@ -60,6 +70,11 @@ fn turn<'b>(at: At<'_>, item: Item<'b>, losses: &mut Losses) -> Result<Option<Tu
         b"function_call" => (Role::Assistant, call(at, item)?),
         b"custom_tool_call" => (Role::Assistant, custom_call(at, item)?),
         b"function_call_output" | b"custom_tool_call_output" => (Role::User, result(at, item, losses)?),
+        // What was looked for; what was found stands in no item.
+        b"web_search_call" => {
+            losses.hint("web_search_call");
+            return Ok(None);
+        }
         b"reasoning" => match reasoning(at, item, losses)? {
             Some(thought) => (Role::Assistant, thought),
             None => return Ok(None),
@@ -119,20 +134,26 @@ fn result<'b>(at: At<'_>, item: Item<'b>, losses: &mut Losses) -> Result<Content
     })
 }
 
-/// A thought that the gateway gave out. Of others there is nothing that any provider but their own could use: their
-/// summaries are for people.
+/// A thought that the gateway gave out, or one that is told in full. Of others there is nothing that any provider but their
+/// own could use: their summaries are for people.
 fn reasoning<'b>(at: At<'_>, item: Item<'b>, losses: &mut Losses) -> Result<Option<Content<'b>>, Fault> {
-    let [sealed] = at.fields(Some(item), ["encrypted_content"])?;
-    let Some(sealed) = at.name("encrypted_content").optional_text(sealed)? else { return Ok(None) };
-    let thought = thought::unseal(&sealed);
-    if thought.is_none() {
-        losses.hint("reasoning.encrypted_content");
+    let [sealed, content] = at.fields(Some(item), ["encrypted_content", "content"])?;
+    let sealed = at.name("encrypted_content").optional_text(sealed)?;
+    if let Some(thought) = sealed.as_ref().and_then(thought::unseal) {
+        return Ok(Some(thought));
     }
-    Ok(thought)
+    let told =
+        content.into_iter().flat_map(|content| content.elements()).filter_map(|part| part.text_at("text"));
+    let told: Vec<u8> = told.flat_map(|text| text.as_written().to_vec()).collect();
+    if !told.is_empty() {
+        return Ok(Some(Content::Thought { text: Quoted::raw(&told).into_owned(), signature: None }));
+    }
+    losses.hint(if sealed.is_some() { "reasoning.encrypted_content" } else { "reasoning" });
+    Ok(None)
 }
 
 fn parts<'b>(at: At<'_>, content: Item<'b>, losses: &mut Losses) -> Result<Vec<Part<'b>>, Fault> {
-    at.content(content, |at, part| one_part(at, part, losses))
+    at.content(content, |at, part| one_part(at, part, losses).map(Some))
 }
 
 fn one_part<'b>(at: At<'_>, part: Item<'b>, losses: &mut Losses) -> Result<Part<'b>, Fault> {

@@ -10,5 +10,6 @@ pub mod answer_out;
 mod items;
 pub mod request_in;
 pub mod request_out;
+mod searches;
 mod spaces;
 mod thought;

@@ -2,10 +2,12 @@
 //!
 //! What a provider would have to remember is refused: `previous_response_id`, `conversation`, a stored `prompt`,
 //! answers in the `background`, and references to stored items. So are items of tools that a provider runs itself:
-//! they are content. Such tools themselves are parameters, and are dropped or refused as the operator wants it: the
-//! model answers without them, and clients (Codex is one) offer them to every model. The same holds for tools whose
-//! input is bound by a grammar. `store` has no effect, because nothing is stored.
+//! they are content, but for searches of the web, which tell what was looked for and not what was found. Such tools
+//! themselves are parameters, and are dropped or refused as the operator wants it: the model answers without them, and
+//! clients (Codex is one) offer them to every model. The same holds for tools whose input is bound by a grammar.
+//! `store` has no effect, because nothing is stored.
 
+use super::searches::Searches;
 use super::{items, spaces};
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted};
@@ -25,6 +27,9 @@ const STORED: [&str; 3] = ["previous_response_id", "conversation", "prompt"];
 /// Members of the reasoning settings that ask for what is told anyway: a summary of the model's thoughts.
 const TOLD: [&str; 3] = ["effort", "summary", "generate_summary"];
 
+/// Members of a function that mean something in every format.
+const FUNCTION: [&str; 5] = ["type", "name", "description", "parameters", "strict"];
+
 /// Understands a whole body.
 ///
 /// # Errors
@@ -39,13 +44,18 @@ pub fn read<'b>(body: Item<'b>, losses: &mut Losses) -> Result<Prompt<'b>, Fault
             // Wherever it stands in the body, it comes first.
             b"instructions" => {
                 let text = At::root("instructions").text(Some(value))?;
-                prompt.turns.push(Turn { role: Role::System, parts: vec![Part::of(Content::Text(text))] });
+                if !text.is_empty() {
+                    let parts = vec![Part::of(Content::Text(text))];
+                    prompt.turns.push(Turn { role: Role::System, parts });
+                }
             }
             name => member(&mut prompt, name, value, losses)?,
         }
     }
     let input = input.ok_or_else(|| invalid("`input` is missing."))?;
-    items::add(input, &mut prompt.turns, losses)?;
+    let mut searches = Searches::default();
+    items::add(input, &mut prompt.turns, &mut searches, losses)?;
+    searches.end(&mut prompt);
     Ok(prompt)
 }
 
@@ -60,7 +70,7 @@ fn member<'b>(
         b"stream" => prompt.stream = At::root("stream").flag(Some(value))?.unwrap_or_default(),
         b"max_output_tokens" => prompt.max_tokens = At::root("max_output_tokens").count(Some(value))?,
         b"tools" => prompt.tools = tools(value, losses)?,
-        b"tool_choice" => prompt.choice = tool_choice(value, losses)?,
+        b"tool_choice" => tool_choice(prompt, value, losses)?,
         b"parallel_tool_calls" => {
             prompt.parallel_tools = At::root("parallel_tool_calls").flag(Some(value))?;
         }
@@ -107,9 +117,14 @@ fn include(value: Item<'_>, losses: &mut Losses) {
 fn reasoning<'b>(value: Item<'b>, losses: &mut Losses) -> Result<Option<Quoted<'b>>, Fault> {
     let at = At::root("reasoning");
     let [effort] = at.fields(Some(value), ["effort"])?;
-    let other = |name: &Quoted<'_>| !TOLD.iter().any(|told| name.is(told));
-    if value.members().any(|(name, value)| other(&name) && !value.is_null()) {
-        losses.parameter("reasoning");
+    for (name, value) in value.members().filter(|(_, value)| !value.is_null()) {
+        match &*name.unescaped() {
+            told if TOLD.iter().any(|known| known.as_bytes() == told) => {}
+            b"mode" if value.text().is_some_and(|mode| mode.is("standard")) => {}
+            // Which of its earlier thoughts it sees.
+            b"context" => losses.hint("reasoning.context"),
+            _ => losses.parameter("reasoning"),
+        }
     }
     at.name("effort").optional_text(effort)
 }
@@ -151,7 +166,7 @@ fn tools<'b>(value: Item<'b>, losses: &mut Losses) -> Result<Vec<Tool<'b>>, Faul
 }
 
 /// A function, or all functions of a namespace.
-fn add_tool<'b>(
+pub fn add_tool<'b>(
     at: At<'_>,
     tool: Item<'b>,
     space: Option<&Quoted<'b>>,
@@ -162,13 +177,16 @@ fn add_tool<'b>(
         at.fields(Some(tool), ["type", "name", "description", "parameters", "strict", "tools"])?;
     let kind = at.name("type").text(kind)?;
     match &*kind.unescaped() {
-        b"function" => tools.push(Tool {
-            name: spaces::joined(space, at.name("name").text(name)?),
-            description: at.name("description").optional_text(description)?,
-            schema,
-            strict,
-            cached: None,
-        }),
+        b"function" => {
+            losses.unread("", tool, &FUNCTION);
+            tools.push(Tool {
+                name: spaces::joined(space, at.name("name").text(name)?),
+                description: at.name("description").optional_text(description)?,
+                schema,
+                strict,
+                cached: None,
+            });
+        }
         b"namespace" if space.is_none() => {
             let (space, at) = (at.name("name").text(name)?, at.name("tools"));
             let inside = inside.ok_or_else(|| at.wants("an array"))?;
@@ -176,30 +194,31 @@ fn add_tool<'b>(
                 add_tool(at.index(index), tool, Some(&space), tools, losses)?;
             }
         }
+        b"tool_search" => losses.hint("tool_search"),
         _ => losses.foreign_parameter(kind.as_written()),
     }
     Ok(())
 }
 
-fn tool_choice<'b>(value: Item<'b>, losses: &mut Losses) -> Result<Option<ToolChoice<'b>>, Fault> {
+fn tool_choice<'b>(prompt: &mut Prompt<'b>, value: Item<'b>, losses: &mut Losses) -> Result<(), Fault> {
     let at = At::root("tool_choice");
     if let Some(word) = value.text() {
-        return mode(at, &word).map(Some);
+        prompt.choice = Some(mode(at, &word)?);
+        return Ok(());
     }
-    let [kind, name, allowed] = at.fields(Some(value), ["type", "name", "mode"])?;
+    let [kind, name, word, tools] = at.fields(Some(value), ["type", "name", "mode", "tools"])?;
     match &*at.name("type").text(kind)?.unescaped() {
-        b"function" => Ok(Some(ToolChoice::One(at.name("name").text(name)?))),
+        b"function" => prompt.choice = Some(ToolChoice::One(at.name("name").text(name)?)),
         b"allowed_tools" => {
-            losses.parameter("tool_choice.tools");
             let at = at.name("mode");
-            mode(at, &at.text(allowed)?).map(Some)
+            prompt.choice = Some(mode(at, &at.text(word)?)?);
+            let names = tools.into_iter().flat_map(|tools| tools.elements());
+            prompt.allowed = Some(names.filter_map(|tool| tool.text_at("name")).collect());
         }
         // A tool that was left out.
-        _ => {
-            losses.parameter("tool_choice");
-            Ok(None)
-        }
+        _ => losses.parameter("tool_choice"),
     }
+    Ok(())
 }
 
 fn mode<'b>(at: At<'_>, word: &Quoted<'_>) -> Result<ToolChoice<'b>, Fault> {

@@ -5,10 +5,12 @@
 
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Quoted, Writer};
+use crate::traffic::translate::asking;
+use crate::traffic::translate::closed::{can_be_held, is_closed};
 use crate::traffic::translate::knobs::lose;
 use crate::traffic::translate::loss::{Losses, untranslatable};
-use crate::traffic::translate::makers::{effort_of, reasons};
-use crate::traffic::translate::names::{Renamed, alias};
+use crate::traffic::translate::makers::{Mind, reasons};
+use crate::traffic::translate::names::{Renamed, alias, shortened};
 use crate::traffic::translate::prompt::{
     Arguments, Content, Knob, Output, Part, Prompt, Role, Source, Thinking, ToolChoice, Turn,
 };
@@ -32,13 +34,21 @@ pub fn write(
     out: &mut Vec<u8>,
     losses: &mut Losses,
 ) -> Result<Renamed, Fault> {
+    losses.thoughts(prompt, |part| match &part.content {
+        Content::Thought { signature: Some(signature), .. } => proof::openais(signature).is_some(),
+        _ => false,
+    });
     let mut body = Body { out: Writer(out), losses };
     body.out.open("{").key("model").text(model).key("input").open("[");
+    if let Some(asked) = asking::for_unnamed_json(prompt) {
+        body.message("system", std::iter::once(&Part::of(Content::Text(Quoted::of(&asked)))))?;
+    }
     prompt.turns.iter().try_for_each(|turn| body.turn(turn))?;
     body.out.close("]");
     let renamed = body.tools(prompt);
-    body.limits(prompt);
-    body.thinking(prompt, model);
+    let mind = Mind::of(model, prompt);
+    body.limits(prompt, &mind);
+    body.thinking(prompt, model, &mind);
     body.text_settings(prompt);
     body.rest(prompt);
     body.out.close("}");
@@ -205,10 +215,7 @@ impl Body<'_> {
                 }
                 self.out.close("}");
             }
-            Content::Audio { data, format } => {
-                self.out.open("{\"type\":\"input_audio\"").key("input_audio").open("{");
-                self.out.key("data").quoted(data).key("format").quoted(format).close("}}");
-            }
+            Content::Audio { .. } => return Err(untranslatable("The model's provider takes no audio.")),
             Content::Thought { .. } | Content::HiddenThought { .. } => {}
             Content::Call { .. } | Content::Result { .. } => {
                 return Err(untranslatable("A call of a tool, or its result, stands where none may be."));
@@ -251,9 +258,13 @@ impl Body<'_> {
             // Told nothing, this API would hold the model to a schema that was not written for that.
             self.out.key("strict");
             match &tool.strict {
-                Some(strict) => self.out.item(strict),
-                None => self.out.flag(false),
-            };
+                Some(strict) if can_be_held(strict, tool.schema) => _ = self.out.item(strict),
+                Some(_) => {
+                    self.losses.hint("tools[].strict");
+                    self.out.flag(false);
+                }
+                None => _ = self.out.flag(false),
+            }
             self.out.close("}");
             if tool.cached.is_some() {
                 self.losses.hint("cache_control");
@@ -276,7 +287,7 @@ impl Body<'_> {
         renamed
     }
 
-    fn limits(&mut self, prompt: &Prompt<'_>) {
+    fn limits(&mut self, prompt: &Prompt<'_>, mind: &Mind<'_>) {
         if let Some(tokens) = prompt.max_tokens {
             if tokens < TOKENS_MIN {
                 self.losses.hint("max_tokens");
@@ -288,8 +299,8 @@ impl Body<'_> {
         }
         for (knob, value) in &prompt.knobs {
             let name = match knob {
-                Knob::Temperature => "temperature",
-                Knob::TopP => "top_p",
+                Knob::Temperature if mind.takes(*knob) => "temperature",
+                Knob::TopP if mind.takes(*knob) => "top_p",
                 Knob::Verbosity => continue,
                 knob => {
                     lose(*knob, value, self.losses);
@@ -301,19 +312,18 @@ impl Body<'_> {
     }
 
     /// Sealed thoughts are asked for wherever there may be some: the next request gives them back.
-    fn thinking(&mut self, prompt: &Prompt<'_>, model: &str) {
-        let effort = prompt.effort.clone().or_else(|| effort_of(prompt.thinking));
+    fn thinking(&mut self, prompt: &Prompt<'_>, model: &str, mind: &Mind<'_>) {
         let told = matches!(prompt.thinking, Some(Thinking::Adaptive | Thinking::Budget(_)));
         if !reasons(model) {
-            if told || effort.is_some_and(|effort| !effort.is("none")) {
+            if told || mind.lost {
                 self.losses.hint("thinking");
             }
             return;
         }
-        if told || effort.is_some() {
+        if told || mind.effort.is_some() {
             self.out.key("reasoning").open("{");
-            if let Some(effort) = effort {
-                self.out.key("effort").quoted(&effort);
+            if let Some(effort) = &mind.effort {
+                self.out.key("effort").quoted(effort);
             }
             if told {
                 self.out.key("summary").text("auto");
@@ -342,7 +352,7 @@ impl Body<'_> {
                     self.out.key("description").quoted(description);
                 }
                 // A dialect without names for schemas holds its models to them.
-                let strict = strict.unwrap_or(name.is_none());
+                let strict = strict.unwrap_or(name.is_none() && is_closed(*schema));
                 self.out.key("schema").item(schema).key("strict").flag(strict).close("}");
             }
         }
@@ -355,7 +365,7 @@ impl Body<'_> {
     fn rest(&mut self, prompt: &Prompt<'_>) {
         self.out.key("store").flag(false);
         if let Some(user) = &prompt.user {
-            self.out.key("user").quoted(user);
+            self.out.key("user").quoted(&shortened(user));
         }
         if let Some(tier) = &prompt.service_tier {
             self.out.key("service_tier").quoted(tier);

@@ -18,7 +18,7 @@ fn what_is_stored_is_refused() {
         (r#""input":"hi","prompt":{"id":"pmpt_1"}"#, "`prompt`"),
         (r#""input":"hi","background":true"#, "background"),
         (r#""input":[{"type":"item_reference","id":"msg_1"}]"#, "`item_reference`"),
-        (r#""input":[{"type":"web_search_call","id":"ws_1","status":"completed"}]"#, "`web_search_call`"),
+        (r#""input":[{"type":"code_interpreter_call","id":"ci_1"}]"#, "`code_interpreter_call`"),
         (r#""input":[{"type":"compaction","encrypted_content":"x"}]"#, "`compaction`"),
         (r#""input":[{"role":"user","content":[{"type":"input_video"}]}]"#, "`input[0].content[0]`"),
     ] {

@@ -220,12 +220,12 @@ proptest! {
     /// A chat completion request that is understood and written again asks for the same.
     #[test]
     fn chat_requests_come_back(steps in steps(), more in chat_members(false), system in option::of(words())) {
-        let mut body = json!({"model": "gpt-5", "messages": chat(&steps)});
+        let mut body = json!({"model": "gpt-oss-120b", "messages": chat(&steps)});
         body.as_object_mut().expect("an object").extend(more);
         if let Some(system) = system {
             body["messages"].as_array_mut().expect("messages").insert(0, json!({"role": "system", "content": system}));
         }
-        let (back, dropped) = sent(Speech::OpenAi, Speech::OpenAi, "gpt-5", &body)?;
+        let (back, dropped) = sent(Speech::OpenAi, Speech::OpenAi, "gpt-oss-120b", &body)?;
         prop_assert_eq!(plain_chat(back), plain_chat(body));
         prop_assert_eq!(dropped, "");
     }
@@ -253,7 +253,7 @@ proptest! {
     /// tools, which of them to call and how many, the limit, stops, a schema, effort, the user, the tier, streaming.
     #[test]
     fn chat_requests_cross_twice(steps in steps(), more in chat_members(true), system in option::of(words())) {
-        let mut body = json!({"model": "gpt-5", "messages": chat(&steps), "max_completion_tokens": 9000});
+        let mut body = json!({"model": "gpt-oss-120b", "messages": chat(&steps), "max_completion_tokens": 9000});
         body.as_object_mut().expect("an object").extend(more);
         // A turn that called tools without a thought goes on without any.
         if steps.last().is_some_and(|step| !step.calls.is_empty()) {
@@ -264,7 +264,7 @@ proptest! {
         }
         let (there, dropped) = sent(Speech::OpenAi, Speech::Anthropic, "claude-opus-5", &body)?;
         prop_assert_eq!(dropped, "");
-        let (mut back, dropped) = sent(Speech::Anthropic, Speech::OpenAi, "gpt-5", &there)?;
+        let (mut back, dropped) = sent(Speech::Anthropic, Speech::OpenAi, "gpt-oss-120b", &there)?;
         prop_assert_eq!(dropped, "");
         let called = steps.iter().any(|step| !step.calls.is_empty());
         if called && body.get("tools").is_none() {

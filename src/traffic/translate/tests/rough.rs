@@ -90,6 +90,10 @@ fn chat_cases() -> Vec<(String, Outcome)> {
         ),
         (chat(r#"{"role":"tool","content":"x"}"#), Refused(InvalidRequest, "`messages[0].tool_call_id`")),
         (
+            chat(r#"{"role":"assistant","content":null,"function_call":{"name":"f","arguments":"{}"}}"#),
+            Refused(Untranslatable, "`function_call`: send `tool_calls`"),
+        ),
+        (
             chat(r#"{"role":"assistant","tool_calls":{}}"#),
             Refused(InvalidRequest, "`messages[0].tool_calls`"),
         ),
@@ -116,10 +120,7 @@ fn chat_cases() -> Vec<(String, Outcome)> {
         (schema(&format!(r#"{{"type":"object","x":{}}}"#, nested(100))), Passed(nested(100))),
         (schema(&nested(JSON_DEPTH)), Refused(InvalidJson, "nested deeper")),
         (user(r#","tools":[7]"#), Refused(InvalidRequest, "`tools[0]` must be an object")),
-        (
-            user(r#","tools":[{"type":"custom","custom":{"name":"x"}}]"#),
-            Refused(Untranslatable, "`tools[0]`"),
-        ),
+        (user(r#","tools":[{"type":7,"custom":{"name":"x"}}]"#), Refused(InvalidRequest, "`tools[0].type`")),
         (user(r#","tool_choice":"sometimes""#), Refused(InvalidRequest, "`tool_choice`")),
         (user(r#","stop":[1]"#), Refused(InvalidRequest, "`stop[0]`")),
         (user(r#","max_completion_tokens":-1"#), Refused(InvalidRequest, "`max_completion_tokens`")),
