@@ -157,6 +157,12 @@ pub fn google(counts: Usage, tool_prompt: u64, total: u64) -> Usage {
     Usage { input, output, ..counts }
 }
 
+/// Output with the thoughts that belong to it. Most servers count them in; where only the sum has them, they are added.
+pub fn with_thoughts(input: u64, output: u64, thoughts: u64, total: u64) -> u64 {
+    let all = output.saturating_add(thoughts);
+    if thoughts > 0 && input.saturating_add(all) == total { all } else { output }
+}
+
 /// Reads a JSON answer as it passes, for the `usage` of its root.
 ///
 /// Most of an answer is of no interest, so it is not parsed: the bytes `"usage"` are searched for, and from there

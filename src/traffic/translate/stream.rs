@@ -129,7 +129,7 @@ impl Teller {
 impl Facts {
     fn note(&mut self, event: &Event<'_>) {
         match event {
-            Event::Usage(usage) => self.usage = Some(*usage),
+            Event::Usage(counts) => self.usage = Some(counts.usage),
             Event::Failed(failure) => {
                 self.failed = true;
                 self.complaint = String::from_utf8_lossy(&failure.message.unescaped()).into_owned();
@@ -407,7 +407,7 @@ impl Translation {
             teller.tell(event, renamed, out);
         };
         match reader {
-            Reader::OpenAi(reader) if data.trim_ascii() == b"[DONE]" => reader.done(tell),
+            Reader::OpenAi(reader) if data.trim_ascii() == b"[DONE]" => reader.marked(tell),
             Reader::OpenAi(reader) => reader.event(parsed(tree, data)?, tell),
             Reader::Anthropic(reader) => {
                 let event = parsed(tree, data)?;

@@ -4,12 +4,13 @@
 //! Nothing marks the end: a stream is over where its body ends, and whole if it gave a reason to stop before that.
 
 use super::carried;
+use super::grounding::Grounding;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::record::Usage;
 use crate::http::delay;
 use crate::traffic::dialect::json::{Item, Kind, Quoted, escape_bytes};
 use crate::traffic::dialect::usage;
-use crate::traffic::translate::event::{Block, Event, Failure, FailureKind, Stop};
+use crate::traffic::translate::event::{Block, Counts, Event, Failure, FailureKind, Stop};
 use crate::traffic::translate::names::{alias, fnv};
 use crate::traffic::translate::proof;
 use crate::traffic::translate::shape::present;
@@ -31,6 +32,7 @@ pub struct Reader {
     shown: bool,
     calls: u32,
     stop: Option<Stop>,
+    grounding: Grounding,
 }
 
 /// The block that is open.
@@ -110,8 +112,9 @@ impl Reader {
         };
         let parts = candidate.get("content").and_then(|content| content.get("parts"));
         for part in parts.into_iter().flat_map(|parts| parts.elements()) {
-            self.part(part, tell)?;
+            self.part(part, candidate, tell)?;
         }
+        self.ground(candidate, tell);
         Ok(self.finish(candidate))
     }
 
@@ -126,7 +129,7 @@ impl Reader {
         tell(Event::Start { model: answer.text_at("modelVersion").unwrap_or_default(), id: id.clone() });
     }
 
-    fn part(&mut self, part: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+    fn part(&mut self, part: Item<'_>, candidate: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         let signature = part.text_at("thoughtSignature").filter(|signature| !signature.is_empty());
         if let Some(call) = part.get("functionCall") {
             return self.call(call, signature.as_ref(), tell);
@@ -135,13 +138,22 @@ impl Reader {
         if let Some(text) = part.text_at("text") {
             self.piece(if thought { Open::Thought } else { Open::Text }, &text, tell);
         }
-        if let Some(data) = part.get("inlineData") {
+        // What a model draws while it thinks is not its answer.
+        if let Some(data) = part.get("inlineData").filter(|_| !thought) {
             self.image(data, tell);
         }
         if let Some(signature) = signature {
+            // It may end the text, and sources are a text's.
+            self.ground(candidate, tell);
             self.signature(&signature, tell);
         }
         Ok(())
+    }
+
+    fn ground(&mut self, candidate: Item<'_>, tell: Tell<'_>) {
+        if self.open == Open::Text {
+            self.grounding.tell(candidate, tell);
+        }
     }
 
     fn piece(&mut self, open: Open, piece: &Quoted<'_>, tell: Tell<'_>) {
@@ -152,17 +164,20 @@ impl Reader {
             self.close(tell);
             self.open = open;
             self.shown |= open == Open::Thought;
+            self.grounding.open();
             tell(Event::Open(if open == Open::Thought { Block::Thought } else { Block::Text }));
+        }
+        if open == Open::Text {
+            self.grounding.piece(piece);
         }
         tell(Event::Piece(piece));
     }
 
-    /// Events know no images: one stands in the text, as pages that show such text show images.
     fn image(&mut self, data: Item<'_>, tell: Tell<'_>) {
         let (Some(media), Some(data)) = (data.text_at("mimeType"), data.text_at("data")) else { return };
-        let image =
-            [&b"![image](data:"[..], media.as_written(), b";base64,", data.as_written(), b")"].concat();
-        self.piece(Open::Text, &Quoted::raw(&image), tell);
+        self.close(tell);
+        tell(Event::Open(Block::Image { media, data }));
+        tell(Event::Close);
     }
 
     /// The proof of the open thought, or of a text: then it is a thought of its own, without words. A client that is
@@ -207,7 +222,9 @@ impl Reader {
 
     /// A reason is told at the end: parts may still follow it. Calls end with the reason of texts.
     fn finish<'a>(&mut self, candidate: Item<'a>) -> Option<Failure<'a>> {
-        let reason = candidate.text_at("finishReason").filter(|reason| !reason.is_empty())?;
+        let reason = candidate.get("finishReason")?;
+        // Some of its clients ask for numbers in place of names.
+        let reason = reason.text().or_else(|| named(reason.count()?)).filter(|reason| !reason.is_empty())?;
         match meaning(&reason) {
             Finish::Stop(stop) => {
                 self.stop = Some(stop);
@@ -219,6 +236,16 @@ impl Reader {
             }
         }
     }
+}
+
+/// The name of a reason to finish that is told by its number.
+fn named(number: u64) -> Option<Quoted<'static>> {
+    Some(Quoted::raw(match number {
+        0 => return None,
+        1 => b"STOP",
+        2 => b"MAX_TOKENS",
+        _ => b"SAFETY",
+    }))
 }
 
 fn meaning(reason: &Quoted<'_>) -> Finish {
@@ -246,7 +273,7 @@ fn blocked(answer: Item<'_>) -> bool {
     present(answer.get("promptFeedback")).is_some_and(|feedback| feedback.text_at("blockReason").is_some())
 }
 
-fn counts(usage: Item<'_>) -> Usage {
+fn counts(usage: Item<'_>) -> Counts {
     let count = |name| usage.get(name).and_then(|count| count.count()).unwrap_or_default();
     let counts = Usage {
         input: count("promptTokenCount"),
@@ -255,7 +282,22 @@ fn counts(usage: Item<'_>) -> Usage {
         output: count("candidatesTokenCount"),
         reasoning: count("thoughtsTokenCount"),
     };
-    usage::google(counts, count("toolUsePromptTokenCount"), count("totalTokenCount"))
+    let counts = usage::google(counts, count("toolUsePromptTokenCount"), count("totalTokenCount"));
+    Counts {
+        audio_input: sound(usage, "promptTokensDetails"),
+        audio_output: sound(usage, "candidatesTokensDetails"),
+        ..counts.into()
+    }
+}
+
+/// Of what was counted, what is sound.
+fn sound(usage: Item<'_>, details: &str) -> u64 {
+    let details = usage.get(details);
+    let sound = details
+        .iter()
+        .flat_map(Item::elements)
+        .find(|one| one.text_at("modality").is_some_and(|is| is.is("AUDIO")));
+    sound.and_then(|one| one.get("tokenCount")?.count()).unwrap_or_default()
 }
 
 /// The error in a body, which some servers put into an array.

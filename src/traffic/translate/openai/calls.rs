@@ -10,6 +10,7 @@ use super::answer_in::Tell;
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::HELD_CALL_BYTES;
 use crate::traffic::dialect::json::{Item, Quoted};
+use crate::traffic::translate::arguments;
 use crate::traffic::translate::event::{Block, Event};
 use std::collections::VecDeque;
 
@@ -47,17 +48,35 @@ impl Calls {
     /// It has not the form of this API, or too much waits.
     pub fn delta(&mut self, position: usize, call: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         let index = call.get("index").and_then(|index| index.count()).unwrap_or(position as u64);
-        let function = call.get("function");
         let id = call.text_at("id").filter(|id| !id.is_empty());
+        self.part(index, id, call.get("function"), tell)
+    }
+
+    /// The only call of an answer, as servers tell it that know no others.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn only(&mut self, function: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        self.part(0, None, Some(function), tell)
+    }
+
+    fn part(
+        &mut self,
+        index: u64,
+        id: Option<Quoted<'_>>,
+        function: Option<Item<'_>>,
+        tell: Tell<'_>,
+    ) -> Result<(), Fault> {
         let name = function.and_then(|function| function.text_at("name")).filter(|name| !name.is_empty());
-        let piece = function.and_then(|function| function.text_at("arguments")).unwrap_or_default();
+        let piece = function.and_then(|function| function.get("arguments")).map(arguments::source);
+        let piece = piece.unwrap_or_default();
         // The last one, where a server gives all calls one index.
         let known =
             self.unfinished.iter().rposition(|open| open.index == index && !open.is_another(id.as_ref()));
         let place = match (known, name) {
             (Some(place), _) => place,
             (None, Some(name)) => self.begin(index, id, name, tell)?,
-            // Blanks behind a call that was closed.
+            // Blanks behind a call that was closed, or one that has no name because it is none.
             (None, None) if piece.is_blank() => return Ok(()),
             // More of a call that was closed, or that nobody began.
             (None, None) => return Err(FaultKind::UpstreamUnreadable.into()),
@@ -91,6 +110,9 @@ impl Calls {
 
     fn piece(&mut self, place: usize, piece: &Quoted<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         let call = &mut self.unfinished[place];
+        if !call.source.begun && piece.is("null") {
+            return Ok(());
+        }
         call.source.feed(piece.as_written());
         if place == 0 {
             if !piece.is_empty() {

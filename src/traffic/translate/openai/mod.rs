@@ -5,5 +5,6 @@
 pub mod answer_in;
 pub mod answer_out;
 mod calls;
+mod counts;
 pub mod request_in;
 pub mod request_out;

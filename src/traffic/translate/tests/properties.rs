@@ -357,13 +357,14 @@ fn tell_all(happenings: &[Happening], reason: Stop, tell: &mut dyn FnMut(Event<'
             Happening::Ping => tell(Event::Ping),
             Happening::Usage(counts) => {
                 let [input, cached, written, output, reasoning] = counts.map(u64::from);
-                tell(Event::Usage(Usage {
+                let usage = Usage {
                     input: input + cached + written,
                     cached_input: cached,
                     cache_write: written,
                     output,
                     reasoning,
-                }));
+                };
+                tell(Event::Usage(usage.into()));
             }
         }
     }
