@@ -6,6 +6,7 @@
 mod amazon;
 mod assemble;
 mod embeddings;
+mod failures;
 mod google;
 mod items;
 mod known;

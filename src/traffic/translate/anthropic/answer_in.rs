@@ -5,6 +5,7 @@ use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted, escape_bytes};
 use crate::traffic::translate::event::{self, Block, Citation, Event, Failure, FailureKind, Stop};
 use crate::traffic::translate::shape::present;
+use memchr::memmem;
 
 /// Where events go.
 type Tell<'t> = &'t mut dyn FnMut(Event<'_>);
@@ -308,12 +309,21 @@ pub fn failure(body: Item<'_>) -> Failure<'_> {
     let error = body.get("error");
     let name = error.and_then(|error| error.text_at("type"));
     let message = error.and_then(|error| error.text_at("message")).unwrap_or_default();
-    let kind = name.as_ref().map_or(FailureKind::Server, |name| failure_kind(name, &message));
+    let spent =
+        error.and_then(|error| error.get("details")).and_then(|details| details.text_at("error_code"));
+    let kind = match &name {
+        // Waiting does not help.
+        _ if spent.is_some_and(|code| memmem::find(code.as_written(), b"spend_limit_reached").is_some()) => {
+            FailureKind::Quota
+        }
+        Some(name) => failure_kind(name, &message),
+        None => FailureKind::Server,
+    };
     Failure { kind, message, code: name }
 }
 
 fn failure_kind(name: &Quoted<'_>, message: &Quoted<'_>) -> FailureKind {
-    let says = |text: &str| memchr::memmem::find(message.as_written(), text.as_bytes()).is_some();
+    let says = |text: &str| memmem::find(message.as_written(), text.as_bytes()).is_some();
     match &*name.unescaped() {
         b"invalid_request_error" if says("prompt is too long") || says("exceed context limit") => {
             FailureKind::TooLong
