@@ -93,6 +93,8 @@ pub enum Stop {
     Length,
     Tools,
     Refused,
+    /// The model declined in words, which is no reason of its own where those have a place of their own.
+    Declined,
     /// The provider's own tools take long; the same request goes on.
     Paused,
 }

@@ -298,7 +298,7 @@ fn stop_reason(stop: Stop) -> &'static str {
         Stop::Sequence => "stop_sequence",
         Stop::Length => "max_tokens",
         Stop::Tools => "tool_use",
-        Stop::Refused => "refusal",
+        Stop::Refused | Stop::Declined => "refusal",
         Stop::Paused => "pause_turn",
     }
 }

@@ -104,7 +104,7 @@ fn choice(text: &Quoted<'_>, stop: Option<Stop>, out: &mut Vec<u8>) {
         None => choice.raw(b"null"),
         Some(Stop::End | Stop::Sequence | Stop::Tools | Stop::Paused) => choice.text("stop"),
         Some(Stop::Length) => choice.text("length"),
-        Some(Stop::Refused) => choice.text("content_filter"),
+        Some(Stop::Refused | Stop::Declined) => choice.text("content_filter"),
     };
     choice.close("}");
 }

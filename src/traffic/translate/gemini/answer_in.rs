@@ -22,6 +22,10 @@ type Tell<'t> = &'t mut dyn FnMut(Event<'_>);
 /// Longest name of an answer that stands in the ids of its calls.
 const NAME_BYTES: usize = 40;
 
+/// Names of counts, of which servers leave out those that are zero.
+const COUNTS: [&str; 4] =
+    ["promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount"];
+
 /// Reads one answer.
 #[derive(Default)]
 pub struct Reader {
@@ -103,7 +107,9 @@ impl Reader {
             return Ok(None);
         }
         self.start(answer, tell);
-        if let Some(usage) = usage {
+        // Some chunks tell what kind of traffic they are, and no counts.
+        let counted = |usage: &Item<'_>| COUNTS.iter().any(|name| usage.get(name).is_some());
+        if let Some(usage) = usage.filter(counted) {
             tell(Event::Usage(counts(usage)));
         }
         let Some(candidate) = candidate else {

@@ -340,6 +340,6 @@ fn finish_reason(stop: Stop) -> &'static str {
     match stop {
         Stop::End | Stop::Sequence | Stop::Tools | Stop::Paused => "STOP",
         Stop::Length => "MAX_TOKENS",
-        Stop::Refused => "SAFETY",
+        Stop::Refused | Stop::Declined => "SAFETY",
     }
 }

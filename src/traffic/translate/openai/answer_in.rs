@@ -63,8 +63,12 @@ impl Reader {
     /// Tells the error that stands in place of an answer, or of its next piece.
     fn failed(&mut self, holder: Item<'_>, tell: Tell<'_>) -> bool {
         let own = || present(holder.get("x_groq")?.get("error"));
-        let Some(error) = present(holder.get("error")).or_else(own) else { return false };
+        // Older servers have no object for it.
+        let flat =
+            || Some(holder).filter(|holder| holder.text_at("object").is_some_and(|kind| kind.is("error")));
+        let Some(error) = present(holder.get("error")).or_else(own).or_else(flat) else { return false };
         self.ended = true;
+        usage(holder, tell);
         tell(Event::Failed(failure::of_openai(error)));
         true
     }
@@ -88,7 +92,7 @@ impl Reader {
         let reason = match self.stop.ok_or(FaultKind::UpstreamTruncated)? {
             // What a server says that called tools, or declined, and does not know the word for it.
             Stop::End if self.calls.any() => Stop::Tools,
-            Stop::End if self.declined => Stop::Refused,
+            Stop::End if self.declined => Stop::Declined,
             reason => reason,
         };
         self.ended = true;

@@ -381,7 +381,7 @@ fn write_usage(counts: &Counts, out: &mut Writer<'_>) {
 
 fn finish_reason(stop: Stop) -> &'static str {
     match stop {
-        Stop::End | Stop::Sequence | Stop::Paused => "stop",
+        Stop::End | Stop::Sequence | Stop::Paused | Stop::Declined => "stop",
         Stop::Length => "length",
         Stop::Tools => "tool_calls",
         Stop::Refused => "content_filter",

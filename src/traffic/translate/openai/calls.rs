@@ -22,7 +22,7 @@ const CALLS: usize = 1024;
 pub struct Calls {
     /// The first one is open, the others wait.
     unfinished: VecDeque<Call>,
-    any: bool,
+    begun: u64,
     held: usize,
 }
 
@@ -39,7 +39,7 @@ struct Call {
 impl Calls {
     /// Whether there was any.
     pub fn any(&self) -> bool {
-        self.any
+        self.begun > 0
     }
 
     /// One element of `tool_calls`, which stands at `position`.
@@ -71,8 +71,14 @@ impl Calls {
         let piece = function.and_then(|function| function.get("arguments")).map(arguments::source);
         let piece = piece.unwrap_or_default();
         // The last one, where a server gives all calls one index.
-        let known =
-            self.unfinished.iter().rposition(|open| open.index == index && !open.is_another(id.as_ref()));
+        let goes_on = |open: &Call| match &id {
+            Some(id) => *id == open.id,
+            // Some servers repeat the name; but one that has all its arguments is not begun again.
+            None => name
+                .as_ref()
+                .is_none_or(|name| *name == open.name && (piece.is_blank() || !open.source.is_whole())),
+        };
+        let known = self.unfinished.iter().rposition(|open| open.index == index && goes_on(open));
         let place = match (known, name) {
             (Some(place), _) => place,
             (None, Some(name)) => self.begin(index, id, name, tell)?,
@@ -92,12 +98,12 @@ impl Calls {
         tell: Tell<'_>,
     ) -> Result<usize, Fault> {
         // Some servers give no ids; a client needs one to answer to.
-        let id = id.unwrap_or_else(|| Quoted::of(&format!("call_{index}"))).into_owned();
+        let id = id.unwrap_or_else(|| Quoted::of(&format!("call_{}", self.begun))).into_owned();
+        self.begun += 1;
         if self.unfinished.front().is_some_and(|first| first.source.is_whole()) {
             self.close_first(tell);
         }
         let call = Call { index, id, name: name.into_owned(), waiting: vec![], source: Source::default() };
-        self.any = true;
         if self.unfinished.is_empty() {
             call.open(tell);
         }
@@ -158,11 +164,6 @@ impl Calls {
 impl Call {
     fn open(&self, tell: Tell<'_>) {
         tell(Event::Open(Block::Call { id: self.id.clone(), name: self.name.clone() }));
-    }
-
-    /// Whether this id is another call's: some servers give all calls one index.
-    fn is_another(&self, id: Option<&Quoted<'_>>) -> bool {
-        id.is_some_and(|id| *id != self.id)
     }
 }
 

@@ -11,6 +11,11 @@ pub fn read(holder: Item<'_>) -> Option<Counts> {
     let own = || present(holder.get("x_groq")?.get("usage"));
     let usage = present(holder.get("usage")).or_else(own)?;
     let count = |holder: Option<Item<'_>>, name| holder?.get(name)?.count();
+    let counted =
+        ["prompt_tokens", "completion_tokens"].iter().any(|name| count(Some(usage), name).is_some());
+    if !counted {
+        return None;
+    }
     let prompt = usage.get("prompt_tokens_details");
     let completion = usage.get("completion_tokens_details");
     let usage = Some(usage);

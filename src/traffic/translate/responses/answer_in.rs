@@ -143,7 +143,7 @@ impl Reader {
         let status = response.text_at("status").ok_or_else(unreadable)?;
         let reason = match &*status.unescaped() {
             b"completed" if self.called => Stop::Tools,
-            b"completed" if self.declined => Stop::Refused,
+            b"completed" if self.declined => Stop::Declined,
             b"completed" => Stop::End,
             b"incomplete" => {
                 let details = response.get("incomplete_details");
@@ -358,7 +358,7 @@ fn place(data: Item<'_>) -> Option<u64> {
 }
 
 fn usage(response: Item<'_>) -> Option<Usage> {
-    let usage = present(response.get("usage"))?;
+    let usage = present(response.get("usage")).filter(|usage| usage.members().next().is_some())?;
     let count = |item: Option<Item<'_>>, name| item?.get(name)?.count();
     let (input, output) = (usage.get("input_tokens_details"), usage.get("output_tokens_details"));
     let usage = Some(usage);

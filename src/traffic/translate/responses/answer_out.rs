@@ -107,7 +107,9 @@ impl Status<'_> {
         match stop {
             Some(Stop::Length) => Status::Incomplete("max_output_tokens"),
             Some(Stop::Refused) => Status::Incomplete("content_filter"),
-            None | Some(Stop::End | Stop::Sequence | Stop::Tools | Stop::Paused) => Status::Completed,
+            None | Some(Stop::End | Stop::Sequence | Stop::Tools | Stop::Paused | Stop::Declined) => {
+                Status::Completed
+            }
         }
     }
 
