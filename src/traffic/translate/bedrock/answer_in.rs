@@ -144,7 +144,7 @@ impl Reader {
     }
 
     fn whole_block(&mut self, block: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-        if let Some(call) = block.get("toolUse").filter(|call| !is_providers(*call)) {
+        if let Some(call) = present(block.get("toolUse")).filter(|call| !is_providers(*call)) {
             self.call(call, tell)?;
             if let Some(input) = present(call.get("input")) {
                 let mut source = Vec::with_capacity(input.raw().len() + 16);
@@ -153,7 +153,7 @@ impl Reader {
             }
         }
         if let Some(reasoning) = block.get("reasoningContent") {
-            self.reasoning(reasoning.get("reasoningText").unwrap_or(reasoning), tell);
+            self.reasoning(present(reasoning.get("reasoningText")).unwrap_or(reasoning), tell);
         }
         // What the answer rests on is told beside the text of such a block.
         let cited = block.get("citationsContent");
@@ -174,10 +174,10 @@ impl Reader {
     fn begin(&mut self, data: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         self.turn_to(data, tell);
         let Some(start) = data.get("start") else { return Ok(()) };
-        match start.get("toolUse") {
+        match present(start.get("toolUse")) {
             Some(call) if is_providers(call) => self.open = Open::Untold,
             Some(call) => self.call(call, tell)?,
-            None if start.members().next().is_some() => self.open = Open::Untold,
+            None if start.members().any(|(_, what)| !what.is_null()) => self.open = Open::Untold,
             None => {}
         }
         Ok(())

@@ -137,7 +137,7 @@ impl Reader {
 
     fn part(&mut self, part: Item<'_>, candidate: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         let signature = part.text_at("thoughtSignature").filter(|signature| !signature.is_empty());
-        if let Some(call) = part.get("functionCall") {
+        if let Some(call) = present(part.get("functionCall")) {
             return self.call(call, signature.as_ref(), tell);
         }
         let thought = part.get("thought").and_then(|thought| thought.flag()) == Some(true);
@@ -270,7 +270,7 @@ fn meaning(reason: &Quoted<'_>) -> Finish {
 
 /// Other candidates are not asked for.
 fn first_candidate(answer: Item<'_>) -> Option<Item<'_>> {
-    let first = |one: &Item<'_>| one.get("index").is_none_or(|index| index.count() == Some(0));
+    let first = |one: &Item<'_>| present(one.get("index")).is_none_or(|index| index.count() == Some(0));
     answer.get("candidates")?.elements().find(first)
 }
 

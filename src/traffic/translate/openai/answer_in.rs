@@ -193,7 +193,7 @@ impl Reader {
 
     /// A part of a text, or a thought that some servers have among such parts.
     fn part(&mut self, part: Item<'_>, tell: Tell<'_>) {
-        let Some(thought) = part.get("thinking") else {
+        let Some(thought) = present(part.get("thinking")) else {
             self.piece(Open::Text, part.text_at("text"), tell);
             return;
         };
@@ -279,7 +279,7 @@ impl Reader {
 
 /// Other choices are not asked for.
 fn first_choice(holder: Item<'_>) -> Option<Item<'_>> {
-    let first = |choice: &Item<'_>| choice.get("index").is_none_or(|index| index.count() == Some(0));
+    let first = |choice: &Item<'_>| present(choice.get("index")).is_none_or(|index| index.count() == Some(0));
     holder.get("choices")?.elements().find(first)
 }
 
