@@ -89,20 +89,13 @@ pub struct Widths {
 impl Widths {
     /// More of the text.
     pub fn piece(&mut self, piece: &Quoted<'_>) {
-        for byte in &*piece.unescaped() {
-            self.bytes += 1;
-            if byte & 0xC0 != 0x80 {
-                continue;
+        each_width(piece, |width| {
+            self.bytes += width;
+            if width > 1 && self.wide.len() < WIDE {
+                let more = self.wide.last().map_or(0, |(_, more)| *more);
+                self.wide.push((self.bytes, more + width - 1));
             }
-            let (end, more) = self.wide.last().copied().unwrap_or_default();
-            // The rest of a character, or the second byte of another.
-            if more > 0 && end + 1 == self.bytes {
-                self.wide.pop();
-            }
-            if self.wide.len() < WIDE {
-                self.wide.push((self.bytes, more + 1));
-            }
-        }
+        });
     }
 
     /// How many characters end within so many bytes, of those that are there.
@@ -123,7 +116,40 @@ impl Widths {
 
 /// How many characters a text has.
 fn characters(text: &Quoted<'_>) -> u64 {
-    text.unescaped().iter().filter(|byte| **byte & 0xC0 != 0x80).count() as u64
+    let mut count = 0;
+    each_width(text, |_| count += 1);
+    count
+}
+
+/// Gives how many bytes each character of a text has, without putting the text together.
+fn each_width(text: &Quoted<'_>, mut width: impl FnMut(u64)) {
+    let mut rest = text.as_written();
+    while let Some(first) = rest.first() {
+        let (bytes, length) = match first {
+            b'\\' => escaped(rest),
+            ..0x80 => (1, 1),
+            ..0xE0 => (2, 2),
+            ..0xF0 => (3, 3),
+            _ => (4, 4),
+        };
+        width(bytes);
+        rest = rest.get(length..).unwrap_or_default();
+    }
+}
+
+/// How many bytes the character has whose escape begins a text, and how many the escape has.
+fn escaped(text: &[u8]) -> (u64, usize) {
+    let unit = |at: usize| {
+        let digits = text.get(at..)?.strip_prefix(b"\\u")?.first_chunk::<4>()?;
+        u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    match (unit(0), unit(6)) {
+        (None, _) => (1, 2),
+        (Some(0xD800..0xDC00), Some(0xDC00..0xE000)) => (4, 12),
+        (Some(..0x80), _) => (1, 6),
+        (Some(..0x800), _) => (2, 6),
+        (Some(_), _) => (3, 6),
+    }
 }
 
 #[cfg(test)]
@@ -134,11 +160,12 @@ mod tests {
     proptest! {
         /// Bytes and characters lead to each other, in any pieces.
         #[test]
-        fn places_lead_both_ways(pieces in proptest::collection::vec("[a-é☀🦀]{0,6}", 0..6)) {
+        fn places_lead_both_ways(pieces in proptest::collection::vec("[a-é☀🦀\n\"]{0,6}", 0..6)) {
             let text: String = pieces.concat();
             let mut widths = Widths::default();
-            for piece in &pieces {
-                widths.piece(&Quoted::of(piece));
+            for (index, piece) in pieces.iter().enumerate() {
+                let numbers: String = piece.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+                widths.piece(&if index % 2 == 0 { Quoted::of(piece) } else { Quoted::raw(numbers.as_bytes()) });
             }
             for (character, (byte, _)) in text.char_indices().enumerate() {
                 prop_assert_eq!(widths.characters(byte as u64), character as u64, "{} {}", text, byte);
