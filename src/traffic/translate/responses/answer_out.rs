@@ -383,6 +383,9 @@ impl Teller {
     }
 
     fn piece(&mut self, piece: &Quoted<'_>, out: &mut Vec<u8>) {
+        if piece.is_empty() {
+            return;
+        }
         self.said.extend_from_slice(piece.as_written());
         if self.open == Open::Text {
             self.cited.piece(piece);
