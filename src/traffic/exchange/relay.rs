@@ -159,11 +159,13 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         reply: &'r mut Reply<'c>,
         reading: &'r mut Reading,
     ) -> Result<Self, Fault> {
-        crossed.translation.read_as(match answer.body.shape {
-            BodyShape::Events | BodyShape::Lines | BodyShape::Frames => Form::Stream,
-            BodyShape::Json => Form::Whole,
-            BodyShape::Opaque => return Err(FaultKind::UpstreamUnreadable.into()),
-        });
+        match answer.body.shape {
+            BodyShape::Events | BodyShape::Lines | BodyShape::Frames => {
+                crossed.translation.read_as(Form::Stream);
+            }
+            BodyShape::Json => crossed.translation.read_as(Form::Whole),
+            BodyShape::Opaque => crossed.translation.read_as_it_looks(),
+        }
         crossing::head(&mut answer, &crossed, passage.style, &reply.shard.buffers);
         *reading = Reading::Translated(crossed.translation);
         let (gunzip, ending) = (answer.body.gzipped, Ending::unknown(reply));

@@ -90,10 +90,11 @@ impl Reader {
     /// It has not the form of this API, or the model made something that is no answer.
     pub fn whole(&mut self, answer: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         if let Some(broken) = self.answer(answer, tell)? {
-            let reason = broken.code.unwrap_or_default();
-            let reason = String::from_utf8_lossy(reason.as_written()).into_owned();
-            let message = format!("The model did not finish its answer: {reason:.40}.");
-            return Err(Fault::told(FaultKind::UpstreamUnreadable, message));
+            let reason = broken.code.unwrap_or_default().unescaped().into_owned();
+            let (reason, said) = (String::from_utf8_lossy(&reason), broken.message.unescaped());
+            let said = String::from_utf8_lossy(&said);
+            let message = format!("The model did not finish its answer: {reason:.40}. {said:.200}");
+            return Err(Fault::told(FaultKind::UpstreamUnreadable, message.trim_end()));
         }
         self.done(tell).map_err(|_| unreadable())
     }
