@@ -72,13 +72,13 @@ impl Tally {
             (USAGE, b"completion_tokens" | b"output_tokens") => Want::Value(OUTPUT),
             (USAGE, b"prompt_tokens_details" | b"input_tokens_details") => Want::Members(INPUT_DETAILS),
             (USAGE, b"completion_tokens_details" | b"output_tokens_details") => Want::Members(OUTPUT_DETAILS),
-            (INPUT_DETAILS, b"cached_tokens") => Want::Value(CACHED),
-            // The same outside of the details, as some servers have it.
-            (USAGE, b"cached_tokens" | b"prompt_cache_hit_tokens") => Want::Value(CACHED),
-            (USAGE, b"reasoning_tokens") => Want::Value(REASONING),
+            // Some servers have them outside of the details.
+            (INPUT_DETAILS | USAGE, b"cached_tokens") | (USAGE, b"prompt_cache_hit_tokens") => {
+                Want::Value(CACHED)
+            }
             (USAGE, b"total_tokens") => Want::Value(TOTAL),
             (INPUT_DETAILS, b"cache_write_tokens") => Want::Value(CACHE_WRITE),
-            (OUTPUT_DETAILS, b"reasoning_tokens") => Want::Value(REASONING),
+            (OUTPUT_DETAILS | USAGE, b"reasoning_tokens") => Want::Value(REASONING),
             _ => Want::Skip,
         }
     }

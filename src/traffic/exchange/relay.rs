@@ -77,7 +77,7 @@ pub async fn run(
             let Exchange { reading, tally, .. } = exchange;
             let mut relay = match crossed {
                 None => Relay::new(passage, answer, reply, reading),
-                Some(crossed) => Relay::across(passage, answer, crossed, reply, reading)?,
+                Some(crossed) => Relay::across(passage, answer, crossed, reply, reading),
             };
             relay.run(tally).await?;
             relay.retire();
@@ -149,16 +149,13 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
     }
 
     /// For an answer that is translated.
-    ///
-    /// # Errors
-    /// It is nothing that could be.
     fn across(
         passage: &'r Passage<'p>,
         mut answer: Answer,
         mut crossed: Crossed,
         reply: &'r mut Reply<'c>,
         reading: &'r mut Reading,
-    ) -> Result<Self, Fault> {
+    ) -> Self {
         match answer.body.shape {
             BodyShape::Events | BodyShape::Lines | BodyShape::Frames => {
                 crossed.translation.read_as(Form::Stream);
@@ -169,7 +166,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         crossing::head(&mut answer, &crossed, passage.style, &reply.shard.buffers);
         *reading = Reading::Translated(crossed.translation);
         let (gunzip, ending) = (answer.body.gzipped, Ending::unknown(reply));
-        Ok(Self::with(passage, answer, gunzip, reply, reading, ending))
+        Self::with(passage, answer, gunzip, reply, reading, ending)
     }
 
     fn with(

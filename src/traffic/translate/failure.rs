@@ -56,11 +56,9 @@ pub fn answer(
 ) -> u16 {
     let mut tree = Tree::default();
     let found = read(from, name, tree.parse(body).ok());
-    let kind = match (found.kind, by_status(status)) {
-        // What is wrong with a request in general, the status may know better; and so where the body says nothing.
-        (FailureKind::Server | FailureKind::Invalid, Some(kind)) => kind,
-        (kind, _) => kind,
-    };
+    // What is wrong with a request in general the status may know better, and so where the body says nothing.
+    let is_vague = matches!(found.kind, FailureKind::Server | FailureKind::Invalid);
+    let kind = by_status(status).filter(|_| is_vague).unwrap_or(found.kind);
     let found = Failure { kind, ..found };
     match to {
         Speech::Gemini => gemini(&found, retry_ms, out),
