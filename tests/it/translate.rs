@@ -343,6 +343,25 @@ fn streams_nobody_asked_for_are_whole_answers() {
     gateway.client().ask(&ask(CHAT, "c/x", "")).refused(502, "upstream_stream_error");
 }
 
+/// An answer of which its head does not say what it is, is what it looks like.
+#[test]
+fn answers_without_a_type_are_read() {
+    for (path, model, body, more) in [
+        (CHAT, "c/x", THINKING, r#","stream":true"#),
+        (MESSAGES, "m/x", PARALLEL, r#","stream":true"#),
+        (CHAT, "c/x", THINKING, ""),
+    ] {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+        let upstream = Scripted::always([head.as_bytes(), body.as_bytes()].concat());
+        let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+        let answer = gateway.client().ask(&ask(path, model, more));
+        let expected = if more.is_empty() { "application/json" } else { "text/event-stream; charset=utf-8" };
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some(expected)));
+        let text = answer.text();
+        assert!(text.contains("\"tool_calls\"") || text.contains("\"tool_use\""), "{text}");
+    }
+}
+
 /// What is wrong with a request is told with a status and a type that the client's package knows, in either dialect,
 /// and the provider is not asked.
 #[test]

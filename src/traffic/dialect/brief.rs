@@ -3,6 +3,7 @@
 //! Nearly every answer ends with a usage object of plain integers and a few plain members behind it. This reads
 //! that and nothing else; whatever is unusual is left to the scanner.
 
+use super::usage::with_thoughts;
 use crate::contract::record::Usage;
 use memchr::{memchr, memchr2};
 
@@ -29,6 +30,7 @@ enum Part {
     Reasoning,
     InputDetails,
     OutputDetails,
+    Total,
     Other,
 }
 
@@ -40,7 +42,7 @@ impl Part {
             Part::Cached => Some(&mut usage.cached_input),
             Part::CacheWrite => Some(&mut usage.cache_write),
             Part::Reasoning => Some(&mut usage.reasoning),
-            Part::InputDetails | Part::OutputDetails | Part::Other => None,
+            Part::InputDetails | Part::OutputDetails | Part::Total | Part::Other => None,
         }
     }
 }
@@ -96,7 +98,11 @@ impl Cursor<'_> {
             b'i' if self.takes(b"input_tokens_details\"") => Part::InputDetails,
             b'o' if self.takes(b"output_tokens\"") => Part::Output,
             b'o' if self.takes(b"output_tokens_details\"") => Part::OutputDetails,
-            b't' if self.takes(b"total_tokens\"") => Part::Other,
+            b't' if self.takes(b"total_tokens\"") => Part::Total,
+            // What some servers count outside of the details.
+            b'r' if self.takes(b"reasoning_tokens\"") => return None,
+            b'c' if self.takes(b"cached_tokens\"") => return None,
+            b'p' if self.takes(b"prompt_cache_hit_tokens\"") => return None,
             _ => self.other_key()?,
         };
         self.punctuation(b':')?;
@@ -147,7 +153,7 @@ impl Cursor<'_> {
     /// The members of the usage object, to its end. `None` also where it counts nothing.
     fn report(&mut self) -> Option<Usage> {
         let mut usage = Usage::default();
-        let (mut seen, mut counted) = (0u8, false);
+        let (mut seen, mut counted, mut total) = (0u8, false, 0);
         loop {
             let part = self.report_key()?;
             if part != Part::Other {
@@ -162,15 +168,17 @@ impl Cursor<'_> {
                 (b'{', Part::InputDetails | Part::OutputDetails) => self.details(part, &mut usage)?,
                 (b'0'..=b'9', _) => {
                     let count = self.count()?;
-                    if let Some(place) = part.place(&mut usage) {
-                        *place = count;
-                        counted = true;
+                    match part.place(&mut usage) {
+                        Some(place) => (*place, counted) = (count, true),
+                        None if part == Part::Total => total = count,
+                        None => {}
                     }
                 }
                 (b'n', _) => self.null()?,
                 _ => return None,
             }
             if !self.goes_on()? {
+                usage.output = with_thoughts(usage.input, usage.output, usage.reasoning, total);
                 return counted.then_some(usage);
             }
         }

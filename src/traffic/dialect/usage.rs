@@ -27,7 +27,7 @@ pub(super) struct Tally {
     dialect: Dialect,
     /// As the dialect counts.
     counts: Usage,
-    /// What Google's dialect counts apart: what tools put into the prompt, and the sum of all.
+    /// What Google's dialect counts apart: what tools put into the prompt. And the sum of all.
     tool_prompt: u64,
     total: u64,
     counted: bool,
@@ -72,9 +72,13 @@ impl Tally {
             (USAGE, b"completion_tokens" | b"output_tokens") => Want::Value(OUTPUT),
             (USAGE, b"prompt_tokens_details" | b"input_tokens_details") => Want::Members(INPUT_DETAILS),
             (USAGE, b"completion_tokens_details" | b"output_tokens_details") => Want::Members(OUTPUT_DETAILS),
-            (INPUT_DETAILS, b"cached_tokens") => Want::Value(CACHED),
+            // Some servers have them outside of the details.
+            (INPUT_DETAILS | USAGE, b"cached_tokens") | (USAGE, b"prompt_cache_hit_tokens") => {
+                Want::Value(CACHED)
+            }
+            (USAGE, b"total_tokens") => Want::Value(TOTAL),
             (INPUT_DETAILS, b"cache_write_tokens") => Want::Value(CACHE_WRITE),
-            (OUTPUT_DETAILS, b"reasoning_tokens") => Want::Value(REASONING),
+            (OUTPUT_DETAILS | USAGE, b"reasoning_tokens") => Want::Value(REASONING),
             _ => Want::Skip,
         }
     }
@@ -130,7 +134,11 @@ impl Tally {
     fn end(&mut self) {
         let mut counts = self.counts;
         match self.dialect {
-            Dialect::OpenAi => self.counts = Usage::default(),
+            Dialect::OpenAi => {
+                self.counts = Usage::default();
+                let total = std::mem::take(&mut self.total);
+                counts.output = with_thoughts(counts.input, counts.output, counts.reasoning, total);
+            }
             Dialect::Anthropic => {
                 // There, input is what neither came from a cache nor went into one.
                 let cached = counts.cached_input.saturating_add(counts.cache_write);
@@ -155,6 +163,12 @@ pub fn google(counts: Usage, tool_prompt: u64, total: u64) -> Usage {
     let inclusive = counts.reasoning > 0 && input.saturating_add(counts.output) == total;
     let output = if inclusive { counts.output } else { counts.output.saturating_add(counts.reasoning) };
     Usage { input, output, ..counts }
+}
+
+/// Output with the thoughts that belong to it. Most servers count them in; where only the sum has them, they are added.
+pub fn with_thoughts(input: u64, output: u64, thoughts: u64, total: u64) -> u64 {
+    let all = output.saturating_add(thoughts);
+    if thoughts > 0 && input.saturating_add(all) == total { all } else { output }
 }
 
 /// Reads a JSON answer as it passes, for the `usage` of its root.
@@ -326,6 +340,23 @@ mod tests {
         for piece in 1..40 {
             assert_eq!(usage(chat, piece), Some(FULL));
             assert_eq!(usage(responses, piece), Some(FULL));
+        }
+    }
+
+    /// Some servers count outside of the details, and one counts thoughts in the sum alone.
+    #[test]
+    fn other_places_are_known() {
+        let outside = r#"{"usage":{"prompt_tokens":12,"completion_tokens":2,"total_tokens":14,"reasoning_tokens":1,
+            "prompt_cache_hit_tokens":8,"prompt_cache_miss_tokens":4}}"#;
+        let other_name =
+            r#"{"usage":{"prompt_tokens":12,"completion_tokens":2,"cached_tokens":8,"reasoning_tokens":1}}"#;
+        let apart = r#"{"usage":{"prompt_tokens":12,"completion_tokens":1,"total_tokens":14,
+            "prompt_tokens_details":{"cached_tokens":8},"completion_tokens_details":{"reasoning_tokens":1}}}"#;
+        let expected = Usage { input: 12, cached_input: 8, cache_write: 0, output: 2, reasoning: 1 };
+        for piece in [1, 7, 1000] {
+            for body in [outside, other_name, apart] {
+                assert_eq!(usage(body, piece), Some(expected), "{body}");
+            }
         }
     }
 

@@ -77,7 +77,7 @@ pub async fn run(
             let Exchange { reading, tally, .. } = exchange;
             let mut relay = match crossed {
                 None => Relay::new(passage, answer, reply, reading),
-                Some(crossed) => Relay::across(passage, answer, crossed, reply, reading)?,
+                Some(crossed) => Relay::across(passage, answer, crossed, reply, reading),
             };
             relay.run(tally).await?;
             relay.retire();
@@ -149,25 +149,24 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
     }
 
     /// For an answer that is translated.
-    ///
-    /// # Errors
-    /// It is nothing that could be.
     fn across(
         passage: &'r Passage<'p>,
         mut answer: Answer,
         mut crossed: Crossed,
         reply: &'r mut Reply<'c>,
         reading: &'r mut Reading,
-    ) -> Result<Self, Fault> {
-        crossed.translation.read_as(match answer.body.shape {
-            BodyShape::Events | BodyShape::Lines | BodyShape::Frames => Form::Stream,
-            BodyShape::Json => Form::Whole,
-            BodyShape::Opaque => return Err(FaultKind::UpstreamUnreadable.into()),
-        });
+    ) -> Self {
+        match answer.body.shape {
+            BodyShape::Events | BodyShape::Lines | BodyShape::Frames => {
+                crossed.translation.read_as(Form::Stream);
+            }
+            BodyShape::Json => crossed.translation.read_as(Form::Whole),
+            BodyShape::Opaque => crossed.translation.read_as_it_looks(),
+        }
         crossing::head(&mut answer, &crossed, passage.style, &reply.shard.buffers);
         *reading = Reading::Translated(crossed.translation);
         let (gunzip, ending) = (answer.body.gzipped, Ending::unknown(reply));
-        Ok(Self::with(passage, answer, gunzip, reply, reading, ending))
+        Self::with(passage, answer, gunzip, reply, reading, ending)
     }
 
     fn with(

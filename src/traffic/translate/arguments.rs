@@ -3,7 +3,7 @@
 use super::loss::untranslatable;
 use super::prompt::Arguments;
 use crate::base::fault::Fault;
-use crate::traffic::dialect::json::{Quoted, Tree, Writer};
+use crate::traffic::dialect::json::{Item, Quoted, Tree, Writer, escape_bytes};
 
 /// Writes the arguments of a call in a request; none are an empty object.
 ///
@@ -31,6 +31,22 @@ pub fn as_object(arguments: &Arguments<'_>, name: &Quoted<'_>, out: &mut Writer<
             Err(untranslatable(format!("The arguments of a call of `{name:.64}` are no JSON object.")))
         }
     }
+}
+
+/// The arguments of a call in an answer, as the inside of a JSON string: some servers have them as the object that they
+/// are.
+pub fn source(arguments: Item<'_>) -> Quoted<'_> {
+    if let Some(source) = arguments.text() {
+        return source;
+    }
+    let mut source = Vec::with_capacity(arguments.raw().len() + 16);
+    escape_bytes(arguments.raw(), |piece| source.extend_from_slice(piece));
+    Quoted::raw(&source).into_owned()
+}
+
+/// Whether the source of arguments says nothing, or that there are none.
+pub fn are_none(source: &Quoted<'_>) -> bool {
+    source.is_blank() || source.is("null")
 }
 
 /// Writes the arguments of a call in an answer, whose source is given as the inside of a JSON string. What is no object is

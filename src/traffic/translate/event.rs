@@ -1,7 +1,7 @@
 //! An answer in no format: one event after the other, whether it came as a stream or whole.
 //!
 //! Invariant: `Start` comes first and once; blocks do not overlap; `Piece`, `Signature` and `Close` belong to the open
-//! block; `Stop` comes when all blocks are closed, `End` last. `Usage` and `Ping` may stand anywhere between. After
+//! block, and so does `Cited`, which is a text's; `Stop` comes when all blocks are closed, `End` last. `Usage` and `Ping` may stand anywhere between. After
 //! `Failed` nothing comes.
 
 use crate::contract::record::Usage;
@@ -17,11 +17,13 @@ pub enum Event<'a> {
     Open(Block<'a>),
     /// More text of the open block: of a call, the source of its arguments.
     Piece(&'a Quoted<'a>),
+    /// What the open text rests on.
+    Cited(Citation<'a>),
     /// What proves the open thought to its provider.
     Signature(&'a Quoted<'a>),
     Close,
     /// Counts that take the place of those before.
-    Usage(Usage),
+    Usage(Counts),
     Stop {
         reason: Stop,
         sequence: Option<Quoted<'a>>,
@@ -30,6 +32,23 @@ pub enum Event<'a> {
     Ping,
     Failed(Failure<'a>),
     End,
+}
+
+/// Tokens of an answer.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Counts {
+    pub usage: Usage,
+    /// Of what went into a cache, what stays there for an hour and not for minutes.
+    pub hour_write: u64,
+    /// Of input and of output, what is sound.
+    pub audio_input: u64,
+    pub audio_output: u64,
+}
+
+impl From<Usage> for Counts {
+    fn from(usage: Usage) -> Self {
+        Self { usage, ..Self::default() }
+    }
 }
 
 /// What the pieces make.
@@ -47,6 +66,23 @@ pub enum Block<'a> {
         id: Quoted<'a>,
         name: Quoted<'a>,
     },
+    /// An image that the model made: all of it stands here, and nothing but its end follows.
+    Image {
+        media: Quoted<'a>,
+        /// In base64.
+        data: Quoted<'a>,
+    },
+}
+
+/// A source that a text rests on.
+#[derive(Debug)]
+pub struct Citation<'a> {
+    pub url: Quoted<'a>,
+    pub title: Quoted<'a>,
+    /// Words of the source.
+    pub quote: Quoted<'a>,
+    /// From which to which of its characters; all of them, where the provider does not say.
+    pub span: Option<(u64, u64)>,
 }
 
 /// Why an answer ended.
@@ -57,6 +93,8 @@ pub enum Stop {
     Length,
     Tools,
     Refused,
+    /// The model declined in words, which is no reason of its own where those have a place of their own.
+    Declined,
     /// The provider's own tools take long; the same request goes on.
     Paused,
 }

@@ -56,7 +56,9 @@ pub fn answer(
 ) -> u16 {
     let mut tree = Tree::default();
     let found = read(from, name, tree.parse(body).ok());
-    let kind = by_status(status).filter(|_| found.kind == FailureKind::Server).unwrap_or(found.kind);
+    // What is wrong with a request in general the status may know better, and so where the body says nothing.
+    let is_vague = matches!(found.kind, FailureKind::Server | FailureKind::Invalid);
+    let kind = by_status(status).filter(|_| is_vague).unwrap_or(found.kind);
     let found = Failure { kind, ..found };
     match to {
         Speech::Gemini => gemini(&found, retry_ms, out),
@@ -75,7 +77,9 @@ pub fn speaks_of_account(from: Speech, body: &[u8]) -> bool {
 /// How long a provider asks to be left alone, where it says so in the body.
 pub fn retry_after_ms(from: Speech, body: &[u8]) -> Option<u64> {
     match from {
-        Speech::Gemini => super::gemini::answer_in::retry_after_ms(Tree::default().parse(body).ok()?),
+        Speech::Gemini | Speech::VertexAnthropic => {
+            super::gemini::answer_in::retry_after_ms(Tree::default().parse(body).ok()?)
+        }
         _ => None,
     }
 }
@@ -105,14 +109,33 @@ fn read<'a>(from: Speech, name: Option<&[u8]>, body: Option<Item<'a>>) -> Failur
 
 /// What an error object of `OpenAI`'s says, in either of its formats.
 pub fn of_openai(error: Item<'_>) -> Failure<'_> {
-    let message = error.text().or_else(|| error.text_at("message")).unwrap_or_default();
+    let message = error.text().or_else(|| error.text_at("message")).or_else(|| detail(error));
+    let message = message.unwrap_or_default();
     let code = error.text_at("code").filter(|code| !code.is_empty());
     let name = error.text_at("type").filter(|name| !name.is_empty());
-    // Some servers give a status for a code.
-    let status = error.get("code").and_then(|code| u16::try_from(code.count()?).ok());
-    let kind =
-        openais_kind(code.as_ref()).or_else(|| openais_kind(name.as_ref())).or_else(|| by_status(status?));
-    Failure { kind: kind.unwrap_or(FailureKind::Server), message, code: code.or(name) }
+    // Some servers give a status for a code, or beside it.
+    let status =
+        |name| error.get(name).and_then(|status| u16::try_from(status.count()?).ok()).and_then(by_status);
+    let kind = openais_kind(code.as_ref())
+        .or_else(|| openais_kind(name.as_ref()))
+        .or_else(|| ["code", "status", "status_code"].into_iter().find_map(status))
+        .unwrap_or(FailureKind::Server);
+    let too_long = matches!(kind, FailureKind::Invalid | FailureKind::Server) && is_too_long(&message);
+    Failure { kind: if too_long { FailureKind::TooLong } else { kind }, message, code: code.or(name) }
+}
+
+/// What servers say that check requests before they look at them: a text, or a list of complaints.
+fn detail(error: Item<'_>) -> Option<Quoted<'_>> {
+    let detail = error.get("detail")?;
+    detail.text().or_else(|| detail.elements().next()?.text_at("msg"))
+}
+
+/// Servers that have no name for it say it in these words.
+fn is_too_long(message: &Quoted<'_>) -> bool {
+    let says = |text: &str| memchr::memmem::find(message.as_written(), text.as_bytes()).is_some();
+    says("maximum context length")
+        || says("exceeds the context window")
+        || says("exceeds the model's context")
 }
 
 fn openais_kind(name: Option<&Quoted<'_>>) -> Option<FailureKind> {

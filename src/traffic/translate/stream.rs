@@ -28,6 +28,8 @@ pub struct Translation {
     /// How the client wants its answer, and how the provider gives it.
     form: Form,
     body: Form,
+    /// The provider did not say how it gives it.
+    unnamed: bool,
 }
 
 /// What is known of the answer so far.
@@ -129,7 +131,7 @@ impl Teller {
 impl Facts {
     fn note(&mut self, event: &Event<'_>) {
         match event {
-            Event::Usage(usage) => self.usage = Some(*usage),
+            Event::Usage(counts) => self.usage = Some(counts.usage),
             Event::Failed(failure) => {
                 self.failed = true;
                 self.complaint = String::from_utf8_lossy(&failure.message.unescaped()).into_owned();
@@ -195,6 +197,7 @@ impl Translation {
             facts: Facts::default(),
             form,
             body: form,
+            unnamed: false,
         }
     }
 
@@ -258,11 +261,37 @@ impl Translation {
         }
     }
 
+    /// The provider does not say in which form it answers: its first bytes do.
+    pub fn read_as_it_looks(&mut self) {
+        self.unnamed = true;
+    }
+
+    /// The form that an answer has that begins with these bytes. `None`: they do not tell yet.
+    fn look(&self, bytes: &[u8]) -> Option<Result<Form, Fault>> {
+        let text = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes).trim_ascii_start();
+        let lines = matches!(self.parts, Parts::Texts(Framing::Lines(_)));
+        Some(match (text.first()?, &self.parts) {
+            // A whole answer may be an only line.
+            (b'{', _) if lines => Ok(self.form),
+            (b'{' | b'[', _) => Ok(Form::Whole),
+            (0, Parts::Frames(_)) | (b'a'..=b'z' | b':', Parts::Texts(_)) => Ok(Form::Stream),
+            _ => Err(FaultKind::UpstreamUnreadable.into()),
+        })
+    }
+
     /// Translates what can be of the bytes at hand; see [`Translation::stream`].
     ///
     /// # Errors
     /// As [`Translation::stream`] and [`Translation::whole`], and for an answer that is too large.
     pub fn advance(&mut self, bytes: &[u8], last: bool, out: &mut Vec<u8>) -> Result<Passed, Fault> {
+        if self.unnamed {
+            match self.look(bytes) {
+                Some(form) => self.read_as(form?),
+                None if last => return Err(FaultKind::UpstreamUnreadable.into()),
+                None => return Ok(Passed { consumed: 0, events: 0 }),
+            }
+            self.unnamed = false;
+        }
         match self.body {
             Form::Stream if self.form == Form::Stream => self.stream(bytes, last, out),
             _ if bytes.len() > TRANSLATED_ANSWER_BYTES => Err(FaultKind::UpstreamUnreadable.into()),
@@ -407,7 +436,7 @@ impl Translation {
             teller.tell(event, renamed, out);
         };
         match reader {
-            Reader::OpenAi(reader) if data.trim_ascii() == b"[DONE]" => reader.done(tell),
+            Reader::OpenAi(reader) if data.trim_ascii() == b"[DONE]" => reader.marked(tell),
             Reader::OpenAi(reader) => reader.event(parsed(tree, data)?, tell),
             Reader::Anthropic(reader) => {
                 let event = parsed(tree, data)?;

@@ -6,6 +6,7 @@
 mod amazon;
 mod assemble;
 mod embeddings;
+mod failures;
 mod google;
 mod items;
 mod known;
@@ -235,6 +236,42 @@ fn cuts_do_not_matter() {
                 assert_eq!(in_pieces, at_once, "{case} in steps of {step}");
             }
         }
+    }
+}
+
+/// An answer of which nothing says in what form it is, is in the one that it has, in whatever pieces it comes.
+#[test]
+fn forms_are_seen() {
+    let mut answers = 0;
+    for (case, (from, answer)) in cases("answers") {
+        let form = if is_stream(&case) { Form::Stream } else { Form::Whole };
+        for (to, _) in TOLD {
+            let expected = told(&case, from, to, form, &answer).map_err(|fault| fault.kind);
+            for step in [1, answer.len()] {
+                let (mut translation, mut out) = (translation(from, to, form), vec![]);
+                translation.read_as_it_looks();
+                let (mut held, mut result) = (vec![], Ok(()));
+                for (index, piece) in answer.chunks(step).enumerate() {
+                    held.extend_from_slice(piece);
+                    match translation.advance(&held, (index + 1) * step >= answer.len(), &mut out) {
+                        Ok(passed) => _ = held.drain(..passed.consumed),
+                        Err(fault) => {
+                            result = Err(fault.kind);
+                            break;
+                        }
+                    }
+                }
+                assert_eq!(result.map(|()| String::from_utf8(out).expect("text")), expected, "{case}");
+                answers += 1;
+            }
+        }
+    }
+    assert!(answers > 400, "{answers}");
+    for page in ["<html>", "", " \n", "\u{1}"] {
+        let mut translation = translation(Speech::OpenAi, Speech::Anthropic, Form::Whole);
+        translation.read_as_it_looks();
+        let refused = translation.advance(page.as_bytes(), true, &mut vec![]).map_err(|fault| fault.kind);
+        assert_eq!(refused.map(|_| ()), Err(FaultKind::UpstreamUnreadable), "{page:?}");
     }
 }
 

@@ -11,7 +11,7 @@ use std::ops::Range;
 const CHOICES: u8 = 1;
 const ERROR: u8 = 2;
 const TYPE: u8 = 3;
-/// The answer as it is so far, with its usage: `response`, or Anthropic's `message`.
+/// The answer as it is so far, with its usage: `response`, or Anthropic's `message`; or what has usage alone.
 const ANSWER: u8 = 4;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
@@ -287,7 +287,8 @@ impl Seen {
             b"choices" => Want::Value(CHOICES),
             b"error" => Want::Value(ERROR),
             b"type" => Want::Value(TYPE),
-            b"response" => Want::Members(ANSWER),
+            // One server puts its usage into an object of its own.
+            b"response" | b"x_groq" => Want::Members(ANSWER),
             b"message" if self.tally.dialect() == Dialect::Anthropic => Want::Members(ANSWER),
             b"usage" => {
                 let start = if key.first { key.at } else { key.separator } as usize;

@@ -133,6 +133,17 @@ fn messages_end_with_their_own_event() {
     assert!(pass_cut(MESSAGE, HideUsage::No, unnamed).facts.error);
 }
 
+/// Usage that a server puts into an object of its own is known.
+#[test]
+fn usage_may_stand_elsewhere() {
+    let text = "data: {\"choices\":[{}],\"x_groq\":{\"id\":\"r\",\"usage\":{\"prompt_tokens\":12,\"completion_tokens\":26}}}\n\ndata: [DONE]\n\n";
+    let passed = pass_cut(StreamStyle::OpenAiChunks, HideUsage::Yes, text);
+    assert_eq!(
+        (passed.text.as_str(), passed.facts.usage.map(|u| (u.input, u.output))),
+        (text, Some((12, 26)))
+    );
+}
+
 /// Hidden usage leaves no trace: no empty chunk and no `usage` member. All else is byte for byte the same.
 #[test]
 fn usage_is_hidden() {

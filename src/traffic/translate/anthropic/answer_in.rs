@@ -3,8 +3,9 @@
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted, escape_bytes};
-use crate::traffic::translate::event::{Block, Event, Failure, FailureKind, Stop};
+use crate::traffic::translate::event::{self, Block, Citation, Event, Failure, FailureKind, Stop};
 use crate::traffic::translate::shape::present;
+use memchr::memmem;
 
 /// Where events go.
 type Tell<'t> = &'t mut dyn FnMut(Event<'_>);
@@ -43,7 +44,8 @@ enum Stage {
 enum Open {
     #[default]
     None,
-    Told,
+    Text,
+    Thought,
     /// A call, and whether any of its arguments came.
     Call {
         begun: bool,
@@ -60,11 +62,12 @@ struct Counts {
     written: u64,
     output: u64,
     thought: u64,
+    hour_write: u64,
 }
 
 impl Counts {
     /// Values that are there take the place of those before.
-    fn update(&mut self, usage: Option<Item<'_>>) -> Option<Usage> {
+    fn update(&mut self, usage: Option<Item<'_>>) -> Option<event::Counts> {
         let usage = present(usage)?;
         for (name, value) in usage.entries() {
             let place = match &*name {
@@ -72,25 +75,23 @@ impl Counts {
                 b"cache_read_input_tokens" => &mut self.read,
                 b"cache_creation_input_tokens" => &mut self.written,
                 b"output_tokens" => &mut self.output,
-                b"output_tokens_details" => {
-                    if let Some(count) = value.get("thinking_tokens").and_then(|count| count.count()) {
-                        self.thought = count;
-                    }
-                    continue;
-                }
+                b"output_tokens_details" => &mut self.thought,
+                b"cache_creation" => &mut self.hour_write,
                 _ => continue,
             };
-            if let Some(count) = value.count() {
+            let inside = || value.get("thinking_tokens").or_else(|| value.get("ephemeral_1h_input_tokens"));
+            if let Some(count) = value.count().or_else(|| inside()?.count()) {
                 *place = count;
             }
         }
-        Some(Usage {
+        let usage = Usage {
             input: self.input.saturating_add(self.read).saturating_add(self.written),
             cached_input: self.read,
             cache_write: self.written,
             output: self.output,
             reasoning: self.thought,
-        })
+        };
+        Some(event::Counts { hour_write: self.hour_write, ..usage.into() })
     }
 }
 
@@ -214,8 +215,14 @@ impl Reader {
             b"thinking_delta" => delta.text_at("thinking"),
             b"input_json_delta" => delta.text_at("partial_json"),
             b"signature_delta" => {
-                if let Some(signature) = delta.text_at("signature").filter(|_| self.open == Open::Told) {
+                if let Some(signature) = delta.text_at("signature").filter(|_| self.open == Open::Thought) {
                     tell(Event::Signature(&signature));
+                }
+                None
+            }
+            b"citations_delta" => {
+                if let Some(citation) = delta.get("citation").filter(|_| self.open == Open::Text) {
+                    cited(citation, tell);
                 }
                 None
             }
@@ -225,7 +232,7 @@ impl Reader {
         match &mut self.open {
             Open::None => return Err(unreadable()),
             Open::Untold => return Ok(()),
-            Open::Told => {}
+            Open::Text | Open::Thought => {}
             Open::Call { begun } => *begun = true,
         }
         tell(Event::Piece(&piece));
@@ -235,7 +242,7 @@ impl Reader {
     fn close(&mut self, tell: Tell<'_>) {
         match std::mem::take(&mut self.open) {
             Open::None | Open::Untold => return,
-            Open::Told => {}
+            Open::Text | Open::Thought => {}
             // A tool without arguments has an empty object, whatever else the provider may leave out.
             Open::Call { begun } => {
                 if !begun {
@@ -263,9 +270,20 @@ fn open(block: Item<'_>, tell: Tell<'_>) -> Result<Open, Fault> {
         }
         _ => return Ok(Open::Untold),
     };
+    let open = if matches!(told, Block::Text) { Open::Text } else { Open::Thought };
     tell(Event::Open(told));
     block_text(block, tell);
-    Ok(Open::Told)
+    for citation in block.get("citations").iter().flat_map(Item::elements) {
+        cited(citation, tell);
+    }
+    Ok(open)
+}
+
+/// What stands somewhere in the net. Other dialects have no place for what stands in a document of the request.
+fn cited(citation: Item<'_>, tell: Tell<'_>) {
+    let Some(url) = citation.text_at("url").filter(|url| !url.is_empty()) else { return };
+    let text = |name| citation.text_at(name).unwrap_or_default();
+    tell(Event::Cited(Citation { url, title: text("title"), quote: text("cited_text"), span: None }));
 }
 
 /// Tells an object as the source that it is.
@@ -291,12 +309,21 @@ pub fn failure(body: Item<'_>) -> Failure<'_> {
     let error = body.get("error");
     let name = error.and_then(|error| error.text_at("type"));
     let message = error.and_then(|error| error.text_at("message")).unwrap_or_default();
-    let kind = name.as_ref().map_or(FailureKind::Server, |name| failure_kind(name, &message));
+    let spent =
+        error.and_then(|error| error.get("details")).and_then(|details| details.text_at("error_code"));
+    let kind = match &name {
+        // Waiting does not help.
+        _ if spent.is_some_and(|code| memmem::find(code.as_written(), b"spend_limit_reached").is_some()) => {
+            FailureKind::Quota
+        }
+        Some(name) => failure_kind(name, &message),
+        None => FailureKind::Server,
+    };
     Failure { kind, message, code: name }
 }
 
 fn failure_kind(name: &Quoted<'_>, message: &Quoted<'_>) -> FailureKind {
-    let says = |text: &str| memchr::memmem::find(message.as_written(), text.as_bytes()).is_some();
+    let says = |text: &str| memmem::find(message.as_written(), text.as_bytes()).is_some();
     match &*name.unescaped() {
         b"invalid_request_error" if says("prompt is too long") || says("exceed context limit") => {
             FailureKind::TooLong

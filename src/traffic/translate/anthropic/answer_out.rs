@@ -1,23 +1,24 @@
 //! Events as a message, whole or as a stream.
 
-use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted, Writer};
 use crate::traffic::translate::arguments;
-use crate::traffic::translate::event::{Block, Event, Stop};
+use crate::traffic::translate::event::{Block, Citation, Counts, Event, Stop};
 use crate::traffic::translate::names::Renamed;
-use crate::traffic::translate::{Form, failure};
+use crate::traffic::translate::{Form, failure, picture};
 
 /// Writes one answer.
 pub struct Teller {
     form: Form,
     open: Open,
     index: u64,
-    usage: Usage,
+    counts: Counts,
     stop: Option<Stop>,
     sequence: Option<Quoted<'static>>,
     /// Of a whole answer: the source of the arguments of the open call, and the signature of the open thought.
     arguments: Vec<u8>,
     signature: Vec<u8>,
+    /// What the open text of a whole answer rests on: elements of an array.
+    citations: Vec<u8>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -35,11 +36,12 @@ impl Teller {
             form,
             open: Open::None,
             index: 0,
-            usage: Usage::default(),
+            counts: Counts::default(),
             stop: None,
             sequence: None,
             arguments: vec![],
             signature: vec![],
+            citations: vec![],
         }
     }
 
@@ -50,8 +52,9 @@ impl Teller {
             Event::Open(block) => self.open(&block, renamed, out),
             Event::Piece(piece) => self.piece(piece, out),
             Event::Signature(signature) => self.signature(signature, out),
+            Event::Cited(citation) => self.cite(&citation, out),
             Event::Close => self.close(out),
-            Event::Usage(usage) => self.usage = usage,
+            Event::Usage(counts) => self.counts = counts,
             Event::Stop { reason, sequence } => {
                 self.stop = Some(reason);
                 self.sequence = sequence.map(Quoted::into_owned);
@@ -79,12 +82,17 @@ impl Teller {
         message.key("content").open("[");
         if self.form == Form::Stream {
             message.close("],\"stop_reason\":null,\"stop_sequence\":null").key("usage");
-            write_usage(&self.usage, &mut message);
+            write_usage(&self.counts, &mut message);
             message.close("}}\n\n");
         }
     }
 
     fn open(&mut self, block: &Block<'_>, renamed: &Renamed, out: &mut Vec<u8>) {
+        if let Block::Image { media, data } = block {
+            self.open(&Block::Text, renamed, out);
+            self.piece(&picture::shown(media, data), out);
+            return;
+        }
         if self.form == Form::Stream {
             out.extend_from_slice(b"event: content_block_start\ndata: {\"type\":\"content_block_start\"");
             Writer(out).key("index").count(self.index).key("content_block");
@@ -92,7 +100,7 @@ impl Teller {
         let stream = self.form == Form::Stream;
         let mut inside = Writer(out);
         self.open = match block {
-            Block::Text | Block::Refusal => {
+            Block::Text | Block::Refusal | Block::Image { .. } => {
                 inside.open("{\"type\":\"text\",\"text\":\"");
                 Open::Text
             }
@@ -148,6 +156,32 @@ impl Teller {
         }
     }
 
+    /// Only the provider's own citations have what it finds them by.
+    fn cite(&mut self, citation: &Citation<'_>, out: &mut Vec<u8>) {
+        if self.open != Open::Text {
+            return;
+        }
+        let cited = |out: &mut Writer<'_>| {
+            out.open("{\"type\":\"web_search_result_location\"").key("cited_text").quoted(&citation.quote);
+            out.key("encrypted_index").text("").key("title").quoted(&citation.title);
+            out.key("url").quoted(&citation.url).close("}");
+        };
+        if self.form == Form::Whole {
+            cited(&mut Writer(&mut self.citations));
+            return;
+        }
+        out.extend_from_slice(b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\"");
+        let mut delta = Writer(out);
+        delta
+            .key("index")
+            .count(self.index)
+            .key("delta")
+            .open("{\"type\":\"citations_delta\"")
+            .key("citation");
+        cited(&mut delta);
+        delta.close("}}\n\n");
+    }
+
     fn delta(&self, kind: &str, name: &str, text: &Quoted<'_>, out: &mut Vec<u8>) {
         out.extend_from_slice(b"event: content_block_delta\ndata: {\"type\":\"content_block_delta\"");
         let mut delta = Writer(out);
@@ -176,7 +210,14 @@ impl Teller {
         }
         match open {
             Open::None => {}
-            Open::Text => out.extend_from_slice(b"\"}"),
+            Open::Text => {
+                out.push(b'"');
+                if !self.citations.is_empty() {
+                    Writer(out).key("citations").open("[").raw(&self.citations).close("]");
+                    self.citations.clear();
+                }
+                out.push(b'}');
+            }
             Open::HiddenThought => out.push(b'}'),
             Open::Thought => {
                 out.extend_from_slice(b"\",\"signature\":\"");
@@ -207,7 +248,7 @@ impl Teller {
         if self.form == Form::Stream {
             end.close("}");
         }
-        write_usage(&self.usage, end.key("usage"));
+        write_usage(&self.counts, end.key("usage"));
         end.close("}");
         if self.form == Form::Stream {
             end.close("\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
@@ -230,10 +271,19 @@ pub fn event(event: Item<'_>, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-fn write_usage(usage: &Usage, out: &mut Writer<'_>) {
-    let fresh = usage.input.saturating_sub(usage.cached_input).saturating_sub(usage.cache_write);
+fn write_usage(counts: &Counts, out: &mut Writer<'_>) {
+    let Counts { usage, hour_write, .. } = counts;
+    // Some servers count what they wrote into a cache among what they read from it.
+    let uncached = usage.input.saturating_sub(usage.cached_input);
+    let written = usage.cache_write.min(uncached);
+    let fresh = uncached - written;
     out.open("{").key("input_tokens").count(fresh);
-    out.key("cache_creation_input_tokens").count(usage.cache_write);
+    out.key("cache_creation_input_tokens").count(written);
+    if written > 0 {
+        let (hour, minutes) = (written.min(*hour_write), written.saturating_sub(*hour_write));
+        out.key("cache_creation").open("{").key("ephemeral_5m_input_tokens").count(minutes);
+        out.key("ephemeral_1h_input_tokens").count(hour).close("}");
+    }
     out.key("cache_read_input_tokens").count(usage.cached_input);
     out.key("output_tokens").count(usage.output);
     if usage.reasoning > 0 {
@@ -248,7 +298,7 @@ fn stop_reason(stop: Stop) -> &'static str {
         Stop::Sequence => "stop_sequence",
         Stop::Length => "max_tokens",
         Stop::Tools => "tool_use",
-        Stop::Refused => "refusal",
+        Stop::Refused | Stop::Declined => "refusal",
         Stop::Paused => "pause_turn",
     }
 }

@@ -7,7 +7,7 @@ use super::family::Family;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted, escape_bytes};
-use crate::traffic::translate::event::{Block, Event, Failure, FailureKind, Stop};
+use crate::traffic::translate::event::{Block, Citation, Counts, Event, Failure, FailureKind, Stop};
 use crate::traffic::translate::shape::present;
 
 /// Where events go.
@@ -144,7 +144,7 @@ impl Reader {
     }
 
     fn whole_block(&mut self, block: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-        if let Some(call) = block.get("toolUse") {
+        if let Some(call) = present(block.get("toolUse")).filter(|call| !is_providers(*call)) {
             self.call(call, tell)?;
             if let Some(input) = present(call.get("input")) {
                 let mut source = Vec::with_capacity(input.raw().len() + 16);
@@ -153,24 +153,31 @@ impl Reader {
             }
         }
         if let Some(reasoning) = block.get("reasoningContent") {
-            self.reasoning(reasoning.get("reasoningText").unwrap_or(reasoning), tell);
+            self.reasoning(present(reasoning.get("reasoningText")).unwrap_or(reasoning), tell);
         }
         // What the answer rests on is told beside the text of such a block.
-        let cited = block.get("citationsContent").and_then(|cited| cited.get("content"));
-        for text in cited.into_iter().flat_map(|cited| cited.elements()).chain([block]) {
+        let cited = block.get("citationsContent");
+        let inside =
+            |name| cited.and_then(|cited| cited.get(name)).into_iter().flat_map(|all| all.elements());
+        for text in inside("content").chain([block]) {
             if let Some(text) = text.text_at("text") {
                 self.piece(Open::Text, &text, tell);
             }
         }
+        for citation in inside("citations") {
+            self.cited(citation, tell);
+        }
+        self.image(block, tell);
         Ok(())
     }
 
     fn begin(&mut self, data: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         self.turn_to(data, tell);
         let Some(start) = data.get("start") else { return Ok(()) };
-        match start.get("toolUse") {
+        match present(start.get("toolUse")) {
+            Some(call) if is_providers(call) => self.open = Open::Untold,
             Some(call) => self.call(call, tell)?,
-            None if start.members().next().is_some() => self.open = Open::Untold,
+            None if start.members().any(|(_, what)| !what.is_null()) => self.open = Open::Untold,
             None => {}
         }
         Ok(())
@@ -187,6 +194,9 @@ impl Reader {
         }
         if let Some(reasoning) = delta.get("reasoningContent") {
             self.reasoning(reasoning, tell);
+        }
+        if let Some(citation) = delta.get("citation") {
+            self.cited(citation, tell);
         }
         match delta.get("toolUse").and_then(|call| call.text_at("input")) {
             Some(source) if !source.is_empty() => self.arguments(&source, tell),
@@ -235,6 +245,26 @@ impl Reader {
             self.turn(Open::Thought, tell);
             tell(Event::Signature(&signature));
         }
+    }
+
+    /// What stands somewhere in the net. Other formats have no place for what stands in a document of the request.
+    fn cited(&mut self, citation: Item<'_>, tell: Tell<'_>) {
+        let web = citation.get("location").and_then(|location| location.get("web"));
+        let Some(url) = web.and_then(|web| web.text_at("url")).filter(|url| !url.is_empty()) else { return };
+        let said = citation.get("sourceContent").and_then(|said| said.elements().next()?.text_at("text"));
+        let (title, quote) = (citation.text_at("title").unwrap_or_default(), said.unwrap_or_default());
+        self.turn(Open::Text, tell);
+        tell(Event::Cited(Citation { url, title, quote, span: None }));
+    }
+
+    fn image(&mut self, block: Item<'_>, tell: Tell<'_>) {
+        let Some(image) = block.get("image") else { return };
+        let data = image.get("source").and_then(|source| source.text_at("bytes"));
+        let (Some(format), Some(data)) = (image.text_at("format"), data) else { return };
+        self.close(tell);
+        let media = [b"image/", format.as_written()].concat();
+        tell(Event::Open(Block::Image { media: Quoted::raw(&media), data }));
+        tell(Event::Close);
     }
 
     fn piece(&mut self, open: Open, piece: &Quoted<'_>, tell: Tell<'_>) {
@@ -288,14 +318,30 @@ impl Reader {
         let count = |name| usage.get(name).and_then(|count| count.count()).unwrap_or_default();
         let (read, written) = (count("cacheReadInputTokens"), count("cacheWriteInputTokens"));
         let cached = if self.counts_cached { 0 } else { read.saturating_add(written) };
-        tell(Event::Usage(Usage {
+        let usage_told = Usage {
             input: count("inputTokens").saturating_add(cached),
             cached_input: read,
             cache_write: written,
             output: count("outputTokens"),
             reasoning: self.thought,
-        }));
+        };
+        tell(Event::Usage(Counts { hour_write: hour_write(usage), ..usage_told.into() }));
     }
+}
+
+/// What was written into a cache for an hour.
+fn hour_write(usage: Item<'_>) -> u64 {
+    let details = usage.get("cacheDetails");
+    let long = details
+        .iter()
+        .flat_map(Item::elements)
+        .filter(|one| one.text_at("ttl").is_some_and(|ttl| ttl.is("1h")));
+    long.filter_map(|one| one.get("inputTokens")?.count()).fold(0, u64::saturating_add)
+}
+
+/// Whether a call is of a tool that the provider runs itself.
+fn is_providers(call: Item<'_>) -> bool {
+    call.text_at("type").is_some_and(|kind| kind.is("server_tool_use"))
 }
 
 fn meaning(reason: Quoted<'_>) -> Ended<'_> {

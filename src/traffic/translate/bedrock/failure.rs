@@ -13,7 +13,7 @@ pub fn failure<'a>(name: Option<&[u8]>, body: Option<Item<'a>>) -> Failure<'a> {
     let inside = text("__type").map(|name| name.unescaped().into_owned());
     let name = name.or(inside.as_deref()).map(bare).filter(|name| !name.is_empty());
     let original = body.and_then(|body| body.get("originalStatusCode")).and_then(|status| status.count());
-    let kind = name.map_or(FailureKind::Server, |name| kind(name, &message, original));
+    let kind = kind(name.unwrap_or_default(), &message, original);
     let code = name.map(|name| Quoted::of(&String::from_utf8_lossy(name)));
     Failure { kind, message, code }
 }
@@ -30,8 +30,8 @@ fn kind(name: &[u8], message: &Quoted<'_>, original: Option<u64>) -> FailureKind
         ["nput is too long", "too many total text bytes", "prompt is too long", "too many input tokens"];
     let name = name.strip_suffix(b"Exception").unwrap_or(name).to_ascii_lowercase();
     match &*name {
-        b"validation" if too_long.into_iter().any(says) => FailureKind::TooLong,
-        b"validation" if says("model identifier is invalid") => FailureKind::NotFound,
+        b"validation" | b"" if too_long.into_iter().any(says) => FailureKind::TooLong,
+        b"validation" | b"" if says("model identifier is invalid") => FailureKind::NotFound,
         b"validation" => FailureKind::Invalid,
         b"resourcenotfound" => FailureKind::NotFound,
         b"servicequotaexceeded" => FailureKind::Quota,

@@ -6,6 +6,7 @@
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted};
+use crate::traffic::translate::arguments;
 use crate::traffic::translate::event::{Block, Event, Failure, FailureKind, Stop};
 use crate::traffic::translate::shape::present;
 use memchr::memmem;
@@ -145,8 +146,8 @@ impl Reader {
     fn arguments(&mut self, call: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         let Open::Call { begun } = &mut self.open else { return Err(unreadable()) };
         let piece = call.get("function").and_then(|function| function.text_at("arguments"));
-        if let Some(piece) = piece.filter(|piece| !piece.is_empty()) {
-            *begun |= !piece.is_blank();
+        if let Some(piece) = piece.filter(|piece| *begun || !arguments::are_none(piece)) {
+            *begun = true;
             tell(Event::Piece(&piece));
         }
         Ok(())
@@ -168,7 +169,7 @@ impl Reader {
         }
         self.close(tell);
         if let Some(usage) = present(end.get("usage")) {
-            tell(Event::Usage(counts(usage)));
+            tell(Event::Usage(counts(usage).into()));
         }
         let reason = end.text_at("finish_reason").unwrap_or_default();
         let reason = match &*reason.unescaped() {

@@ -3,7 +3,7 @@
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Quoted, Writer};
 use crate::traffic::translate::event::{Block, Event, Stop};
-use crate::traffic::translate::{Form, failure};
+use crate::traffic::translate::{Form, failure, picture};
 
 /// Writes one answer.
 pub struct Teller {
@@ -31,13 +31,14 @@ impl Teller {
     pub fn tell(&mut self, event: Event<'_>, out: &mut Vec<u8>) {
         match event {
             Event::Start { id, model } => self.start(&id, &model),
+            Event::Open(Block::Image { media, data }) => self.piece(&picture::shown(&media, &data), out),
             Event::Open(block) => self.open = matches!(block, Block::Text | Block::Refusal),
             Event::Piece(piece) if self.open => self.piece(piece, out),
             Event::Close => self.open = false,
-            Event::Usage(usage) => self.usage = Some(usage),
+            Event::Usage(counts) => self.usage = Some(counts.usage),
             Event::Stop { reason, .. } => self.stop = Some(reason),
             Event::Ping if self.form == Form::Stream => out.extend_from_slice(b": ping\n\n"),
-            Event::Piece(_) | Event::Signature(_) | Event::Ping => {}
+            Event::Piece(_) | Event::Signature(_) | Event::Cited(_) | Event::Ping => {}
             Event::Failed(found) => failure::openai_event(&found, out),
             Event::End => self.end(out),
         }
@@ -103,7 +104,7 @@ fn choice(text: &Quoted<'_>, stop: Option<Stop>, out: &mut Vec<u8>) {
         None => choice.raw(b"null"),
         Some(Stop::End | Stop::Sequence | Stop::Tools | Stop::Paused) => choice.text("stop"),
         Some(Stop::Length) => choice.text("length"),
-        Some(Stop::Refused) => choice.text("content_filter"),
+        Some(Stop::Refused | Stop::Declined) => choice.text("content_filter"),
     };
     choice.close("}");
 }

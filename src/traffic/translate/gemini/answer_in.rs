@@ -4,12 +4,13 @@
 //! Nothing marks the end: a stream is over where its body ends, and whole if it gave a reason to stop before that.
 
 use super::carried;
+use super::grounding::Grounding;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::record::Usage;
 use crate::http::delay;
 use crate::traffic::dialect::json::{Item, Kind, Quoted, escape_bytes};
 use crate::traffic::dialect::usage;
-use crate::traffic::translate::event::{Block, Event, Failure, FailureKind, Stop};
+use crate::traffic::translate::event::{Block, Counts, Event, Failure, FailureKind, Stop};
 use crate::traffic::translate::names::{alias, fnv};
 use crate::traffic::translate::proof;
 use crate::traffic::translate::shape::present;
@@ -21,6 +22,10 @@ type Tell<'t> = &'t mut dyn FnMut(Event<'_>);
 /// Longest name of an answer that stands in the ids of its calls.
 const NAME_BYTES: usize = 40;
 
+/// Names of counts, of which servers leave out those that are zero.
+const COUNTS: [&str; 4] =
+    ["promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount"];
+
 /// Reads one answer.
 #[derive(Default)]
 pub struct Reader {
@@ -31,6 +36,7 @@ pub struct Reader {
     shown: bool,
     calls: u32,
     stop: Option<Stop>,
+    grounding: Grounding,
 }
 
 /// The block that is open.
@@ -84,10 +90,11 @@ impl Reader {
     /// It has not the form of this API, or the model made something that is no answer.
     pub fn whole(&mut self, answer: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         if let Some(broken) = self.answer(answer, tell)? {
-            let reason = broken.code.unwrap_or_default();
-            let reason = String::from_utf8_lossy(reason.as_written()).into_owned();
-            let message = format!("The model did not finish its answer: {reason:.40}.");
-            return Err(Fault::told(FaultKind::UpstreamUnreadable, message));
+            let reason = broken.code.unwrap_or_default().unescaped().into_owned();
+            let (reason, said) = (String::from_utf8_lossy(&reason), broken.message.unescaped());
+            let said = String::from_utf8_lossy(&said);
+            let message = format!("The model did not finish its answer: {reason:.40}. {said:.200}");
+            return Err(Fault::told(FaultKind::UpstreamUnreadable, message.trim_end()));
         }
         self.done(tell).map_err(|_| unreadable())
     }
@@ -101,7 +108,9 @@ impl Reader {
             return Ok(None);
         }
         self.start(answer, tell);
-        if let Some(usage) = usage {
+        // Some chunks tell what kind of traffic they are, and no counts.
+        let counted = |usage: &Item<'_>| COUNTS.iter().any(|name| usage.get(name).is_some());
+        if let Some(usage) = usage.filter(counted) {
             tell(Event::Usage(counts(usage)));
         }
         let Some(candidate) = candidate else {
@@ -110,8 +119,9 @@ impl Reader {
         };
         let parts = candidate.get("content").and_then(|content| content.get("parts"));
         for part in parts.into_iter().flat_map(|parts| parts.elements()) {
-            self.part(part, tell)?;
+            self.part(part, candidate, tell)?;
         }
+        self.ground(candidate, tell);
         Ok(self.finish(candidate))
     }
 
@@ -126,22 +136,31 @@ impl Reader {
         tell(Event::Start { model: answer.text_at("modelVersion").unwrap_or_default(), id: id.clone() });
     }
 
-    fn part(&mut self, part: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+    fn part(&mut self, part: Item<'_>, candidate: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         let signature = part.text_at("thoughtSignature").filter(|signature| !signature.is_empty());
-        if let Some(call) = part.get("functionCall") {
+        if let Some(call) = present(part.get("functionCall")) {
             return self.call(call, signature.as_ref(), tell);
         }
         let thought = part.get("thought").and_then(|thought| thought.flag()) == Some(true);
         if let Some(text) = part.text_at("text") {
             self.piece(if thought { Open::Thought } else { Open::Text }, &text, tell);
         }
-        if let Some(data) = part.get("inlineData") {
+        // What a model draws while it thinks is not its answer.
+        if let Some(data) = part.get("inlineData").filter(|_| !thought) {
             self.image(data, tell);
         }
         if let Some(signature) = signature {
+            // It may end the text, and sources are a text's.
+            self.ground(candidate, tell);
             self.signature(&signature, tell);
         }
         Ok(())
+    }
+
+    fn ground(&mut self, candidate: Item<'_>, tell: Tell<'_>) {
+        if self.open == Open::Text {
+            self.grounding.tell(candidate, tell);
+        }
     }
 
     fn piece(&mut self, open: Open, piece: &Quoted<'_>, tell: Tell<'_>) {
@@ -152,17 +171,20 @@ impl Reader {
             self.close(tell);
             self.open = open;
             self.shown |= open == Open::Thought;
+            self.grounding.open();
             tell(Event::Open(if open == Open::Thought { Block::Thought } else { Block::Text }));
+        }
+        if open == Open::Text {
+            self.grounding.piece(piece);
         }
         tell(Event::Piece(piece));
     }
 
-    /// Events know no images: one stands in the text, as pages that show such text show images.
     fn image(&mut self, data: Item<'_>, tell: Tell<'_>) {
         let (Some(media), Some(data)) = (data.text_at("mimeType"), data.text_at("data")) else { return };
-        let image =
-            [&b"![image](data:"[..], media.as_written(), b";base64,", data.as_written(), b")"].concat();
-        self.piece(Open::Text, &Quoted::raw(&image), tell);
+        self.close(tell);
+        tell(Event::Open(Block::Image { media, data }));
+        tell(Event::Close);
     }
 
     /// The proof of the open thought, or of a text: then it is a thought of its own, without words. A client that is
@@ -207,7 +229,9 @@ impl Reader {
 
     /// A reason is told at the end: parts may still follow it. Calls end with the reason of texts.
     fn finish<'a>(&mut self, candidate: Item<'a>) -> Option<Failure<'a>> {
-        let reason = candidate.text_at("finishReason").filter(|reason| !reason.is_empty())?;
+        let reason = candidate.get("finishReason")?;
+        // Some of its clients ask for numbers in place of names.
+        let reason = reason.text().or_else(|| named(reason.count()?)).filter(|reason| !reason.is_empty())?;
         match meaning(&reason) {
             Finish::Stop(stop) => {
                 self.stop = Some(stop);
@@ -219,6 +243,16 @@ impl Reader {
             }
         }
     }
+}
+
+/// The name of a reason to finish that is told by its number.
+fn named(number: u64) -> Option<Quoted<'static>> {
+    Some(Quoted::raw(match number {
+        0 => return None,
+        1 => b"STOP",
+        2 => b"MAX_TOKENS",
+        _ => b"SAFETY",
+    }))
 }
 
 fn meaning(reason: &Quoted<'_>) -> Finish {
@@ -237,7 +271,7 @@ fn meaning(reason: &Quoted<'_>) -> Finish {
 
 /// Other candidates are not asked for.
 fn first_candidate(answer: Item<'_>) -> Option<Item<'_>> {
-    let first = |one: &Item<'_>| one.get("index").is_none_or(|index| index.count() == Some(0));
+    let first = |one: &Item<'_>| present(one.get("index")).is_none_or(|index| index.count() == Some(0));
     answer.get("candidates")?.elements().find(first)
 }
 
@@ -246,7 +280,7 @@ fn blocked(answer: Item<'_>) -> bool {
     present(answer.get("promptFeedback")).is_some_and(|feedback| feedback.text_at("blockReason").is_some())
 }
 
-fn counts(usage: Item<'_>) -> Usage {
+fn counts(usage: Item<'_>) -> Counts {
     let count = |name| usage.get(name).and_then(|count| count.count()).unwrap_or_default();
     let counts = Usage {
         input: count("promptTokenCount"),
@@ -255,7 +289,22 @@ fn counts(usage: Item<'_>) -> Usage {
         output: count("candidatesTokenCount"),
         reasoning: count("thoughtsTokenCount"),
     };
-    usage::google(counts, count("toolUsePromptTokenCount"), count("totalTokenCount"))
+    let counts = usage::google(counts, count("toolUsePromptTokenCount"), count("totalTokenCount"));
+    Counts {
+        audio_input: sound(usage, "promptTokensDetails"),
+        audio_output: sound(usage, "candidatesTokensDetails"),
+        ..counts.into()
+    }
+}
+
+/// Of what was counted, what is sound.
+fn sound(usage: Item<'_>, details: &str) -> u64 {
+    let details = usage.get(details);
+    let sound = details
+        .iter()
+        .flat_map(Item::elements)
+        .find(|one| one.text_at("modality").is_some_and(|is| is.is("AUDIO")));
+    sound.and_then(|one| one.get("tokenCount")?.count()).unwrap_or_default()
 }
 
 /// The error in a body, which some servers put into an array.

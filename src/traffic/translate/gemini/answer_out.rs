@@ -7,6 +7,7 @@ use super::signature;
 use crate::base::limits::HELD_CALL_BYTES;
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Quoted, Writer};
+use crate::traffic::translate::cited::{Cited, Source, Widths};
 use crate::traffic::translate::event::{Block, Event, Failure, Stop};
 use crate::traffic::translate::names::Renamed;
 use crate::traffic::translate::{Form, arguments, failure};
@@ -31,6 +32,9 @@ pub struct Teller {
     usage: Usage,
     stop: Option<Stop>,
     overfull: bool,
+    cited: Cited,
+    widths: Widths,
+    sources: Vec<Source>,
 }
 
 /// What stands around the chunks of a stream.
@@ -65,6 +69,9 @@ impl Teller {
             usage: Usage::default(),
             stop: None,
             overfull: false,
+            cited: Cited::default(),
+            widths: Widths::default(),
+            sources: vec![],
         }
     }
 
@@ -84,8 +91,9 @@ impl Teller {
             Event::Open(block) => self.open(&block, renamed, out),
             Event::Piece(piece) => self.piece(piece, out),
             Event::Signature(proof) => self.signature.extend_from_slice(proof.as_written()),
+            Event::Cited(citation) => self.cited.cite(&citation),
             Event::Close => self.close(out),
-            Event::Usage(usage) => self.usage = usage,
+            Event::Usage(counts) => self.usage = counts.usage,
             Event::Stop { reason, .. } => self.stop = Some(reason),
             Event::Ping => {}
             Event::Failed(found) => self.fail(&found, out),
@@ -108,7 +116,10 @@ impl Teller {
     fn open(&mut self, block: &Block<'_>, renamed: &Renamed, out: &mut Vec<u8>) {
         self.begun = false;
         self.open = match block {
-            Block::Text | Block::Refusal => Open::Text,
+            Block::Text | Block::Refusal => {
+                self.cited.open();
+                Open::Text
+            }
             Block::Thought => Open::Thought,
             Block::HiddenThought { data } => {
                 self.proof(&signature::of_hidden(data), out);
@@ -123,10 +134,28 @@ impl Teller {
                     .quoted(renamed.original(name));
                 Open::Call
             }
+            Block::Image { media, data } => {
+                self.image(media, data, out);
+                Open::None
+            }
         };
     }
 
+    fn image(&mut self, media: &Quoted<'_>, data: &Quoted<'_>, out: &mut Vec<u8>) {
+        let write = |part: &mut Writer<'_>| {
+            part.open("{\"inlineData\":{").key("mimeType").quoted(media).key("data").quoted(data).close("}}");
+        };
+        match self.form {
+            Form::Whole => write(&mut Writer(out)),
+            Form::Stream => self.chunk(out, write),
+        }
+    }
+
     fn piece(&mut self, piece: &Quoted<'_>, out: &mut Vec<u8>) {
+        if self.open == Open::Text {
+            self.cited.piece(piece);
+            self.widths.piece(piece);
+        }
         match (self.open, self.form) {
             (Open::None, _) => {}
             (Open::Call, _) => {
@@ -155,8 +184,13 @@ impl Teller {
 
     fn close(&mut self, out: &mut Vec<u8>) {
         match std::mem::replace(&mut self.open, Open::None) {
-            Open::Text if self.begun => out.extend_from_slice(b"\"}"),
-            Open::None | Open::Text => {}
+            Open::Text => {
+                if self.begun {
+                    out.extend_from_slice(b"\"}");
+                }
+                self.sources.append(&mut self.cited.take());
+            }
+            Open::None => {}
             Open::Thought => self.end_thought(out),
             Open::Call => self.end_call(out),
         }
@@ -201,7 +235,11 @@ impl Teller {
         part.close("}}");
         match self.form {
             Form::Whole => _ = Writer(out).raw(&call),
-            Form::Stream => self.chunk(out, |part| _ = part.raw(&call)),
+            Form::Stream => {
+                // A line end between two values would end the line of the event. Inside of strings there are none.
+                call.retain(|byte| !matches!(byte, b'\n' | b'\r'));
+                self.chunk(out, |part| _ = part.raw(&call));
+            }
         }
         call.clear();
         source.clear();
@@ -255,17 +293,34 @@ impl Teller {
             out.extend_from_slice(b"{\"text\":\"\"}");
         }
         let mut answer = Writer(out);
-        answer
-            .close("]}")
-            .key("finishReason")
-            .text(finish_reason(self.stop.unwrap_or(Stop::End)))
-            .close("}]");
+        answer.close("]}").key("finishReason").text(finish_reason(self.stop.unwrap_or(Stop::End)));
+        self.ground(&mut answer);
+        answer.close("}]");
         write_usage(&self.usage, answer.key("usageMetadata"));
         out.extend_from_slice(&self.tail);
         if self.form == Form::Stream {
             self.end_chunk(out);
             self.end_stream(out);
         }
+    }
+
+    /// What the texts rest on, at their end: sources, and which bytes rest on them.
+    fn ground(&self, out: &mut Writer<'_>) {
+        if self.sources.is_empty() {
+            return;
+        }
+        out.key("groundingMetadata").open("{").key("groundingChunks").open("[");
+        for source in &self.sources {
+            out.open("{\"web\":{").key("uri").quoted(&Quoted::raw(&source.url));
+            out.key("title").quoted(&Quoted::raw(&source.title)).close("}}");
+        }
+        out.close("]").key("groundingSupports").open("[");
+        for (index, source) in self.sources.iter().enumerate() {
+            out.open("{\"segment\":{").key("startIndex").count(self.widths.bytes(source.start));
+            out.key("endIndex").count(self.widths.bytes(source.end)).close("}");
+            out.key("groundingChunkIndices").open("[").count(index as u64).close("]}");
+        }
+        out.close("]}");
     }
 }
 
@@ -285,6 +340,6 @@ fn finish_reason(stop: Stop) -> &'static str {
     match stop {
         Stop::End | Stop::Sequence | Stop::Tools | Stop::Paused => "STOP",
         Stop::Length => "MAX_TOKENS",
-        Stop::Refused => "SAFETY",
+        Stop::Refused | Stop::Declined => "SAFETY",
     }
 }

@@ -9,6 +9,7 @@ pub mod answer_out;
 mod carried;
 mod contents_out;
 mod family;
+mod grounding;
 mod member;
 mod parts_in;
 pub mod request_in;

@@ -1,12 +1,12 @@
 //! A chat completion of a provider, whole or in chunks, as events.
 
 use super::calls::Calls;
+use super::counts;
 use crate::base::fault::{Fault, FaultKind};
-use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted};
-use crate::traffic::translate::event::{Block, Event, Stop};
-use crate::traffic::translate::failure;
+use crate::traffic::translate::event::{Block, Citation, Event, Failure, FailureKind, Stop};
 use crate::traffic::translate::shape::present;
+use crate::traffic::translate::{failure, media};
 
 /// Where events go.
 pub type Tell<'t> = &'t mut dyn FnMut(Event<'_>);
@@ -19,6 +19,9 @@ pub struct Reader {
     calls: Calls,
     declined: bool,
     stop: Option<Stop>,
+    sequence: Option<Quoted<'static>>,
+    /// It ended with an error of which nothing else is said.
+    broken: bool,
     ended: bool,
 }
 
@@ -43,9 +46,7 @@ impl Reader {
     /// # Errors
     /// It has not the form of this API, or calls of tools are mixed beyond measure.
     pub fn event(&mut self, chunk: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-        if let Some(error) = present(chunk.get("error")) {
-            self.ended = true;
-            tell(Event::Failed(failure::of_openai(error)));
+        if self.failed(chunk, tell) {
             return Ok(());
         }
         if let Some(choice) = first_choice(chunk) {
@@ -59,7 +60,31 @@ impl Reader {
         Ok(())
     }
 
-    /// `[DONE]`, or the end of a stream without it.
+    /// Tells the error that stands in place of an answer, or of its next piece.
+    fn failed(&mut self, holder: Item<'_>, tell: Tell<'_>) -> bool {
+        let own = || present(holder.get("x_groq")?.get("error"));
+        // Older servers have no object for it.
+        let flat =
+            || Some(holder).filter(|holder| holder.text_at("object").is_some_and(|kind| kind.is("error")));
+        let Some(error) = present(holder.get("error")).or_else(own).or_else(flat) else { return false };
+        self.ended = true;
+        usage(holder, tell);
+        tell(Event::Failed(failure::of_openai(error)));
+        true
+    }
+
+    /// `[DONE]`: the answer is whole, also where nobody said why it ends.
+    ///
+    /// # Errors
+    /// There was none.
+    pub fn marked(&mut self, tell: Tell<'_>) -> Result<(), Fault> {
+        if self.started {
+            self.stop.get_or_insert(Stop::End);
+        }
+        self.done(tell)
+    }
+
+    /// The end of a stream.
     ///
     /// # Errors
     /// The stream ended before its answer did.
@@ -67,13 +92,18 @@ impl Reader {
         let reason = match self.stop.ok_or(FaultKind::UpstreamTruncated)? {
             // What a server says that called tools, or declined, and does not know the word for it.
             Stop::End if self.calls.any() => Stop::Tools,
-            Stop::End if self.declined => Stop::Refused,
+            Stop::End if self.declined => Stop::Declined,
             reason => reason,
         };
+        self.ended = true;
         self.close(tell);
         self.calls.close(tell);
-        tell(Event::Stop { reason, sequence: None });
-        self.ended = true;
+        if self.broken {
+            let message = Quoted::raw(b"The model did not finish its answer.");
+            tell(Event::Failed(Failure { kind: FailureKind::Server, message, code: None }));
+            return Ok(());
+        }
+        tell(Event::Stop { reason, sequence: self.sequence.take() });
         tell(Event::End);
         Ok(())
     }
@@ -83,9 +113,17 @@ impl Reader {
     /// # Errors
     /// It has not the form of this API.
     pub fn whole(&mut self, answer: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        if self.failed(answer, tell) {
+            return Ok(());
+        }
         let choice = first_choice(answer).ok_or_else(unreadable)?;
         self.start(answer, tell)?;
-        self.said(choice.get("message").ok_or_else(unreadable)?, tell)?;
+        match present(choice.get("message")) {
+            Some(message) => self.said(message, tell)?,
+            // What was filtered before it said anything.
+            None if present(choice.get("finish_reason")).is_some() => {}
+            None => return Err(unreadable()),
+        }
         self.finish(choice);
         self.stop.get_or_insert(Stop::End);
         usage(answer, tell);
@@ -103,14 +141,28 @@ impl Reader {
 
     /// A delta, or a whole message: the members are the same.
     fn said(&mut self, message: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-        let (mut text, mut refusal, mut thought, mut calls) = (None, None, None, None);
+        let (mut text, mut refusal, mut thought, mut details) = (None, None, None, None);
+        let (mut calls, mut call, mut images, mut annotations) = (None, None, None, None);
         for (name, value) in message.entries() {
             match &*name {
                 b"content" => text = Some(value),
                 b"refusal" => refusal = value.text(),
-                b"reasoning_content" | b"reasoning" => thought = value.text(),
+                // Some servers have both, and nothing in one of them.
+                b"reasoning_content" | b"reasoning" => {
+                    thought = thought.or_else(|| value.text().filter(|thought| !thought.is_empty()));
+                }
+                b"reasoning_details" => details = Some(value),
                 b"tool_calls" => calls = Some(value),
+                b"function_call" => call = present(Some(value)),
+                b"images" => images = Some(value),
+                b"annotations" => annotations = Some(value),
                 _ => {}
+            }
+        }
+        if thought.is_none() {
+            // The same in parts, which some servers have alone.
+            for part in details.iter().flat_map(Item::elements) {
+                self.piece(Open::Thought, part.text_at("text").or_else(|| part.text_at("summary")), tell);
             }
         }
         self.piece(Open::Thought, thought, tell);
@@ -118,20 +170,69 @@ impl Reader {
             self.piece(Open::Text, text.text(), tell);
             // Some servers answer in parts.
             for part in text.elements() {
-                self.piece(Open::Text, part.text_at("text"), tell);
+                self.part(part, tell);
             }
         }
         self.piece(Open::Refusal, refusal, tell);
-        let Some(calls) = calls else { return Ok(()) };
-        for (position, call) in calls.elements().enumerate() {
+        for annotation in annotations.iter().flat_map(Item::elements) {
+            self.cited(annotation, tell);
+        }
+        for image in images.iter().flat_map(Item::elements) {
+            self.image(image, tell);
+        }
+        for (position, call) in calls.iter().flat_map(Item::elements).enumerate() {
             self.close(tell);
             self.calls.delta(position, call, tell)?;
+        }
+        if let Some(call) = call {
+            self.close(tell);
+            self.calls.only(call, tell)?;
         }
         Ok(())
     }
 
+    /// A part of a text, or a thought that some servers have among such parts.
+    fn part(&mut self, part: Item<'_>, tell: Tell<'_>) {
+        let Some(thought) = present(part.get("thinking")) else {
+            self.piece(Open::Text, part.text_at("text"), tell);
+            return;
+        };
+        self.piece(Open::Thought, thought.text(), tell);
+        for part in thought.elements() {
+            self.piece(Open::Thought, part.text_at("text"), tell);
+        }
+    }
+
+    fn cited(&mut self, annotation: Item<'_>, tell: Tell<'_>) {
+        let Some(citation) = annotation.get("url_citation") else { return };
+        let Some(url) = citation.text_at("url").filter(|url| !url.is_empty()) else { return };
+        let text = |name| citation.text_at(name).unwrap_or_default();
+        let place = |name| citation.get(name).and_then(|place| place.count());
+        // Servers that know no places say that all begin and end at zero.
+        let span = place("start_index").zip(place("end_index")).filter(|(start, end)| start < end);
+        self.turn(Open::Text, tell);
+        tell(Event::Cited(Citation { url, title: text("title"), quote: text("content"), span }));
+    }
+
+    fn image(&mut self, image: Item<'_>, tell: Tell<'_>) {
+        let Some(url) = image.get("image_url").and_then(|image| image.text_at("url")) else { return };
+        let url = url.with_plain_slashes();
+        if let Ok((media, data)) = media::data_url(&url) {
+            self.close(tell);
+            self.calls.close(tell);
+            tell(Event::Open(Block::Image { media, data }));
+            tell(Event::Close);
+        }
+    }
+
     fn piece(&mut self, open: Open, piece: Option<Quoted<'_>>, tell: Tell<'_>) {
         let Some(piece) = piece.filter(|piece| !piece.is_empty()) else { return };
+        self.turn(open, tell);
+        tell(Event::Piece(&piece));
+    }
+
+    /// Opens a block of this kind, if none is open.
+    fn turn(&mut self, open: Open, tell: Tell<'_>) {
         if self.open != open {
             self.close(tell);
             self.calls.close(tell);
@@ -143,7 +244,6 @@ impl Reader {
                 Open::Thought => Block::Thought,
             }));
         }
-        tell(Event::Piece(&piece));
     }
 
     fn close(&mut self, tell: Tell<'_>) {
@@ -156,36 +256,37 @@ impl Reader {
     fn finish(&mut self, choice: Item<'_>) {
         let reason = choice.get("finish_reason").and_then(|reason| reason.text());
         let Some(reason) = reason.filter(|reason| !reason.is_empty()) else { return };
-        if matches!(self.stop, None | Some(Stop::End)) {
-            self.stop = Some(match &*reason.unescaped() {
-                b"length" => Stop::Length,
-                b"content_filter" => Stop::Refused,
-                b"tool_calls" | b"function_call" => Stop::Tools,
-                _ => Stop::End,
-            });
+        if !matches!(self.stop, None | Some(Stop::End)) {
+            return;
+        }
+        self.stop = Some(match &*reason.unescaped() {
+            b"length" | b"model_length" | b"insufficient_system_resource" => Stop::Length,
+            b"content_filter" => Stop::Refused,
+            b"tool_calls" | b"function_call" => Stop::Tools,
+            reason => {
+                self.broken = reason == b"error";
+                Stop::End
+            }
+        });
+        // What the text ended at, where a server says it. Others have the number of a token there.
+        let sequence = choice.text_at("stop_reason").filter(|_| self.stop == Some(Stop::End));
+        if let Some(sequence) = sequence {
+            self.stop = Some(Stop::Sequence);
+            self.sequence = Some(sequence.into_owned());
         }
     }
 }
 
 /// Other choices are not asked for.
 fn first_choice(holder: Item<'_>) -> Option<Item<'_>> {
-    let first = |choice: &Item<'_>| choice.get("index").is_none_or(|index| index.count() == Some(0));
+    let first = |choice: &Item<'_>| present(choice.get("index")).is_none_or(|index| index.count() == Some(0));
     holder.get("choices")?.elements().find(first)
 }
 
 fn usage(holder: Item<'_>, tell: Tell<'_>) {
-    let Some(usage) = present(holder.get("usage")) else { return };
-    let count = |item: Option<Item<'_>>, name| item?.get(name)?.count();
-    let prompt = usage.get("prompt_tokens_details");
-    let completion = usage.get("completion_tokens_details");
-    let usage = Some(usage);
-    tell(Event::Usage(Usage {
-        input: count(usage, "prompt_tokens").unwrap_or_default(),
-        cached_input: count(prompt, "cached_tokens").unwrap_or_default(),
-        cache_write: count(prompt, "cache_write_tokens").unwrap_or_default(),
-        output: count(usage, "completion_tokens").unwrap_or_default(),
-        reasoning: count(completion, "reasoning_tokens").unwrap_or_default(),
-    }));
+    if let Some(counts) = counts::read(holder) {
+        tell(Event::Usage(counts));
+    }
 }
 
 fn unreadable() -> Fault {

@@ -1,8 +1,8 @@
 //! Events as a chat completion, whole or in chunks.
 
-use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Quoted, Writer};
-use crate::traffic::translate::event::{Block, Event, Stop};
+use crate::traffic::translate::cited::Cited;
+use crate::traffic::translate::event::{Block, Counts, Event, Stop};
 use crate::traffic::translate::names::Renamed;
 use crate::traffic::translate::{Form, failure};
 
@@ -21,9 +21,11 @@ pub struct Teller {
     model: Vec<u8>,
     open: Open,
     calls: u64,
-    usage: Option<Usage>,
+    counts: Option<Counts>,
     stop: Option<Stop>,
     thought: Thought,
+    cited: Cited,
+    images: u64,
     message: Message,
 }
 
@@ -51,6 +53,8 @@ struct Message {
     reasoning: Option<Vec<u8>>,
     calls: Vec<u8>,
     thoughts: Vec<u8>,
+    images: Vec<u8>,
+    annotations: Vec<u8>,
 }
 
 impl Teller {
@@ -64,9 +68,11 @@ impl Teller {
             model: vec![],
             open: Open::None,
             calls: 0,
-            usage: None,
+            counts: None,
             stop: None,
             thought: Thought::default(),
+            cited: Cited::default(),
+            images: 0,
             message: Message::default(),
         }
     }
@@ -78,8 +84,9 @@ impl Teller {
             Event::Open(block) => self.open(&block, renamed, out),
             Event::Piece(piece) => self.piece(piece, out),
             Event::Signature(signature) => self.thought.signature.extend_from_slice(signature.as_written()),
-            Event::Close => self.close(),
-            Event::Usage(usage) => self.usage = Some(usage),
+            Event::Cited(citation) => self.cited.cite(&citation),
+            Event::Close => self.close(out),
+            Event::Usage(counts) => self.counts = Some(counts),
             Event::Stop { reason, .. } => self.stop(reason, out),
             Event::Ping if self.form == Form::Stream => out.extend_from_slice(b": ping\n\n"),
             Event::Ping => {}
@@ -131,6 +138,7 @@ impl Teller {
     fn open(&mut self, block: &Block<'_>, renamed: &Renamed, out: &mut Vec<u8>) {
         self.open = match block {
             Block::Text => {
+                self.cited.open();
                 self.message.content.get_or_insert_default();
                 Open::Text
             }
@@ -147,7 +155,36 @@ impl Teller {
                 self.call(id, renamed.original(name), out);
                 Open::Call
             }
+            Block::Image { media, data } => {
+                self.image(media, data, out);
+                Open::None
+            }
         };
+    }
+
+    /// This dialect has no images in answers. Its clients that show any take them from here.
+    fn image(&mut self, media: &Quoted<'_>, data: &Quoted<'_>, out: &mut Vec<u8>) {
+        let index = self.images;
+        self.images += 1;
+        let image = |out: &mut Writer<'_>| {
+            out.open("{\"type\":\"image_url\"").key("index").count(index).key("image_url");
+            out.open("{\"url\":\"data:");
+            out.0.extend_from_slice(media.as_written());
+            out.close(";base64,");
+            out.0.extend_from_slice(data.as_written());
+            out.close("\"}}");
+        };
+        match self.form {
+            Form::Whole => image(&mut Writer(&mut self.message.images)),
+            Form::Stream => self.chunk(
+                out,
+                |delta| {
+                    image(delta.key("images").open("["));
+                    delta.close("]");
+                },
+                None,
+            ),
+        }
     }
 
     fn call(&mut self, id: &Quoted<'_>, name: &Quoted<'_>, out: &mut Vec<u8>) {
@@ -176,6 +213,9 @@ impl Teller {
     fn piece(&mut self, piece: &Quoted<'_>, out: &mut Vec<u8>) {
         if self.open == Open::Thought && self.thought.text.len() <= THOUGHT_BYTES {
             self.thought.text.extend_from_slice(piece.as_written());
+        }
+        if self.open == Open::Text {
+            self.cited.piece(piece);
         }
         if self.form == Form::Whole {
             let place = match self.open {
@@ -208,12 +248,36 @@ impl Teller {
         );
     }
 
-    fn close(&mut self) {
+    fn close(&mut self, out: &mut Vec<u8>) {
         match std::mem::replace(&mut self.open, Open::None) {
             Open::Call if self.form == Form::Whole => self.message.calls.extend_from_slice(b"\"}}"),
             Open::Thought => self.end_thought(),
-            Open::None | Open::Text | Open::Refusal | Open::Call => {}
+            Open::Text => self.annotate(out),
+            Open::None | Open::Refusal | Open::Call => {}
         }
+    }
+
+    /// Tells what the text rests on that ends here.
+    fn annotate(&mut self, out: &mut Vec<u8>) {
+        let sources = self.cited.take();
+        if sources.is_empty() {
+            return;
+        }
+        let mut annotations = std::mem::take(&mut self.message.annotations);
+        let mut list = Writer(&mut annotations);
+        for source in sources {
+            source.members(0, list.open("{\"type\":\"url_citation\"").key("url_citation").open("{"));
+            list.close("}}");
+        }
+        if self.form == Form::Stream {
+            self.chunk(
+                out,
+                |delta| _ = delta.key("annotations").open("[").raw(&annotations).close("]"),
+                None,
+            );
+            annotations.clear();
+        }
+        self.message.annotations = annotations;
     }
 
     /// A thought with its proof is to come back as it is with the next turn.
@@ -254,12 +318,12 @@ impl Teller {
             self.write_whole(out);
             return;
         }
-        if let Some(usage) = self.usage.filter(|_| self.wants_usage) {
+        if let Some(counts) = self.counts.filter(|_| self.wants_usage) {
             // The prefix up to its choices, of which there are none.
             let head = self.prefix.len() - b"{\"index\":0,".len();
             out.extend_from_slice(&self.prefix[..head]);
             let mut chunk = Writer(out);
-            write_usage(&usage, chunk.close("]").key("usage"));
+            write_usage(&counts, chunk.close("]").key("usage"));
             chunk.close("}\n\n");
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
@@ -268,7 +332,7 @@ impl Teller {
     fn write_whole(&mut self, out: &mut Vec<u8>) {
         let mut answer = Writer(out);
         self.head("chat.completion", &mut answer);
-        let Message { content, refusal, reasoning, calls, thoughts } = &self.message;
+        let Message { content, refusal, reasoning, calls, thoughts, images, annotations } = &self.message;
         answer.0.extend_from_slice(b"\"message\":{\"role\":\"assistant\"");
         for (name, text) in [("content", content), ("refusal", refusal)] {
             match text {
@@ -279,31 +343,45 @@ impl Teller {
         if let Some(reasoning) = reasoning {
             answer.key("reasoning_content").quoted(&Quoted::raw(reasoning));
         }
-        for (name, elements) in [("thinking_blocks", thoughts), ("tool_calls", calls)] {
+        let lists = [
+            ("annotations", annotations),
+            ("images", images),
+            ("thinking_blocks", thoughts),
+            ("tool_calls", calls),
+        ];
+        for (name, elements) in lists {
             if !elements.is_empty() {
                 answer.key(name).open("[").raw(elements).close("]");
             }
         }
         let reason = finish_reason(self.stop.unwrap_or(Stop::End));
         answer.close("}").key("logprobs").raw(b"null").key("finish_reason").text(reason).close("}]");
-        if let Some(usage) = &self.usage {
-            write_usage(usage, answer.key("usage"));
+        if let Some(counts) = &self.counts {
+            write_usage(counts, answer.key("usage"));
         }
         answer.close("}");
     }
 }
 
-fn write_usage(usage: &Usage, out: &mut Writer<'_>) {
+fn write_usage(counts: &Counts, out: &mut Writer<'_>) {
+    let Counts { usage, audio_input, audio_output, .. } = counts;
     out.open("{").key("prompt_tokens").count(usage.input).key("completion_tokens").count(usage.output);
     out.key("total_tokens").count(usage.input.saturating_add(usage.output));
     out.key("prompt_tokens_details").open("{\"cached_tokens\":").count(usage.cached_input);
-    out.key("cache_write_tokens").count(usage.cache_write).close("}");
-    out.key("completion_tokens_details").open("{\"reasoning_tokens\":").count(usage.reasoning).close("}}");
+    out.key("cache_write_tokens").count(usage.cache_write);
+    if *audio_input > 0 {
+        out.key("audio_tokens").count(*audio_input);
+    }
+    out.close("}").key("completion_tokens_details").open("{\"reasoning_tokens\":").count(usage.reasoning);
+    if *audio_output > 0 {
+        out.key("audio_tokens").count(*audio_output);
+    }
+    out.close("}}");
 }
 
 fn finish_reason(stop: Stop) -> &'static str {
     match stop {
-        Stop::End | Stop::Sequence | Stop::Paused => "stop",
+        Stop::End | Stop::Sequence | Stop::Paused | Stop::Declined => "stop",
         Stop::Length => "length",
         Stop::Tools => "tool_calls",
         Stop::Refused => "content_filter",

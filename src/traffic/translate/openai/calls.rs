@@ -10,6 +10,7 @@ use super::answer_in::Tell;
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::HELD_CALL_BYTES;
 use crate::traffic::dialect::json::{Item, Quoted};
+use crate::traffic::translate::arguments;
 use crate::traffic::translate::event::{Block, Event};
 use std::collections::VecDeque;
 
@@ -21,7 +22,7 @@ const CALLS: usize = 1024;
 pub struct Calls {
     /// The first one is open, the others wait.
     unfinished: VecDeque<Call>,
-    any: bool,
+    begun: u64,
     held: usize,
 }
 
@@ -38,7 +39,7 @@ struct Call {
 impl Calls {
     /// Whether there was any.
     pub fn any(&self) -> bool {
-        self.any
+        self.begun > 0
     }
 
     /// One element of `tool_calls`, which stands at `position`.
@@ -47,17 +48,41 @@ impl Calls {
     /// It has not the form of this API, or too much waits.
     pub fn delta(&mut self, position: usize, call: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         let index = call.get("index").and_then(|index| index.count()).unwrap_or(position as u64);
-        let function = call.get("function");
         let id = call.text_at("id").filter(|id| !id.is_empty());
+        self.part(index, id, call.get("function"), tell)
+    }
+
+    /// The only call of an answer, as servers tell it that know no others.
+    ///
+    /// # Errors
+    /// As above.
+    pub fn only(&mut self, function: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        self.part(0, None, Some(function), tell)
+    }
+
+    fn part(
+        &mut self,
+        index: u64,
+        id: Option<Quoted<'_>>,
+        function: Option<Item<'_>>,
+        tell: Tell<'_>,
+    ) -> Result<(), Fault> {
         let name = function.and_then(|function| function.text_at("name")).filter(|name| !name.is_empty());
-        let piece = function.and_then(|function| function.text_at("arguments")).unwrap_or_default();
+        let piece = function.and_then(|function| function.get("arguments")).map(arguments::source);
+        let piece = piece.unwrap_or_default();
         // The last one, where a server gives all calls one index.
-        let known =
-            self.unfinished.iter().rposition(|open| open.index == index && !open.is_another(id.as_ref()));
+        let goes_on = |open: &Call| match &id {
+            Some(id) => *id == open.id,
+            // Some servers repeat the name; but one that has all its arguments is not begun again.
+            None => name
+                .as_ref()
+                .is_none_or(|name| *name == open.name && (piece.is_blank() || !open.source.is_whole())),
+        };
+        let known = self.unfinished.iter().rposition(|open| open.index == index && goes_on(open));
         let place = match (known, name) {
             (Some(place), _) => place,
             (None, Some(name)) => self.begin(index, id, name, tell)?,
-            // Blanks behind a call that was closed.
+            // Blanks behind a call that was closed, or one that has no name because it is none.
             (None, None) if piece.is_blank() => return Ok(()),
             // More of a call that was closed, or that nobody began.
             (None, None) => return Err(FaultKind::UpstreamUnreadable.into()),
@@ -73,12 +98,12 @@ impl Calls {
         tell: Tell<'_>,
     ) -> Result<usize, Fault> {
         // Some servers give no ids; a client needs one to answer to.
-        let id = id.unwrap_or_else(|| Quoted::of(&format!("call_{index}"))).into_owned();
+        let id = id.unwrap_or_else(|| Quoted::of(&format!("call_{}", self.begun))).into_owned();
+        self.begun += 1;
         if self.unfinished.front().is_some_and(|first| first.source.is_whole()) {
             self.close_first(tell);
         }
         let call = Call { index, id, name: name.into_owned(), waiting: vec![], source: Source::default() };
-        self.any = true;
         if self.unfinished.is_empty() {
             call.open(tell);
         }
@@ -91,6 +116,9 @@ impl Calls {
 
     fn piece(&mut self, place: usize, piece: &Quoted<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         let call = &mut self.unfinished[place];
+        if !call.source.begun && piece.is("null") {
+            return Ok(());
+        }
         call.source.feed(piece.as_written());
         if place == 0 {
             if !piece.is_empty() {
@@ -136,11 +164,6 @@ impl Calls {
 impl Call {
     fn open(&self, tell: Tell<'_>) {
         tell(Event::Open(Block::Call { id: self.id.clone(), name: self.name.clone() }));
-    }
-
-    /// Whether this id is another call's: some servers give all calls one index.
-    fn is_another(&self, id: Option<&Quoted<'_>>) -> bool {
-        id.is_some_and(|id| *id != self.id)
     }
 }
 

@@ -5,6 +5,7 @@
 pub mod answer_in;
 pub mod answer_out;
 mod calls;
+mod counts;
 mod messages_in;
 pub mod request_in;
 pub mod request_out;

@@ -7,12 +7,15 @@ use super::spaces;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted};
-use crate::traffic::translate::event::{Block, Event, Stop};
+use crate::traffic::translate::event::{Block, Citation, Event, Stop};
 use crate::traffic::translate::shape::present;
 use crate::traffic::translate::{failure, proof};
 
 /// Where events go.
 type Tell<'t> = &'t mut dyn FnMut(Event<'_>);
+
+/// Most items that may be left before their end.
+const LEFT: usize = 64;
 
 /// Stands between two summaries of one thought.
 const BETWEEN: Quoted<'static> = Quoted::raw(b"\\n\\n");
@@ -26,6 +29,10 @@ pub struct Reader {
     item: Option<u64>,
     /// Pieces of the open block came.
     begun: bool,
+    /// Items that were left before their end was told: other servers end them when all is over.
+    left: Vec<u64>,
+    /// Sources of the open item were told.
+    cited: bool,
     called: bool,
     declined: bool,
     ended: bool,
@@ -86,6 +93,12 @@ impl Reader {
                 }
                 return Ok(());
             }
+            b"response.output_text.annotation.added" => {
+                if let Some(annotation) = data.get("annotation").filter(|_| self.open == Open::Text) {
+                    self.annotation(annotation, tell);
+                }
+                return Ok(());
+            }
             b"response.output_text.delta" => Open::Text,
             b"response.refusal.delta" => Open::Refusal,
             b"response.reasoning_summary_text.delta" | b"response.reasoning_text.delta" => Open::Thought,
@@ -125,12 +138,12 @@ impl Reader {
     fn end(&mut self, response: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         self.close(tell);
         if let Some(usage) = usage(response) {
-            tell(Event::Usage(usage));
+            tell(Event::Usage(usage.into()));
         }
         let status = response.text_at("status").ok_or_else(unreadable)?;
         let reason = match &*status.unescaped() {
             b"completed" if self.called => Stop::Tools,
-            b"completed" if self.declined => Stop::Refused,
+            b"completed" if self.declined => Stop::Declined,
             b"completed" => Stop::End,
             b"incomplete" => {
                 let details = response.get("incomplete_details");
@@ -155,7 +168,7 @@ impl Reader {
     fn added(&mut self, data: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         let item = data.get("item").ok_or_else(unreadable)?;
         if kind(item)?.is("function_call") {
-            self.in_turn(data)?;
+            self.turn_to(data, tell)?;
             self.call(item, tell)?;
             self.item = place(data);
         }
@@ -165,13 +178,22 @@ impl Reader {
     /// An item is whole: what of it was not told in pieces is told now.
     fn done(&mut self, data: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         let item = data.get("item").ok_or_else(unreadable)?;
-        self.in_turn(data)?;
+        if let Some(at) = self.left.iter().position(|left| Some(*left) == place(data)) {
+            self.left.swap_remove(at);
+            return Ok(());
+        }
+        self.turn_to(data, tell)?;
         if self.open == Open::None {
             return self.item(item, tell);
         }
         match &*kind(item)?.unescaped() {
             b"reasoning" => self.sealed(item, tell),
             b"function_call" if !self.begun => arguments(item, tell),
+            b"message" if !self.cited => {
+                for part in item.get("content").iter().flat_map(Item::elements) {
+                    self.annotations(part, tell);
+                }
+            }
             _ => {}
         }
         self.close(tell);
@@ -189,8 +211,10 @@ impl Reader {
                         _ => continue,
                     };
                     self.say(open, part.text_at(name), tell);
+                    self.annotations(part, tell);
                 }
             }
+            b"image_generation_call" => image(item, tell),
             b"reasoning" => {
                 let texts = |name| item.get(name).into_iter().flat_map(|parts| parts.elements());
                 let summary = texts("summary").next().map_or("content", |_| "summary");
@@ -239,7 +263,7 @@ impl Reader {
         piece: Option<Quoted<'_>>,
         tell: Tell<'_>,
     ) -> Result<(), Fault> {
-        self.in_turn(data)?;
+        self.turn_to(data, tell)?;
         if open == Open::Call && self.open != Open::Call {
             return Err(unreadable());
         }
@@ -271,16 +295,55 @@ impl Reader {
 
     fn close(&mut self, tell: Tell<'_>) {
         self.begun = false;
+        self.cited = false;
         self.item = None;
         if std::mem::take(&mut self.open) != Open::None {
             tell(Event::Close);
         }
     }
 
-    /// Items do not overlap: one that does could not be told in its place.
-    fn in_turn(&self, data: Item<'_>) -> Result<(), Fault> {
-        if self.item.is_none() || self.item == place(data) { Ok(()) } else { Err(unreadable()) }
+    /// Another item is spoken of. What is open ends there, but for a call, whose arguments would not be whole; and no item
+    /// goes on that was left.
+    fn turn_to(&mut self, data: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        let place = place(data);
+        if self.left.iter().any(|left| Some(*left) == place) {
+            return Err(unreadable());
+        }
+        let Some(item) = self.item.filter(|item| Some(*item) != place) else { return Ok(()) };
+        if self.open == Open::Call || self.left.len() >= LEFT {
+            return Err(unreadable());
+        }
+        self.left.push(item);
+        self.close(tell);
+        Ok(())
     }
+
+    /// What a text rests on.
+    fn annotations(&mut self, part: Item<'_>, tell: Tell<'_>) {
+        for annotation in part.get("annotations").iter().flat_map(Item::elements) {
+            self.annotation(annotation, tell);
+        }
+    }
+
+    /// What stands somewhere in the net. Other dialects have no place for what stands in a file of the provider's.
+    fn annotation(&mut self, annotation: Item<'_>, tell: Tell<'_>) {
+        let Some(url) = annotation.text_at("url").filter(|url| !url.is_empty()) else { return };
+        let place = |name| annotation.get(name).and_then(|place| place.count());
+        let span = place("start_index").zip(place("end_index")).filter(|(start, end)| start < end);
+        let (title, quote) = (annotation.text_at("title").unwrap_or_default(), Quoted::default());
+        self.open(Open::Text, tell);
+        self.cited = true;
+        tell(Event::Cited(Citation { url, title, quote, span }));
+    }
+}
+
+/// An image that a tool of the provider's made.
+fn image(item: Item<'_>, tell: Tell<'_>) {
+    let Some(data) = item.text_at("result").filter(|data| !data.is_empty()) else { return };
+    let format = item.text_at("output_format").unwrap_or(Quoted::raw(b"png"));
+    let media = [b"image/", format.as_written()].concat();
+    tell(Event::Open(Block::Image { media: Quoted::raw(&media), data }));
+    tell(Event::Close);
 }
 
 /// All arguments of a call at once.
@@ -295,7 +358,7 @@ fn place(data: Item<'_>) -> Option<u64> {
 }
 
 fn usage(response: Item<'_>) -> Option<Usage> {
-    let usage = present(response.get("usage"))?;
+    let usage = present(response.get("usage")).filter(|usage| usage.members().next().is_some())?;
     let count = |item: Option<Item<'_>>, name| item?.get(name)?.count();
     let (input, output) = (usage.get("input_tokens_details"), usage.get("output_tokens_details"));
     let usage = Some(usage);

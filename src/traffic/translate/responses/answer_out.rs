@@ -10,6 +10,7 @@ use super::spaces;
 use super::thought::{self, Sealed};
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted, Writer};
+use crate::traffic::translate::cited::Cited;
 use crate::traffic::translate::event::{Block, Event, Failure, Stop};
 use crate::traffic::translate::names::Renamed;
 use crate::traffic::translate::{Form, failure};
@@ -63,6 +64,9 @@ pub struct Teller {
     said: Vec<u8>,
     /// What the open item has besides: of a call its members, of a thought what proves it.
     beside: Vec<u8>,
+    /// What the texts rest on, and that of the open one: elements of an array.
+    cited: Cited,
+    annotations: Vec<u8>,
     /// Whether the client knows of the open thought's text.
     shown: bool,
     /// Items that are complete.
@@ -79,6 +83,7 @@ enum Open {
     Thought,
     HiddenThought,
     Call,
+    Image,
 }
 
 /// How far an item has come.
@@ -102,7 +107,9 @@ impl Status<'_> {
         match stop {
             Some(Stop::Length) => Status::Incomplete("max_output_tokens"),
             Some(Stop::Refused) => Status::Incomplete("content_filter"),
-            None | Some(Stop::End | Stop::Sequence | Stop::Tools | Stop::Paused) => Status::Completed,
+            None | Some(Stop::End | Stop::Sequence | Stop::Tools | Stop::Paused | Stop::Declined) => {
+                Status::Completed
+            }
         }
     }
 
@@ -131,6 +138,8 @@ impl Teller {
             item_id: vec![],
             said: vec![],
             beside: vec![],
+            cited: Cited::default(),
+            annotations: vec![],
             shown: false,
             output: vec![],
             usage: None,
@@ -145,7 +154,7 @@ impl Teller {
 
     /// Bytes of the answer that are kept until its end.
     pub fn held(&self) -> usize {
-        self.output.len() + self.said.len() + self.beside.len()
+        self.output.len() + self.said.len() + self.beside.len() + self.annotations.len()
     }
 
     /// Writes what an event is in this dialect.
@@ -157,8 +166,9 @@ impl Teller {
             Event::Signature(signature) if self.open == Open::Thought => {
                 self.beside.extend_from_slice(signature.as_written());
             }
+            Event::Cited(citation) => self.cited.cite(&citation),
             Event::Close => self.close(out),
-            Event::Usage(usage) => self.usage = Some(usage),
+            Event::Usage(counts) => self.usage = Some(counts.usage),
             Event::Stop { reason, .. } => self.stop = Some(reason),
             Event::Ping if self.form == Form::Stream => out.extend_from_slice(b": ping\n\n"),
             Event::Signature(_) | Event::Ping => {}
@@ -234,7 +244,10 @@ impl Teller {
         self.said.clear();
         self.beside.clear();
         let (open, prefix) = match block {
-            Block::Text => (Open::Text, "msg_"),
+            Block::Text => {
+                self.cited.open();
+                (Open::Text, "msg_")
+            }
             Block::Refusal => (Open::Refusal, "msg_"),
             Block::Thought => (Open::Thought, "rs_"),
             Block::HiddenThought { data } => {
@@ -250,6 +263,12 @@ impl Teller {
                 }
                 members.key("name").quoted(&name);
                 (Open::Call, "fc_")
+            }
+            Block::Image { media, data } => {
+                let mut members = Writer(&mut self.beside);
+                members.key("output_format").quoted(&Quoted::raw(kind_of_image(media)));
+                self.said.extend_from_slice(data.as_written());
+                (Open::Image, "ig_")
             }
         };
         self.open = open;
@@ -321,6 +340,14 @@ impl Teller {
                 out.text("function_call").key("status").text(status).raw(&self.beside).key("arguments");
                 out.quoted(&Quoted::raw(if done { &self.said } else { b"" }));
             }
+            Open::Image => {
+                out.text("image_generation_call").key("status").text(status).key("result");
+                if done {
+                    out.quoted(&Quoted::raw(&self.said)).raw(&self.beside);
+                } else {
+                    out.raw(b"null");
+                }
+            }
         }
         out.close("}");
     }
@@ -330,11 +357,15 @@ impl Teller {
         match self.open {
             Open::Text => {
                 out.open("{\"type\":\"output_text\"").key("text").quoted(&said);
-                out.close(",\"annotations\":[],\"logprobs\":[]}");
+                out.key("annotations").open("[");
+                if stage == Stage::Done && !self.annotations.is_empty() {
+                    out.raw(&self.annotations);
+                }
+                out.close("],\"logprobs\":[]}");
             }
             Open::Refusal => _ = out.open("{\"type\":\"refusal\"").key("refusal").quoted(&said).close("}"),
             Open::Thought => _ = out.open("{\"type\":\"summary_text\"").key("text").quoted(&said).close("}"),
-            Open::None | Open::HiddenThought | Open::Call => {}
+            Open::None | Open::HiddenThought | Open::Call | Open::Image => {}
         }
     }
 
@@ -352,12 +383,18 @@ impl Teller {
     }
 
     fn piece(&mut self, piece: &Quoted<'_>, out: &mut Vec<u8>) {
+        if piece.is_empty() {
+            return;
+        }
         self.said.extend_from_slice(piece.as_written());
+        if self.open == Open::Text {
+            self.cited.piece(piece);
+        }
         if self.form == Form::Whole {
             return;
         }
         let name = match self.open {
-            Open::None | Open::HiddenThought => return,
+            Open::None | Open::HiddenThought | Open::Image => return,
             Open::Text => "response.output_text.delta",
             Open::Refusal => "response.refusal.delta",
             Open::Thought => {
@@ -384,6 +421,9 @@ impl Teller {
         if self.open == Open::None {
             return;
         }
+        if self.open == Open::Text {
+            self.annotate(out);
+        }
         if self.form == Form::Stream {
             self.finish(out);
         }
@@ -391,8 +431,27 @@ impl Teller {
         self.item(Stage::Done, &mut Writer(&mut output));
         self.output = output;
         self.open = Open::None;
+        self.annotations.clear();
         self.shown = false;
         self.index += 1;
+    }
+
+    /// Tells what the open text rests on.
+    fn annotate(&mut self, out: &mut Vec<u8>) {
+        let mut annotations = std::mem::take(&mut self.annotations);
+        for (index, source) in self.cited.take().into_iter().enumerate() {
+            let mut annotation = vec![];
+            let mut members = Writer(&mut annotation);
+            source.members(self.cited.before(), members.open("{\"type\":\"url_citation\""));
+            members.close("}");
+            Writer(&mut annotations).raw(&annotation);
+            if self.form == Form::Stream {
+                let mut event = self.of_item("response.output_text.annotation.added", out);
+                event.key("content_index").count(0).key("annotation_index").count(index as u64);
+                event.key("annotation").raw(&annotation).close("}\n\n");
+            }
+        }
+        self.annotations = annotations;
     }
 
     /// The events that end the open item.
@@ -412,6 +471,9 @@ impl Teller {
             }
             Open::None | Open::HiddenThought | Open::Thought => {}
             Open::Call => self.all_said("response.function_call_arguments.done", "arguments", out),
+            Open::Image => {
+                _ = self.of_item("response.image_generation_call.completed", out).close("}\n\n");
+            }
         }
         self.with_item("response.output_item.done", Stage::Done, out);
     }
@@ -427,7 +489,7 @@ impl Teller {
         match open {
             Open::Text => _ = event.key("logprobs").raw(b"[]"),
             Open::Call => _ = event.raw(&self.beside),
-            Open::None | Open::Refusal | Open::Thought | Open::HiddenThought => {}
+            Open::None | Open::Refusal | Open::Thought | Open::HiddenThought | Open::Image => {}
         }
         event.close("}\n\n");
     }
@@ -448,6 +510,11 @@ impl Teller {
             Form::Whole => self.response(status, &mut Writer(out)),
         }
     }
+}
+
+/// What an image is, as this dialect names it.
+fn kind_of_image<'m>(media: &'m Quoted<'_>) -> &'m [u8] {
+    media.as_written().strip_prefix(b"image/").unwrap_or(b"png")
 }
 
 fn write_usage(usage: &Usage, out: &mut Writer<'_>) {

@@ -88,7 +88,7 @@ pub fn openai(stream: &str) -> Value {
                         join_call(&mut message, call);
                     }
                 }
-                ("thinking_blocks", Value::Array(blocks)) => {
+                ("thinking_blocks" | "annotations" | "images", Value::Array(blocks)) => {
                     if message[name].is_null() {
                         message[name] = json!([]);
                     }
@@ -177,6 +177,10 @@ pub fn anthropic(stream: &str) -> Value {
                 for (name, value) in event["delta"].as_object().expect("a delta") {
                     match name.as_str() {
                         "type" => {}
+                        "citation" => match &mut block["citations"] {
+                            Value::Array(citations) => citations.push(value.clone()),
+                            none => *none = json!([value]),
+                        },
                         "partial_json" => source += value.as_str().expect("a text"),
                         name => append(&mut block[name], value),
                     }
@@ -239,6 +243,12 @@ pub fn responses(stream: &str) -> Value {
             "response.function_call_arguments.delta" => {
                 append(&mut items[last]["arguments"], &event["delta"]);
             }
+            "response.output_text.annotation.added" => {
+                let annotations = items[last][place][0]["annotations"].as_array_mut().expect("a list");
+                assert_eq!(event["annotation_index"], annotations.len(), "they are numbered in order");
+                annotations.push(event["annotation"].clone());
+            }
+            "response.image_generation_call.completed" => {}
             "response.output_text.done" | "response.reasoning_summary_text.done" => {
                 assert_eq!(items[last][place][0]["text"], event["text"]);
             }
@@ -252,7 +262,7 @@ pub fn responses(stream: &str) -> Value {
             "response.output_item.done" => {
                 let done = event["item"].clone();
                 // What is known at an item's end only.
-                for name in ["status", "encrypted_content"] {
+                for name in ["status", "encrypted_content", "result", "output_format"] {
                     if !done[name].is_null() {
                         items[last][name] = done[name].clone();
                     }

@@ -1,6 +1,6 @@
 //! What holds for every request, every answer and every cut.
 
-use super::super::event::{Block, Event, Stop};
+use super::super::event::{Block, Citation, Event, Stop};
 use super::*;
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::Quoted;
@@ -281,6 +281,9 @@ proptest! {
 #[derive(Clone, Debug)]
 enum Happening {
     Text(Vec<String>),
+    /// A text, and what it rests on: names of sources, and from which to which character.
+    Cited(Vec<String>, Vec<(String, Option<(u8, u8)>)>),
+    Image(String),
     Refusal(Vec<String>),
     Thought(Vec<String>, Option<String>),
     Hidden(String),
@@ -316,6 +319,9 @@ fn happening() -> impl Strategy<Value = Happening> {
     let call = (name(), object(), vec(any::<Index>(), 0..5));
     prop_oneof![
         in_pieces().prop_map(Happening::Text),
+        (in_pieces(), vec((name(), option::of(any::<(u8, u8)>())), 1..3))
+            .prop_map(|(text, sources)| Happening::Cited(text, sources)),
+        name().prop_map(Happening::Image),
         in_pieces().prop_map(Happening::Refusal),
         (in_pieces(), option::of(name())).prop_map(|(text, proof)| Happening::Thought(text, proof)),
         name().prop_map(Happening::Hidden),
@@ -340,11 +346,34 @@ fn tell_pieces(block: Block<'_>, pieces: &[String], proof: Option<&str>, tell: &
     tell(Event::Close);
 }
 
+fn tell_sources(sources: &[(String, Option<(u8, u8)>)], tell: &mut dyn FnMut(Event<'_>)) {
+    for (name, span) in sources {
+        let (url, title) = (Quoted::of(&format!("https://{name}.example/")), Quoted::of(name));
+        let span = span.map(|(start, more)| (u64::from(start), u64::from(start) + u64::from(more)));
+        tell(Event::Cited(Citation { url, title, quote: Quoted::default(), span }));
+    }
+}
+
 fn tell_all(happenings: &[Happening], reason: Stop, tell: &mut dyn FnMut(Event<'_>)) {
     tell(Event::Start { id: Quoted::raw(b"msg_1"), model: Quoted::raw(b"m") });
     for (index, happening) in happenings.iter().enumerate() {
         match happening {
             Happening::Text(pieces) => tell_pieces(Block::Text, pieces, None, tell),
+            Happening::Cited(pieces, sources) => {
+                tell(Event::Open(Block::Text));
+                for (index, piece) in pieces.iter().enumerate() {
+                    if index == 1 {
+                        tell_sources(sources, tell);
+                    }
+                    tell(Event::Piece(&Quoted::raw(piece.as_bytes())));
+                }
+                tell_sources(sources, tell);
+                tell(Event::Close);
+            }
+            Happening::Image(data) => {
+                let (media, data) = (Quoted::raw(b"image/png"), Quoted::raw(data.as_bytes()));
+                tell_pieces(Block::Image { media, data }, &[], None, tell);
+            }
             Happening::Refusal(pieces) => tell_pieces(Block::Refusal, pieces, None, tell),
             Happening::Thought(pieces, proof) => tell_pieces(Block::Thought, pieces, proof.as_deref(), tell),
             Happening::Hidden(data) => {
@@ -357,13 +386,14 @@ fn tell_all(happenings: &[Happening], reason: Stop, tell: &mut dyn FnMut(Event<'
             Happening::Ping => tell(Event::Ping),
             Happening::Usage(counts) => {
                 let [input, cached, written, output, reasoning] = counts.map(u64::from);
-                tell(Event::Usage(Usage {
+                let usage = Usage {
                     input: input + cached + written,
                     cached_input: cached,
                     cache_write: written,
                     output,
                     reasoning,
-                }));
+                };
+                tell(Event::Usage(usage.into()));
             }
         }
     }

@@ -1,0 +1,200 @@
+//! What a text rests on, for dialects that say from which to which character.
+//!
+//! What is cited is told at the end of its text: where a provider does not say how far a source reaches, it is all of the
+//! text.
+//!
+//! Invariant: what waits is bounded; what is beyond that is not told.
+
+use super::event::Citation;
+use crate::traffic::dialect::json::{Quoted, Writer};
+
+/// Bytes of sources that may wait for the end of their text.
+const WAITING_BYTES: usize = 256 * 1024;
+/// Characters of several bytes whose places are kept.
+const WIDE: usize = 64 * 1024;
+
+/// The sources of an answer's texts.
+#[derive(Default)]
+pub struct Cited {
+    waiting: Vec<Source>,
+    bytes: usize,
+    /// Characters of the answer's texts so far, and before the open one.
+    characters: u64,
+    before: u64,
+}
+
+/// One source, as the insides of JSON strings, and where it stands.
+pub struct Source {
+    pub url: Vec<u8>,
+    pub title: Vec<u8>,
+    pub start: u64,
+    pub end: u64,
+}
+
+impl Cited {
+    /// Another text begins. Places count from its beginning, or from that of all texts.
+    pub fn open(&mut self) {
+        self.before = self.characters;
+    }
+
+    /// More of the open text.
+    pub fn piece(&mut self, piece: &Quoted<'_>) {
+        self.characters += characters(piece);
+    }
+
+    pub fn cite(&mut self, citation: &Citation<'_>) {
+        let (url, title) = (citation.url.as_written().to_vec(), citation.title.as_written().to_vec());
+        self.bytes += url.len() + title.len();
+        if self.bytes <= WAITING_BYTES {
+            let (start, end) = citation.span.unwrap_or((0, u64::MAX));
+            let (start, end) = (start.saturating_add(self.before), end.saturating_add(self.before));
+            self.waiting.push(Source { url, title, start, end });
+        }
+    }
+
+    /// The sources of the text that ends here.
+    pub fn take(&mut self) -> Vec<Source> {
+        self.bytes = 0;
+        let mut sources = std::mem::take(&mut self.waiting);
+        for source in &mut sources {
+            source.end = source.end.min(self.characters);
+            source.start = source.start.min(source.end);
+        }
+        sources
+    }
+
+    /// Characters before the open text.
+    pub fn before(&self) -> u64 {
+        self.before
+    }
+}
+
+impl Source {
+    /// Writes members that `OpenAI`'s formats have alike, its place counted from `before`.
+    pub fn members(&self, before: u64, out: &mut Writer<'_>) {
+        out.key("start_index").count(self.start.saturating_sub(before));
+        out.key("end_index").count(self.end.saturating_sub(before));
+        out.key("title").quoted(&Quoted::raw(&self.title)).key("url").quoted(&Quoted::raw(&self.url));
+    }
+}
+
+/// Where the characters of a text are, for formats that count its bytes.
+#[derive(Default)]
+pub struct Widths {
+    bytes: u64,
+    /// Bytes up to the end of a character of several, and how many of them are not the first of their character.
+    wide: Vec<(u64, u64)>,
+}
+
+impl Widths {
+    /// More of the text.
+    pub fn piece(&mut self, piece: &Quoted<'_>) {
+        each_width(piece, |width| {
+            self.bytes += width;
+            if width > 1 && self.wide.len() < WIDE {
+                let more = self.wide.last().map_or(0, |(_, more)| *more);
+                self.wide.push((self.bytes, more + width - 1));
+            }
+        });
+    }
+
+    /// How many characters end within so many bytes, of those that are there.
+    pub fn characters(&self, bytes: u64) -> u64 {
+        let bytes = bytes.min(self.bytes);
+        let known = self.wide.partition_point(|(end, _)| *end <= bytes);
+        let more = known.checked_sub(1).and_then(|last| self.wide.get(last)).map_or(0, |(_, more)| *more);
+        bytes.saturating_sub(more)
+    }
+
+    /// How many bytes so many characters have.
+    pub fn bytes(&self, characters: u64) -> u64 {
+        let known = self.wide.partition_point(|(end, more)| end - more <= characters);
+        let more = known.checked_sub(1).and_then(|last| self.wide.get(last)).map_or(0, |(_, more)| *more);
+        characters.saturating_add(more)
+    }
+}
+
+/// How many characters a text has.
+fn characters(text: &Quoted<'_>) -> u64 {
+    let mut count = 0;
+    each_width(text, |_| count += 1);
+    count
+}
+
+/// Gives how many bytes each character of a text has, without putting the text together.
+fn each_width(text: &Quoted<'_>, mut width: impl FnMut(u64)) {
+    let mut rest = text.as_written();
+    while let Some(first) = rest.first() {
+        let (bytes, length) = match first {
+            b'\\' => escaped(rest),
+            ..0x80 => (1, 1),
+            ..0xE0 => (2, 2),
+            ..0xF0 => (3, 3),
+            _ => (4, 4),
+        };
+        width(bytes);
+        rest = rest.get(length..).unwrap_or_default();
+    }
+}
+
+/// How many bytes the character has whose escape begins a text, and how many the escape has.
+fn escaped(text: &[u8]) -> (u64, usize) {
+    let unit = |at: usize| {
+        let digits = text.get(at..)?.strip_prefix(b"\\u")?.first_chunk::<4>()?;
+        u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    match (unit(0), unit(6)) {
+        (None, _) => (1, 2),
+        (Some(0xD800..0xDC00), Some(0xDC00..0xE000)) => (4, 12),
+        (Some(..0x80), _) => (1, 6),
+        (Some(..0x800), _) => (2, 6),
+        (Some(_), _) => (3, 6),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// Bytes and characters lead to each other, in any pieces.
+        #[test]
+        fn places_lead_both_ways(pieces in proptest::collection::vec("[a-é☀🦀\n\"]{0,6}", 0..6)) {
+            let text: String = pieces.concat();
+            let mut widths = Widths::default();
+            for (index, piece) in pieces.iter().enumerate() {
+                let numbers: String = piece.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+                widths.piece(&if index % 2 == 0 { Quoted::of(piece) } else { Quoted::raw(numbers.as_bytes()) });
+            }
+            for (character, (byte, _)) in text.char_indices().enumerate() {
+                prop_assert_eq!(widths.characters(byte as u64), character as u64, "{} {}", text, byte);
+                prop_assert_eq!(widths.bytes(character as u64), byte as u64, "{} {}", text, character);
+            }
+            prop_assert_eq!(widths.characters(text.len() as u64), text.chars().count() as u64);
+        }
+    }
+
+    /// A source without a place has its text's, and more than may wait is left out.
+    #[test]
+    fn sources_have_their_texts_place() {
+        let mut cited = Cited::default();
+        let cite = |cited: &mut Cited, span| {
+            let url = Quoted::raw(b"https://a.example");
+            let (title, quote) = (Quoted::default(), Quoted::default());
+            cited.cite(&Citation { url, title, quote, span });
+        };
+        cited.piece(&Quoted::raw("é\\n".as_bytes()));
+        cited.open();
+        cite(&mut cited, None);
+        cite(&mut cited, Some((1, 3)));
+        cited.piece(&Quoted::raw(b"abc"));
+        let places =
+            |cited: &mut Cited| cited.take().iter().map(|one| (one.start, one.end)).collect::<Vec<_>>();
+        assert_eq!(places(&mut cited), [(2, 5), (3, 5)]);
+        for _ in 0..20_000 {
+            cite(&mut cited, Some((0, 1)));
+        }
+        assert_eq!(cited.take().len(), WAITING_BYTES / "https://a.example".len());
+    }
+}
