@@ -41,7 +41,7 @@ struct Form {
     /// The text of an image.
     image: &'static str,
     /// The schema, from the body on.
-    schema: &'static str,
+    schema: &'static [&'static str],
 }
 
 const CHAT: Form = Form {
@@ -50,7 +50,7 @@ const CHAT: Form = Form {
     result: ("/tool_call_id", "/tool_call_id"),
     thought: None,
     image: "/image_url/url",
-    schema: "/response_format/json_schema/schema",
+    schema: &["/response_format/json_schema/schema"],
 };
 const RESPONSES: Form = Form {
     turns: "/input",
@@ -58,7 +58,7 @@ const RESPONSES: Form = Form {
     result: ("/output", "/call_id"),
     thought: Some(("/encrypted_content", SEALED)),
     image: "/image_url",
-    schema: "/text/format/schema",
+    schema: &["/text/format/schema"],
 };
 const MESSAGES: Form = Form {
     turns: "/messages",
@@ -66,7 +66,7 @@ const MESSAGES: Form = Form {
     result: ("/tool_use_id", "/tool_use_id"),
     thought: Some(("/signature", SIGNATURE)),
     image: "/source/data",
-    schema: "/output_config/format/schema",
+    schema: &["/output_config/format/schema"],
 };
 const GEMINI: Form = Form {
     turns: "/contents",
@@ -74,7 +74,7 @@ const GEMINI: Form = Form {
     result: ("/functionResponse", "/functionResponse/name"),
     thought: Some(("/thoughtSignature", GOOGLES_SIGNATURE)),
     image: "/inlineData/data",
-    schema: "/generationConfig/responseJsonSchema",
+    schema: &["/generationConfig/responseJsonSchema", "/generationConfig/responseSchema"],
 };
 const CONVERSE: Form = Form {
     turns: "/messages",
@@ -82,16 +82,16 @@ const CONVERSE: Form = Form {
     result: ("/toolResult", "/toolResult/toolUseId"),
     thought: Some(("/reasoningContent/reasoningText/signature", SIGNATURE)),
     image: "/image/source/bytes",
-    schema: "/outputConfig/textFormat/structure/jsonSchema/schema",
+    schema: &["/outputConfig/textFormat/structure/jsonSchema/schema"],
 };
 const COHERE: Form =
-    Form { thought: Some(("/tool_plan", THOUGHT)), schema: "/response_format/json_schema", ..CHAT };
+    Form { thought: Some(("/tool_plan", THOUGHT)), schema: &["/response_format/json_schema"], ..CHAT };
 const OLLAMA: Form = Form {
     call: ("/function", "/function/name"),
     result: ("/tool_name", "/tool_name"),
     thought: Some(("/thinking", THOUGHT)),
     image: "/images/0",
-    schema: "/format",
+    schema: &["/format"],
     ..CHAT
 };
 
@@ -120,7 +120,7 @@ pub fn complaint(endpoint: Endpoint, model: &str, body: &[u8]) -> Option<&'stati
     if model.contains("wants=image") && !form.spoken(&body).any(|said| form.shows(said)) {
         return Some("The request holds no image in PNG.");
     }
-    if model.contains("wants=schema") && body.pointer(form.schema).is_none() {
+    if model.contains("wants=schema") && !form.schema.iter().any(|place| body.pointer(place).is_some()) {
         return Some("The request holds no schema.");
     }
     form.history(&body, thinks)

@@ -200,13 +200,14 @@ struct Message<'b> {
     audio: Option<Item<'b>>,
     calls: Option<Item<'b>>,
     thoughts: Option<Item<'b>>,
+    reasoning: Option<Item<'b>>,
     call_id: Option<Item<'b>>,
     cached: Option<Cached>,
 }
 
 fn turn<'b>(at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
-    let [role, content, calls, call_id, cache_control, breakpoint, name, refusal, thoughts, audio] = at
-        .fields(
+    let [role, content, calls, call_id, cache_control, breakpoint, name, refusal, thoughts, reasoning, audio] =
+        at.fields(
             Some(message),
             [
                 "role",
@@ -218,6 +219,7 @@ fn turn<'b>(at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<Turn<'
                 "name",
                 "refusal",
                 "thinking_blocks",
+                "reasoning_content",
                 "audio",
             ],
         )?;
@@ -225,7 +227,7 @@ fn turn<'b>(at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<Turn<'
         losses.hint("messages[].name");
     }
     let cached = cached(cache_control.or(breakpoint), losses);
-    let message = Message { content, refusal, audio, calls, thoughts, call_id, cached };
+    let message = Message { content, refusal, audio, calls, thoughts, reasoning, call_id, cached };
     match &*at.name("role").text(role)?.unescaped() {
         b"system" | b"developer" => said(at, &message, Role::System, losses),
         b"user" => said(at, &message, Role::User, losses),
@@ -246,7 +248,12 @@ fn said<'b>(at: At<'_>, message: &Message<'b>, role: Role, losses: &mut Losses) 
 fn assistant<'b>(at: At<'_>, message: &Message<'b>, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
     let mut all = match message.thoughts {
         Some(blocks) => thoughts(at.name("thinking_blocks"), blocks)?,
-        None => vec![],
+        // Where nothing proved a thought, its text is all there is of it.
+        None => {
+            let text = at.name("reasoning_content").optional_text(message.reasoning)?;
+            let text = text.filter(|text| !text.is_empty());
+            text.map(|text| Part::of(Content::Thought { text, signature: None })).into_iter().collect()
+        }
     };
     if let Some(content) = message.content {
         all.append(&mut parts(at.name("content"), content, losses)?);

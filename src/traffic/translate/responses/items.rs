@@ -119,11 +119,17 @@ fn result<'b>(at: At<'_>, item: Item<'b>, losses: &mut Losses) -> Result<Content
     })
 }
 
-/// A thought that the gateway gave out. Of others there is nothing that any provider but their own could use: their
-/// summaries are for people.
+/// A thought that the gateway gave out. Of what another sealed there is nothing that any provider but its own could use;
+/// where nothing is sealed, what the summary says is all there is of it.
 fn reasoning<'b>(at: At<'_>, item: Item<'b>, losses: &mut Losses) -> Result<Option<Content<'b>>, Fault> {
-    let [sealed] = at.fields(Some(item), ["encrypted_content"])?;
-    let Some(sealed) = at.name("encrypted_content").optional_text(sealed)? else { return Ok(None) };
+    let [sealed, summary] = at.fields(Some(item), ["encrypted_content", "summary"])?;
+    let Some(sealed) = at.name("encrypted_content").optional_text(sealed)? else {
+        let parts = summary.into_iter().flat_map(|parts| parts.elements());
+        let texts: Vec<_> = parts.filter_map(|part| part.text_at("text")).collect();
+        let texts: Vec<_> = texts.iter().map(Quoted::as_written).collect();
+        let text = Quoted::raw(&texts.join(&b"\\n\\n"[..])).into_owned();
+        return Ok((!text.is_empty()).then_some(Content::Thought { text, signature: None }));
+    };
     let thought = thought::unseal(&sealed);
     if thought.is_none() {
         losses.hint("reasoning.encrypted_content");
