@@ -47,8 +47,11 @@ pub struct Asked<'a> {
     system: Text,
     #[serde(default)]
     instructions: Text,
-    #[serde(default, alias = "toolConfig")]
+    #[serde(default)]
     tools: Text,
+    /// Where one format has its tools, and another what to do with them.
+    #[serde(default, rename = "toolConfig")]
+    tool_config: Text,
     #[serde(default)]
     query: Text,
     #[serde(default)]
@@ -150,7 +153,7 @@ impl<'a> Asked<'a> {
     pub fn prompt_tokens(&self) -> u32 {
         let read =
             [&self.messages, &self.input, &self.prompt, &self.suffix, &self.system, &self.instructions];
-        let also = [&self.tools, &self.query, &self.documents];
+        let also = [&self.tools, &self.tool_config, &self.query, &self.documents];
         let bytes: u64 = read.iter().chain(&also).map(|text| text.bytes).sum();
         u32::try_from(bytes.div_ceil(BYTES_PER_TOKEN)).unwrap_or(u32::MAX).max(1)
     }

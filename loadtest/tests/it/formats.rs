@@ -186,6 +186,10 @@ fn tools_are_called() {
     let (status, answer) = turns(ollama, &json!({"stream": false, "messages": [said, result]}));
     assert_eq!((status, &answer["message"]["tool_calls"]), (200, &Value::Null));
 
+    let gemini = (GOOGLE, ":generateContent", "");
+    let told = json!({"tools": [], "toolConfig": {"functionCallingConfig": {"mode": "AUTO"}}});
+    assert_eq!(turns(gemini, &told).0, 200, "tools, and what to do with them");
+
     let cohere = ("/v2/chat", "", "");
     let (_, answer) = turns(cohere, &json!({}));
     assert_eq!(answer["finish_reason"], "TOOL_CALL");

@@ -31,7 +31,7 @@ const chat = {
   results: (calls) => calls.map(({ id }) => ({ role: 'tool', tool_call_id: id, content: RESULT })).reverse(),
   async ask(model, messages, { stream, tools, thinks, object, limit = LIMIT } = {}) {
     const request = { model, messages, max_completion_tokens: limit };
-    if (tools) request.tools = [{ type: 'function', function: { name: NAME, parameters: SCHEMA } }];
+    if (tools) Object.assign(request, { tools: [{ type: 'function', function: { name: NAME, parameters: SCHEMA } }], tool_choice: 'auto' });
     if (thinks) request.reasoning_effort = 'low';
     if (object) request.response_format = { type: 'json_schema', json_schema: { name: 'weather', schema: OBJECT, strict: true } };
     const answer = stream
@@ -58,7 +58,7 @@ const responses = {
   results: (calls) => calls.map(({ id }) => ({ type: 'function_call_output', call_id: id, output: RESULT })).reverse(),
   async ask(model, input, { stream, tools, thinks, object, limit = LIMIT } = {}) {
     const request = { model, input, store: false, max_output_tokens: limit };
-    if (tools) request.tools = [{ type: 'function', name: NAME, parameters: SCHEMA, strict: false }];
+    if (tools) Object.assign(request, { tools: [{ type: 'function', name: NAME, parameters: SCHEMA, strict: false }], tool_choice: 'auto' });
     if (thinks) Object.assign(request, { reasoning: { effort: 'low', summary: 'auto' }, include: ['reasoning.encrypted_content'] });
     if (object) request.text = { format: { type: 'json_schema', name: 'weather', schema: OBJECT, strict: true } };
     const answer = stream ? await openai.responses.stream(request).finalResponse() : await openai.responses.create(request);

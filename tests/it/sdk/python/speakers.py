@@ -60,7 +60,9 @@ class Chat:
     def options(self, model, history, tools, thinks, limit):
         function = {"type": "function", "function": {"name": NAME, "description": WHAT, "parameters": SCHEMA}}
         options = {"model": model, "messages": history, "max_completion_tokens": limit}
-        return options | ({"tools": [function]} if tools else {}) | ({"reasoning_effort": "low"} if thinks else {})
+        if tools:
+            options |= {"tools": [function], "tool_choice": "auto", "parallel_tool_calls": True}
+        return options | ({"reasoning_effort": "low"} if thinks else {})
 
     def ask(self, model, history, stream=False, tools=False, thinks=False, limit=LIMIT):
         options, pieces = self.options(model, history, tools, thinks, limit), 0
@@ -106,7 +108,9 @@ class Responses(Chat):
         if thinks:
             options["reasoning"] = {"effort": "low", "summary": "auto"}
             options["include"] = ["reasoning.encrypted_content"]
-        return options | ({"tools": [function]} if tools else {})
+        if tools:
+            options |= {"tools": [function], "tool_choice": "auto", "parallel_tool_calls": True}
+        return options
 
     def ask(self, model, history, stream=False, tools=False, thinks=False, limit=LIMIT):
         options, pieces = self.options(model, history, tools, thinks, limit), 0
@@ -151,7 +155,7 @@ class Messages(Chat):
         options = {"model": model, "messages": history, "max_tokens": limit}
         if thinks:
             options["thinking"] = {"type": "enabled", "budget_tokens": 1024}
-        return options | ({"tools": [tool]} if tools else {})
+        return options | ({"tools": [tool], "tool_choice": {"type": "auto"}} if tools else {})
 
     def ask(self, model, history, stream=False, tools=False, thinks=False, limit=LIMIT):
         options, pieces = self.options(model, history, tools, thinks, limit), 0
