@@ -108,8 +108,11 @@ pub fn complaint(endpoint: Endpoint, model: &str, body: &[u8]) -> Option<&'stati
     let form = match endpoint {
         Endpoint::Chat => &CHAT,
         Endpoint::Responses => &RESPONSES,
-        Endpoint::Messages | Endpoint::RawPredict | Endpoint::StreamRawPredict => &MESSAGES,
-        Endpoint::Invoke | Endpoint::InvokeStream => &MESSAGES,
+        Endpoint::Messages
+        | Endpoint::RawPredict
+        | Endpoint::StreamRawPredict
+        | Endpoint::Invoke
+        | Endpoint::InvokeStream => &MESSAGES,
         Endpoint::GenerateContent | Endpoint::StreamGenerateContent => &GEMINI,
         Endpoint::Converse | Endpoint::ConverseStream => &CONVERSE,
         Endpoint::CohereChat => &COHERE,

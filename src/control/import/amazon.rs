@@ -1,6 +1,6 @@
 //! Models at Amazon Bedrock: in which format they are asked, where, and with whose keys.
 
-use crate::control::import::auth::{Auth, fits_host, reference, stated};
+use crate::control::import::auth::{Auth, as_place, fits_host, stated};
 use crate::control::import::keys::Key;
 use crate::control::import::report::Report;
 use crate::control::import::source::Item;
@@ -61,15 +61,13 @@ pub fn endpoint(
     let region = region(params, named_region, &upstream, model, report)?;
     let base_url = base_url(params, &region)?;
     let (key, auth) = credentials(params, &region, model, report)?;
-    let place = Some(reference(&region).map_or(region.clone(), |name| name.to_ascii_lowercase()));
-    let place = place.map(|place| place.replace('_', "-"));
     let endpoint = Endpoint {
         vendor: Some(vendor),
         base_url: Some(base_url),
         key,
         auth,
         stem: vendor,
-        place,
+        place: Some(as_place(&region)),
         ..Endpoint::default()
     };
     Ok((endpoint, upstream))

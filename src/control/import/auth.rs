@@ -78,3 +78,8 @@ pub fn fits_host(written: &str) -> bool {
     let label = !written.is_empty() && written.bytes().all(plain);
     reference(written).is_some() || label && !written.starts_with('-') && !written.ends_with('-')
 }
+
+/// A value, or the variable that it refers to, as a part of a provider's name.
+pub fn as_place(written: &str) -> String {
+    reference(written).unwrap_or(written).to_ascii_lowercase().replace('_', "-")
+}

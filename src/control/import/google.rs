@@ -1,10 +1,11 @@
 //! Models at Vertex AI: in which format they are asked, where, and with whose tokens.
 
-use crate::control::import::auth::{Auth, Member, fits_host, reference, stated};
+use crate::control::import::auth::{Auth, Member, as_place, fits_host, reference, stated};
 use crate::control::import::keys::{self, Key};
 use crate::control::import::report::Report;
 use crate::control::import::source::Item;
 use crate::control::import::vendor::{Endpoint, checked};
+use std::path::Path;
 
 /// What is read of an entry, besides what every entry may have.
 pub const PARAMS: &[&str] = &[
@@ -34,14 +35,13 @@ pub fn endpoint(
         Some(address) => checked(address.trim_end_matches('/').into())?,
         None => format!("{}/{behind}", project(params, &location, model, report)?),
     };
-    let place = reference(&location).map_or(location.clone(), |name| name.to_ascii_lowercase());
     let endpoint = Endpoint {
         vendor,
         base_url: Some(base_url),
         auth: Some(tokens(params, model, report)?),
         key: Key::None,
         stem,
-        place: Some(place.replace('_', "-")),
+        place: Some(as_place(&location)),
         ..Endpoint::default()
     };
     Ok((endpoint, name.to_owned()))
@@ -122,9 +122,10 @@ fn tokens(params: &Item<'_>, model: &Item<'_>, report: &mut Report) -> Result<Au
         report.changed(model, how);
         return Ok(auth.with("metadata", Member::Flag));
     };
+    // Whatever else it is could be a secret.
     let is_path = |text: &str| {
-        (text.contains('/') || text.ends_with(".json"))
-            && !text.contains(|c: char| c.is_whitespace() || "{}\"".contains(c))
+        let json = Path::new(text).extension().is_some_and(|end| end.eq_ignore_ascii_case("json"));
+        (json || text.starts_with('/')) && !text.contains(|c: char| c.is_whitespace() || "{}\"".contains(c))
     };
     match item.text() {
         // A mapping is the key itself.

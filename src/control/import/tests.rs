@@ -23,6 +23,7 @@ fn imported(text: &str) -> Option<Imported> {
 
 /// A value that is good for what a variable of this name is for, even where only the name's beginning is left of it; an
 /// address is as good a key as any other text.
+#[expect(clippy::unnecessary_wraps, reason = "a variable may be absent elsewhere")]
 fn variable(name: &str) -> Option<OsString> {
     const KEY: &str = include_str!("../../../tests/it/fixtures/test-only-rsa-2048.key");
     let value = match name {
@@ -153,6 +154,7 @@ fn clouds_are_found() {
         (format!("{GOOGLE}, api_base: 'https://proxy.example/google/'"), "base_url: \"https://proxy.example/google\""),
         (format!("{AMAZON}, aws_region_name: cn-north-1"), "https://bedrock-runtime.cn-north-1.amazonaws.com.cn"),
         (AMAZON.into(), "https://bedrock-runtime.${AWS_REGION_NAME}.amazonaws.com"),
+        (format!("{GOOGLE}, vertex_credentials: ya29.canary"), "{service_account: \"${VERTEX_SERVICE_ACCOUNT}\"}"),
         ("model: bedrock/eu-west-3/x, aws_profile_name: team".into(), "source: profile, profile: team"),
         ("model: bedrock/eu-west-3/x, aws_role_name: 'arn:aws:iam::1:role/r', aws_web_identity_token: os.environ/T".into(), "source: web_identity, role_arn: \"arn:aws:iam::1:role/r\"}"),
         ("model: anthropic.claude-x, custom_llm_provider: bedrock, aws_region_name: eu-west-3".into(), "{vendor: bedrock, "),

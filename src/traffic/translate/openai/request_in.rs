@@ -246,14 +246,13 @@ fn said<'b>(at: At<'_>, message: &Message<'b>, role: Role, losses: &mut Losses) 
 }
 
 fn assistant<'b>(at: At<'_>, message: &Message<'b>, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
-    let mut all = match message.thoughts {
-        Some(blocks) => thoughts(at.name("thinking_blocks"), blocks)?,
+    let mut all = if let Some(blocks) = message.thoughts {
+        thoughts(at.name("thinking_blocks"), blocks)?
+    } else {
         // Where nothing proved a thought, its text is all there is of it.
-        None => {
-            let text = at.name("reasoning_content").optional_text(message.reasoning)?;
-            let text = text.filter(|text| !text.is_empty());
-            text.map(|text| Part::of(Content::Thought { text, signature: None })).into_iter().collect()
-        }
+        let text = at.name("reasoning_content").optional_text(message.reasoning)?;
+        let text = text.filter(|text| !text.is_empty());
+        text.map(|text| Part::of(Content::Thought { text, signature: None })).into_iter().collect()
     };
     if let Some(content) = message.content {
         all.append(&mut parts(at.name("content"), content, losses)?);
