@@ -71,7 +71,7 @@ impl Endpoint {
         let path = target.split_once('?').map_or(target, |(path, _)| path);
         let path =
             ["/v1beta", "/v1", "/v2"].iter().find_map(|version| path.strip_prefix(version)).unwrap_or(path);
-        let model = path.find("/models/").filter(|_| path.starts_with("/projects/"));
+        let model = if path.starts_with("/projects/") { path.find("/models/") } else { None };
         let path = model.map_or(path, |at| &path[at..]);
         match path {
             "/chat/completions" => Self::Chat,
