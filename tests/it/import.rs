@@ -3,7 +3,7 @@
 use crate::harness::{Finished, fresh_dir, run_to_end, run_with};
 use std::path::{Path, PathBuf};
 
-const FIXTURES: [&str; 6] = ["small", "balanced", "wildcard", "fallbacks", "unknown", "hostile"];
+const FIXTURES: [&str; 7] = ["small", "balanced", "wildcard", "fallbacks", "unknown", "hostile", "clouds"];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/fixtures/litellm")
@@ -28,10 +28,31 @@ fn expect(name: &str, text: &str) {
     assert_eq!(text, std::fs::read_to_string(&golden).expect("the golden file"), "{name}");
 }
 
-/// Every variable that a configuration refers to, with a value that is good for a key and for an address.
-fn variables(yaml: &str) -> Vec<(&str, &str)> {
+/// Every variable that a configuration refers to, with a value that is good for what it is for, and the keys of AWS.
+fn variables(yaml: &str) -> Vec<(String, String)> {
     let references = yaml.split("${").skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
-    references.map(|name| (name, "https://variable.example")).collect()
+    let names = references.chain(["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]);
+    names.map(|name| (name.to_owned(), value(name))).collect()
+}
+
+fn borrowed(variables: &[(String, String)]) -> Vec<(&str, &str)> {
+    variables.iter().map(|(name, value)| (&**name, &**value)).collect()
+}
+
+/// An address is as good a key as any other text.
+fn value(name: &str) -> String {
+    const KEY: &str = include_str!("fixtures/test-only-rsa-2048.key");
+    match name {
+        "AWS_REGION_NAME" | "VERTEXAI_PROJECT" => "eu-west-1".into(),
+        _ if name.starts_with("VERSION_") => "2024-10-21".into(),
+        _ if ["REGION_", "LOCATION_", "PROJECT_"].iter().any(|start| name.starts_with(start)) => {
+            "eu-west-1".into()
+        }
+        _ if name.starts_with("JSON_") || name.ends_with("_SERVICE_ACCOUNT") => {
+            serde_json::json!({"client_email": "a@b.example", "private_key": KEY}).to_string()
+        }
+        _ => "https://variable.example".into(),
+    }
 }
 
 /// Each fixture gives the configuration and the report that its golden files hold; `check` takes the configuration.
@@ -47,7 +68,7 @@ fn fixtures_are_imported() {
         let path = file.to_str().expect("text");
         assert_eq!(import(fixture, &["--output", path]).stdout, "");
         assert_eq!(std::fs::read_to_string(&file).expect("the output"), ended.stdout);
-        let checked = run_with(&["check", "--config", path], &variables(&ended.stdout));
+        let checked = run_with(&["check", "--config", path], &borrowed(&variables(&ended.stdout)));
         assert_eq!(checked.code, Some(0), "{fixture}: {}", checked.stderr);
     }
     drop(std::fs::remove_dir_all(dir));

@@ -4,9 +4,10 @@ use std::cell::Cell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::answer::{content, lacks_signature, thought};
+use super::answer::content;
 use super::asked::Asked;
 use super::compile::{compile, refuse};
+use super::demands::complaint;
 use super::echo::{Received, echo};
 use super::endpoint::{Dialect, Endpoint};
 use super::fault::Fault;
@@ -14,13 +15,22 @@ use super::request::Head;
 use super::script::{End, Script};
 use super::settings::Settings;
 use crate::chance::Chance;
-use serde_json::Value;
 
 /// Kinds of requests whose scripts are kept, and the largest script that is.
 const SCRIPTS_MAX: usize = 1024;
 
 /// Which of a request's draws says whether it has a fault; its waits are drawn apart from that.
 const FAULT_DRAW: u64 = 1;
+
+/// What stands in the results of tools, in one format or the other.
+const RESULTS: [&str; 6] = [
+    "\"tool_call_id\"",
+    "\"tool_use_id\"",
+    "\"functionResponse\"",
+    "\"toolResult\"",
+    "\"function_call_output\"",
+    "\"tool_name\"",
+];
 
 /// The scripts of one thread.
 pub struct Answers {
@@ -64,16 +74,8 @@ impl Answers {
             Ok(asked) => asked,
             Err(message) => return Rc::new(refuse(Script::default(), dialect, 400, &message)),
         };
-        if asked.model.contains("thinks=1") && dialect == Dialect::Anthropic && lacks_thought(received.body) {
-            let message = "Expected `thinking` as it was, but found `tool_use`.";
+        if let Some(message) = complaint(head.endpoint, &asked.model, received.body) {
             return Rc::new(refuse(Script::default(), dialect, 400, message));
-        }
-        if asked.model.contains("thinks=1") && dialect == Dialect::Gemini {
-            let body = serde_json::from_slice(received.body).unwrap_or_default();
-            if lacks_signature(&body) {
-                let message = "Function call is missing a thought_signature in functionCall parts.";
-                return Rc::new(refuse(Script::default(), dialect, 400, message));
-            }
         }
         self.scripted(head.endpoint, &asked, received, id)
     }
@@ -107,6 +109,7 @@ impl Answers {
             asked.wants_base64(),
             asked.wants_plain_text(),
             asked.has_results,
+            asked.wants_sealed,
         ];
         let (documents, ranked) = asked.ranked();
         let numbers = [
@@ -194,27 +197,19 @@ fn asked<'a>(head: &Head, received: Received<'a>) -> Result<Asked<'a>, String> {
         _ if head.multipart => Ok(Asked::of_multipart(received.body)),
         _ => {
             let mut asked = Asked::of_json(received.body)?;
-            if head.endpoint.dialect() == Dialect::Gemini {
+            if let Some(streams) = head.endpoint.streams() {
                 let path = model_of_path(received.head);
-                let name = path.rsplit_once(':').map_or(&*path, |(name, _)| name);
-                let streams = head.endpoint == Endpoint::StreamGenerateContent;
+                let name = path.rsplit_once([':', '/']).map_or(&*path, |(name, _)| name);
                 asked = asked.at(decoded(name).into(), streams);
+            } else if matches!(head.endpoint, Endpoint::OllamaChat | Endpoint::OllamaGenerate) {
+                asked = asked.streaming();
             }
-            let has = |name: &[u8]| memchr::memmem::find(received.body, name).is_some();
-            let results: [&[u8]; 3] = [b"\"tool_call_id\"", b"\"tool_use_id\"", b"\"functionResponse\""];
-            asked.has_results = asked.model.contains("tools=") && results.into_iter().any(has);
+            let has = |name: &str| memchr::memmem::find(received.body, name.as_bytes()).is_some();
+            asked.has_results = asked.model.contains("tools=") && RESULTS.into_iter().any(has);
+            asked.wants_sealed = asked.model.contains("thinks=1") && has("\"reasoning.encrypted_content\"");
             Ok(asked)
         }
     }
-}
-
-/// Whether a turn that called tools does not begin with the thought that the mock had.
-fn lacks_thought(body: &[u8]) -> bool {
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    let turns = body["messages"].as_array().into_iter().flatten();
-    let mut contents = turns.filter_map(|turn| turn["content"].as_array());
-    let thought: Value = serde_json::from_str(&thought()).unwrap_or_default();
-    contents.any(|blocks| blocks.iter().any(|block| block["type"] == "tool_use") && blocks[0] != thought)
 }
 
 /// What a part of a path stands for.
@@ -231,9 +226,9 @@ fn decoded(text: &str) -> String {
 
 /// The model in the path of a request for one; it asks for no settings, as a `?` ends the path.
 fn model_of_path(head: &[u8]) -> std::borrow::Cow<'_, str> {
-    const PREFIX: &[u8] = b"/models/";
     let target = head.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
-    let at = memchr::memmem::find(target, PREFIX).map_or(0, |at| at + PREFIX.len());
+    let behind = |prefix: &[u8]| memchr::memmem::find(target, prefix).map(|at| at + prefix.len());
+    let at = behind(b"/models/").or_else(|| behind(b"/model/")).unwrap_or_default();
     let name = target[at..].split(|byte| *byte == b'?').next().unwrap_or_default();
     String::from_utf8_lossy(name)
 }

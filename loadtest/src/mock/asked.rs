@@ -28,43 +28,47 @@ pub struct Asked<'a> {
     max_completion_tokens: Option<u32>,
     #[serde(default)]
     max_output_tokens: Option<u32>,
-    #[serde(default)]
+    /// Where a format has its limits together.
+    #[serde(default, rename = "generationConfig", alias = "inferenceConfig", alias = "options")]
+    limits: Option<Limits>,
+    #[serde(default, alias = "output_dimension", alias = "outputDimensionality")]
     dimensions: Option<u32>,
     #[serde(default)]
     top_n: Option<u32>,
-    #[serde(default)]
+    #[serde(default, alias = "contents")]
     messages: Text,
-    #[serde(default)]
+    #[serde(default, alias = "texts", alias = "content", alias = "requests")]
     input: Text,
     #[serde(default)]
     prompt: Text,
     #[serde(default)]
     suffix: Text,
-    #[serde(default)]
+    #[serde(default, alias = "systemInstruction")]
     system: Text,
     #[serde(default)]
     instructions: Text,
     #[serde(default)]
     tools: Text,
+    /// Where one format has its tools, and another what to do with them.
+    #[serde(default, rename = "toolConfig")]
+    tool_config: Text,
     #[serde(default)]
     query: Text,
     #[serde(default)]
     documents: Text,
-    #[serde(default)]
-    contents: Text,
-    #[serde(default, rename = "systemInstruction")]
-    system_instruction: Text,
-    #[serde(default, rename = "generationConfig")]
-    generation_config: Option<GenerationConfig>,
     /// Results of tools are among the messages.
     #[serde(skip)]
     pub has_results: bool,
+    /// Thoughts are wanted in a form that can come back.
+    #[serde(skip)]
+    pub wants_sealed: bool,
 }
 
 #[derive(Debug, Deserialize)]
-struct GenerationConfig {
-    #[serde(default, rename = "maxOutputTokens")]
-    max_output_tokens: Option<u32>,
+struct Limits {
+    /// Below zero there is none.
+    #[serde(default, rename = "maxOutputTokens", alias = "maxTokens", alias = "num_predict")]
+    max_tokens: Option<i64>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -96,7 +100,6 @@ impl<'a> Asked<'a> {
     pub fn at(mut self, model: Cow<'a, str>, streams: bool) -> Self {
         self.model = model;
         self.stream = Some(streams);
-        self.max_output_tokens = self.generation_config.as_ref().and_then(|config| config.max_output_tokens);
         self
     }
 
@@ -112,6 +115,13 @@ impl<'a> Asked<'a> {
         asked.response_format = field(body, "response_format").map(Format::Word);
         asked.prompt.bytes = field(body, "prompt").map_or(0, |prompt| prompt.len() as u64);
         asked
+    }
+
+    /// The same where an answer is a stream unless the body says that it is not.
+    #[must_use]
+    pub fn streaming(mut self) -> Self {
+        self.stream = self.stream.or(Some(true));
+        self
     }
 
     pub fn streams(&self) -> bool {
@@ -135,14 +145,15 @@ impl<'a> Asked<'a> {
 
     /// Most tokens that the answer may have.
     pub fn tokens_max(&self) -> Option<u32> {
-        self.max_completion_tokens.or(self.max_output_tokens).or(self.max_tokens)
+        let limit = || u32::try_from(self.limits.as_ref()?.max_tokens?).ok();
+        self.max_completion_tokens.or(self.max_output_tokens).or(self.max_tokens).or_else(limit)
     }
 
     /// Tokens of everything that a model would read: a quarter of the bytes of all strings in it, keys apart.
     pub fn prompt_tokens(&self) -> u32 {
         let read =
             [&self.messages, &self.input, &self.prompt, &self.suffix, &self.system, &self.instructions];
-        let also = [&self.tools, &self.query, &self.documents, &self.contents, &self.system_instruction];
+        let also = [&self.tools, &self.tool_config, &self.query, &self.documents];
         let bytes: u64 = read.iter().chain(&also).map(|text| text.bytes).sum();
         u32::try_from(bytes.div_ceil(BYTES_PER_TOKEN)).unwrap_or(u32::MAX).max(1)
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::answer::{Content, Event, ID, Part, REFUSAL_RETRY_AFTER_S, error_event, refusal};
+use super::answer::{Content, Event, ID, Part, REFUSAL_RETRY_AFTER_S, error_event, error_name, refusal};
 use super::endpoint::Dialect;
 use super::fault::Fault;
 use super::script::{ANSWERED, End, RECEIVED, Script};
@@ -76,8 +76,13 @@ fn refuse_until(
     message: &str,
     retry_after_s: u32,
 ) -> Script {
-    if let Content::Whole { content_type, body } = refusal(dialect, status, message) {
-        let more = format!("retry-after: {retry_after_s}\r\n");
+    if let Content::Whole { content_type, body } = refusal(dialect, status, message, retry_after_s) {
+        let more = match error_name(dialect, status) {
+            Some(name) => format!("x-amzn-errortype: {name}:http://internal.amazon.com/\r\n"),
+            // It says so in the body, or not at all.
+            None if matches!(dialect, Dialect::Gemini | Dialect::Ollama) => String::new(),
+            None => format!("retry-after: {retry_after_s}\r\n"),
+        };
         script.add(head(dialect, status, content_type, Framing::Length(body.len()), &more).as_bytes());
         script.add(&body);
     }
@@ -96,7 +101,7 @@ impl Plan {
     fn of(content: Content, fault: Option<Fault>) -> Self {
         let (content_type, events, is_stream) = match content {
             Content::Whole { content_type, body } => (content_type, halves(&body), false),
-            Content::Stream(events) => ("text/event-stream", events, true),
+            Content::Stream { content_type, events } => (content_type, events, true),
         };
         let bytes = events.iter().map(|event| event.bytes.len()).sum::<usize>();
         let framing = match fault {
@@ -226,8 +231,9 @@ fn head(dialect: Dialect, status: u16, content_type: &str, framing: Framing, mor
     let request_id = match dialect {
         Dialect::OpenAi => "x-request-id",
         Dialect::Anthropic => "request-id",
-        // Its own answers have no such field.
-        Dialect::Gemini => "x-mock-request",
+        Dialect::Bedrock => "x-amzn-requestid",
+        // Their own answers have no such field.
+        Dialect::Gemini | Dialect::Cohere | Dialect::Ollama => "x-mock-request",
     };
     let framing = match framing {
         Framing::Length(bytes) => format!("content-length: {bytes}"),

@@ -1,7 +1,7 @@
 //! A model provider that costs nothing, says the same thing every time, and misbehaves on request.
 //!
-//! Takes requests of `OpenAI`'s, Anthropic's and Google's endpoints, with and without a version before them. Gives canned answers in
-//! their exact shapes, whole or streamed. What a test wants of one answer it writes behind the model's name, so that it
+//! Takes requests of `OpenAI`'s, Anthropic's, Google's, Amazon Bedrock's, Cohere's and Ollama's endpoints, with and without
+//! a version before them, and of Claude as clouds host it. Gives canned answers in their exact shapes, whole or streamed. What a test wants of one answer it writes behind the model's name, so that it
 //! reaches the mock through any gateway: `mock?chunks=50&gap_ms=1`, `mock?fault=reset_after:3`; see [`Settings`] and
 //! [`Fault`]. Settings that the mock does not know are refused with 400.
 //!
@@ -27,6 +27,7 @@ mod answers;
 mod asked;
 mod compile;
 mod connection;
+mod demands;
 mod echo;
 mod endpoint;
 mod fault;

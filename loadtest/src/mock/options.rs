@@ -57,7 +57,8 @@ fn read_recording(path: &Path) -> Result<Recording, String> {
 /// What the command says of itself.
 const ABOUT: &str = "Run a mock model provider.
 
-It answers the endpoints of OpenAI and Anthropic with canned text, for any model.";
+It answers the endpoints of OpenAI, Anthropic, Google, Amazon Bedrock, Cohere and Ollama with canned text, for any
+model.";
 
 /// What can be asked for behind the name of a model.
 fn settings_help() -> String {
@@ -69,6 +70,8 @@ fn settings_help() -> String {
   batch=N                                 N content chunks in one write
   prompt_tokens, completion_tokens=N      report these counts
   cached_tokens=N                         report so many tokens of the prompt as cached
+  tools=N, thinks=1                       call N tools, think first: later turns must give both back
+  json=1, wants=image, wants=schema       answer with an object; refuse what holds no image, or no schema
   skip=N, times=N                         after N good answers, for N answers
 FAULT is one of {}. What follows _after counts chunks.",
         Fault::forms().join(", ")

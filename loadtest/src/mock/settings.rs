@@ -1,5 +1,6 @@
 //! How one answer is to be given: the mock's defaults, and what a model name asks for after its `?`.
 
+use super::demands::Want;
 use super::fault::Fault;
 use super::faults::Faults;
 use super::wait::Wait;
@@ -34,10 +35,12 @@ pub struct Settings {
     pub cached_tokens: u32,
     /// Tools to call at a time, for as long as the request has no results of any.
     pub tools: u32,
-    /// A thought goes before the answer; Anthropic's format wants it back with the results of the tools.
+    /// A thought goes before the answer; most formats want it back with the results of the tools.
     pub thinks: bool,
     /// The answer is an object, as structured output is.
     pub json: bool,
+    /// What a request must hold, in the place that its format has for it.
+    pub wants: Option<Want>,
     /// Why the answer ends, in the words of the endpoint, where it is neither cut nor calls tools.
     pub stop: Option<&'static str>,
     /// How to misbehave.
@@ -69,6 +72,7 @@ impl Default for Settings {
             tools: 0,
             thinks: false,
             json: false,
+            wants: None,
             stop: None,
             fault: None,
             faults: Faults::default(),
@@ -117,6 +121,7 @@ impl Settings {
             "tools" => self.tools = count(key, value, TOOLS_MAX)?,
             "thinks" => self.thinks = count(key, value, 1)? == 1,
             "json" => self.json = count(key, value, 1)? == 1,
+            "wants" => self.wants = Some(value.parse()?),
             "stop" => self.stop = Some(stop(value)?),
             "skip" => self.skip = count(key, value, u32::MAX)?,
             "times" => self.times = count(key, value, u32::MAX)?,
@@ -182,6 +187,7 @@ mod tests {
             "m?tools=101",
             "m?thinks=2",
             "m?stop=bored",
+            "m?wants=more",
         ] {
             assert!(Settings::default().of_model(model).is_err(), "{model}");
         }

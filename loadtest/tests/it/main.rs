@@ -5,6 +5,7 @@ mod answers;
 mod client;
 mod faults;
 mod features;
+mod formats;
 mod framing;
 mod load;
 mod peers;

@@ -3,11 +3,11 @@
 //! Entries with one name become the targets of one model; equal endpoints become one provider.
 
 use crate::control::config::url;
+use crate::control::import::auth::{Auth, Member};
 use crate::control::import::entry::Entry;
 use crate::control::import::gateway::{Gateway, Model, Provider, Target};
 use crate::control::import::keys::{Key, Keys};
 use crate::control::import::report::Report;
-use crate::control::import::source::Item;
 use crate::control::import::vendor::Endpoint;
 use std::net::IpAddr;
 
@@ -24,11 +24,8 @@ pub fn build(entries: &[Entry<'_>], keys: &mut Keys, report: &mut Report) -> Gat
         gateway.providers.push(provider);
     }
     for entry in entries {
-        if let (Key::Inline(_), Some(item)) = (&entry.endpoint.key, secret(&entry.params)) {
-            let index = position(&endpoints, &entry.endpoint);
-            let variable = gateway.providers[index].key_variable.as_deref();
-            report.secret(&item, variable.unwrap_or_default());
-        }
+        let provider = &gateway.providers[position(&endpoints, &entry.endpoint)];
+        tell_secrets(entry, provider, report);
     }
     let mut groups: Vec<(&str, Vec<&Entry<'_>>)> = Vec::new();
     for entry in entries {
@@ -41,8 +38,20 @@ pub fn build(entries: &[Entry<'_>], keys: &mut Keys, report: &mut Report) -> Gat
     gateway
 }
 
-fn secret<'t>(params: &Item<'t>) -> Option<Item<'t>> {
-    params.field("api_key").or_else(|| params.field("litellm_credential_name"))
+/// Names the variables that stand for the secrets of an entry.
+fn tell_secrets(entry: &Entry<'_>, provider: &Provider, report: &mut Report) {
+    let key = entry.params.field("api_key").or_else(|| entry.params.field("litellm_credential_name"));
+    if let (Key::Inline(_), Some(item)) = (&entry.endpoint.key, key) {
+        report.secret(&item, provider.key_variable.as_deref().unwrap_or_default());
+    }
+    let (here, there) = (provider.auth.iter(), entry.endpoint.auth.iter());
+    for ((_, written), (param, key)) in here.flat_map(Auth::secrets).zip(there.flat_map(Auth::secrets)) {
+        if let (Key::Inline(_), Key::Variable(variable), Some(item)) =
+            (key, written, entry.params.field(param))
+        {
+            report.secret(&item, variable);
+        }
+    }
 }
 
 fn distinct<'e>(entries: &'e [Entry<'_>]) -> Vec<&'e Endpoint> {
@@ -53,7 +62,7 @@ fn distinct<'e>(entries: &'e [Entry<'_>]) -> Vec<&'e Endpoint> {
         }
     }
     // Names and variables that the source has itself are given before those that are made up.
-    endpoints.sort_by_key(|endpoint| matches!(endpoint.key, Key::Inline(_)));
+    endpoints.sort_by_key(|endpoint| endpoint.keys().any(|key| matches!(key, Key::Inline(_))));
     endpoints
 }
 
@@ -68,14 +77,24 @@ fn provider(endpoint: &Endpoint, all: &[&Endpoint], named: &[Provider], keys: &m
         Key::Variable(variable) => Some(variable.clone()),
         Key::Inline(_) => Some(keys.fresh(&name, "API_KEY")),
     };
-    Provider { name, vendor: endpoint.vendor, base_url: endpoint.base_url.clone(), key_variable }
+    let auth = endpoint.auth.clone().map(|mut auth| {
+        for (member, value) in &mut auth.members {
+            if let Member::Secret(_, key @ Key::Inline(_)) = value {
+                *key = Key::Variable(keys.fresh(&name, &member.to_ascii_uppercase()));
+            }
+        }
+        auth
+    });
+    let (base_url, api_version) = (endpoint.base_url.clone(), endpoint.api_version.clone());
+    Provider { name, vendor: endpoint.vendor, base_url, api_version, key_variable, auth }
 }
 
 /// The vendor's name where it has one endpoint; else with what tells its address from others.
 fn name(endpoint: &Endpoint, all: &[&Endpoint], named: &[Provider]) -> String {
     let stem = endpoint.stem;
     let alike = |other: &&&Endpoint| (other.stem, other.vendor) == (stem, endpoint.vendor);
-    let place = endpoint.base_url.as_deref().map(place).filter(|place| !place.is_empty());
+    let address = || endpoint.base_url.as_deref().map(place).filter(|place| !place.is_empty());
+    let place = endpoint.place.clone().or_else(address);
     let base = match place {
         // It only speaks as OpenAI does.
         Some(place) if stem == "openai" && place.starts_with(|c: char| c.is_ascii_alphabetic()) => place,

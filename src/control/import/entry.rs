@@ -5,7 +5,7 @@ use crate::control::import::absent;
 use crate::control::import::gateway::{Price, Timeouts};
 use crate::control::import::report::Report;
 use crate::control::import::source::Item;
-use crate::control::import::vendor::{self, Endpoint};
+use crate::control::import::vendor::{self, Endpoint, Found};
 
 /// One deployment of a model.
 pub struct Entry<'t> {
@@ -68,14 +68,14 @@ fn entry<'t>(item: &Item<'t>, report: &mut Report) -> Option<Entry<'t>> {
         return None;
     };
     let found = served_name(&name).and_then(|name| {
-        let (endpoint, upstream) = vendor::endpoint(&params, &model, report)?;
-        Ok((name, endpoint, target(name, upstream)?))
+        let Found { endpoint, upstream, params: read } = vendor::endpoint(&params, &model, report)?;
+        Ok((name, endpoint, target(name, upstream)?, read))
     });
-    let (name, endpoint, upstream) = found.map_err(|why| report.left_out(&model, &why)).ok()?;
+    let (name, endpoint, upstream, read) = found.map_err(|why| report.left_out(&model, &why)).ok()?;
     for (key, item) in item.entries() {
         match key {
             "model_name" => {}
-            "litellm_params" => absent::report_others(&item, &[PARAMS, COSTS], report),
+            "litellm_params" => absent::report_others(&item, &[PARAMS, COSTS, read], report),
             "model_info" if item.is_map() => absent::report_others(&item, &[COSTS], report),
             _ => absent::report(key, &item, report),
         }

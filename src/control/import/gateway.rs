@@ -1,5 +1,7 @@
 //! The configuration that an import writes, before it is text.
 
+use crate::control::import::auth::Auth;
+
 /// What is written; sections that are empty are not.
 #[derive(Default)]
 pub struct Gateway {
@@ -18,7 +20,11 @@ pub struct Provider {
     pub vendor: Option<&'static str>,
     /// As it is written: with `${NAME}` where the source refers to the environment.
     pub base_url: Option<String>,
+    /// Of Azure's older URLs.
+    pub api_version: Option<String>,
     pub key_variable: Option<String>,
+    /// Its secrets are variables.
+    pub auth: Option<Auth>,
 }
 
 #[derive(Clone)]

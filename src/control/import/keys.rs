@@ -13,8 +13,9 @@ const PLACEHOLDERS: &[&str] =
     &["none", "empty", "dummy", "fake", "fake-key", "no-key", "not-needed", "anything"];
 
 /// A provider's credential.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub enum Key {
+    #[default]
     None,
     Variable(String),
     /// It stood in the source, or somewhere that this gateway does not look.

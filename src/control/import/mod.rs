@@ -3,15 +3,18 @@
 //! Takes the text of a `LiteLLM` proxy configuration. Gives a configuration as text, and a line for everything that
 //! could not be carried over or means something else here.
 //!
-//! Reading order: `source` (their tree), `entry` (an entry of `model_list`), `vendor` (whose it is), `catalog`
-//! (entries to models), `routing` (fallbacks and aliases), `settings`, `keys` (variables for secrets), `render`.
+//! Reading order: `source` (their tree), `entry` (an entry of `model_list`), `vendor` (whose it is; `amazon` and `google`
+//! where a cloud hosts it, with `auth` for its credentials), `catalog` (entries to models), `routing` (fallbacks and aliases), `settings`, `keys` (variables for secrets), `render`.
 //!
 //! Invariant: nothing is dropped in silence, and no secret of the source is in the text or in a line.
 
 mod absent;
+mod amazon;
+mod auth;
 mod catalog;
 mod entry;
 mod gateway;
+mod google;
 mod keys;
 mod render;
 mod report;
@@ -70,7 +73,7 @@ fn gateway(root: &Item<'_>, text: &str, report: &mut Report) -> gateway::Gateway
         }
     }
     let entries = entry::read(root, report);
-    let mut keys = keys::Keys::new(text, entries.iter().map(|entry| &entry.endpoint.key));
+    let mut keys = keys::Keys::new(text, entries.iter().flat_map(|entry| entry.endpoint.keys()));
     let mut gateway = catalog::build(&entries, &mut keys, report);
     settings::apply(root, &mut gateway, &mut keys, report);
     routing::apply(root, &mut gateway, report);

@@ -3,7 +3,9 @@
 //! Invariant: whatever the source's names hold, the text is YAML and says them back: what is not plainly a word is
 //! in double quotes, and a `${` that is not this importer's own is escaped.
 
+use crate::control::import::auth::{Auth, Member};
 use crate::control::import::gateway::{Gateway, Model, Price, Provider, Target, Timeouts};
+use crate::control::import::keys::Key;
 use std::fmt::{self, Write};
 
 const HEAD: &str = "\
@@ -53,8 +55,27 @@ fn write_provider(provider: &Provider, out: &mut String) -> fmt::Result {
     }];
     // Both are of this importer's making: an address was parsed, and `${NAME}` in it is meant.
     fields.extend(provider.base_url.iter().map(|url| format!("base_url: {}", quoted(url))));
+    fields.extend(provider.api_version.iter().map(|version| format!("api_version: {}", written(version))));
     fields.extend(provider.key_variable.iter().map(|variable| format!("api_key: \"${{{variable}}}\"")));
+    fields.extend(provider.auth.iter().map(auth));
     writeln!(out, "  {}: {{{}}}", word(&provider.name), fields.join(", "))
+}
+
+fn auth(auth: &Auth) -> String {
+    let member = |(name, member): &(&str, Member)| match member {
+        Member::Text(text) => format!("{name}: {}", written(text)),
+        Member::Flag => format!("{name}: true"),
+        Member::Secret(_, Key::Variable(variable)) => format!("{name}: \"${{{variable}}}\""),
+        // Of what is no secret after all, nothing is shown.
+        Member::Secret(_, Key::None | Key::Inline(_)) => format!("{name}: \"\""),
+    };
+    let members: Vec<String> = auth.members.iter().map(member).collect();
+    format!("auth: {{{}: {{{}}}}}", auth.kind, members.join(", "))
+}
+
+/// A text of this importer's making: `${NAME}` in it is meant.
+fn written(text: &str) -> String {
+    if text.contains("${") { quoted(text) } else { word(text) }
 }
 
 fn write_model(model: &Model, providers: &[Provider], out: &mut String) -> fmt::Result {

@@ -58,6 +58,13 @@ impl<'t> Item<'t> {
         if let Body::Scalar { text, .. } = self.body { Some(text) } else { None }
     }
 
+    /// Every scalar of it and where it stands, for telling it from others.
+    pub fn flat(&self) -> String {
+        let below = self.entries().into_iter().map(|(_, item)| item).chain(self.items());
+        let own = self.text().map_or(String::new(), |text| format!("{}={text}\n", self.path));
+        below.fold(own, |all, item| all + &item.flat())
+    }
+
     /// A number of at least 0.
     pub fn number(&self) -> Option<f64> {
         // Python reads 1_000 as a number, too.

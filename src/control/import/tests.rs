@@ -3,6 +3,7 @@
 use super::{Imported, litellm};
 use crate::contract::names::Names;
 use crate::control::config::{Compiled, Origins, Source, compile_with};
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// What no output and no line may hold: every secret of the fixtures has it in it.
@@ -20,10 +21,25 @@ fn imported(text: &str) -> Option<Imported> {
     litellm(&Source { path: Some("litellm.yaml".into()), text: text.into() }).ok()
 }
 
+/// A value that is good for what a variable of this name is for, even where only the name's beginning is left of it; an
+/// address is as good a key as any other text.
+#[expect(clippy::unnecessary_wraps, reason = "a variable may be absent elsewhere")]
+fn variable(name: &str) -> Option<OsString> {
+    const KEY: &str = include_str!("../../../tests/it/fixtures/test-only-rsa-2048.key");
+    let value = match name {
+        "AWS_REGION_NAME" => "eu-west-1".to_owned(),
+        _ if name.starts_with('V') && !name.ends_with("SERVICE_ACCOUNT") => "2024-10-21".into(),
+        _ if name.starts_with(['R', 'L', 'P']) => "eu-west-1".into(),
+        _ if name.starts_with('J') || name.ends_with("SERVICE_ACCOUNT") => {
+            serde_json::json!({"client_email": "a@b.example", "private_key": KEY}).to_string()
+        }
+        _ => "https://variable.example".into(),
+    };
+    Some(value.into())
+}
+
 fn compiled(yaml: &str) -> Compiled {
     let source = Source { path: None, text: yaml.into() };
-    // An address is as good a key as any other text.
-    let variable = |_: &str| Some("https://variable.example".into());
     compile_with(&source, &Names::default(), &mut Origins::new(None), 1, &variable)
         .unwrap_or_else(|complaints| unreachable!("{complaints:?}\n{yaml}"))
 }
@@ -112,4 +128,60 @@ router_settings:
     }
     let (model, star) = snapshot.catalog.find("xai/grok-4").expect("the pattern");
     assert_eq!((&*model.targets[0].model, star, model.timeouts.total_ms), ("*", "grok-4", 1500));
+}
+
+/// The provider that an entry becomes, without its name; what is told of it, or why it is left out.
+fn provider(params: &str) -> (String, String) {
+    let text = format!("model_list: [{{model_name: m, litellm_params: {{{params}}}}}]");
+    let imported = imported(&text).expect("sound");
+    let row = imported.yaml.lines().find(|line| line.contains("base_url: ") || line.contains("vendor: "));
+    let row = row.and_then(|row| row.trim().split_once(": ")).map_or("", |(_, row)| row);
+    (row.into(), imported.report.lines.iter().map(|line| format!("{}\n", line.message)).collect())
+}
+
+/// Where Google's and Amazon's clouds are asked, and whose credentials they see, whatever way an entry says it.
+#[test]
+fn clouds_are_found() {
+    const GOOGLE: &str = "model: vertex_ai/gemini-3.1-pro, vertex_project: p";
+    const AMAZON: &str =
+        "model: bedrock/x, aws_access_key_id: os.environ/I, aws_secret_access_key: os.environ/K";
+    for (params, holds) in [
+        (format!("{GOOGLE}, vertex_location: eu"), "https://aiplatform.eu.rep.googleapis.com/v1/projects/p/locations/eu/publ"),
+        (format!("{GOOGLE}, vertex_location: global"), "\"https://aiplatform.googleapis.com/v1/projects/p/locations/global/"),
+        (format!("{GOOGLE}, vertex_credentials: /etc/key.json"), "service_account: \"file:/etc/key.json\""),
+        (format!("{GOOGLE}, vertex_credentials: key.json"), "service_account: \"file:key.json\""),
+        (format!("{GOOGLE}, vertex_credentials: '{{\"private_key\": \"x\"}}'"), "{service_account: \"${VERTEX_SERVICE_ACCOUNT}\"}"),
+        (format!("{GOOGLE}, api_base: 'https://proxy.example/google/'"), "base_url: \"https://proxy.example/google\""),
+        (format!("{AMAZON}, aws_region_name: cn-north-1"), "https://bedrock-runtime.cn-north-1.amazonaws.com.cn"),
+        (AMAZON.into(), "https://bedrock-runtime.${AWS_REGION_NAME}.amazonaws.com"),
+        (format!("{GOOGLE}, vertex_credentials: ya29.canary"), "{service_account: \"${VERTEX_SERVICE_ACCOUNT}\"}"),
+        ("model: bedrock/eu-west-3/x, aws_profile_name: team".into(), "source: profile, profile: team"),
+        ("model: bedrock/eu-west-3/x, aws_role_name: 'arn:aws:iam::1:role/r', aws_web_identity_token: os.environ/T".into(), "source: web_identity, role_arn: \"arn:aws:iam::1:role/r\"}"),
+        ("model: anthropic.claude-x, custom_llm_provider: bedrock, aws_region_name: eu-west-3".into(), "{vendor: bedrock, "),
+        ("model: azure/d, api_base: 'https://r.example', api_version: v1, api_key: os.environ/K".into(), "\"https://r.example/openai/v1\", api_key"),
+        ("model: cohere/embed-v4.0, api_base: 'https://api.cohere.example/v2/embed'".into(), "{vendor: cohere-native, base_url: \"https://api.cohere.example\""),
+        ("model: ollama_chat/x, api_base: 'http://10.0.0.1:11434/v1'".into(), "{vendor: ollama-native, base_url: \"http://10.0.0.1:11434\"}"),
+    ] {
+        let (row, told) = provider(&params);
+        assert!(row.contains(holds), "{params}: {row} {told}");
+    }
+    for (params, why) in [
+        ("model: bedrock/x, aws_region_name: 'eu west'", "left out: its region is not the name of one"),
+        ("model: bedrock/x, aws_region_name: 'a.example/'", "left out: its region is not the name of one"),
+        ("model: bedrock/x, aws_region_name: '${X}'", "left out: its aws_region_name holds a `${`"),
+        (
+            "model: vertex_ai/gemini-x, vertex_project: p, vertex_location: a/b",
+            "left out: its location is not",
+        ),
+        (
+            "model: vertex_ai/gemini-x, vertex_project: 'p/../q', vertex_location: us",
+            "left out: its project is not",
+        ),
+        ("model: vertex_ai/imagen-4", "left out: of Vertex AI this version asks"),
+        ("model: vertex_ai/gemini-embedding-001", "left out: of Vertex AI this version asks"),
+        ("model: bedrock/x, api_base: 'http://169.254.169.254/'", "left out: its address leads to"),
+    ] {
+        let (row, told) = provider(params);
+        assert!(row.is_empty() && told.contains(why), "{params}: {row} {told}");
+    }
 }

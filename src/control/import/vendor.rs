@@ -3,50 +3,64 @@
 //! Takes `litellm_params`; gives an `Endpoint` and the name that the provider knows the model by.
 
 use crate::control::config::{url, vendors};
+use crate::control::import::auth::{Auth, stated};
 use crate::control::import::keys::{self, Key};
 use crate::control::import::report::Report;
 use crate::control::import::source::Item;
+use crate::control::import::{amazon, google};
 use crate::control::reach::Reach;
 use std::net::IpAddr;
 
 /// Where an entry's requests go.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub struct Endpoint {
     /// `None`: it speaks `OpenAI`'s format, and has an address.
     pub vendor: Option<&'static str>,
     /// As it is to be written; `None`: the vendor's own.
     pub base_url: Option<String>,
+    /// Of Azure's older URLs.
+    pub api_version: Option<String>,
     pub key: Key,
+    pub auth: Option<Auth>,
     /// What its provider is called, if nothing better is found.
     pub stem: &'static str,
+    /// What tells it from others of its stem, where its address does not.
+    pub place: Option<String>,
+}
+
+impl Endpoint {
+    /// All its credentials.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        std::iter::once(&self.key).chain(self.auth.iter().flat_map(Auth::secrets).map(|(_, key)| key))
+    }
 }
 
 /// What a provider of the source is here.
 #[derive(Clone, Copy)]
 enum Route {
     Vendor(&'static str),
-    /// Spoken to natively there, in `OpenAI`'s words here.
-    Translated(&'static str),
+    /// Spoken to in its own format, there and here: the vendor, and what a provider of it is called.
+    Native(&'static str, &'static str),
     /// Speaks `OpenAI`'s format at an address of the operator's own.
     Own(&'static str),
 }
 
 /// Names that are not those of this gateway's vendors, and what they are.
 const ROUTES: &[(&str, Route)] = &[
-    ("anthropic", Route::Translated("anthropic")),
+    ("anthropic", Route::Native("anthropic", "anthropic")),
     ("azure_text", Route::Vendor("azure")),
-    ("cohere", Route::Translated("cohere")),
-    ("cohere_chat", Route::Translated("cohere")),
+    ("cohere", Route::Native("cohere-native", "cohere")),
+    ("cohere_chat", Route::Native("cohere-native", "cohere")),
     ("custom_openai", Route::Own("openai-compatible")),
     ("fireworks_ai", Route::Vendor("fireworks")),
-    ("gemini", Route::Translated("google")),
+    ("gemini", Route::Native("gemini", "gemini")),
     ("hosted_vllm", Route::Vendor("vllm")),
     ("litellm_proxy", Route::Own("litellm")),
     ("llamafile", Route::Own("llamafile")),
     ("lm_studio", Route::Own("lm-studio")),
     ("nvidia_nim", Route::Vendor("nvidia")),
-    ("ollama", Route::Translated("ollama")),
-    ("ollama_chat", Route::Translated("ollama")),
+    ("ollama", Route::Native("ollama-native", "ollama")),
+    ("ollama_chat", Route::Native("ollama-native", "ollama")),
     ("openai_like", Route::Own("openai-compatible")),
     ("text-completion-openai", Route::Vendor("openai")),
     ("together_ai", Route::Vendor("together")),
@@ -70,55 +84,83 @@ const BARE: &[(&str, &str)] = &[
     ("ft:gpt-", "openai"),
     ("claude-", "anthropic"),
 ];
-const OLLAMA: &str = "asked by Ollama's OpenAI-compatible /v1, where num_ctx cannot be set";
+/// Where Ollama is if nobody says it.
+const OLLAMA: &str = "http://localhost:11434";
+/// What is read of an entry at Azure, besides what every entry may have.
+const ENTRA: &[&str] = &["client_id", "client_secret", "tenant_id"];
+/// What people put behind an address that is not a part of it.
+const ENDS: [(&str, &[&str]); 4] = [
+    ("anthropic", &["/v1/messages", "/v1"]),
+    ("cohere-native", &["/chat", "/embed", "/rerank", "/v1", "/v2"]),
+    ("gemini", &["/models"]),
+    ("ollama-native", &["/api/chat", "/api/generate", "/api", "/v1"]),
+];
+
+/// Where an entry leads.
+pub struct Found {
+    pub endpoint: Endpoint,
+    /// The provider's name for the model.
+    pub upstream: String,
+    /// What was read, besides what every entry may have.
+    pub params: &'static [&'static str],
+}
 
 /// The endpoint of an entry, and its model's name there.
 ///
 /// # Errors
 /// Why the entry has to be left out.
-pub fn endpoint(
-    params: &Item<'_>,
-    model: &Item<'_>,
-    report: &mut Report,
-) -> Result<(Endpoint, String), String> {
+pub fn endpoint(params: &Item<'_>, model: &Item<'_>, report: &mut Report) -> Result<Found, String> {
     let text = model.text().ok_or("the model is not a text")?;
     if text.starts_with("os.environ/") {
         return Err("whose model it is stands in the environment, which is not looked at".into());
     }
     let (provider, name) = split(params, text)?;
+    let cloud = match provider {
+        "bedrock" | "bedrock_converse" => {
+            Some((amazon::endpoint(params, model, name, report)?, amazon::PARAMS))
+        }
+        "vertex_ai" | "vertex_ai_beta" => {
+            Some((google::endpoint(params, model, name, report)?, google::PARAMS))
+        }
+        _ => None,
+    };
+    if let Some(((endpoint, upstream), read)) = cloud {
+        return Ok(Found { endpoint, upstream, params: read });
+    }
     let route = route(provider)?;
     let given = params.field("api_base").or_else(|| params.field("base_url"));
-    let (vendor, base_url) = match given {
-        Some(item) => at(route, &item, report)?,
-        None => at_home(route, name, model, report)?,
+    let place = match given {
+        Some(item) => at(route, &item)?,
+        None => at_home(route)?,
     };
     let stem = match route {
-        Route::Vendor(name) | Route::Translated(name) | Route::Own(name) => name,
+        Route::Vendor(name) | Route::Native(_, name) | Route::Own(name) => name,
     };
-    if let Some(item) = params.field("api_version") {
-        report.not_carried(&item, "v1 addresses take none");
+    if provider == "ollama" && !name.contains("embed") {
+        report.changed(model, "asked by /api/chat, and not by /api/generate");
     }
-    let key = key(params, stem);
-    Ok((Endpoint { vendor, base_url, key, stem }, upstream(stem, name)))
+    let endpoint =
+        Endpoint { vendor: place.0, base_url: place.1, key: key(params, stem), stem, ..Endpoint::default() };
+    if stem == "azure" {
+        return Ok(Found {
+            endpoint: azure(endpoint, params, report)?,
+            upstream: name.into(),
+            params: ENTRA,
+        });
+    }
+    if let Some(item) = params.field("api_version") {
+        report.not_carried(&item, "it is a matter of Azure's older URLs alone");
+    }
+    Ok(Found { endpoint, upstream: upstream(stem, name), params: &[] })
 }
 
 type Place = (Option<&'static str>, Option<String>);
 
 /// Where the vendor itself is.
-fn at_home(route: Route, name: &str, model: &Item<'_>, report: &mut Report) -> Result<Place, String> {
+fn at_home(route: Route) -> Result<Place, String> {
     match route {
-        Route::Translated("anthropic") => Ok((Some("anthropic"), None)),
-        Route::Translated("ollama") => {
-            report.changed(model, OLLAMA);
-            Ok((Some("ollama"), Some("http://localhost:11434/v1".into())))
-        }
-        Route::Translated("cohere") if name.starts_with("rerank") => {
-            Err("Cohere's OpenAI-compatible endpoint does not rerank".into())
-        }
-        Route::Translated(vendor) => {
-            report.changed(model, &format!("goes to the OpenAI-compatible endpoint of {vendor}"));
-            Ok((Some(vendor), None))
-        }
+        Route::Native("ollama-native", _) => Ok((Some("ollama-native"), Some(OLLAMA.into()))),
+        Route::Native(vendor, _) => Ok((Some(vendor), None)),
         Route::Vendor(vendor) if vendors::find(vendor).is_some_and(|row| row.base_url.is_some()) => {
             Ok((Some(vendor), None))
         }
@@ -127,22 +169,15 @@ fn at_home(route: Route, name: &str, model: &Item<'_>, report: &mut Report) -> R
 }
 
 /// At the address that the source gives.
-fn at(route: Route, item: &Item<'_>, report: &mut Report) -> Result<Place, String> {
+fn at(route: Route, item: &Item<'_>) -> Result<Place, String> {
     let given = address(item)?;
     match route {
-        Route::Translated("anthropic") => {
-            let base = given.trim_end_matches("/v1/messages").trim_end_matches("/v1");
-            Ok((Some("anthropic"), Some(checked(base.into())?)))
+        Route::Native(vendor, _) => {
+            let ends = ENDS.iter().find(|(known, _)| *known == vendor).map_or(&[][..], |(_, ends)| ends);
+            let base = ends.iter().fold(&*given, |base, end| base.strip_suffix(end).unwrap_or(base));
+            Ok((Some(vendor), Some(checked(base.into())?)))
         }
-        Route::Translated("ollama") => {
-            report.changed(item, OLLAMA);
-            Ok((Some("ollama"), Some(checked(ending(&given, "/v1"))?)))
-        }
-        Route::Translated(_) => Err("its own format is not served by this version".into()),
-        Route::Vendor("azure") => {
-            report.changed(item, "asked by Azure's v1 addresses: the deployment is the model's name there");
-            Ok((Some("azure"), Some(checked(format!("{}/openai/v1", resource(&given)))?)))
-        }
+        Route::Vendor("azure") => Ok((Some("azure"), Some(checked(resource(&given).into())?))),
         Route::Vendor("huggingface") => {
             Ok((Some("tgi"), Some(checked(ending(given.trim_end_matches("/chat/completions"), "/v1"))?)))
         }
@@ -154,6 +189,35 @@ fn at(route: Route, item: &Item<'_>, report: &mut Report) -> Result<Place, Strin
         Route::Vendor(vendor) => Ok((Some(vendor), Some(checked(given)?))),
         Route::Own(_) => Ok((None, Some(checked(given)?))),
     }
+}
+
+/// Azure by its older URLs where a version is stated, by its v1 addresses where none is; with an application's token where
+/// there is one.
+fn azure(mut endpoint: Endpoint, params: &Item<'_>, report: &mut Report) -> Result<Endpoint, String> {
+    let version =
+        stated(params, "api_version")?.filter(|version| !["v1", "latest", "preview"].contains(&&**version));
+    let resource = endpoint.base_url.take().unwrap_or_default();
+    if version.is_none()
+        && let Some(item) = params.field("api_base").or_else(|| params.field("base_url"))
+    {
+        report.changed(&item, "asked by Azure's v1 addresses: the deployment is the model's name there");
+    }
+    let behind = if version.is_some() { "openai" } else { "openai/v1" };
+    endpoint.base_url = Some(format!("{resource}/{behind}"));
+    endpoint.api_version = version;
+    let stated_ones: Vec<Item<'_>> = ENTRA.iter().filter_map(|name| params.field(name)).collect();
+    if params.field("api_key").is_none() && stated_ones.len() == ENTRA.len() {
+        let text = |name| stated(params, name).map(Option::unwrap_or_default);
+        let auth =
+            Auth::new("entra").text("tenant", text("tenant_id")?).text("client_id", text("client_id")?);
+        endpoint.auth = Some(auth.secret("client_secret", params, "client_secret"));
+        endpoint.key = Key::None;
+        return Ok(endpoint);
+    }
+    for item in stated_ones {
+        report.not_carried(&item, "of an application all three are needed, and no api_key beside them");
+    }
+    Ok(endpoint)
 }
 
 /// An Azure address without what `LiteLLM`, or somebody before it, put behind the resource.
@@ -174,7 +238,7 @@ fn address(item: &Item<'_>) -> Result<String, String> {
 }
 
 /// An address that a provider may have, as far as it does not stand in the environment.
-fn checked(address: String) -> Result<String, String> {
+pub fn checked(address: String) -> Result<String, String> {
     if address.starts_with("${") {
         return Ok(address);
     }

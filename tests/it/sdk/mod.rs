@@ -1,5 +1,8 @@
 //! Clients as people have them: the official packages of `OpenAI`, Anthropic and Google for Python and Node, and curl.
 //!
+//! One process of each language runs all checks. What every package makes of models behind every provider's format
+//! (`matrix`) is looked at once, without TLS; the mock provider stands for all of them.
+//!
 //! The packages are installed beside the build (`target/sdk`) by `.ci/run clients`, in the versions that the files
 //! in `python` and `node` pin. Where a client is missing its tests are skipped and say so; with `CI=true` or
 //! `RINGGATE_REQUIRE_SDKS=1` they fail.

@@ -1,6 +1,6 @@
 //! A gateway for real clients: several models, two keys, and TLS where it is wanted.
 
-use crate::harness::{Gateway, Io, KEY, Scripted, Setup, mock, natives, until};
+use crate::harness::{Gateway, Io, KEY, Setup, mock, until};
 use loadtest::mock::Mock;
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use std::fs::{self, File};
@@ -12,6 +12,19 @@ use std::time::{Duration, Instant};
 
 /// A key whose group may use the model `chat` and no other.
 const NARROW_KEY: &str = "canary-client-key-narrow";
+/// A provider of each format, and where it is at the mock. The clients call models behind it `PROVIDER/NAME`.
+const PROVIDERS: [(&str, &str, &str); 10] = [
+    ("openai", "openai", "/v1"),
+    ("openai-responses", "openai-responses", "/v1"),
+    ("anthropic", "anthropic", ""),
+    ("gemini", "gemini", ""),
+    ("bedrock", "bedrock", ""),
+    ("bedrock-anthropic", "bedrock-anthropic", ""),
+    ("vertex", "gemini", "/v1/projects/p/locations/l/publishers/google"),
+    ("vertex-anthropic", "vertex-anthropic", "/v1/projects/p/locations/l/publishers/anthropic"),
+    ("cohere", "cohere", ""),
+    ("ollama", "ollama", ""),
+];
 /// How long all checks of one client may take on a slow machine.
 const PATIENCE: Duration = Duration::from_mins(5);
 
@@ -27,8 +40,7 @@ pub enum Wire {
 pub struct Stage {
     pub gateway: Gateway,
     mock: Mock,
-    _caller: Scripted,
-    _natives: Scripted,
+    wire: Wire,
     pub ca: Option<PathBuf>,
     _turn: MutexGuard<'static, ()>,
 }
@@ -38,8 +50,7 @@ impl Stage {
     pub fn set(wire: Wire) -> Self {
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let (mock, caller, natives) = (mock(), caller(), natives());
-        let native = format!("http://{}", natives.address);
+        let mock = mock();
         let io = if wire == Wire::Epoll { Io::Epoll } else { Io::Auto };
         let mut setup = Setup::at(io, mock.address)
             .provider("absent", "http://127.0.0.1:1/v1", "")
@@ -50,26 +61,23 @@ impl Stage {
             .provider_of("anthropic", "claude", &mock.base_url(), "")
             .model("claude", "{provider: claude, model: claude-mock}", "")
             .model("claude/*", "{provider: claude, model: \"*\"}", "")
-            .provider_of("gemini", "gemini", &format!("http://{}", mock.address), "")
-            .model("gemini/*", "{provider: gemini, model: \"*\"}", "")
-            .provider_of("anthropic", "caller", &format!("http://{}", caller.address), "")
-            .model("caller", "{provider: caller, model: claude-opus-5}", "")
-            .provider_of("ollama", "ollama", &native, "")
-            .model("ollama/*", "{provider: ollama, model: \"*\"}", "")
-            .provider_of("cohere", "cohere", &native, "")
-            .model("cohere/*", "{provider: cohere, model: \"*\"}", "")
-            .provider_of("gemini", "google", &native, "")
-            .model("google/*", "{provider: google, model: \"*\"}", "")
             .model("nowhere", "{provider: absent, model: x}", "")
             .with("groups", "{everyone: {models: [\"*\"]}, narrow: {models: [chat]}}")
             .with("keys", &format!("[{}, {}]", key("everyone", KEY), key("narrow", NARROW_KEY)));
+        for (name, format, path) in PROVIDERS {
+            setup = setup.provider_of(format, name, &format!("http://{}{path}", mock.address), "").model(
+                &format!("{name}/*"),
+                &format!("{{provider: {name}, model: \"*\"}}"),
+                "",
+            );
+        }
         let files = (wire == Wire::Tls).then(certificates);
         if let Some(files) = &files {
             let tls = format!("{{cert: \"{0}/cert.pem\", key: \"{0}/key.pem\"}}", files.display());
             setup = setup.with("listen", &format!("[{{address: \"127.0.0.1:0\", tls: {tls}}}]"));
         }
         let ca = files.map(|files| files.join("ca.pem"));
-        Self { gateway: Gateway::start(&setup), mock, _caller: caller, _natives: natives, ca, _turn: turn }
+        Self { gateway: Gateway::start(&setup), mock, wire, ca, _turn: turn }
     }
 
     /// What clients put before `/v1`.
@@ -84,6 +92,10 @@ impl Stage {
             .env("RINGGATE_URL", self.origin() + "/v1")
             .env("RINGGATE_KEY", KEY)
             .env("RINGGATE_NARROW_KEY", NARROW_KEY);
+        // What models of every format answer does not depend on what carries it.
+        if self.wire == Wire::Plain {
+            client.env("RINGGATE_MATRIX", "1");
+        }
         if let Some(ca) = &self.ca {
             client.env("RINGGATE_CA", ca).env("NODE_EXTRA_CA_CERTS", ca);
         }
@@ -105,34 +117,6 @@ impl Drop for Stage {
             drop(fs::remove_dir_all(files));
         }
     }
-}
-
-/// A provider of Anthropic's format whose model thinks and calls two tools. It answers once it has its own thought back
-/// as it was, with both results.
-fn caller() -> Scripted {
-    let thought = r#"{"type":"thinking","thinking":"Two \u00e9 calls.","signature":"EqQB+s/1=="}"#;
-    let calls = [
-        r#"{"type":"tool_use","id":"toolu_1","name":"get_weather","input":{"city":"Oslo"}}"#,
-        r#"{"type":"tool_use","id":"toolu_2","name":"get_weather","input":{"city":"Riga"}}"#,
-    ];
-    Scripted::start(move |_, mut peer| {
-        while let Some(request) = peer.request() {
-            let turn = |content: &str, reason: &str| {
-                format!(
-                    r#"{{"id":"msg_1","type":"message","role":"assistant","model":"claude-opus-5","content":[{content}],"stop_reason":"{reason}","stop_sequence":null,"usage":{{"input_tokens":20,"output_tokens":9}}}}"#
-                )
-            };
-            let back = [thought, "\"tool_use_id\":\"toolu_1\"", "\"tool_use_id\":\"toolu_2\""];
-            let message = if back.iter().all(|part| request.contains(part)) {
-                turn(r#"{"type":"text","text":"Both are cold."}"#, "end_turn")
-            } else if request.contains("tool_use_id") {
-                turn(r#"{"type":"text","text":"Something is missing."}"#, "end_turn")
-            } else {
-                turn(&format!("{thought},{}", calls.join(",")), "tool_use")
-            };
-            peer.send(format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{message}", message.len()).as_bytes());
-        }
-    })
 }
 
 fn key(group: &str, secret: &str) -> String {

@@ -1,12 +1,9 @@
-//! `POST /v1/messages`.
+//! `POST /v1/messages`, also as clouds host it.
 
-use super::{Event, ID, Part, Reply, THOUGHT, TOOL, arguments, named, quote};
-
-/// What proves a thought.
-const SIGNATURE: &str = "EqQBCkYIBxgCKkD/mock+signature==";
+use super::{Event, ID, Part, Reply, SIGNATURE, THOUGHT, TOOL, arguments, named, quote};
 
 /// The block of a thought.
-pub fn thought() -> String {
+fn thought() -> String {
     format!(r#"{{"type":"thinking","thinking":{},"signature":"{SIGNATURE}"}}"#, quote(THOUGHT))
 }
 

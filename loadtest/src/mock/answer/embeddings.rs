@@ -1,19 +1,18 @@
-//! `POST /v1/embeddings`, as numbers or as base64 of little-endian 32-bit floats.
+//! Embeddings in each format; in `OpenAI`'s as numbers or as base64 of little-endian 32-bit floats.
 
 use std::fmt::Write;
 
-use super::Reply;
+use super::{ID, Reply};
 
 /// Numbers of an embedding where the request does not say.
 const DIMENSIONS: u32 = 8;
 const DIMENSIONS_MAX: u32 = 16_384;
 
 pub fn whole(reply: &Reply<'_>) -> String {
-    let dimensions = reply.asked.dimensions().unwrap_or(DIMENSIONS).clamp(1, DIMENSIONS_MAX);
     let mut body = String::from(r#"{"object":"list","data":["#);
     for index in 0..reply.asked.inputs() {
         let comma = if index == 0 { "" } else { "," };
-        let vector = vector(index, dimensions);
+        let vector = vector(reply, index);
         let written =
             if reply.asked.wants_base64() { format!("\"{}\"", base64_of(&vector)) } else { list(&vector) };
         write(
@@ -30,8 +29,49 @@ pub fn whole(reply: &Reply<'_>) -> String {
     body
 }
 
+/// `:embedContent`
+pub fn gemini(reply: &Reply<'_>) -> String {
+    format!(r#"{{"embedding":{{"values":{}}}{}}}"#, list(&vector(reply, 0)), gemini_usage(reply))
+}
+
+/// `:batchEmbedContents`
+pub fn gemini_batch(reply: &Reply<'_>) -> String {
+    let one = |vector: String| format!(r#"{{"values":{vector}}}"#);
+    format!(r#"{{"embeddings":[{}]{}}}"#, lists(reply, one), gemini_usage(reply))
+}
+
+fn gemini_usage(reply: &Reply<'_>) -> String {
+    format!(r#","usageMetadata":{{"promptTokenCount":{}}}"#, reply.prompt_tokens)
+}
+
+/// `POST /v2/embed`
+pub fn cohere(reply: &Reply<'_>) -> String {
+    format!(
+        r#"{{"id":"{ID}","texts":[],"embeddings":{{"float":[{}]}},"meta":{{"api_version":{{"version":"2"}},"billed_units":{{"input_tokens":{}}}}},"response_type":"embeddings_by_type"}}"#,
+        lists(reply, |vector| vector),
+        reply.prompt_tokens
+    )
+}
+
+/// `POST /api/embed`
+pub fn ollama(reply: &Reply<'_>) -> String {
+    format!(
+        r#"{{"model":{},"embeddings":[{}],"total_duration":2000000,"load_duration":1000000,"prompt_eval_count":{}}}"#,
+        reply.model,
+        lists(reply, |vector| vector),
+        reply.prompt_tokens
+    )
+}
+
+/// A vector of each input as `one` writes it, with commas between them.
+fn lists(reply: &Reply<'_>, one: impl Fn(String) -> String) -> String {
+    let all: Vec<String> = (0..reply.asked.inputs()).map(|index| one(list(&vector(reply, index)))).collect();
+    all.join(",")
+}
+
 /// A unit vector along the axis of the input's index: no two of the first inputs are alike.
-fn vector(index: u32, dimensions: u32) -> Vec<f32> {
+fn vector(reply: &Reply<'_>, index: u32) -> Vec<f32> {
+    let dimensions = reply.asked.dimensions().unwrap_or(DIMENSIONS).clamp(1, DIMENSIONS_MAX);
     (0..dimensions).map(|axis| if axis == index % dimensions { 1.0 } else { 0.0 }).collect()
 }
 
@@ -45,7 +85,7 @@ fn base64_of(vector: &[f32]) -> String {
 }
 
 /// Standard base64 with padding.
-fn base64(bytes: &[u8]) -> String {
+pub fn base64(bytes: &[u8]) -> String {
     const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for three in bytes.chunks(3) {

@@ -1,11 +1,6 @@
 //! `POST /v1beta/models/{model}:generateContent` and `:streamGenerateContent?alt=sse`.
 
-use serde_json::Value;
-
-use super::{Event, ID, Part, Reply, THOUGHT, TOOL, arguments, quote};
-
-/// What the first call of a turn comes with, where the model thinks.
-const SIGNATURE: &str = "bW9jay1zaWduYXR1cmU=";
+use super::{Event, GOOGLES_SIGNATURE, ID, Part, Reply, THOUGHT, TOOL, arguments, quote};
 
 pub fn whole(reply: &Reply<'_>) -> String {
     let mut parts: Vec<String> = reply.thinks.then(thought).into_iter().collect();
@@ -40,21 +35,14 @@ pub fn count(reply: &Reply<'_>) -> String {
     format!(r#"{{"totalTokens":{}}}"#, reply.prompt_tokens)
 }
 
-/// Whether the calls of a turn lack the signature that they came with.
-pub fn lacks_signature(body: &Value) -> bool {
-    let turns = body["contents"].as_array().into_iter().flatten();
-    let mut first_calls = turns
-        .filter_map(|turn| turn["parts"].as_array()?.iter().find(|part| !part["functionCall"].is_null()));
-    first_calls.any(|call| call["thoughtSignature"] != SIGNATURE)
-}
-
 fn thought() -> String {
     format!(r#"{{"text":{},"thought":true}}"#, quote(THOUGHT))
 }
 
 fn call(reply: &Reply<'_>, index: u32) -> String {
+    // Only the first call of a turn has it.
     let signature = if reply.thinks && index == 0 {
-        format!(r#","thoughtSignature":"{SIGNATURE}""#)
+        format!(r#","thoughtSignature":"{GOOGLES_SIGNATURE}""#)
     } else {
         String::new()
     };

@@ -4,19 +4,21 @@
 
 mod anthropic;
 mod chat;
+mod cohere;
 mod completions;
+mod converse;
 mod embeddings;
+mod frames;
 mod gemini;
 mod media;
+mod ollama;
 mod ranking;
 mod refusal;
 mod responses;
 
 use serde_json::Value;
 
-pub use anthropic::thought;
-pub use gemini::lacks_signature;
-pub use refusal::{REFUSAL_RETRY_AFTER_S, error_event, refusal};
+pub use refusal::{REFUSAL_RETRY_AFTER_S, error_event, error_name, refusal};
 
 use super::asked::Asked;
 use super::endpoint::Endpoint;
@@ -35,10 +37,10 @@ const JSON: &str = "application/json";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
     Whole { content_type: &'static str, body: Vec<u8> },
-    Stream(Vec<Event>),
+    Stream { content_type: &'static str, events: Vec<Event> },
 }
 
-/// One server-sent event.
+/// One server-sent event, or what else a stream is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
     pub part: Part,
@@ -74,7 +76,12 @@ struct Reply<'a> {
 }
 
 /// The thought before an answer.
-const THOUGHT: &str = "Both cities \"matter\" ☀.";
+pub const THOUGHT: &str = "Both cities \"matter\" ☀.";
+
+/// What proves a thought of Claude's, of Google's and of `OpenAI`'s.
+pub const SIGNATURE: &str = "EqQBCkYIBxgCKkD/mock+signature==";
+pub const GOOGLES_SIGNATURE: &str = "bW9jay1zaWduYXR1cmU=";
+pub const SEALED: &str = "gAAAAABmock-sealed-thought_==";
 
 /// The tool that is called, and what it is called with for the `index`th time.
 const TOOL: &str = "get_weather";
@@ -116,17 +123,33 @@ pub fn content(endpoint: Endpoint, name: &str, settings: &Settings, asked: &Aske
     let reply = Reply::new(name, settings, asked);
     match (endpoint, asked.streams()) {
         (Endpoint::Chat, false) => json(chat::whole(&reply)),
-        (Endpoint::Chat, true) => Content::Stream(chat::stream(&reply)),
+        (Endpoint::Chat, true) => events(chat::stream(&reply)),
         (Endpoint::Completions, false) => json(completions::whole(&reply)),
-        (Endpoint::Completions, true) => Content::Stream(completions::stream(&reply)),
+        (Endpoint::Completions, true) => events(completions::stream(&reply)),
         (Endpoint::Responses, false) => json(responses::whole(&reply)),
-        (Endpoint::Responses, true) => Content::Stream(responses::stream(&reply)),
-        (Endpoint::Messages, false) => json(anthropic::whole(&reply)),
-        (Endpoint::Messages, true) => Content::Stream(anthropic::stream(&reply)),
+        (Endpoint::Responses, true) => events(responses::stream(&reply)),
+        (Endpoint::Messages, true) | (Endpoint::StreamRawPredict, _) => events(anthropic::stream(&reply)),
+        (Endpoint::Messages, false) | (Endpoint::RawPredict | Endpoint::Invoke, _) => {
+            json(anthropic::whole(&reply))
+        }
+        (Endpoint::InvokeStream, _) => frames(frames::chunks(&anthropic::stream(&reply))),
+        (Endpoint::Converse, _) => json(converse::whole(&reply)),
+        (Endpoint::ConverseStream, _) => frames(converse::stream(&reply)),
         (Endpoint::CountTokens, _) => json(format!(r#"{{"input_tokens":{}}}"#, reply.prompt_tokens)),
         (Endpoint::GenerateContent, _) => json(gemini::whole(&reply)),
-        (Endpoint::StreamGenerateContent, _) => Content::Stream(gemini::stream(&reply)),
+        (Endpoint::StreamGenerateContent, _) => events(gemini::stream(&reply)),
         (Endpoint::GeminiCountTokens, _) => json(gemini::count(&reply)),
+        (Endpoint::CohereChat, false) => json(cohere::whole(&reply)),
+        (Endpoint::CohereChat, true) => events(cohere::stream(&reply)),
+        (Endpoint::OllamaChat | Endpoint::OllamaGenerate, false) => json(ollama::whole(endpoint, &reply)),
+        (Endpoint::OllamaChat | Endpoint::OllamaGenerate, true) => {
+            let events = ollama::stream(endpoint, &reply);
+            Content::Stream { content_type: "application/x-ndjson", events }
+        }
+        (Endpoint::EmbedContent, _) => json(embeddings::gemini(&reply)),
+        (Endpoint::BatchEmbedContents, _) => json(embeddings::gemini_batch(&reply)),
+        (Endpoint::CohereEmbed, _) => json(embeddings::cohere(&reply)),
+        (Endpoint::OllamaEmbed, _) => json(embeddings::ollama(&reply)),
         (Endpoint::Embeddings, _) => json(embeddings::whole(&reply)),
         (Endpoint::Rerank, _) => json(ranking::rerank(&reply)),
         (Endpoint::Moderations, _) => json(ranking::moderations(&reply)),
@@ -137,7 +160,7 @@ pub fn content(endpoint: Endpoint, name: &str, settings: &Settings, asked: &Aske
             let bytes = settings.answer_bytes.unwrap_or(media::SPEECH_BYTES);
             Content::Whole { content_type: "audio/mpeg", body: media::speech(bytes as usize) }
         }
-        (Endpoint::Transcriptions, true) => Content::Stream(media::transcription_stream(&reply)),
+        (Endpoint::Transcriptions, true) => events(media::transcription_stream(&reply)),
         (Endpoint::Transcriptions | Endpoint::Translations, _) if asked.wants_plain_text() => {
             Content::Whole {
                 content_type: "text/plain; charset=utf-8",
@@ -152,6 +175,14 @@ pub fn content(endpoint: Endpoint, name: &str, settings: &Settings, asked: &Aske
 
 fn json(body: String) -> Content {
     Content::Whole { content_type: JSON, body: body.into_bytes() }
+}
+
+fn events(events: Vec<Event>) -> Content {
+    Content::Stream { content_type: "text/event-stream", events }
+}
+
+fn frames(events: Vec<Event>) -> Content {
+    Content::Stream { content_type: "application/vnd.amazon.eventstream", events }
 }
 
 /// An event that is only data.

@@ -1,35 +1,107 @@
 //! `POST /v1/responses`.
 
-use super::{CREATED, Event, ID, Part, Reply, named, quote};
+use super::{CREATED, Event, ID, Part, Reply, SEALED, THOUGHT, TOOL, arguments, named, quote};
 
 pub fn whole(reply: &Reply<'_>) -> String {
     let (status, details) = ending(reply);
-    response(reply, status, details, &message(&part(&reply.text()), status), &usage(reply))
+    response(reply, status, details, &items(reply, status), &usage(reply))
+}
+
+/// Everything that the answer holds.
+fn items(reply: &Reply<'_>, status: &str) -> String {
+    let mut items: Vec<String> = reply.thinks.then(|| thought(reply, &summary())).into_iter().collect();
+    items.push(message(&part(&reply.text()), status));
+    items.extend((0..reply.calls).map(|index| call(index, &arguments(index), "completed")));
+    items.join(",")
 }
 
 /// Events carry a number that counts from 0, and everything is said again when it is complete.
 pub fn stream(reply: &Reply<'_>) -> Vec<Event> {
     let mut events = Numbered::default();
-    let place = format!(r#""item_id":"msg_{ID}","output_index":0,"content_index":0"#);
     let begun = response(reply, "in_progress", "null", "", "null");
     events.push(Part::Before, "response.created", &format!(r#""response":{begun}"#));
     events.push(Part::Before, "response.in_progress", &format!(r#""response":{begun}"#));
+    if reply.thinks {
+        think(&mut events, reply);
+    }
+    let (status, details) = ending(reply);
+    say(&mut events, reply, status);
+    for index in 0..reply.calls {
+        call_in_pieces(&mut events, reply, index);
+    }
+    let whole = response(reply, status, details, &items(reply, status), &usage(reply));
+    events.push(Part::End, &format!("response.{status}"), &format!(r#""response":{whole}"#));
+    events.events
+}
+
+fn think(events: &mut Numbered, reply: &Reply<'_>) {
+    let part = summary();
+    let place = format!(r#""item_id":"rs_{ID}","output_index":0,"summary_index":0"#);
+    let text = quote(THOUGHT);
+    let (begun, done) = (thought(reply, ""), thought(reply, &part));
+    for (name, members) in [
+        ("output_item.added", format!(r#""output_index":0,"item":{begun}"#)),
+        ("reasoning_summary_part.added", format!(r#"{place},"part":{{"type":"summary_text","text":""}}"#)),
+        ("reasoning_summary_text.delta", format!(r#"{place},"delta":{text}"#)),
+        ("reasoning_summary_text.done", format!(r#"{place},"text":{text}"#)),
+        ("reasoning_summary_part.done", format!(r#"{place},"part":{part}"#)),
+        ("output_item.done", format!(r#""output_index":0,"item":{done}"#)),
+    ] {
+        events.push(Part::Before, &format!("response.{name}"), &members);
+    }
+}
+
+fn say(events: &mut Numbered, reply: &Reply<'_>, status: &str) {
+    let at = u32::from(reply.thinks);
+    let place = format!(r#""item_id":"msg_{ID}","output_index":{at},"content_index":0"#);
     let item = message("", "in_progress");
-    events.push(Part::Before, "response.output_item.added", &format!(r#""output_index":0,"item":{item}"#));
+    events.push(Part::Before, "response.output_item.added", &format!(r#""output_index":{at},"item":{item}"#));
     events.push(Part::Before, "response.content_part.added", &format!(r#"{place},"part":{}"#, part("\"\"")));
     for text in &reply.canned.chunks {
         let delta = format!(r#"{place},"delta":{},"logprobs":[]"#, quote(text));
         events.push(Part::Chunk, "response.output_text.delta", &delta);
     }
-    let (status, details) = ending(reply);
     let text = reply.text();
     let done = message(&part(&text), status);
     events.push(Part::After, "response.output_text.done", &format!(r#"{place},"text":{text},"logprobs":[]"#));
     events.push(Part::After, "response.content_part.done", &format!(r#"{place},"part":{}"#, part(&text)));
-    events.push(Part::After, "response.output_item.done", &format!(r#""output_index":0,"item":{done}"#));
-    let whole = response(reply, status, details, &done, &usage(reply));
-    events.push(Part::End, &format!("response.{status}"), &format!(r#""response":{whole}"#));
-    events.events
+    events.push(Part::After, "response.output_item.done", &format!(r#""output_index":{at},"item":{done}"#));
+}
+
+fn call_in_pieces(events: &mut Numbered, reply: &Reply<'_>, index: u32) {
+    let at = u32::from(reply.thinks) + 1 + index;
+    let place = format!(r#""item_id":"fc_{index}_{ID}","output_index":{at}"#);
+    let source = arguments(index);
+    let (one, two) = source.split_at(source.len() / 2);
+    let (begun, done) = (call(index, "", "in_progress"), call(index, &source, "completed"));
+    let text = quote(&source);
+    for (name, members) in [
+        ("output_item.added", format!(r#""output_index":{at},"item":{begun}"#)),
+        ("function_call_arguments.delta", format!(r#"{place},"delta":{}"#, quote(one))),
+        ("function_call_arguments.delta", format!(r#"{place},"delta":{}"#, quote(two))),
+        ("function_call_arguments.done", format!(r#"{place},"name":"{TOOL}","arguments":{text}"#)),
+        ("output_item.done", format!(r#""output_index":{at},"item":{done}"#)),
+    ] {
+        events.push(Part::After, &format!("response.{name}"), &members);
+    }
+}
+
+fn summary() -> String {
+    format!(r#"{{"type":"summary_text","text":{}}}"#, quote(THOUGHT))
+}
+
+/// A thought, sealed where that was asked for.
+fn thought(reply: &Reply<'_>, summary: &str) -> String {
+    let sealed =
+        if reply.asked.wants_sealed { format!(r#","encrypted_content":"{SEALED}""#) } else { String::new() };
+    format!(r#"{{"id":"rs_{ID}","type":"reasoning","summary":[{summary}]{sealed}}}"#)
+}
+
+fn call(index: u32, arguments: &str, status: &str) -> String {
+    format!(
+        r#"{{"id":"fc_{index}_{ID}","type":"function_call","status":"{status}","arguments":{},"call_id":"call_{index}","name":"{TOOL}"}}"#,
+        quote(arguments)
+    )
 }
 
 #[derive(Default)]

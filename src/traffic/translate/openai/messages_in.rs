@@ -91,7 +91,10 @@ fn said<'b>(at: At<'_>, message: &Message<'b>, role: Role, losses: &mut Losses) 
 fn assistant<'b>(at: At<'_>, message: &Message<'b>, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
     let mut all = match message.thoughts {
         Some(blocks) => thoughts(at.name("thinking_blocks"), blocks)?,
-        None => message.told.and_then(|told| told.text()).map(unproved).into_iter().collect(),
+        None => {
+            let told = message.told.and_then(|told| told.text()).filter(|told| !told.is_empty());
+            told.map(unproved).into_iter().collect()
+        }
     };
     if let Some(content) = message.content {
         all.append(&mut parts(at.name("content"), content, losses)?);

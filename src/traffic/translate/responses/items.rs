@@ -134,22 +134,31 @@ fn result<'b>(at: At<'_>, item: Item<'b>, losses: &mut Losses) -> Result<Content
     })
 }
 
-/// A thought that the gateway gave out, or one that is told in full. Of others there is nothing that any provider but their
-/// own could use: their summaries are for people.
+/// A thought that the gateway gave out, or one that is told. Of what another sealed there is nothing that any provider but
+/// its own could use, and its summary is for people; where nothing is sealed, the summary is all there is of it.
 fn reasoning<'b>(at: At<'_>, item: Item<'b>, losses: &mut Losses) -> Result<Option<Content<'b>>, Fault> {
-    let [sealed, content] = at.fields(Some(item), ["encrypted_content", "content"])?;
+    let [sealed, content, summary] = at.fields(Some(item), ["encrypted_content", "content", "summary"])?;
     let sealed = at.name("encrypted_content").optional_text(sealed)?;
     if let Some(thought) = sealed.as_ref().and_then(thought::unseal) {
         return Ok(Some(thought));
     }
-    let told =
-        content.into_iter().flat_map(|content| content.elements()).filter_map(|part| part.text_at("text"));
-    let told: Vec<u8> = told.flat_map(|text| text.as_written().to_vec()).collect();
+    let mut told = joined(content, b"");
+    if told.is_empty() && sealed.is_none() {
+        told = joined(summary, b"\\n\\n");
+    }
     if !told.is_empty() {
         return Ok(Some(Content::Thought { text: Quoted::raw(&told).into_owned(), signature: None }));
     }
     losses.hint(if sealed.is_some() { "reasoning.encrypted_content" } else { "reasoning" });
     Ok(None)
+}
+
+/// The texts of all parts, as the inside of a JSON string.
+fn joined(parts: Option<Item<'_>>, between: &[u8]) -> Vec<u8> {
+    let parts = parts.into_iter().flat_map(|parts| parts.elements());
+    let texts: Vec<_> = parts.filter_map(|part| part.text_at("text")).collect();
+    let texts: Vec<_> = texts.iter().map(Quoted::as_written).collect();
+    texts.join(between)
 }
 
 fn parts<'b>(at: At<'_>, content: Item<'b>, losses: &mut Losses) -> Result<Vec<Part<'b>>, Fault> {

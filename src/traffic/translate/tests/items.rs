@@ -138,6 +138,43 @@ fn thoughts_go_back_to_their_maker() {
     }
 }
 
+/// A thought that nobody proved goes back to providers that want no proof, however the client's dialect has it, and to no
+/// other.
+#[test]
+fn bare_thoughts_come_back() {
+    let chat = json!({"model": "m", "messages": [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": "b", "reasoning_content": "t \"☀\""},
+    ]});
+    let items = json!({"model": "m", "input": [
+        {"role": "user", "content": "a"},
+        {"id": "rs_1", "type": "reasoning", "summary": [{"type": "summary_text", "text": "t \"☀\""}]},
+        {"role": "assistant", "content": "b"},
+    ]});
+    for (from, body) in [(Speech::OpenAi, &chat), (Speech::Responses, &items)] {
+        let sent = |speech: Speech, model: &str| {
+            let (mut out, to) = (vec![], destination(speech, model, Unsupported::Drop));
+            request(from, to, body.to_string().as_bytes(), &mut out).expect("valid");
+            serde_json::from_slice::<Value>(&out).expect("JSON")
+        };
+        let ollama = sent(Speech::Ollama, "qwen3");
+        let message = json!({"role": "assistant", "content": "b", "thinking": "t \"☀\""});
+        assert!(ollama["messages"].as_array().is_some_and(|all| all.contains(&message)), "{ollama}");
+        let cohere = sent(Speech::Cohere, "command-a-reasoning");
+        let thought = json!({"type": "thinking", "thinking": "t \"☀\""});
+        assert_eq!(cohere.pointer("/messages/1/content/0"), Some(&thought), "{cohere}");
+        for (speech, model) in [
+            (Speech::Anthropic, "claude-opus-5"),
+            (Speech::Bedrock, "anthropic.claude-opus-5"),
+            (Speech::Gemini, "gemini-3.8-flash"),
+            (Speech::Responses, "gpt-5.2"),
+        ] {
+            let sent = sent(speech, model).to_string();
+            assert!(!sent.contains('☀') && sent.contains("\"b\""), "{sent}");
+        }
+    }
+}
+
 /// Items that lie over each other, or calls without their beginning, are not made up into something.
 #[test]
 fn disorder_of_items_is_refused() {

@@ -9,6 +9,7 @@ import './messages.mjs';
 import './operations.mjs';
 import './crossing.mjs';
 import './gemini.mjs';
+if (process.env.RINGGATE_MATRIX) await import('./matrix.mjs');
 
 console.log(`openai ${VERSION}, anthropic ${ANTHROPIC_VERSION}, @google/genai ${GOOGLE_VERSION}, Node ${process.version}, ${BASE_URL}`);
 const failed = await runAll();

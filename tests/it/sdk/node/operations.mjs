@@ -3,16 +3,17 @@
 import assert from 'node:assert/strict';
 import { OpenAI, all, check, client, raises } from './check.mjs';
 
-const MODELS = ['ollama/m', 'cohere/m', 'google/m'];
+const MODELS = ['ollama/m', 'cohere/m', 'gemini/m'];
 
 check('operations: embeddings, packed as the package asks for them by itself, and as numbers', async () => {
   for (const model of MODELS) {
     // Without a word from its user the package asks for base64, and unpacks it.
     const packed = await client().embeddings.create({ model, input: ['a', 'bc'] });
-    assert.deepEqual(packed.data.map((one) => one.embedding), [[0.25, -1.5, 1], [0.25, -1.5, 2]]);
-    assert.deepEqual([packed.object, packed.model, packed.usage.prompt_tokens], ['list', 'm', 5]);
+    assert.deepEqual(packed.data.map((one) => one.embedding), [[1, 0, 0, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0, 0, 0]]);
+    assert.deepEqual([packed.object, packed.model], ['list', 'm']);
+    assert.ok(packed.usage.prompt_tokens > 0);
     const plain = await client().embeddings.create({ model, input: 'abc', encoding_format: 'float' });
-    assert.deepEqual(plain.data[0].embedding, [0.25, -1.5, 3]);
+    assert.deepEqual(plain.data[0].embedding, [1, 0, 0, 0, 0, 0, 0, 0]);
     await raises(OpenAI.BadRequestError, () => client().embeddings.create({ model, input: [1, 2] }), { code: 'untranslatable' });
   }
 });

@@ -111,33 +111,6 @@ def responses_of_another_format():
     assert [item.type for item in answer.output] == ["message"] and answer.output[0].status == "completed"
 
 
-WEATHER = {
-    "type": "function",
-    "name": "get_weather",
-    "parameters": {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
-    "strict": False,
-}
-
-
-@check
-def responses_with_functions():
-    """responses: a thought, two calls and their results make the way to a model behind Anthropic's format and back"""
-    told = [{"role": "user", "content": "Weather in Oslo and Riga?"}]
-    for stream in (False, True):
-        history = list(told)
-        for expected in (["reasoning", "function_call", "function_call"], ["message"]):
-            options = dict(model="caller", input=history, tools=[WEATHER], store=False, stream=stream)
-            answer = client().responses.create(**options)
-            if stream:
-                answer = list(answer)[-1].response
-            assert [item.type for item in answer.output] == expected, answer.output
-            history += answer.output
-            for call in (item for item in answer.output if item.type == "function_call"):
-                city = json.loads(call.arguments)["city"]
-                history.append({"type": "function_call_output", "call_id": call.call_id, "output": f"{city}: -1 C"})
-        assert answer.output_text == "Both are cold.", answer.output_text
-
-
 @check
 def models():
     """models: the catalog is listed and each entry found, names with slashes too"""
