@@ -186,7 +186,15 @@ impl Intake {
         let mut user_agent = Text::EMPTY;
         (self.names_version, self.takes_gzip) = (false, false);
         if let Some(query) = head.query {
-            auth::query::without_credentials(query, |piece| self.forward.extend(piece));
+            let azures = paths::is_azures(head.path);
+            auth::query::without_credentials(query, |piece| {
+                // The provider may have another version, or none.
+                let parameter = piece.strip_prefix(b"&").unwrap_or(piece);
+                if azures && parameter.starts_with(b"api-version=") {
+                    return;
+                }
+                self.forward.extend(if self.forward.is_empty() { parameter } else { piece });
+            });
             self.query_bytes = self.forward.len();
         }
         let mut presented: Option<(auth::Rank, &[u8])> = None;
@@ -364,10 +372,16 @@ impl BodyScan {
         let streams = intake.endpoint == Endpoint::StreamGenerateContent;
         match self {
             BodyScan::Json(scan) => match &intake.model_id {
-                Some(model) => scan.finish_named(model, streams),
+                Some(model) if intake.endpoint.dialect() == Dialect::Gemini => {
+                    scan.finish_named(model, streams)
+                }
+                Some(model) => scan.finish_deployed(model),
                 None => scan.finish(),
             },
-            BodyScan::Multipart(scan) => scan.finish(),
+            BodyScan::Multipart(scan) => match &intake.model_id {
+                Some(model) => scan.finish_deployed(model),
+                None => scan.finish(),
+            },
             BodyScan::None => Err(ScanError::MissingModel),
         }
     }
