@@ -11,6 +11,7 @@ mod by_responses;
 mod certificates;
 mod credentials;
 mod crowds;
+mod early;
 mod endpoints;
 mod failures;
 mod fairness;
