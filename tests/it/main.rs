@@ -15,6 +15,7 @@ mod early;
 mod endpoints;
 mod failures;
 mod fairness;
+mod foreign;
 mod framing;
 mod google;
 mod gzip;
