@@ -29,6 +29,7 @@ mod lifecycle;
 mod operations;
 mod peers;
 mod records;
+mod replay;
 mod responses;
 mod sdk;
 mod secure;
