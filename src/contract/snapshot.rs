@@ -27,6 +27,8 @@ pub struct Snapshot {
     pub key_by_hash: HashMap<KeyHash, u32>,
     pub catalog: Catalog,
     pub providers: Vec<Provider>,
+    /// They are not all of one format: a client's history may hold what the gateway made of another one's answers.
+    pub mixes_formats: bool,
 }
 
 /// Whether a caller must present a key.

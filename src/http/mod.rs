@@ -9,6 +9,7 @@
 //! of one message can become part of another. Nothing is copied through: what leaves is written afresh.
 
 pub mod chunked;
+pub mod coding;
 pub mod delay;
 pub mod encode;
 mod error;

@@ -239,6 +239,22 @@ fn translate_request() {
     run("translate-request", translate::request, &words);
 }
 
+/// What other vendors' models left in a history is cut out of it.
+#[test]
+fn foreign() {
+    let words: [&[u8]; 8] = [
+        b"{\"type\":\"thinking\",\"signature\":\"gemini:s\"},",
+        b"{\"type\":\"thinking\",\"signature\" : \"\"}",
+        b"\"thought\":true,\"thoughtSignature\":\"cmluZ2dhdGU6dGhvdWdodDp4\",",
+        b"{\"type\":\"reasoning\",\"encrypted_content\":\"ringgate:1:\"},",
+        b"\"tool_call_id\":\"x_-gid-_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\",",
+        b"\"id\":\"x_-sig-_aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\",",
+        b"[]",
+        b"{}",
+    ];
+    run("foreign", translate::foreign, &words);
+}
+
 /// Answers cross into every dialect, or are refused, however they are cut.
 #[test]
 fn translate_answer() {

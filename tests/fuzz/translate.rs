@@ -4,6 +4,7 @@
 
 use ringgate::base::fault::FaultKind;
 use ringgate::contract::snapshot::Unsupported;
+use ringgate::traffic::translate::foreign::{may_be_in, without};
 use ringgate::traffic::translate::names::Renamed;
 use ringgate::traffic::translate::{
     Destination, Form, Speech, StreamUsage, Translation, request as translate,
@@ -53,6 +54,22 @@ pub fn request(data: &[u8]) {
                 }
             }
         }
+    }
+}
+
+/// What other vendors' models left in a request is cut out without breaking anything: what is left is as good as what
+/// came, has nothing of the kind any more, and is the same for every model's next request.
+pub fn foreign(data: &[u8]) {
+    for speech in [Speech::OpenAi, Speech::Anthropic, Speech::Gemini, Speech::Responses] {
+        let left = without(speech, "claude-gemini-3", data.into());
+        assert!(is_json(&left) || !is_json(data), "{}", String::from_utf8_lossy(&left));
+        assert_eq!(without(speech, "claude-gemini-3", (&*left).into()), left, "once is enough");
+        let (front, back) = data.split_at(number(data) % (data.len() + 1));
+        let whole = may_be_in(speech, "claude-gemini-3", std::iter::once(data));
+        assert!(
+            !whole || may_be_in(speech, "claude-gemini-3", [front, back].into_iter()),
+            "how a request is cut matters"
+        );
     }
 }
 

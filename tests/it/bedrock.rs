@@ -323,12 +323,23 @@ fn broken_streams_are_told() {
     });
 }
 
-/// A stream that breaks before its client was told anything is a refusal, with a status.
+/// A stream that breaks before its client was told anything is a refusal, with a status: that of what the provider says,
+/// if it says what it means.
 #[test]
 fn streams_that_never_began_are_refused() {
     let throttled = frame("exception", "throttlingException", r#"{"message":"Too many requests."}"#);
+    let upstream = Scripted::always(answered("200 OK", FRAMES, &throttled));
+    let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+    let answer = gateway.client().ask(&ask(CHAT, "b/x", r#","stream":true"#));
+    let error = &answer.json()["error"];
+    assert_eq!((answer.status, &error["type"]), (429, &"rate_limit_error".into()), "{error}");
+    assert_eq!(
+        (&error["code"], &error["message"]),
+        (&"rate_limit_exceeded".into(), &"Too many requests.".into())
+    );
     for (stream, code) in [
-        (throttled, "upstream_stream_error"),
+        (frame("exception", "internalServerException", r#"{"message":"m"}"#), "upstream_stream_error"),
+        (frame("exception", "accessDeniedException", r#"{"message":"m"}"#), "upstream_account"),
         (b"event: x\ndata: {}\n\n".to_vec(), "upstream_unreadable"),
         (vec![], "upstream_truncated"),
     ] {
@@ -498,5 +509,6 @@ fn hosted_streams_cross() {
     client.send(&ask(MESSAGES, "i/x", r#","stream":true"#));
     // All of it came at once: the client was told nothing before.
     let answer = client.answer();
-    assert_eq!((answer.status, &answer.json()["type"]), (502, &"error".into()), "{}", answer.text());
+    assert_eq!((answer.status, &answer.json()["type"]), (503, &"error".into()), "{}", answer.text());
+    assert_eq!(answer.json()["error"]["type"], "overloaded_error");
 }

@@ -157,16 +157,21 @@ fn broken_streams_are_told() {
         // Where the client was told nothing yet, the provider's words are the refusal's; they never hold its key.
         let told = LIMITED.replace("Slow down.", &format!("Slow down, {UPSTREAM_KEY}."));
         let upstream = Scripted::always(streamed(&told));
-        let message = gateway(io, upstream.address).client().ask(&chat(r#","stream":true"#));
-        let message = message.refused(502, "upstream_stream_error");
-        assert!(message.ends_with(": Slow down, [redacted]."), "{message}");
+        let gateway = gateway(io, upstream.address);
+        let answer = gateway.client().ask(&chat(r#","stream":true"#));
+        let error = &answer.json()["error"];
+        assert_eq!((answer.status, &error["code"]), (429, &"rate_limit_exceeded".into()), "{error}");
+        assert_eq!(error["message"], "Slow down, [redacted].");
+        let record = gateway.record(answer.id());
+        assert_eq!((&record["status"], &record["upstream_status"]), (&429.into(), &200.into()), "{record}");
+        assert_eq!(record["fault"], "upstream_stream_error");
         let error = r#"{"error":{"message":"No such model.","type":"invalid_request_error","param":"model","code":"model_not_found"}}"#;
         let answer = format!(
             "HTTP/1.1 404 Not Found\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{error}",
             error.len()
         );
         let upstream = Scripted::always(answer);
-        let gateway = gateway(io, upstream.address);
+        let gateway = self::gateway(io, upstream.address);
         let answer = ask(&gateway, MESSAGES, "r/m", "");
         assert_eq!((answer.status, &answer.json()["error"]["type"]), (404, &"not_found_error".into()));
     });

@@ -271,3 +271,59 @@ fn wildcards_carry_their_star() {
         assert!(seen.ends_with(&format!(r#"{{"model":"{sent}"}}"#)), "{seen}");
     }
 }
+
+/// Azure's clients name the model by its deployment in the URL, which counts whatever the body says; the version in the
+/// query is for Azure alone, and stays here.
+#[test]
+fn azures_clients() {
+    on_both_drivers(|io| {
+        let upstream = Scripted::always(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}",
+        );
+        let old = format!("http://{}/openai", upstream.address);
+        let setup = Setup::at(io, upstream.address)
+            .provider("old", &old, "header: api-key, api_version: 2024-10-21")
+            .model("dep", "{provider: up, model: real}", "")
+            .model("old", "{provider: old, model: theirs}", "");
+        let gateway = Gateway::start(&setup);
+        let mut client = gateway.client();
+        for (path, body, target, sent) in [
+            (
+                "/openai/deployments/dep/chat/completions?api-version=2024-02-01",
+                r#"{"messages":[],"model":"gpt-4o"}"#,
+                "/v1/chat/completions",
+                r#"{"messages":[],"model":"real"}"#,
+            ),
+            (
+                "/openai/deployments/dep/embeddings?api-version=2024-02-01&x=1",
+                r#"{ "input":"a"}"#,
+                "/v1/embeddings?x=1",
+                r#"{"model":"real", "input":"a"}"#,
+            ),
+            (
+                "/openai/deployments/old/chat/completions?api-version=2023-05-15",
+                r#"{"messages":[],"model":"old"}"#,
+                "/openai/deployments/theirs/chat/completions?api-version=2024-10-21",
+                r#"{"messages":[],"model":"theirs"}"#,
+            ),
+            (
+                "/openai/v1/responses?api-version=preview",
+                r#"{"model":"dep","input":"a"}"#,
+                "/v1/responses?api-version=preview",
+                r#"{"model":"real","input":"a"}"#,
+            ),
+        ] {
+            let fields = format!("api-key: {KEY}\r\ncontent-type: application/json\r\n");
+            let answer = client.ask(&post_with(path, &fields, body.as_bytes()));
+            assert_eq!(answer.status, 200, "{path} {}", answer.text());
+            let seen = upstream.seen().pop().expect("a request");
+            let (head, received) = seen.split_once("\r\n\r\n").expect("a head");
+            assert!(head.starts_with(&format!("POST {target} HTTP/1.1\r\n")), "{head}");
+            assert_eq!(received, sent);
+        }
+        let path = "/openai/deployments/nobodys/chat/completions";
+        client.ask(&post(path, r#"{"model":"dep","messages":[]}"#)).refused(404, "model_not_found");
+        client.ask(&post("/openai/deployments/dep/chat/completions", "{}")).refused(400, "missing_model");
+        client.ask(&post("/openai/nowhere", "{}")).refused(404, "unknown_url");
+    });
+}

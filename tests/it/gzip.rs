@@ -170,6 +170,84 @@ fn mistakes() {
     });
 }
 
+/// An answer in a coding that cannot be undone here goes to whom it can be read by, as it is, and the record says that it
+/// was not; nobody else gets bytes that mean nothing, and a refusal keeps its status.
+#[test]
+fn other_codings() {
+    on_both_drivers(|io| {
+        for (coding, named) in
+            [("br", "br"), ("deflate", "deflate"), ("zstd", "zstd"), ("gzip, br", "not known")]
+        {
+            let sealed = b"\x0b\x02\x80 sealed \x03";
+            let say = |status: &str| {
+                let length = sealed.len();
+                let head = format!(
+                    "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-encoding: {coding}\r\ncontent-length: {length}\r\n\r\n"
+                );
+                Scripted::always([head.as_bytes(), sealed].concat())
+            };
+            let (fine, busy) = (say("200 OK"), say("429 Too Many Requests"));
+            for (upstream, status) in [(&fine, 200), (&busy, 429)] {
+                let gateway = gateway(io, upstream);
+                if !coding.contains(',') {
+                    let answer =
+                        ask(&gateway, CHAT, &format!("accept-encoding: gzip, {coding}\r\n"), "m/a", "");
+                    assert_eq!((answer.status, answer.header("content-encoding")), (status, Some(coding)));
+                    assert_eq!(answer.body, sealed);
+                    let record = gateway.record(answer.id());
+                    let detail = record["detail"].as_str().unwrap_or_default();
+                    assert!(detail.contains(named) && record.get("input_tokens").is_none(), "{record}");
+                }
+                for (path, reads) in [
+                    (CHAT, "accept-encoding: gzip\r\n"),
+                    (CHAT, ""),
+                    ("/v1/messages", "accept-encoding: *\r\n"),
+                ] {
+                    let answer = ask(&gateway, path, reads, "m/a", "");
+                    assert_eq!(answer.header("content-encoding"), None, "{coding} {path} {reads}");
+                    let error = &answer.json()["error"];
+                    let limited = ["rate_limit_error", "rate_limit_exceeded"];
+                    match status {
+                        429 => assert!(limited.contains(&error["type"].as_str().expect("a type")), "{error}"),
+                        _ => assert!(
+                            error["message"].as_str().is_some_and(|text| text.contains(named)),
+                            "{error}"
+                        ),
+                    }
+                    assert_eq!(answer.status, if status == 429 { 429 } else { 502 }, "{error}");
+                }
+            }
+        }
+    });
+}
+
+/// Google's whole answers go on as they are, too, and are counted.
+#[test]
+fn googles_answers() {
+    let body = r#"{"candidates":[{"finishReason":"STOP"}],"usageMetadata":{"promptTokenCount":41,"candidatesTokenCount":7,"totalTokenCount":48}}"#;
+    let packed = zipped(body);
+    let upstream = upstream("200 OK", "application/json; charset=UTF-8", Framed::Chunked, &packed);
+    let setup = Setup::at(Io::Auto, upstream.address)
+        .provider_of("gemini", "google", &format!("http://{}", upstream.address), "")
+        .model("g", "{provider: google, model: gemini-x}", "");
+    let gateway = Gateway::start(&setup);
+    for (method, reads, whole) in [
+        ("generateContent", "accept-encoding: gzip\r\n", true),
+        ("generateContent", "", false),
+        ("streamGenerateContent", "accept-encoding: gzip\r\n", false),
+    ] {
+        let fields = format!("x-goog-api-key: {KEY}\r\ncontent-type: application/json\r\n{reads}");
+        let path = format!("/v1beta/models/g:{method}");
+        let answer = gateway.client().ask(&post_with(&path, &fields, br#"{"contents":[]}"#));
+        let expected = if whole { packed.clone() } else { body.as_bytes().to_vec() };
+        assert_eq!(answer.body, expected, "{method} {reads}");
+        assert_eq!(answer.header("content-encoding"), whole.then_some("gzip"));
+        if method == "generateContent" {
+            metered(&gateway, &answer);
+        }
+    }
+}
+
 /// A request that is compressed is refused by name.
 #[test]
 fn requests_are_plain() {

@@ -1,6 +1,6 @@
 //! Clients of one dialect, models behind another format.
 
-use crate::harness::{Gateway, Io, KEY, Scripted, Setup, UPSTREAM_KEY, mock, on_both_drivers, post};
+use crate::harness::{Answer, Gateway, Io, KEY, Scripted, Setup, UPSTREAM_KEY, mock, on_both_drivers, post};
 use loadtest::mock::Mock;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -227,7 +227,8 @@ fn broken_streams_are_told() {
     });
 }
 
-/// A stream that breaks before its client was told anything is a refusal, with a status.
+/// A stream that breaks before its client was told anything is a refusal, with a status: that of what the provider says,
+/// if it says what it means.
 #[test]
 fn streams_that_never_began_are_refused() {
     let upstream = Scripted::always(answered("text/event-stream", ""));
@@ -235,7 +236,24 @@ fn streams_that_never_began_are_refused() {
     gateway.client().ask(&ask(CHAT, "c/x", r#","stream":true"#)).refused(502, "upstream_truncated");
     let upstream = Scripted::always(answered("text/event-stream", OVERLOADED));
     let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
-    gateway.client().ask(&ask(CHAT, "c/x", r#","stream":true"#)).refused(502, "upstream_stream_error");
+    overloaded(&gateway.client().ask(&ask(CHAT, "c/x", r#","stream":true"#)));
+    let unsaid =
+        "event: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"api_error\",\"message\":\"x\"}}\n\n";
+    for (stream, code) in [
+        (unsaid.to_owned(), "upstream_stream_error"),
+        (unsaid.replace("api_", "authentication_"), "upstream_account"),
+    ] {
+        let upstream = Scripted::always(answered("text/event-stream", &stream));
+        let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+        gateway.client().ask(&ask(CHAT, "c/x", r#","stream":true"#)).refused(502, code);
+    }
+}
+
+#[track_caller]
+fn overloaded(answer: &Answer) {
+    let error = &answer.json()["error"];
+    assert_eq!((answer.status, &error["code"]), (503, &"server_is_overloaded".into()), "{error}");
+    assert_eq!((&error["message"], &error["ringgate"]["blame"]), (&"Overloaded".into(), &"upstream".into()));
 }
 
 /// An answer that is not what its provider's format says is refused, and no part of it is passed on.
@@ -286,6 +304,22 @@ fn provider_errors_cross() {
     ));
     let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
     assert_eq!(gateway.client().ask(&ask(CHAT, "c/x", "")).status, 503);
+    for (path, model, said, kind) in [
+        (
+            CHAT,
+            "c/x",
+            r#"{"type":"error","error":{"type":"invalid_request_error","message":"busy"}}"#,
+            "conflict",
+        ),
+        (CHAT, "c/x", r#"{"type":"error","error":{"type":"conflict_error","message":"busy"}}"#, "conflict"),
+        (MESSAGES, "m/x", r#"{"error":{"message":"busy","type":null,"code":null}}"#, "conflict_error"),
+        (MESSAGES, "m/x", "a page", "conflict_error"),
+    ] {
+        let upstream = Scripted::always(answer("409 Conflict", said));
+        let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+        let got = gateway.client().ask(&ask(path, model, ""));
+        assert_eq!((got.status, &got.json()["error"]["type"]), (409, &kind.into()), "{said}");
+    }
     let upstream = Scripted::always(answer("401 Unauthorized", "{}"));
     let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
     gateway.client().ask(&ask(CHAT, "c/x", "")).refused(502, "upstream_account");
@@ -340,7 +374,7 @@ fn streams_nobody_asked_for_are_whole_answers() {
     }
     let upstream = Scripted::always(answered("text/event-stream", OVERLOADED));
     let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
-    gateway.client().ask(&ask(CHAT, "c/x", "")).refused(502, "upstream_stream_error");
+    overloaded(&gateway.client().ask(&ask(CHAT, "c/x", "")));
 }
 
 /// An answer of which its head does not say what it is, is what it looks like.

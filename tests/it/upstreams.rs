@@ -440,7 +440,7 @@ fn keys_stand_in_for_each_other() {
 }
 
 /// Azure's older URLs have the model's deployment in their path and a version in their query, beside what the client put
-/// there, and behind translations too.
+/// there, unless that names one, and behind translations too.
 #[test]
 fn azures_older_urls() {
     let upstream =
@@ -460,6 +460,11 @@ fn azures_older_urls() {
             "/v1/embeddings?x=1",
             r#"{"model":"a/gpt 5","input":"a"}"#,
             "/embeddings?x=1&api-version=2024-10-21",
+        ),
+        (
+            "/v1/embeddings?api-version=2023-05-15&x=1",
+            r#"{"model":"a/gpt 5","input":"a"}"#,
+            "/embeddings?api-version=2023-05-15&x=1",
         ),
         ("/v1/responses", r#"{"model":"a/gpt 5","input":"a"}"#, "/chat/completions?api-version=2024-10-21"),
     ] {

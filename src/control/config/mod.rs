@@ -195,6 +195,7 @@ fn sections(
         keys: keys.list,
         key_by_hash: keys.by_hash,
         catalog,
+        mixes_formats: providers.list.windows(2).any(|pair| pair[0].format != pair[1].format),
         providers: providers.list,
     };
     Compiled {

@@ -27,6 +27,10 @@ pub enum BodyForm {
     Multipart,
     /// Not there: the URL names the model.
     Unnamed,
+    /// In JSON, where the URL names another than the body does: that counts, and the body is to say the same.
+    Other,
+    /// The same where the body names none. The name goes to the model's span, with its key.
+    Missing,
 }
 
 /// What has to be put into the body so that the provider reports usage in a stream.

@@ -48,11 +48,13 @@ pub fn find<'a>(method: &str, path: &'a str) -> Result<Match<'a>, PathFault> {
 }
 
 fn endpoint(path: &str) -> Option<(Endpoint, Option<&str>)> {
+    // Azure has all of them below one more step, too.
+    let path = path.strip_prefix("/openai").filter(|rest| rest.starts_with("/v1/")).unwrap_or(path);
     let endpoint = match path {
         "/v1/chat/completions" => Endpoint::ChatCompletions,
         "/v1/completions" => Endpoint::Completions,
         "/v1/embeddings" => Endpoint::Embeddings,
-        "/v1/responses" => Endpoint::Responses,
+        "/v1/responses" | "/openai/responses" => Endpoint::Responses,
         // The second spelling is that of the packages for rerankers.
         "/v1/rerank" | "/v2/rerank" => Endpoint::Rerank,
         "/v1/moderations" => Endpoint::Moderations,
@@ -64,9 +66,9 @@ fn endpoint(path: &str) -> Option<(Endpoint, Option<&str>)> {
         "/v1/audio/translations" => Endpoint::AudioTranslations,
         "/v1/messages" => Endpoint::Messages,
         "/v1/messages/count_tokens" => Endpoint::CountTokens,
-        "/v1/models" => Endpoint::Models,
+        "/v1/models" | "/openai/models" => Endpoint::Models,
         "/v1beta/models" => Endpoint::GeminiModels,
-        _ => return below_models(path).map(|(endpoint, id)| (endpoint, Some(id))),
+        _ => return below_models(path).or_else(|| azures(path)).map(|(endpoint, id)| (endpoint, Some(id))),
     };
     Some((endpoint, None))
 }
@@ -84,6 +86,32 @@ fn below_models(path: &str) -> Option<(Endpoint, &str)> {
         _ if of_google => (Endpoint::GeminiModel, rest),
         _ => (Endpoint::Model, rest),
     };
+    (!id.is_empty() && !id.contains(['?', '#'])).then_some((endpoint, id))
+}
+
+/// How Azure's paths begin.
+const AZURE: &str = "/openai/";
+
+/// Whether a path is of Azure's older form, in which the query names a version of its API.
+pub fn is_azures(path: &str) -> bool {
+    path.strip_prefix(AZURE).is_some_and(|rest| !rest.starts_with("v1/"))
+}
+
+/// What is below a deployment of Azure's, which is the model.
+fn azures(path: &str) -> Option<(Endpoint, &str)> {
+    const TAILS: [(&str, Endpoint); 8] = [
+        ("/chat/completions", Endpoint::ChatCompletions),
+        ("/completions", Endpoint::Completions),
+        ("/embeddings", Endpoint::Embeddings),
+        ("/images/generations", Endpoint::ImageGenerations),
+        ("/images/edits", Endpoint::ImageEdits),
+        ("/audio/speech", Endpoint::AudioSpeech),
+        ("/audio/transcriptions", Endpoint::AudioTranscriptions),
+        ("/audio/translations", Endpoint::AudioTranslations),
+    ];
+    let rest = path.strip_prefix(AZURE)?.strip_prefix("deployments/")?;
+    let (id, endpoint) =
+        TAILS.iter().find_map(|(tail, endpoint)| Some((rest.strip_suffix(tail)?, *endpoint)))?;
     (!id.is_empty() && !id.contains(['?', '#'])).then_some((endpoint, id))
 }
 
@@ -207,6 +235,34 @@ mod tests {
         ] {
             assert_eq!(asks_for_events(query), events, "{query}");
         }
+    }
+
+    /// Azure's clients find all of `OpenAI`'s paths below one more step, and older ones below their deployments.
+    #[test]
+    fn azures_paths() {
+        let found = |path| find("POST", path).map(|found| (found.endpoint, found.model_id));
+        for (path, endpoint, id) in [
+            ("/openai/v1/chat/completions", Endpoint::ChatCompletions, None),
+            ("/openai/responses", Endpoint::Responses, None),
+            ("/openai/deployments/gpt-5/chat/completions", Endpoint::ChatCompletions, Some("gpt-5")),
+            ("/openai/deployments/a/b%20c/completions", Endpoint::Completions, Some("a/b%20c")),
+            ("/openai/deployments/x/audio/transcriptions", Endpoint::AudioTranscriptions, Some("x")),
+        ] {
+            assert_eq!(found(path), Ok((endpoint, id)));
+            assert_eq!(is_azures(path), !path.starts_with("/openai/v1/"), "{path}");
+        }
+        for path in [
+            "/openai/deployments//chat/completions",
+            "/openai/deployments/x/responses",
+            "/openai/deployments/x",
+            "/openai/chat/completions",
+            "/openai/v1beta/models",
+            "/openai/openai/v1/responses",
+            "/openai",
+        ] {
+            assert_eq!(found(path), Err(PathFault::Unknown), "{path}");
+        }
+        assert_eq!(find("GET", "/openai/models").map(|found| found.endpoint), Ok(Endpoint::Models));
     }
 
     /// Names are decoded once, and what is no name is none.

@@ -49,6 +49,12 @@ impl RequestScan {
         self.scanner.finish().map_err(ScanError::Json)?;
         self.found.named(model, stream)
     }
+
+    /// The body is over, and its URL named `model`, which counts whatever the body says.
+    pub fn finish_deployed(&self, model: &Text<MODEL_NAME_BYTES>) -> Result<Ask, ScanError> {
+        self.scanner.finish().map_err(ScanError::Json)?;
+        self.found.deployed(model)
+    }
 }
 
 impl Default for RequestScan {
@@ -72,6 +78,8 @@ struct Found {
     include_usage: Option<(Range<u64>, Flag)>,
     max_tokens: Option<u64>,
     root: u64,
+    /// The root has no members.
+    is_empty: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -111,6 +119,7 @@ impl Found {
             include_usage: None,
             max_tokens: None,
             root: 0,
+            is_empty: false,
         }
     }
 
@@ -181,6 +190,31 @@ impl Found {
         })
     }
 
+    fn deployed(&self, model: &Text<MODEL_NAME_BYTES>) -> Result<Ask, ScanError> {
+        if self.seen & 1 << MODEL != 0 {
+            let ask = self.ask()?;
+            let form = if ask.model == *model { BodyForm::Json } else { BodyForm::Other };
+            return Ok(Ask { model: *model, form, ..ask });
+        }
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        if self.model_in_other_case {
+            return Err(ScanError::Duplicate("model"));
+        }
+        if self.is_empty {
+            return Err(ScanError::MissingModel);
+        }
+        Ok(Ask {
+            model: *model,
+            model_span: self.root + 1..self.root + 1,
+            form: BodyForm::Missing,
+            stream: self.stream,
+            stream_usage: self.stream_usage(),
+            max_tokens: self.max_tokens,
+        })
+    }
+
     fn stream_usage(&self) -> StreamUsage {
         match (&self.options, &self.include_usage) {
             (None, _) => StreamUsage::Insert { at: self.root + 1 },
@@ -218,7 +252,10 @@ impl Sink for Found {
 
     fn value(&mut self, tag: u8, value: Value<'_>, span: Range<u64>) {
         match tag {
-            ROOT => self.root = span.start,
+            ROOT => {
+                self.root = span.start;
+                self.is_empty = value == Value::Object { empty: true };
+            }
             MODEL => self.model(&value, span),
             STREAM => match Flag::of(&value) {
                 Flag::On => self.stream = true,

@@ -5,8 +5,11 @@ use super::json;
 use crate::base::limits::MODEL_NAME_BYTES;
 use std::ops::Range;
 
-/// A name of the longest kind with every byte escaped, and its quotes.
-const NAME_BYTES: usize = 2 * MODEL_NAME_BYTES + 2;
+/// What stands before and behind a name where there is none.
+const KEY: &[u8] = b"\"model\":";
+const COMMA: &[u8] = b",";
+/// A name of the longest kind with every byte escaped, its quotes, and what may stand around it.
+const NAME_BYTES: usize = KEY.len() + 2 * MODEL_NAME_BYTES + 2 + COMMA.len();
 
 /// The model, and the place where usage is asked for.
 const EDITS: usize = 2;
@@ -48,7 +51,12 @@ impl Edits {
     pub fn plan(ask: &Ask, model: &str, usage: InjectUsage) -> Result<Self, ScanError> {
         const NONE: Edit = Edit { span: 0..0, text: Put::Name };
         let mut edits = Self { list: [NONE; EDITS], count: 0, name: [0; NAME_BYTES], name_len: 0 };
-        if model != ask.model.as_str() && ask.form != BodyForm::Unnamed {
+        let differs = match ask.form {
+            BodyForm::Unnamed => false,
+            BodyForm::Other | BodyForm::Missing => true,
+            BodyForm::Json | BodyForm::Multipart => model != ask.model.as_str(),
+        };
+        if differs {
             edits.write_name(ask.form, model)?;
             edits.push(ask.model_span.clone(), Put::Name);
         }
@@ -72,7 +80,7 @@ impl Edits {
     }
 
     /// Spans of the body and what takes their place, first to last.
-    pub fn iter(&self) -> impl Iterator<Item = (Range<u64>, &[u8])> {
+    pub fn iter(&self) -> impl Iterator<Item = (Range<u64>, &[u8])> + Clone {
         self.list[..self.count].iter().map(|edit| (edit.span.clone(), self.text(edit.text)))
     }
 
@@ -108,13 +116,20 @@ impl Edits {
         match form {
             BodyForm::Unnamed => {}
             BodyForm::Multipart => self.append(model.as_bytes()),
-            BodyForm::Json => {
-                self.append(b"\"");
-                json::escape(model, |piece| self.append(piece));
-                self.append(b"\"");
+            BodyForm::Json | BodyForm::Other => self.quote(model),
+            BodyForm::Missing => {
+                self.append(KEY);
+                self.quote(model);
+                self.append(COMMA);
             }
         }
         Ok(())
+    }
+
+    fn quote(&mut self, name: &str) {
+        self.append(b"\"");
+        json::escape(name, |piece| self.append(piece));
+        self.append(b"\"");
     }
 
     fn append(&mut self, bytes: &[u8]) {
@@ -207,7 +222,7 @@ mod tests {
     fn names_are_written_safely() {
         assert_eq!(edited(r#"{"model":"a"}"#, r#"x"\y€"#, InjectUsage::No), r#"{"model":"x\"\\y€"}"#);
         let quotes = "\"".repeat(MODEL_NAME_BYTES);
-        assert!(edited(r#"{"model":"a"}"#, &quotes, InjectUsage::No).len() > NAME_BYTES);
+        assert!(edited(r#"{"model":"a"}"#, &quotes, InjectUsage::No).len() > 2 * MODEL_NAME_BYTES);
         let mut scan = RequestScan::new();
         scan.feed(br#"{"model":"a"}"#).unwrap();
         let ask = scan.finish().unwrap();

@@ -14,12 +14,15 @@ use crate::base::fault::{Fault, FaultKind};
 use crate::contract::endpoint::{Dialect, Endpoint, StreamStyle};
 use crate::contract::pass::PassSlot;
 use crate::contract::snapshot::{Credential, Format, Model, Provider, Snapshot, Target};
+use crate::net::gather::Gather;
 use crate::traffic::dialect::{Ask, Edits, InjectUsage, StreamUsage};
 use crate::traffic::provider::request::{self, Forwarded};
 use crate::traffic::provider::response;
 use crate::traffic::route::keys::{TRIED_MAX, Verdict};
-use crate::traffic::translate::Crossing;
+use crate::traffic::translate::foreign::{self, Cut};
+use crate::traffic::translate::{Crossing, Speech};
 use crate::traffic::upstream::call::{Answer, CallError, Timings};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Sends a request to its targets and relays the answer.
@@ -221,10 +224,43 @@ fn straight(
     let (query, fields) = intake.forward.split_at(intake.query_bytes);
     let forwarded = Forwarded { credential, model: name, query, fields, names_version: intake.names_version };
     let body_bytes = edits.edited_len(course.body_bytes);
-    outbound::lay_out(&mut course.body, head, &edits, |out| {
+    let cuts =
+        if trip.snapshot.mixes_formats { of_others(intake.endpoint, name, &course.body) } else { vec![] };
+    if cuts.is_empty() {
+        outbound::lay_out(&mut course.body, head, edits.iter(), |out| {
+            request::head(out, trip.provider, path, forwarded, body_bytes);
+        });
+        return Ok(());
+    }
+    let mut all: Vec<(Range<u64>, &[u8])> =
+        edits.iter().chain(cuts.iter().map(|(span, text)| (span.clone(), &**text))).collect();
+    all.sort_by_key(|(span, _)| span.start);
+    let body_bytes = edited_len(course.body_bytes, &all);
+    outbound::lay_out(&mut course.body, head, all.iter().cloned(), |out| {
         request::head(out, trip.provider, path, forwarded, body_bytes);
     });
     Ok(())
+}
+
+fn edited_len(body_bytes: u64, edits: &[(Range<u64>, &[u8])]) -> u64 {
+    edits.iter().fold(body_bytes, |len, (span, text)| len + text.len() as u64 - (span.end - span.start))
+}
+
+/// What the provider would refuse of the history of a client that had answers of other vendors' models before.
+fn of_others(endpoint: Endpoint, model: &str, body: &Gather) -> Vec<Cut> {
+    let speech = match endpoint {
+        Endpoint::Messages | Endpoint::CountTokens => Speech::Anthropic,
+        Endpoint::Responses => Speech::Responses,
+        Endpoint::ChatCompletions => Speech::OpenAi,
+        Endpoint::GenerateContent | Endpoint::StreamGenerateContent | Endpoint::GeminiCountTokens => {
+            Speech::Gemini
+        }
+        _ => return vec![],
+    };
+    if !foreign::may_be_in(speech, model, outbound::segments(body)) {
+        return vec![];
+    }
+    foreign::cuts(speech, model, &outbound::in_one_piece(body))
 }
 
 /// What a wildcard's star stands for; empty for an exact name.

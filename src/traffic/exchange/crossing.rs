@@ -10,6 +10,7 @@ use crate::http::encode;
 use crate::net::pool::BufferPool;
 use crate::traffic::dialect::{self, Ask};
 use crate::traffic::provider::request::{self, Forwarded};
+use crate::traffic::translate::foreign;
 use crate::traffic::translate::{self, Crossing, Destination, Form, Speech, StreamUsage, Translation};
 use crate::traffic::upstream::call::Answer;
 
@@ -66,6 +67,12 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
         betas: &betas,
     };
     let body = outbound::in_one_piece(&course.body);
+    // Where nothing is translated, nothing else leaves another vendor's thoughts out.
+    let body = if way.crossing.is_verbatim() {
+        foreign::without(way.crossing.client, way.model, body)
+    } else {
+        body
+    };
     // Where the URL says what form the answer has, the body does not.
     let told = (way.crossing.client == Speech::Gemini).then(|| form(way.crossing, ask));
     let translated = translate::request_in_form(way.crossing.client, told, to, &body, out.tail())?;

@@ -35,7 +35,7 @@ impl Failure {
         mut answer: Answer,
         reply: &mut Reply<'_>,
     ) -> Result<Self, Fault> {
-        let mut inbound = Inbound::new(answer.framing, answer.body.gzipped);
+        let mut inbound = Inbound::new(answer.framing, answer.body.is_gzip());
         let mut buf = answer.rest;
         let mut decoded = 0;
         while !inbound.decode(&mut buf, decoded)? {

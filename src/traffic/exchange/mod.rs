@@ -9,11 +9,13 @@
 mod attempt;
 pub mod client;
 mod crossing;
+mod early;
 mod failure;
 mod inbound;
 mod local;
 mod outbound;
 mod pass;
+mod reading;
 mod receive;
 mod relay;
 pub mod reply;

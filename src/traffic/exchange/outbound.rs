@@ -5,7 +5,6 @@
 
 use crate::base::buf::Buf;
 use crate::net::gather::Gather;
-use crate::traffic::dialect::Edits;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -13,11 +12,17 @@ use std::ops::Range;
 pub const HEAD: usize = 0;
 
 /// Lays out a request: `write_head` appends the complete upstream head, the gather holds the body's segments behind
-/// a buffer at [`HEAD`] that is filled anew. What was laid out before is taken apart first.
-pub fn lay_out(gather: &mut Gather, mut head: Buf, edits: &Edits, write_head: impl FnOnce(&mut Vec<u8>)) {
+/// a buffer at [`HEAD`] that is filled anew. `edits` are spans of the body and what takes their place, in order. What was
+/// laid out before is taken apart first.
+pub fn lay_out<'e>(
+    gather: &mut Gather,
+    mut head: Buf,
+    edits: impl Iterator<Item = (Range<u64>, &'e [u8])> + Clone,
+    write_head: impl FnOnce(&mut Vec<u8>),
+) {
     gather.unlay();
     head.clear();
-    for (_, text) in edits.iter() {
+    for (_, text) in edits.clone() {
         head.extend(text);
     }
     let head_at = head.len();
@@ -26,7 +31,7 @@ pub fn lay_out(gather: &mut Gather, mut head: Buf, edits: &Edits, write_head: im
     gather.put(HEAD, head);
     gather.piece(HEAD, head_at..head_end);
     let (mut body_at, mut text_at) = (0, 0);
-    for (span, text) in edits.iter() {
+    for (span, text) in edits {
         body(gather, body_at..span.start);
         gather.piece(HEAD, text_at..text_at + text.len());
         text_at += text.len();
@@ -61,6 +66,11 @@ pub fn in_one_piece(gather: &Gather) -> Cow<'_, [u8]> {
     Cow::Owned(all)
 }
 
+/// The segments of the client's body.
+pub fn segments(gather: &Gather) -> impl Iterator<Item = &[u8]> {
+    (HEAD + 1..gather.count()).map(|index| &**gather.buf(index))
+}
+
 /// Adds the pieces of the body that lie in `range`, which counts from the body's first byte.
 fn body(gather: &mut Gather, range: Range<u64>) {
     let mut start = 0u64;
@@ -77,7 +87,7 @@ fn body(gather: &mut Gather, range: Range<u64>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::traffic::dialect::{InjectUsage, RequestScan};
+    use crate::traffic::dialect::{Edits, InjectUsage, RequestScan};
 
     fn buf(bytes: &[u8]) -> Buf {
         let mut buf = Buf::default();
@@ -101,7 +111,7 @@ mod tests {
             }
             for _ in 0..2 {
                 drop(gather.take(HEAD));
-                lay_out(&mut gather, Buf::default(), &edits, |out| out.extend_from_slice(b"HEAD"));
+                lay_out(&mut gather, Buf::default(), edits.iter(), |out| out.extend_from_slice(b"HEAD"));
                 assert_eq!(gather.slices().flatten().copied().collect::<Vec<_>>(), expected);
             }
         }

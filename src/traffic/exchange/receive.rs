@@ -15,6 +15,7 @@ use crate::base::text::Text;
 use crate::contract::endpoint::{BodyKind, Dialect, Endpoint, StreamStyle};
 use crate::contract::snapshot::{Limits, Snapshot};
 use crate::http::chunked::Decoder;
+use crate::http::coding::Accepted;
 use crate::http::encode;
 use crate::http::request::{self, Framing, HeadLimits, RequestHead};
 use crate::http::{HeadError, HeadScan, Slots, is};
@@ -184,9 +185,17 @@ impl Intake {
     /// One pass over the fields: credential, content type, and what goes upstream. Gives the user agent.
     fn read_fields(&mut self, head: &RequestHead<'_>, snapshot: &Snapshot) -> Text<64> {
         let mut user_agent = Text::EMPTY;
-        (self.names_version, self.takes_gzip) = (false, false);
+        (self.names_version, self.takes) = (false, Accepted::default());
         if let Some(query) = head.query {
-            auth::query::without_credentials(query, |piece| self.forward.extend(piece));
+            let azures = paths::is_azures(head.path);
+            auth::query::without_credentials(query, |piece| {
+                // The provider may have another version, or none.
+                let parameter = piece.strip_prefix(b"&").unwrap_or(piece);
+                if azures && parameter.starts_with(b"api-version=") {
+                    return;
+                }
+                self.forward.extend(if self.forward.is_empty() { parameter } else { piece });
+            });
             self.query_bytes = self.forward.len();
         }
         let mut presented: Option<(auth::Rank, &[u8])> = None;
@@ -199,7 +208,7 @@ impl Intake {
                 continue;
             }
             if is(name.as_bytes(), b"accept-encoding") {
-                self.takes_gzip |= takes_gzip(value);
+                self.takes.add(value);
             } else if is(name.as_bytes(), b"content-encoding") && !is(value, b"identity") {
                 let message = "The request's body is compressed (`Content-Encoding`): send it as it is.";
                 self.fault
@@ -237,17 +246,6 @@ impl Intake {
     fn has_body(&self) -> bool {
         !matches!(self.framing, Framing::None | Framing::Length(0))
     }
-}
-
-/// Whether an `Accept-Encoding` lets an answer be gzip.
-fn takes_gzip(value: &[u8]) -> bool {
-    value.split(|byte| *byte == b',').any(|coding| {
-        let mut parts = coding.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
-        let name = parts.next().unwrap_or_default();
-        let refused =
-            |weight: &[u8]| weight.iter().all(|byte| matches!(byte, b'q' | b'Q' | b'=' | b'0' | b'.' | b' '));
-        (is(name, b"gzip") || is(name, b"x-gzip") || name == b"*") && !parts.any(refused)
-    })
 }
 
 /// Everything between a head and an upstream.
@@ -364,10 +362,16 @@ impl BodyScan {
         let streams = intake.endpoint == Endpoint::StreamGenerateContent;
         match self {
             BodyScan::Json(scan) => match &intake.model_id {
-                Some(model) => scan.finish_named(model, streams),
+                Some(model) if intake.endpoint.dialect() == Dialect::Gemini => {
+                    scan.finish_named(model, streams)
+                }
+                Some(model) => scan.finish_deployed(model),
                 None => scan.finish(),
             },
-            BodyScan::Multipart(scan) => scan.finish(),
+            BodyScan::Multipart(scan) => match &intake.model_id {
+                Some(model) => scan.finish_deployed(model),
+                None => scan.finish(),
+            },
             BodyScan::None => Err(ScanError::MissingModel),
         }
     }

@@ -7,8 +7,10 @@
 //! stays bounded; a body that broke is never given a clean end.
 
 use super::crossing::{self, Crossed};
+use super::early::{self, Early};
 use super::failure::{Failure, scrubbed};
 use super::inbound::{Inbound, cut_off};
+use super::reading::Packed;
 use super::reply::{Ending, Reply};
 use super::state::{Exchange, Reading};
 use crate::base::buf::Buf;
@@ -16,7 +18,7 @@ use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::endpoint::{Dialect, StreamStyle};
 use crate::contract::snapshot::{Format, Provider, Timeouts};
-use crate::http::gzip::Gunzip;
+use crate::http::coding::Coding;
 use crate::http::response::ResponseFraming;
 use crate::http::{chunked, encode};
 use crate::net::deadline::Waiting;
@@ -61,6 +63,11 @@ pub async fn run(
     reply: &mut Reply<'_>,
     exchange: &mut Exchange,
 ) -> Result<(), Fault> {
+    let sealed = answer.body.sealed();
+    let unread = sealed.filter(|coding| passage.crossing.is_some() || !reply.takes.takes(*coding));
+    if let Some(coding) = sealed {
+        exchange.tally.explain(&format!("compressed without being asked for ({}): not read", coding.name()));
+    }
     match answer.status {
         status if refuses_key(passage.provider.format, status) => {
             exchange.tally.explain("the provider refused the gateway's credentials");
@@ -69,21 +76,39 @@ pub async fn run(
         400.. => {
             let failure = Box::pin(Failure::read(passage, answer, reply)).await?;
             match passage.crossing {
+                None if unread.is_some() => {
+                    let speech = early::speech(passage.style);
+                    Box::pin(failure.cross(Crossing { client: speech, provider: speech }, reply)).await
+                }
                 None => Box::pin(failure.pass(passage, reply)).await,
                 Some(crossing) => Box::pin(failure.cross(crossing, reply)).await,
             }
         }
         _ => {
+            if let Some(coding) = unread {
+                return Err(unreadable(coding));
+            }
             let Exchange { reading, tally, .. } = exchange;
             let mut relay = match crossed {
                 None => Relay::new(passage, answer, reply, reading),
                 Some(crossed) => Relay::across(passage, answer, crossed, reply, reading),
             };
             relay.run(tally).await?;
+            if relay.reading.has_failed() {
+                // The client has been told by the answer itself.
+                tally.fail(FaultKind::UpstreamStreamError);
+            }
             relay.retire();
             Ok(())
         }
     }
+}
+
+/// An answer in a coding that neither the gateway nor the client reads.
+fn unreadable(coding: Coding) -> Fault {
+    let message =
+        format!("The provider's answer is compressed ({}), which nobody asked it for.", coding.name());
+    Fault::told(FaultKind::UpstreamUnreadable, message)
 }
 
 /// Whether a provider says by this status that it does not take the key that it was shown.
@@ -122,30 +147,30 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         let body = answer.body;
         let elements = passage.style.dialect() == Dialect::Gemini && body.shape == BodyShape::Json;
         // What is looked at answer by answer leaves as what it is; anything else as it came, to who can read it.
-        let packed = body.gzipped && reply.takes_gzip && body.shape != BodyShape::Events && !elements;
+        let is_array = passage.style == StreamStyle::GeminiArray;
+        let packed =
+            body.is_gzip() && reply.takes.takes(Coding::Gzip) && body.shape != BodyShape::Events && !is_array;
         if packed {
             encode::field(answer.head.tail(), "content-encoding", b"gzip");
         }
         *reading = match body.shape {
-            BodyShape::Json if elements => Reading::Elements(ElementScan::new()),
+            BodyShape::Json if elements && !packed => Reading::Elements(ElementScan::new()),
             BodyShape::Events => Reading::Events(EventFilter::new(passage.style, hide)),
-            BodyShape::Json if packed => {
-                Reading::Packed(Box::new((Gunzip::empty(), UsageScan::new(passage.style.dialect()))))
-            }
+            BodyShape::Json if packed => Reading::Packed(Box::new(Packed::new(passage.style.dialect()))),
             BodyShape::Json => Reading::Json(UsageScan::new(passage.style.dialect())),
             BodyShape::Lines | BodyShape::Frames | BodyShape::Opaque => Reading::Opaque,
         };
         let ending = match (answer.framing, &*reading) {
             (ResponseFraming::None, _) if matches!(answer.status, 204 | 304) => Ending::Nothing,
             (ResponseFraming::None, _) => Ending::Length(0),
-            _ if body.gzipped && !packed => Ending::unknown(reply),
+            _ if body.is_gzip() && !packed => Ending::unknown(reply),
             (
                 ResponseFraming::Length(n),
                 Reading::Json(_) | Reading::Packed(_) | Reading::Elements(_) | Reading::Opaque,
             ) => Ending::Length(n),
             _ => Ending::unknown(reply),
         };
-        Self::with(passage, answer, body.gzipped && !packed, reply, reading, ending)
+        Self::with(passage, answer, body.is_gzip() && !packed, reply, reading, ending)
     }
 
     /// For an answer that is translated.
@@ -165,7 +190,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         }
         crossing::head(&mut answer, &crossed, passage.style, &reply.shard.buffers);
         *reading = Reading::Translated(crossed.translation);
-        let (gunzip, ending) = (answer.body.gzipped, Ending::unknown(reply));
+        let (gunzip, ending) = (answer.body.is_gzip(), Ending::unknown(reply));
         Self::with(passage, answer, gunzip, reply, reading, ending)
     }
 
@@ -222,14 +247,25 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             // Before an answer has begun its client can still be told properly what went wrong.
             match wrong {
                 Some(fault) if !begun => return Err(fault),
-                None if !begun && self.failed_inside() && !self.is_passing() => return Err(self.complaint()),
+                None if !begun && self.reading.has_failed() => {
+                    if let Some(early) = early::instead(
+                        self.reading,
+                        self.passage,
+                        self.buf.get(..emit.bytes).unwrap_or_default(),
+                    )? {
+                        return Box::pin(self.refuse(early)).await;
+                    }
+                    if !self.is_passing() {
+                        return Err(early::complaint(self.reading, self.passage));
+                    }
+                }
                 _ => {}
             }
             let begins = !begun && (emit.bytes > 0 || last || self.is_passing());
             if emit.bytes > 0 || last || begins {
                 self.send(emit.bytes, last && wrong.is_none(), tally).await?;
             }
-            if self.failed_inside() {
+            if self.reading.is_broken() {
                 return Err(FaultKind::UpstreamStreamError.into());
             }
             if let Some(fault) = wrong {
@@ -250,13 +286,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
 
     /// After the last event of a stream the client waits for nothing but the end.
     fn note_last_event(&mut self) {
-        let done = match &*self.reading {
-            Reading::Events(filter) => filter.facts().done,
-            Reading::Translated(translation) => translation.has_ended(),
-            Reading::Elements(scan) => self.is_stream() && scan.place() == Place::End,
-            Reading::Json(_) | Reading::Packed(_) | Reading::Opaque => false,
-        };
-        if done && !self.reply.told_all {
+        if self.reading.has_ended(self.passage.style) && !self.reply.told_all {
             self.reply.told_all = true;
             self.tail_until = self.reply.shard.deadlines.coarse_now().plus_ms(TAIL_MS);
         }
@@ -269,12 +299,14 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
     }
 
     fn is_stream(&self) -> bool {
-        match &*self.reading {
-            Reading::Events(_) => true,
-            Reading::Translated(translation) => translation.form() == Form::Stream,
-            Reading::Elements(_) => self.passage.style == StreamStyle::GeminiArray,
-            Reading::Json(_) | Reading::Packed(_) | Reading::Opaque => false,
-        }
+        self.reading.is_stream(self.passage.style)
+    }
+
+    /// Tells the client by a status what the provider said at the beginning of its answer.
+    async fn refuse(&mut self, early: Early) -> Result<(), Fault> {
+        // Whatever follows on this connection belongs to the answer.
+        self.keep_alive = false;
+        self.reply.whole(early.status, &early::fields(&self.head), &early.body).await
     }
 
     /// The head of a stream that passes as it is goes ahead of its body: its first event may be long in coming.
@@ -301,9 +333,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
                 Emit { bytes: all, keep_from: all }
             }
             Reading::Packed(packed) => {
-                let (gunzip, scan) = &mut **packed;
-                gunzip.push(&self.buf[self.held..]);
-                scan_packed(gunzip, scan);
+                packed.feed(&self.buf[self.held..]);
                 Emit { bytes: all, keep_from: all }
             }
             Reading::Elements(scan) => {
@@ -437,7 +467,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         if emit > 0 {
             out.extend_from_slice(b"\r\n");
         }
-        if last && !self.failed_inside() && self.check_end().is_ok() {
+        if last && !self.reading.is_broken() && self.check_end().is_ok() {
             out.extend_from_slice(chunked::LAST);
         }
     }
@@ -473,30 +503,6 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         }
     }
 
-    fn failed_inside(&self) -> bool {
-        match &*self.reading {
-            Reading::Events(filter) => filter.facts().error,
-            Reading::Translated(translation) => translation.has_failed(),
-            Reading::Elements(scan) => scan.has_failed(),
-            Reading::Json(_) | Reading::Packed(_) | Reading::Opaque => false,
-        }
-    }
-
-    /// What the provider said inside its answer, for a client that was told nothing yet.
-    fn complaint(&self) -> Fault {
-        let said = match &*self.reading {
-            Reading::Translated(translation) => {
-                scrubbed(translation.complaint().as_bytes(), self.passage.provider)
-            }
-            _ => vec![],
-        };
-        if said.is_empty() {
-            return FaultKind::UpstreamStreamError.into();
-        }
-        let said = String::from_utf8_lossy(&said);
-        Fault::told(FaultKind::UpstreamStreamError, format!("The provider reported an error: {said:.1000}"))
-    }
-
     /// Whether the body that ended was whole. Only its events tell that of a stream whose framing does not, and of one
     /// in a dialect of which every whole answer has an event that says so.
     fn check_end(&self) -> Result<(), Fault> {
@@ -506,25 +512,18 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             }
             StreamStyle::OpenAiChunks | StreamStyle::OpenAiEvents => false,
         };
-        let is_whole = match &*self.reading {
-            Reading::Events(filter) if always_told || self.inbound.ends_with_connection() => {
-                filter.facts().done || filter.facts().finished
-            }
-            Reading::Elements(scan) if self.is_stream() => scan.place() == Place::End,
-            Reading::Translated(translation) => translation.has_ended(),
-            Reading::Events(_)
-            | Reading::Json(_)
-            | Reading::Packed(_)
-            | Reading::Elements(_)
-            | Reading::Opaque => true,
-        };
-        if is_whole { Ok(()) } else { Err(FaultKind::UpstreamTruncated.into()) }
+        let always_told = always_told || self.inbound.ends_with_connection();
+        if self.reading.is_whole(self.passage.style, always_told) {
+            Ok(())
+        } else {
+            Err(FaultKind::UpstreamTruncated.into())
+        }
     }
 
     /// Tells the client inside its stream that the stream broke. The connection is cut afterwards.
     async fn say_broken(&mut self, fault: &Fault) {
         self.reply.keep_alive = false;
-        if !self.is_stream() || self.failed_inside() {
+        if !self.is_stream() || self.reading.has_failed() {
             return;
         }
         let mut event = match &*self.reading {
@@ -569,15 +568,6 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         if self.keep_alive && !self.inbound.surplus && !self.inbound.ends_with_connection() {
             shard.upstreams.pool.give(self.conn, shard.deadlines.coarse_now(), self.reply.limits);
         }
-    }
-}
-
-/// Reads the usage in a compressed answer that goes on as it is. If it is no gzip, its client will see.
-fn scan_packed(gunzip: &mut Gunzip, scan: &mut UsageScan) {
-    let mut plain = vec![];
-    while gunzip.has_more() && gunzip.pull(&mut plain).is_ok() {
-        scan.feed(&plain);
-        plain.clear();
     }
 }
 

@@ -8,6 +8,7 @@ use crate::base::fault::{Fault, FaultKind};
 use crate::base::ids::RequestId;
 use crate::contract::endpoint::Dialect;
 use crate::contract::snapshot::Limits;
+use crate::http::coding::Accepted;
 use crate::http::encode;
 use crate::net::deadline::{Deadline, Waiting};
 use crate::net::gather::Gather;
@@ -42,7 +43,7 @@ pub struct Reply<'c> {
     pub minor_version: u8,
     /// The request was HEAD: heads only.
     pub head_only: bool,
-    pub takes_gzip: bool,
+    pub takes: Accepted,
     /// Whether the connection may serve another request after this answer.
     pub keep_alive: bool,
     /// Status of the head that was sent; 0 before.
@@ -72,7 +73,7 @@ impl<'c> Reply<'c> {
             dialect: intake.dialect,
             minor_version: intake.minor_version,
             head_only: intake.head_only,
-            takes_gzip: intake.takes_gzip,
+            takes: intake.takes,
             keep_alive: intake.keep_alive,
             status: 0,
             ends_with_connection: false,

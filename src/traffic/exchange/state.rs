@@ -4,6 +4,7 @@
 //!
 //! Invariant: a state that was given back holds no byte of the request that it served.
 
+use super::reading::Packed;
 use super::shard::Shard;
 use crate::base::buf::Buf;
 use crate::base::clock::Moment;
@@ -13,7 +14,7 @@ use crate::base::limits::MODEL_NAME_BYTES;
 use crate::base::text::Text;
 use crate::contract::endpoint::{Dialect, Endpoint, StreamStyle};
 use crate::contract::record::Record;
-use crate::http::gzip::Gunzip;
+use crate::http::coding::Accepted;
 use crate::http::request::Framing;
 use crate::net::gather::Gather;
 use crate::traffic::account::Tally;
@@ -56,8 +57,8 @@ pub struct Intake {
     pub query_bytes: usize,
     /// `anthropic-version` is among the field lines.
     pub names_version: bool,
-    /// The client reads gzip.
-    pub takes_gzip: bool,
+    /// How an answer for the client may be compressed.
+    pub takes: Accepted,
     /// What was wrong with the target, and the methods that it takes.
     pub fault: Option<(Fault, Option<&'static str>)>,
 }
@@ -88,7 +89,7 @@ pub enum Reading {
     Events(EventFilter),
     Json(UsageScan),
     /// JSON in gzip, which goes on as it is.
-    Packed(Box<(Box<Gunzip>, UsageScan)>),
+    Packed(Box<Packed>),
     Elements(ElementScan),
     Translated(Box<Translation>),
     Opaque,
@@ -130,15 +131,7 @@ impl Exchange {
 
     /// Notes what the answer said it used, as far as it was read.
     pub fn note_usage(&mut self) {
-        let usage = match &self.reading {
-            Reading::Events(filter) => filter.facts().usage,
-            Reading::Json(scan) => scan.usage(),
-            Reading::Packed(packed) => packed.1.usage(),
-            Reading::Elements(scan) => scan.usage(),
-            Reading::Translated(translation) => translation.usage(),
-            Reading::Opaque => None,
-        };
-        if let Some(usage) = usage {
+        if let Some(usage) = self.reading.usage() {
             self.tally.record.usage = usage;
             self.tally.record.usage_known = true;
         }
@@ -181,7 +174,7 @@ impl Intake {
             forward: Buf::default(),
             query_bytes: 0,
             names_version: false,
-            takes_gzip: false,
+            takes: Accepted::default(),
             fault: None,
         }
     }

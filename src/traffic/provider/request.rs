@@ -12,7 +12,8 @@ const MODEL: &str = "{id}";
 const NAMED: &str = "/model";
 
 /// Whether a client's header field goes to the provider as it is: what a body means, what dialect version it
-/// speaks, and nothing about who sent it.
+/// speaks, how it is to be served, and nothing about who sent it. Fields that choose an account of the client's own
+/// (`openai-organization`, `openai-project`, `x-goog-user-project`) stay here: the account is the gateway's.
 pub fn passes(name: &str) -> bool {
     let name = name.as_bytes();
     match name.len() {
@@ -20,11 +21,15 @@ pub fn passes(name: &str) -> bool {
         10 => is(name, b"user-agent"),
         11 => is(name, b"openai-beta"),
         12 => is(name, b"content-type"),
-        14 => is(name, b"anthropic-beta") || is(name, b"openai-version"),
+        14 => is(name, b"anthropic-beta") || is(name, b"openai-version") || is(name, b"x-grok-conv-id"),
         15 => is(name, b"idempotency-key"),
-        16 => is(name, b"content-language"),
-        17 => is(name, b"anthropic-version"),
+        16 => is(name, b"content-language") || is(name, b"x-server-timeout"),
+        17 => is(name, b"anthropic-version") || is(name, b"x-goog-api-client"),
+        18 => is(name, b"groq-model-version"),
         19 => is(name, b"x-client-request-id"),
+        28 => is(name, b"x-vertex-ai-llm-request-type"),
+        35 => is(name, b"x-vertex-ai-llm-shared-request-type"),
+        36 => is(name, b"x-ms-oai-image-generation-deployment"),
         _ => false,
     }
 }
@@ -117,7 +122,7 @@ pub fn head(out: &mut Vec<u8>, provider: &Provider, path: &str, forwarded: Forwa
         out.push(b'?');
         out.extend_from_slice(forwarded.query);
     }
-    if !provider.api_version.is_empty() {
+    if !provider.api_version.is_empty() && !names_api_version(forwarded.query) {
         out.extend_from_slice(if forwarded.query.is_empty() { b"?" } else { b"&" });
         out.extend_from_slice(b"api-version=");
         out.extend_from_slice(provider.api_version.as_bytes());
@@ -135,6 +140,11 @@ pub fn head(out: &mut Vec<u8>, provider: &Provider, path: &str, forwarded: Forwa
     }
     encode::content_length(out, body_bytes);
     out.extend_from_slice(b"\r\n");
+}
+
+/// A client of Azure's says by itself which version it speaks.
+fn names_api_version(query: &[u8]) -> bool {
+    query.split(|byte| *byte == b'&').any(|parameter| parameter.starts_with(b"api-version="))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What a client sees of an upstream answer's head.
 
 use crate::base::clock::unix_seconds;
+use crate::http::coding::Coding;
 use crate::http::{Headers, is, is_hop_by_hop};
 use crate::http::{delay, encode};
 
@@ -40,24 +41,36 @@ fn stays(name: &str) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Body {
     pub shape: BodyShape,
-    /// It is compressed with gzip, though nobody asked for that.
-    pub gzipped: bool,
+    /// It is compressed, though nobody asked for that.
+    pub coding: Option<Coding>,
+}
+
+impl Body {
+    pub fn is_gzip(self) -> bool {
+        self.coding == Some(Coding::Gzip)
+    }
+
+    /// How it is compressed, if that cannot be undone here.
+    pub fn sealed(self) -> Option<Coding> {
+        self.coding.filter(|coding| *coding != Coding::Gzip)
+    }
 }
 
 /// Copies the fields that pass to `out`, but for the one that tells of gzip; tells what the body is. The provider's own
 /// request id passes under another name.
 pub fn carry(headers: &Headers<'_>, out: &mut Vec<u8>) -> Body {
     let mut shape = BodyShape::Opaque;
-    let (mut gzipped, mut unknown) = (false, false);
+    let mut coding = None;
     for (name, value) in headers.iter() {
         match name.len() {
             12 if is(name.as_bytes(), b"content-type") => shape = shape_of(value),
             16 if is(name.as_bytes(), b"content-encoding") => {
-                if !gzipped && !unknown && (is(value, b"gzip") || is(value, b"x-gzip")) {
-                    gzipped = true;
+                let found = Coding::of(value);
+                coding =
+                    if coding.is_some() && found.is_some() { Some(Coding::Other) } else { coding.or(found) };
+                if coding == Some(Coding::Gzip) {
                     continue;
                 }
-                unknown |= !is(value, b"identity");
             }
             12 if is(name.as_bytes(), b"x-request-id") => {
                 encode::field(out, "x-ringgate-upstream-request-id", value);
@@ -74,7 +87,8 @@ pub fn carry(headers: &Headers<'_>, out: &mut Vec<u8>) -> Body {
             encode::field(out, name, value);
         }
     }
-    Body { shape: if unknown { BodyShape::Opaque } else { shape }, gzipped }
+    let body = Body { shape, coding };
+    if body.sealed().is_some() { Body { shape: BodyShape::Opaque, ..body } } else { body }
 }
 
 /// How long a provider asks to be left alone, by the lines of its answer's head.

@@ -108,12 +108,22 @@ pub struct Failure<'a> {
     pub code: Option<Quoted<'a>>,
 }
 
+impl Failure<'_> {
+    /// The same, for longer than the bytes that it was read from.
+    pub fn kept(&self) -> Failure<'static> {
+        let text = |text: &Quoted<'_>| Quoted::raw(text.as_written()).into_owned();
+        Failure { kind: self.kind, message: text(&self.message), code: self.code.as_ref().map(text) }
+    }
+}
+
 /// What an error means, whoever reports it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FailureKind {
     Invalid,
     TooLong,
     NotFound,
+    /// Something else has changed, or is at work: the same request may do later.
+    Conflict,
     TooLarge,
     RateLimit,
     Quota,

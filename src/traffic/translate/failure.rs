@@ -24,6 +24,7 @@ const fn row(kind: FailureKind) -> Row {
             (400, "invalid_request_error", Some("context_length_exceeded"), "invalid_request_error")
         }
         F::NotFound => (404, "invalid_request_error", Some("model_not_found"), "not_found_error"),
+        F::Conflict => (409, "conflict", None, "conflict_error"),
         F::TooLarge => (413, "invalid_request_error", Some("request_too_large"), "request_too_large"),
         F::RateLimit => (429, "rate_limit_error", Some("rate_limit_exceeded"), "rate_limit_error"),
         F::Quota => (429, "insufficient_quota", Some("insufficient_quota"), "rate_limit_error"),
@@ -34,6 +35,7 @@ const fn row(kind: FailureKind) -> Row {
     let gemini_status = match kind {
         F::Invalid | F::TooLong | F::TooLarge => "INVALID_ARGUMENT",
         F::NotFound => "NOT_FOUND",
+        F::Conflict => "ABORTED",
         F::RateLimit | F::Quota => "RESOURCE_EXHAUSTED",
         F::Overloaded => "UNAVAILABLE",
         F::Timeout => "DEADLINE_EXCEEDED",
@@ -59,14 +61,43 @@ pub fn answer(
     // What is wrong with a request in general the status may know better, and so where the body says nothing.
     let is_vague = matches!(found.kind, FailureKind::Server | FailureKind::Invalid);
     let kind = by_status(status).filter(|_| is_vague).unwrap_or(found.kind);
-    let found = Failure { kind, ..found };
+    write(&Failure { kind, ..found }, to, retry_ms, out)
+}
+
+fn write(found: &Failure<'_>, to: Speech, retry_ms: Option<u64>, out: &mut Vec<u8>) -> u16 {
     match to {
-        Speech::Gemini => gemini(&found, retry_ms, out),
-        Speech::Anthropic => anthropic(&found, out),
+        Speech::Gemini => gemini(found, retry_ms, out),
+        Speech::Anthropic => anthropic(found, out),
         // Clients of OpenAI's endpoints; what providers alone speak has none.
-        _ => openai(&found, out),
+        _ => openai(found, out),
     }
-    row(kind).status
+    row(found.kind).status
+}
+
+/// What an error that a provider told inside an answer is as an answer of its own, while the client has nothing: its
+/// status, and its body in `out`. `None` if the error does not say what it means.
+pub fn instead(found: &Failure<'_>, to: Speech, out: &mut Vec<u8>) -> Option<u16> {
+    (found.kind != FailureKind::Server).then(|| write(found, to, None, out))
+}
+
+/// The error that an event tells of.
+pub fn of_event(from: Speech, event: Item<'_>) -> Failure<'_> {
+    let response = event.get("response").filter(|_| from == Speech::Responses);
+    read(from, None, Some(response.unwrap_or(event)))
+}
+
+/// Whether an error inside an answer is about the gateway's own account.
+pub fn is_of_account(found: &Failure<'_>) -> bool {
+    const NAMES: [&str; 7] = [
+        "authentication_error",
+        "permission_error",
+        "billing_error",
+        "invalid_api_key",
+        "UNAUTHENTICATED",
+        "PERMISSION_DENIED",
+        "accessDeniedException",
+    ];
+    found.code.as_ref().is_some_and(|code| NAMES.iter().any(|name| code.is(name)))
 }
 
 /// Whether an error is about the key that the provider was shown, where its status does not say so.
@@ -162,8 +193,11 @@ fn openais_kind(name: Option<&Quoted<'_>>) -> Option<FailureKind> {
 pub const fn by_status(status: u16) -> Option<FailureKind> {
     Some(match status {
         402 => FailureKind::Quota,
+        // What a key is refused for is no mistake in the request.
+        401 | 403 => return None,
         404 => FailureKind::NotFound,
         408 | 504 => FailureKind::Timeout,
+        409 => FailureKind::Conflict,
         413 => FailureKind::TooLarge,
         424 => FailureKind::Server,
         429 => FailureKind::RateLimit,

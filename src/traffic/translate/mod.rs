@@ -26,6 +26,7 @@ pub mod completions;
 pub mod embeddings;
 pub mod event;
 pub mod failure;
+pub mod foreign;
 pub mod frames;
 pub mod gemini;
 mod knobs;

@@ -1,6 +1,6 @@
 //! An answer on its way through: bytes of the provider in, bytes for the client out.
 
-use super::event::Event;
+use super::event::{Event, Failure};
 use super::frames::{Frame, FrameKind, Frames};
 use super::names::Renamed;
 use super::{
@@ -36,9 +36,8 @@ pub struct Translation {
 #[derive(Default)]
 struct Facts {
     usage: Option<Usage>,
-    failed: bool,
     /// What the provider said when it failed.
-    complaint: String,
+    complaint: Option<Box<Failure<'static>>>,
     ended: bool,
     told: u32,
 }
@@ -132,10 +131,7 @@ impl Facts {
     fn note(&mut self, event: &Event<'_>) {
         match event {
             Event::Usage(counts) => self.usage = Some(counts.usage),
-            Event::Failed(failure) => {
-                self.failed = true;
-                self.complaint = String::from_utf8_lossy(&failure.message.unescaped()).into_owned();
-            }
+            Event::Failed(failure) => self.complaint = Some(Box::new(failure.kept())),
             Event::End => self.ended = true,
             Event::Piece(_) => self.told += 1,
             _ => {}
@@ -313,12 +309,12 @@ impl Translation {
 
     /// The answer told of an error, and the client has it.
     pub fn has_failed(&self) -> bool {
-        self.facts.failed
+        self.facts.complaint.is_some()
     }
 
-    /// What the provider said of it; empty if it said nothing.
-    pub fn complaint(&self) -> &str {
-        &self.facts.complaint
+    /// What the provider said of it.
+    pub fn complaint(&self) -> Option<&Failure<'static>> {
+        self.facts.complaint.as_deref()
     }
 
     /// The client has the whole answer.
@@ -426,7 +422,7 @@ impl Translation {
     }
 
     fn is_over(&self) -> bool {
-        self.facts.ended || self.facts.failed
+        self.facts.ended || self.has_failed()
     }
 
     fn event(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
@@ -441,7 +437,7 @@ impl Translation {
             Reader::Anthropic(reader) => {
                 let event = parsed(tree, data)?;
                 reader.event(event, tell)?;
-                if matches!(teller, Teller::Verbatim) && !facts.failed {
+                if matches!(teller, Teller::Verbatim) && facts.complaint.is_none() {
                     anthropic::answer_out::event(event, out);
                 }
                 Ok(())

@@ -151,6 +151,12 @@ impl MultipartScan {
         })
     }
 
+    /// The same for a form whose URL names a model, too: it may name no other.
+    pub fn finish_deployed(&self, model: &Text<MODEL_NAME_BYTES>) -> Result<Ask, ScanError> {
+        let ask = self.finish()?;
+        if ask.model == *model { Ok(ask) } else { Err(ScanError::OtherModel) }
+    }
+
     fn broken<T>(&self, what: &'static str) -> Result<T, ScanError> {
         Err(ScanError::Multipart(self.offset, what))
     }

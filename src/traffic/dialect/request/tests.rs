@@ -230,6 +230,27 @@ proptest! {
         }
     }
 
+    /// The same where the URL names the model: that name counts, and the body says it in the end, whatever it said before.
+    #[test]
+    fn deployments_count(value in json(), model in "[a-z]{1,9}", upstream in "[a-z]{1,9}") {
+        let body = serde_json::to_vec(&value).unwrap();
+        let mut scan = RequestScan::new();
+        scan.feed(&body).unwrap();
+        let by_itself = scan.finish();
+        match scan.finish_deployed(&Text::cut(&model)) {
+            Ok(ask) => {
+                prop_assert_eq!(ask.model.as_str(), &model);
+                let edits = Edits::plan(&ask, &upstream, InjectUsage::No).unwrap();
+                let edited: serde_json::Value = serde_json::from_slice(&apply(&edits, &body)).unwrap();
+                let mut expected = value;
+                expected["model"] = upstream.into();
+                prop_assert_eq!(edited, expected);
+            }
+            Err(error) if by_itself.is_ok() => prop_assert!(false, "{:?}", error),
+            Err(_) => {}
+        }
+    }
+
     /// An edited body is the original with the model replaced and usage asked for, and nothing else.
     #[test]
     fn edits_change_what_they_should(mut value in json(), model in "[a-z€\"\\\\/]{1,40}", pretty in any::<bool>()) {

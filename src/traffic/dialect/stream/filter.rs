@@ -172,9 +172,10 @@ impl EventFilter {
             return Verdict::Keep;
         }
         match inspection.seen.report {
-            None => Verdict::Keep,
-            Some(report) if report.is_object && inspection.seen.no_choices => Verdict::Drop,
-            Some(report) => Verdict::Cut(report.span),
+            Some(report) if !report.is_object => Verdict::Cut(report.span),
+            Some(_) if inspection.seen.no_choices => Verdict::Drop,
+            // What stands beside an answer's text is there without being asked for.
+            Some(_) | None => Verdict::Keep,
         }
     }
 

@@ -330,6 +330,7 @@ fn failure_kind(name: &Quoted<'_>, message: &Quoted<'_>) -> FailureKind {
         }
         b"invalid_request_error" => FailureKind::Invalid,
         b"not_found_error" => FailureKind::NotFound,
+        b"conflict_error" => FailureKind::Conflict,
         b"request_too_large" => FailureKind::TooLarge,
         b"rate_limit_error" => FailureKind::RateLimit,
         b"billing_error" => FailureKind::Quota,

@@ -328,6 +328,7 @@ fn failure_kind(status: &Quoted<'_>, message: &Quoted<'_>, error: Option<Item<'_
         b"INVALID_ARGUMENT" if says("exceeds the maximum number of tokens") => FailureKind::TooLong,
         b"INVALID_ARGUMENT" | b"FAILED_PRECONDITION" | b"OUT_OF_RANGE" => FailureKind::Invalid,
         b"NOT_FOUND" => FailureKind::NotFound,
+        b"ABORTED" | b"ALREADY_EXISTS" => FailureKind::Conflict,
         b"RESOURCE_EXHAUSTED" if error.is_some_and(is_daily) => FailureKind::Quota,
         b"RESOURCE_EXHAUSTED" => FailureKind::RateLimit,
         b"UNAVAILABLE" => FailureKind::Overloaded,

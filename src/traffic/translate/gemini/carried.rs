@@ -15,9 +15,9 @@ use crate::traffic::translate::base64;
 use memchr::memmem;
 
 /// Behind an id of the provider's own, and before the signature, if there is one.
-const GIVEN: &[u8] = b"_-gid-_";
+pub const GIVEN: &[u8] = b"_-gid-_";
 /// Behind one that was made up, and before the signature.
-const MADE: &[u8] = b"_-sig-_";
+pub const MADE: &[u8] = b"_-sig-_";
 /// Longest id of the provider's own.
 const ID_BYTES: usize = 64;
 /// Longest signature that is carried. Without one a call goes back like that of another model.

@@ -6,7 +6,7 @@
 
 pub mod answer_in;
 pub mod answer_out;
-mod carried;
+pub mod carried;
 mod contents_out;
 mod family;
 mod grounding;
@@ -15,4 +15,4 @@ mod parts_in;
 pub mod request_in;
 pub mod request_out;
 pub mod schema;
-mod signature;
+pub mod signature;
