@@ -364,13 +364,13 @@ fn items_beside_messages() {
             "",
         ),
         (
-            "and one that is only summed up",
+            "and one of which nothing but the summary was ever given",
             Speech::Responses,
             QWEN,
             json!({"model": "m", "input": [user, {"type": "reasoning", "id": "r",
                 "summary": [{"type": "summary_text", "text": "hm"}]}], "reasoning": {"context": "all_turns"}}),
-            vec![("/messages/1", Value::Null)],
-            "reasoning.context,reasoning",
+            vec![("/messages/1/thinking", json!("hm"))],
+            "reasoning.context",
         ),
     ]);
 }
