@@ -91,10 +91,7 @@ fn said<'b>(at: At<'_>, message: &Message<'b>, role: Role, losses: &mut Losses) 
 fn assistant<'b>(at: At<'_>, message: &Message<'b>, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
     let mut all = match message.thoughts {
         Some(blocks) => thoughts(at.name("thinking_blocks"), blocks)?,
-        None => {
-            let told = message.told.and_then(|told| told.text()).filter(|told| !told.is_empty());
-            told.map(unproved).into_iter().collect()
-        }
+        None => told(message.told).map(unproved).into_iter().collect(),
     };
     if let Some(content) = message.content {
         all.append(&mut parts(at.name("content"), content, losses)?);
@@ -113,6 +110,11 @@ fn assistant<'b>(at: At<'_>, message: &Message<'b>, losses: &mut Losses) -> Resu
     }
     mark_last(&mut all, message.cached);
     Ok(Turn { role: Role::Assistant, parts: all })
+}
+
+/// Where nothing proves a thought, its text is all there is of it.
+fn told(member: Option<Item<'_>>) -> Option<Quoted<'_>> {
+    member?.text().filter(|text| !text.is_empty())
 }
 
 fn unproved(text: Quoted<'_>) -> Part<'_> {

@@ -16,7 +16,7 @@ use crate::traffic::translate::prompt::{
 /// Longest name of a tool that this format has.
 const NAME_BYTES: usize = 64;
 /// Longest id of a call.
-const ID_BYTES: usize = 64;
+const ID_BYTES: usize = 40;
 /// Most stop sequences.
 const STOPS: usize = 4;
 /// The schema's name, where the client's dialect has none.
