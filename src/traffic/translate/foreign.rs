@@ -49,18 +49,22 @@ const ID_BYTES: usize = 64;
 /// Whether a body for this model may hold anything of the kind. Its pieces may end anywhere.
 pub fn may_be_in<'b>(speech: Speech, model: &str, pieces: impl Iterator<Item = &'b [u8]>) -> bool {
     let signs = model.contains(SIGNING);
-    let mut tail: &[u8] = b"";
+    // The last bytes before a piece, and its first ones: no mark is longer.
+    let (mut seam, mut held) = ([0; 2 * MARK_BYTES], 0);
     for piece in pieces {
-        if has_mark(speech, signs, piece) {
+        let all = held + piece.len().min(MARK_BYTES);
+        seam[held..all].copy_from_slice(&piece[..all - held]);
+        if has_mark(speech, signs, piece) || (held > 0 && has_mark(speech, signs, &seam[..all])) {
             return true;
         }
-        if !tail.is_empty() {
-            let head = &piece[..piece.len().min(MARK_BYTES)];
-            if has_mark(speech, signs, &[tail, head].concat()) {
-                return true;
-            }
+        if let Some(last) = piece.last_chunk::<MARK_BYTES>() {
+            seam[..MARK_BYTES].copy_from_slice(last);
+            held = MARK_BYTES;
+        } else {
+            let from = all.saturating_sub(MARK_BYTES);
+            seam.copy_within(from..all, 0);
+            held = all - from;
         }
-        tail = &piece[piece.len().saturating_sub(MARK_BYTES)..];
     }
     false
 }
