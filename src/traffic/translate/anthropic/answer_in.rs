@@ -156,6 +156,11 @@ impl Reader {
     /// # Errors
     /// It has not the form of this API.
     pub fn whole(&mut self, message: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        if message.text_at("type").is_some_and(|kind| kind.is("error")) {
+            self.stage = Stage::Ended;
+            tell(Event::Failed(failure(message)));
+            return Ok(());
+        }
         self.start(message, tell)?;
         for block in message.get("content").ok_or_else(unreadable)?.elements() {
             self.open = open(block, tell)?;

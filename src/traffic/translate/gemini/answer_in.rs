@@ -89,6 +89,19 @@ impl Reader {
     /// # Errors
     /// It has not the form of this API, or the model made something that is no answer.
     pub fn whole(&mut self, answer: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        if error(answer).is_some() {
+            tell(Event::Failed(failure(answer)));
+            return Ok(());
+        }
+        // A stream that was not asked for as events is an array of answers.
+        let only = Some(answer).filter(|answer| answer.kind() != Kind::Array);
+        for answer in answer.elements().chain(only) {
+            self.part_of(answer, tell)?;
+        }
+        self.done(tell).map_err(|_| unreadable())
+    }
+
+    fn part_of(&mut self, answer: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         if let Some(broken) = self.answer(answer, tell)? {
             let reason = broken.code.unwrap_or_default().unescaped().into_owned();
             let (reason, said) = (String::from_utf8_lossy(&reason), broken.message.unescaped());
@@ -96,7 +109,7 @@ impl Reader {
             let message = format!("The model did not finish its answer: {reason:.40}. {said:.200}");
             return Err(Fault::told(FaultKind::UpstreamUnreadable, message.trim_end()));
         }
-        self.done(tell).map_err(|_| unreadable())
+        Ok(())
     }
 
     /// A whole answer, or what is new of one.

@@ -64,11 +64,9 @@ impl Reader {
     /// # Errors
     /// It has not the form of this API.
     pub fn whole(&mut self, answer: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-        if present(answer.get("error")).is_some() {
-            return Err(unreadable());
-        }
         self.event(answer, tell)?;
-        if self.ended { Ok(()) } else { Err(unreadable()) }
+        let failed = present(answer.get("error")).is_some();
+        if self.ended || failed { Ok(()) } else { Err(unreadable()) }
     }
 
     fn start(&mut self, line: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {

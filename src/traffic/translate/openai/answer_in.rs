@@ -11,6 +11,10 @@ use crate::traffic::translate::{failure, media};
 /// Where events go.
 pub type Tell<'t> = &'t mut dyn FnMut(Event<'_>);
 
+/// Most addresses that are kept of an answer, and longest of them.
+const LISTED: usize = 100;
+const URL_BYTES: usize = 2048;
+
 /// Reads one answer.
 #[derive(Default)]
 pub struct Reader {
@@ -20,6 +24,9 @@ pub struct Reader {
     declined: bool,
     stop: Option<Stop>,
     sequence: Option<Quoted<'static>>,
+    /// Addresses that stand beside the answer, in every chunk or in the last, and whether a text named its own.
+    listed: Vec<Quoted<'static>>,
+    cited: bool,
     /// It ended with an error of which nothing else is said.
     broken: bool,
     ended: bool,
@@ -56,6 +63,7 @@ impl Reader {
             }
             self.finish(choice);
         }
+        self.list(chunk);
         usage(chunk, tell);
         Ok(())
     }
@@ -96,6 +104,12 @@ impl Reader {
             reason => reason,
         };
         self.ended = true;
+        if self.open == Open::Text && !self.cited {
+            for url in std::mem::take(&mut self.listed) {
+                let (title, quote) = (Quoted::default(), Quoted::default());
+                tell(Event::Cited(Citation { url, title, quote, span: None }));
+            }
+        }
         self.close(tell);
         self.calls.close(tell);
         if self.broken {
@@ -126,6 +140,7 @@ impl Reader {
         }
         self.finish(choice);
         self.stop.get_or_insert(Stop::End);
+        self.list(answer);
         usage(answer, tell);
         self.done(tell)
     }
@@ -211,7 +226,16 @@ impl Reader {
         // Servers that know no places say that all begin and end at zero.
         let span = place("start_index").zip(place("end_index")).filter(|(start, end)| start < end);
         self.turn(Open::Text, tell);
+        self.cited = true;
         tell(Event::Cited(Citation { url, title: text("title"), quote: text("content"), span }));
+    }
+
+    /// Notes what the answer rests on, where servers list it beside what they say.
+    fn list(&mut self, holder: Item<'_>) {
+        let Some(list) = holder.get("citations").filter(|_| self.listed.is_empty()) else { return };
+        let urls = list.elements().take(LISTED).filter_map(|url| url.text()).filter(|url| !url.is_empty());
+        self.listed =
+            urls.filter(|url| url.as_written().len() <= URL_BYTES).map(Quoted::into_owned).collect();
     }
 
     fn image(&mut self, image: Item<'_>, tell: Tell<'_>) {

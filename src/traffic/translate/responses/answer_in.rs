@@ -114,6 +114,12 @@ impl Reader {
     /// # Errors
     /// It has not the form of this API.
     pub fn whole(&mut self, response: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+        if response.get("output").is_none()
+            && let Some(error) = present(response.get("error"))
+        {
+            self.fail(error, tell);
+            return Ok(());
+        }
         self.start(response, tell)?;
         for item in response.get("output").ok_or_else(unreadable)?.elements() {
             self.item(item, tell)?;

@@ -258,7 +258,24 @@ fn whole_answers() {
         (Speech::OpenAi, arguments("{\\\"a\\\":"), passed(r#""input":{"_raw_arguments":"{\"a\":"}"#)),
         (Speech::OpenAi, arguments("[1]"), passed(r#""input":{"_raw_arguments":"[1]"}"#)),
         (Speech::Anthropic, "null".into(), Refused(UpstreamUnreadable, "")),
-        (Speech::Anthropic, r#"{"type":"error","error":{}}"#.into(), Refused(UpstreamUnreadable, "")),
+        // An error where an answer was to be is told as one.
+        (
+            Speech::Anthropic,
+            r#"{"type":"error","error":{"type":"overloaded_error","message":"x"}}"#.into(),
+            passed("server_is_overloaded"),
+        ),
+        (Speech::OpenAi, r#"{"error":{"code":429,"message":"x"}}"#.into(), passed("rate_limit_error")),
+        (
+            Speech::Gemini,
+            r#"[{"error":{"status":"UNAVAILABLE","message":"x"}}]"#.into(),
+            passed("server_is_overloaded"),
+        ),
+        (
+            Speech::Responses,
+            r#"{"error":{"code":"rate_limit_exceeded","message":"x"}}"#.into(),
+            passed("rate_limit_error"),
+        ),
+        (Speech::Ollama, r#"{"error":"x"}"#.into(), passed("\"x\"")),
         (Speech::Anthropic, message("7"), Refused(UpstreamUnreadable, "")),
         (
             Speech::Anthropic,
