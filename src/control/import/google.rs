@@ -31,7 +31,7 @@ pub fn endpoint(
     let name = name.strip_prefix("gemini/").unwrap_or(name);
     let (vendor, stem, behind) = family(name, model, report)?;
     let location = location(params, model, report)?;
-    let base_url = match stated(params, "api_base")? {
+    let base_url = match either(params, ["api_base", "base_url"])? {
         Some(address) => checked(address.trim_end_matches('/').into())?,
         None => format!("{}/{behind}", project(params, &location, model, report)?),
     };

@@ -165,6 +165,13 @@ fn clouds_are_found() {
         let (row, told) = provider(&params);
         assert!(row.contains(holds), "{params}: {row} {told}");
     }
+    for params in [
+        format!("{GOOGLE}, api_key: sk-canary"),
+        format!("{AMAZON}, litellm_credential_name: shared"),
+        format!("{AMAZON}, api_version: 1"),
+    ] {
+        assert!(provider(&params).1.contains("not carried: it is not looked at"), "{params}");
+    }
     for (params, why) in [
         ("model: bedrock/x, aws_region_name: 'eu west'", "left out: its region is not the name of one"),
         ("model: bedrock/x, aws_region_name: 'a.example/'", "left out: its region is not the name of one"),

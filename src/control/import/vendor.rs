@@ -125,6 +125,12 @@ pub fn endpoint(params: &Item<'_>, model: &Item<'_>, report: &mut Report) -> Res
         _ => None,
     };
     if let Some(((endpoint, upstream), read)) = cloud {
+        for name in ["api_key", "litellm_credential_name", "api_version"] {
+            if let Some(item) = params.field(name).filter(|_| name != "api_key" || endpoint.key == Key::None)
+            {
+                report.not_carried(&item, "it is not looked at for models of this cloud");
+            }
+        }
         return Ok(Found { endpoint, upstream, params: read });
     }
     let route = route(provider)?;
@@ -206,7 +212,8 @@ fn azure(mut endpoint: Endpoint, params: &Item<'_>, report: &mut Report) -> Resu
     endpoint.base_url = Some(format!("{resource}/{behind}"));
     endpoint.api_version = version;
     let stated_ones: Vec<Item<'_>> = ENTRA.iter().filter_map(|name| params.field(name)).collect();
-    if params.field("api_key").is_none() && stated_ones.len() == ENTRA.len() {
+    let keyed = ["api_key", "litellm_credential_name"].iter().any(|name| params.field(name).is_some());
+    if !keyed && stated_ones.len() == ENTRA.len() {
         let text = |name| stated(params, name).map(Option::unwrap_or_default);
         let auth =
             Auth::new("entra").text("tenant", text("tenant_id")?).text("client_id", text("client_id")?);
@@ -215,7 +222,7 @@ fn azure(mut endpoint: Endpoint, params: &Item<'_>, report: &mut Report) -> Resu
         return Ok(endpoint);
     }
     for item in stated_ones {
-        report.not_carried(&item, "of an application all three are needed, and no api_key beside them");
+        report.not_carried(&item, "of an application all three are needed, and no key beside them");
     }
     Ok(endpoint)
 }
