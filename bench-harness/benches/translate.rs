@@ -49,6 +49,7 @@ fn destination(speech: Speech, model: &str) -> Destination<'_> {
         stream_usage: StreamUsage::Asked,
         unsupported: Unsupported::Drop,
         betas: &[],
+        shelf: None,
     }
 }
 

@@ -29,6 +29,25 @@ pub struct Snapshot {
     pub providers: Vec<Provider>,
     /// They are not all of one format: a client's history may hold what the gateway made of another one's answers.
     pub mixes_formats: bool,
+    /// `None`: nothing is fetched that a request names by URL.
+    pub media: Option<Arc<Fetching>>,
+}
+
+/// How images and documents are fetched that requests name by URL, for providers that take bytes only.
+pub struct Fetching {
+    /// `http://` besides `https://`.
+    pub plain_http: bool,
+    /// Whose names may be asked, if their addresses are public.
+    pub hosts: Grants,
+    /// Hosts of the operator's own network that may be asked, and at which port; without one, at the scheme's own.
+    pub private_hosts: Vec<(Box<str>, Option<u16>)>,
+    /// All that one request has fetched, together.
+    pub bytes_max: u64,
+    /// Different URLs in one request.
+    pub count_max: usize,
+    /// All of it together, redirects and all.
+    pub timeout_ms: u64,
+    pub tls: Arc<rustls::ClientConfig>,
 }
 
 /// Whether a caller must present a key.

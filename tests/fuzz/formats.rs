@@ -67,6 +67,7 @@ fn written(data: &[u8], from: Speech, formats: &[Speech], body: &[u8]) {
                 stream_usage: StreamUsage::Asked,
                 unsupported: Unsupported::Drop,
                 betas: &[],
+                shelf: None,
             };
             let mut out = vec![];
             request_in_form(from, Some(Form::Stream), to, body, &mut out).ok().map(|_| out)

@@ -25,6 +25,7 @@ fn written(from: Speech, speech: Speech, model: &str, body: &[u8]) -> Result<Vec
         stream_usage: StreamUsage::Asked,
         unsupported: Unsupported::Drop,
         betas: &[],
+        shelf: None,
     };
     let mut out = b"before ".to_vec();
     translate(from, to, body, &mut out).map_err(|fault| fault.kind)?;

@@ -26,6 +26,7 @@ mod http2;
 mod import;
 mod input;
 mod lifecycle;
+mod media;
 mod operations;
 mod peers;
 mod records;

@@ -6,10 +6,10 @@ use super::Failure;
 use crate::control::config::url::BaseUrl;
 use crate::control::reach::Reach;
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::HOST;
-use hyper::{Method, Request};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -66,22 +66,7 @@ impl<'p> Web<'p> {
     /// # Errors
     /// There was none.
     pub async fn ask(self) -> Result<Bytes, Failure> {
-        let stream = connect(self.place).await?;
-        if !self.place.url.https {
-            return self.over(stream).await;
-        }
-        let name = ServerName::try_from(self.place.url.host.to_string())
-            .map_err(|_| Failure::Unreachable("the host has no name that a certificate could have".into()))?;
-        let secured = TlsConnector::from(self.place.tls.clone()).connect(name, stream).await;
-        self.over(secured.map_err(|error| Failure::Unreachable(error.to_string()))?).await
-    }
-
-    async fn over(self, stream: impl AsyncRead + AsyncWrite + Unpin) -> Result<Bytes, Failure> {
-        let broken = |error: hyper::Error| Failure::Unreachable(error.to_string());
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-        let request = self.request()?;
-        let asked = async move {
-            let answer = sender.send_request(request).await.map_err(broken)?;
+        let read = |answer: Response<Incoming>| async {
             let status = answer.status();
             let body = Limited::new(answer.into_body(), ANSWER_BYTES).collect().await;
             let body = body.map_err(|_| Failure::Unreadable("it breaks off or is too large"))?.to_bytes();
@@ -89,6 +74,39 @@ impl<'p> Web<'p> {
                 return Ok(body);
             }
             Err(Failure::Refused { status: status.as_u16(), code: super::wire::code(&body) })
+        };
+        self.ask_and(read).await?
+    }
+
+    /// What `read` makes of the answer, whatever it is.
+    ///
+    /// # Errors
+    /// There was none.
+    pub async fn ask_and<R: Future>(
+        self,
+        read: impl FnOnce(Response<Incoming>) -> R,
+    ) -> Result<R::Output, Failure> {
+        let stream = connect(self.place).await?;
+        if !self.place.url.https {
+            return self.over(stream, read).await;
+        }
+        let name = ServerName::try_from(self.place.url.host.to_string())
+            .map_err(|_| Failure::Unreachable("the host has no name that a certificate could have".into()))?;
+        let secured = TlsConnector::from(self.place.tls.clone()).connect(name, stream).await;
+        self.over(secured.map_err(|error| Failure::Unreachable(error.to_string()))?, read).await
+    }
+
+    async fn over<R: Future>(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        read: impl FnOnce(Response<Incoming>) -> R,
+    ) -> Result<R::Output, Failure> {
+        let broken = |error: hyper::Error| Failure::Unreachable(error.to_string());
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        let request = self.request()?;
+        let asked = async move {
+            let answer = sender.send_request(request).await.map_err(broken)?;
+            Ok(read(answer).await)
         };
         // However the connection ends, the request knows.
         let driven = async {

@@ -3,7 +3,8 @@
 //! Invariant: another target is tried only while the client has been told nothing and the failed one certainly
 //! did nothing.
 
-use super::crossing::{self, Crossed};
+use super::crossing::{self, Crossed, Laid};
+use super::media;
 use super::outbound::{self, HEAD};
 use super::pass;
 use super::relay;
@@ -100,9 +101,10 @@ impl Trip<'_> {
             let key = shard.keys.choose(credentials, now, exchange.tally.record.id.sequence + tries);
             exchange.tally.toward(self.provider.name);
             // Another provider's format may have a place for what this one's has not.
-            let crossed = self
-                .lay_out(exchange, key, reply)
-                .map_err(|fault| Missed { go_on: fault.kind == FaultKind::Untranslatable, fault })?;
+            let crossed = self.laid_out(exchange, key, reply).await.map_err(|fault| Missed {
+                go_on: matches!(fault.kind, FaultKind::Untranslatable | FaultKind::MediaUnfetched),
+                fault,
+            })?;
             let pass = self.show_pass(exchange, reply).map_err(|fault| Missed { fault, go_on: true })?;
             let called = call(self, exchange, reply).await;
             let answer = called.map_err(|error| {
@@ -132,12 +134,33 @@ impl Trip<'_> {
         self.provider.pass.as_ref().map(show).transpose()
     }
 
-    fn lay_out(
+    /// Lays the request out. What its provider wants in bytes, and the client names by URL, is fetched first.
+    async fn laid_out(
         &self,
         exchange: &mut Exchange,
         credential: Option<&Credential>,
         reply: &Reply<'_>,
     ) -> Result<Option<Crossed>, Fault> {
+        let wants = match self.lay_out(exchange, credential, reply)? {
+            None => return Ok(None),
+            Some(Laid::Out(crossed)) => return Ok(Some(crossed)),
+            Some(Laid::Lacks(wants)) => wants,
+        };
+        let rules = self.snapshot.media.as_ref().ok_or(FaultKind::Internal)?;
+        Box::pin(media::fetch(exchange, wants, rules, &self.snapshot.limits, reply.shard)).await?;
+        match self.lay_out(exchange, credential, reply)? {
+            Some(Laid::Out(crossed)) => Ok(Some(crossed)),
+            // Nothing is fetched twice.
+            None | Some(Laid::Lacks(_)) => Err(FaultKind::Internal.into()),
+        }
+    }
+
+    fn lay_out(
+        &self,
+        exchange: &mut Exchange,
+        credential: Option<&Credential>,
+        reply: &Reply<'_>,
+    ) -> Result<Option<Laid>, Fault> {
         match &self.way {
             Way::Straight(path) => straight(self, path, exchange, credential, reply).map(|()| None),
             Way::Across(crossing) => {
@@ -149,6 +172,7 @@ impl Trip<'_> {
                     credential,
                     model: &name,
                     unsupported: self.model.unsupported,
+                    fetches: self.snapshot.media.is_some(),
                 };
                 crossing::lay_out(exchange, &way, &reply.shard.buffers).map(Some)
             }

@@ -26,6 +26,7 @@ pub mod completions;
 pub mod embeddings;
 pub mod event;
 pub mod failure;
+mod fetched;
 pub mod foreign;
 pub mod frames;
 pub mod gemini;
@@ -50,6 +51,7 @@ pub use stream::{Passed, Translation};
 
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::endpoint::Endpoint;
+use crate::contract::errand::{Shelf, Want};
 use crate::contract::snapshot::{Format, Unsupported};
 use crate::traffic::dialect::json::{Item, Tree};
 use anthropic::hosted::Host;
@@ -175,6 +177,8 @@ pub struct Destination<'d> {
     pub unsupported: Unsupported,
     /// What the client's head names of Anthropic's features that are being tried out.
     pub betas: &'d [&'d str],
+    /// What was fetched of what the request names by URL. `None`: nothing may be.
+    pub shelf: Option<&'d Shelf>,
 }
 
 /// What was made of a request.
@@ -186,6 +190,21 @@ pub struct Translated {
     pub repeated: Vec<u8>,
     /// Of a request for embeddings, what the answer is to be; see [`Translation::embedding`].
     pub wanted: embeddings::Wanted,
+    /// What has to be fetched, and be on the shelf, before the request can be written. If there is any, nothing was.
+    pub lacking: Vec<Want>,
+}
+
+impl Translated {
+    /// What nothing is to be told of.
+    fn silent(lacking: Vec<Want>) -> Self {
+        Self {
+            renamed: Renamed::default(),
+            dropped: String::new(),
+            repeated: vec![],
+            wanted: embeddings::Wanted::default(),
+            lacking,
+        }
+    }
 }
 
 /// Writes a request's body as its provider's format wants it, at the end of `out`.
@@ -216,13 +235,8 @@ pub fn request_in_form(
     let body = tree.parse(body).map_err(|fault| Fault::told(FaultKind::InvalidJson, fault.message()))?;
     let crossing = Crossing { client: from, provider: to.speech };
     if let Some(host) = to.speech.host().filter(|_| crossing.is_verbatim()) {
-        anthropic::hosted::carry(body, host, to.betas, out)?;
-        return Ok(Translated {
-            renamed: Renamed::default(),
-            dropped: String::new(),
-            repeated: vec![],
-            wanted: embeddings::Wanted::default(),
-        });
+        let lacking = anthropic::hosted::carry(body, host, to.betas, to.shelf, out)?;
+        return Ok(Translated::silent(lacking));
     }
     let mut losses = Losses::new(to.unsupported);
     if from == Speech::Embeddings {
@@ -245,6 +259,12 @@ pub fn request_in_form(
         prompt.stream = form == Form::Stream;
     }
     prompt.narrow();
+    if let Some(shelf) = to.shelf {
+        let lacking = fetched::supply(&mut prompt, to.speech, to.model, shelf);
+        if !lacking.is_empty() {
+            return Ok(Translated::silent(lacking));
+        }
+    }
     let completes = from == Speech::Completions && to.speech == Speech::Ollama;
     if prompt.suffix.is_some() && !completes {
         // A chat goes on behind its question, and nowhere else.
@@ -274,7 +294,7 @@ pub fn request_in_form(
     };
     let repeated = if from == Speech::Responses { responses::answer_out::repeated(body) } else { vec![] };
     let wanted = embeddings::Wanted::default();
-    Ok(Translated { renamed, dropped: losses.told()?, repeated, wanted })
+    Ok(Translated { renamed, dropped: losses.told()?, repeated, wanted, lacking: vec![] })
 }
 
 /// The same for a request for embeddings.
@@ -293,7 +313,7 @@ fn embedding_request(
         }
     }
     let (renamed, repeated, wanted) = (Renamed::default(), vec![], request.wanted);
-    Ok(Translated { renamed, dropped: losses.told()?, repeated, wanted })
+    Ok(Translated { renamed, dropped: losses.told()?, repeated, wanted, lacking: vec![] })
 }
 
 /// No crossing leads there.

@@ -122,7 +122,7 @@ fn expect(folder_name: &str, case: &str, made: &str) {
 }
 
 fn destination(speech: Speech, model: &str, unsupported: Unsupported) -> Destination<'_> {
-    Destination { speech, model, stream_usage: StreamUsage::Asked, unsupported, betas: &[] }
+    Destination { speech, model, stream_usage: StreamUsage::Asked, unsupported, betas: &[], shelf: None }
 }
 
 /// Every request, as every other format's providers get it, or why they do not.

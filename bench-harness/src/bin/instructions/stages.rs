@@ -65,6 +65,7 @@ fn translated_request(name: &'static str, times: u32, body: Vec<u8>) -> Stage {
         stream_usage,
         unsupported,
         betas: &[],
+        shelf: None,
     };
     stage(name, times, move || {
         out.clear();
