@@ -50,6 +50,7 @@ fn destination(speech: Speech, model: &str) -> Destination<'_> {
         unsupported: Unsupported::Drop,
         betas: &[],
         shelf: None,
+        on_vertex: false,
     }
 }
 

@@ -11,6 +11,8 @@ pub enum Endpoint {
     Completions,
     Embeddings,
     Responses,
+    /// `POST /v1/responses/input_tokens`
+    InputTokens,
     Rerank,
     Moderations,
     ImageGenerations,
@@ -100,11 +102,12 @@ pub struct EndpointRow {
 }
 
 impl Endpoint {
-    pub const ALL: [Endpoint; 22] = [
+    pub const ALL: [Endpoint; 23] = [
         Endpoint::ChatCompletions,
         Endpoint::Completions,
         Endpoint::Embeddings,
         Endpoint::Responses,
+        Endpoint::InputTokens,
         Endpoint::Rerank,
         Endpoint::Moderations,
         Endpoint::ImageGenerations,
@@ -148,6 +151,9 @@ impl Endpoint {
             Endpoint::Completions => row!("/completions" "POST" B::Json, S::OpenAiChunks, "text_completion"),
             Endpoint::Embeddings => row!("/embeddings" "POST" B::Json, S::OpenAiChunks, "embeddings"),
             Endpoint::Responses => row!("/responses" "POST" B::Json, S::OpenAiEvents, "chat"),
+            Endpoint::InputTokens => {
+                row!("/responses/input_tokens" "POST" B::Json, S::OpenAiEvents, "count_tokens")
+            }
             Endpoint::Rerank => row!("/rerank" "POST" B::Json, S::OpenAiChunks, "rerank"),
             Endpoint::Moderations => row!("/moderations" "POST" B::Json, S::OpenAiChunks, "moderation"),
             Endpoint::ImageGenerations => {

@@ -354,6 +354,8 @@ pub struct Provider {
     pub takes_stream_usage: bool,
     /// Whether it has `/responses`, if its format does.
     pub has_responses: bool,
+    /// Whether it has `/responses/input_tokens`, so that others' clients can have tokens counted, if its format does.
+    pub counts_input: bool,
     /// `anthropic-version` for requests whose client names none; empty where the format knows no such field.
     pub anthropic_version: Box<str>,
 }
@@ -361,7 +363,7 @@ pub struct Provider {
 impl Provider {
     /// Where it has an endpoint, below its `base_url`: where its format has it, unless it is known to lack it.
     pub fn path(&self, endpoint: Endpoint) -> Option<&'static str> {
-        let lacks = endpoint == Endpoint::Responses && !self.has_responses;
+        let lacks = matches!(endpoint, Endpoint::Responses | Endpoint::InputTokens) && !self.has_responses;
         self.format.path(endpoint).filter(|_| !lacks)
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Each target takes arbitrary bytes and ends in assertions. The first byte of `data` chooses the dialect.
 
+use ringgate::contract::endpoint::Dialect;
 use ringgate::contract::snapshot::Unsupported;
 use ringgate::traffic::translate::embeddings::Wanted;
 use ringgate::traffic::translate::names::Renamed;
@@ -42,10 +43,17 @@ fn is_json(data: &[u8], text: &[u8]) -> bool {
     deep || serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
 }
 
-/// A body of any bytes is refused, or becomes JSON in every other format, the same each time.
+/// A body of any bytes is refused, or becomes JSON in every other format, the same each time; so does one that is only to
+/// be counted.
 pub fn request(data: &[u8]) {
     let Some((from, body)) = chosen(data) else { return };
     written(data, from, &WRITTEN, body);
+    let dialect = match from {
+        Speech::Anthropic => Dialect::Anthropic,
+        Speech::Gemini => Dialect::Gemini,
+        _ => Dialect::OpenAi,
+    };
+    written(data, Speech::Count(dialect), &WRITTEN, body);
 }
 
 /// The same for completions and embeddings.
@@ -68,6 +76,7 @@ fn written(data: &[u8], from: Speech, formats: &[Speech], body: &[u8]) {
                 unsupported: Unsupported::Drop,
                 betas: &[],
                 shelf: None,
+                on_vertex: false,
             };
             let mut out = vec![];
             request_in_form(from, Some(Form::Stream), to, body, &mut out).ok().map(|_| out)

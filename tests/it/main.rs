@@ -9,6 +9,7 @@ mod backlog;
 mod bedrock;
 mod by_responses;
 mod certificates;
+mod counting;
 mod credentials;
 mod crowds;
 mod early;

@@ -353,6 +353,12 @@ const PROVIDER: &[Field] = &[
         Default("true"),
         "Whether it has /responses; if not, such requests are translated to chat completions. For format openai.",
     ),
+    row(
+        "input_tokens",
+        Kind::Flag,
+        Default("false"),
+        "Whether it has /responses/input_tokens, by which tokens are then counted for clients of other dialects. For format openai (vendor openai: true).",
+    ),
     row("ca", Kind::File, Default(""), "PEM: who may sign its certificate, besides the public authorities."),
     row("client_cert", Kind::File, Default(""), "PEM: the certificate shown to it."),
     row("client_key", Kind::File, Default(""), "PEM: the private key of client_cert."),
@@ -381,6 +387,7 @@ const VENDOR: &[Field] = &[
     row("key_variable", Kind::Text, Default(""), "The environment variable that usually holds the key."),
     row("stream_usage", Kind::Flag, Default(""), "Whether it knows stream_options.include_usage."),
     row("responses", Kind::Flag, Default(""), "Whether it has /responses."),
+    row("input_tokens", Kind::Flag, Default(""), "Whether it has /responses/input_tokens."),
 ];
 
 const MODEL: &[Field] = &[

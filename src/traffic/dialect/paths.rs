@@ -55,6 +55,7 @@ fn endpoint(path: &str) -> Option<(Endpoint, Option<&str>)> {
         "/v1/completions" => Endpoint::Completions,
         "/v1/embeddings" => Endpoint::Embeddings,
         "/v1/responses" | "/openai/responses" => Endpoint::Responses,
+        "/v1/responses/input_tokens" | "/openai/responses/input_tokens" => Endpoint::InputTokens,
         // The second spelling is that of the packages for rerankers.
         "/v1/rerank" | "/v2/rerank" => Endpoint::Rerank,
         "/v1/moderations" => Endpoint::Moderations,

@@ -193,7 +193,8 @@ impl Way {
         if let Some(path) = provider.path(endpoint) {
             return Some(Way::Straight(path));
         }
-        Crossing::between(endpoint, provider.format).map(Way::Across)
+        let able = |crossing: &Crossing| provider.counts_input || !crossing.counts_responses();
+        Crossing::between(endpoint, provider.format).filter(able).map(Way::Across)
     }
 
     fn crossing(&self) -> Option<Crossing> {

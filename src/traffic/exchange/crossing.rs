@@ -75,6 +75,7 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
         stream_usage: if way.provider.takes_stream_usage { StreamUsage::Asked } else { StreamUsage::Unasked },
         unsupported: way.unsupported,
         betas: &betas,
+        on_vertex: way.provider.base_path.contains("/publishers/"),
         shelf: way.fetches.then_some(&course.shelf),
     };
     let body = outbound::in_one_piece(&course.body);
@@ -93,7 +94,7 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
         return Ok(Laid::Lacks(translated.lacking));
     }
     let mut fields = neutral(lines);
-    if way.crossing.is_verbatim() && way.crossing.provider == Speech::VertexAnthropic {
+    if way.crossing.is_hosted() && way.crossing.provider == Speech::VertexAnthropic {
         copy(lines, &[BETA], &mut fields);
     }
     let is_messages = way.crossing.provider == Speech::Anthropic;
@@ -104,7 +105,7 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
         request::crossing_path(way.crossing, form(way.crossing, ask), translated.wanted.listed);
     let forwarded = Forwarded {
         credential: way.credential,
-        model: way.model,
+        model: way.crossing.named(way.model),
         query,
         fields: &fields,
         names_version: is_messages,
@@ -127,9 +128,8 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
     }))
 }
 
-/// Embeddings are no stream, whatever their request says.
 fn form(crossing: Crossing, ask: &Ask) -> Form {
-    if ask.stream && crossing.client != Speech::Embeddings { Form::Stream } else { Form::Whole }
+    if ask.stream && !crossing.is_whole() { Form::Stream } else { Form::Whole }
 }
 
 fn translation(crossing: Crossing, ask: &Ask, renamed: translate::names::Renamed) -> Translation {

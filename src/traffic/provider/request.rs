@@ -3,6 +3,7 @@
 use crate::contract::endpoint::Endpoint;
 use crate::contract::snapshot::{Credential, Provider};
 use crate::http::{encode, is};
+use crate::traffic::translate::count::Counter;
 use crate::traffic::translate::{Crossing, Form, Speech};
 use std::io::Write as _;
 
@@ -39,6 +40,7 @@ pub fn passes(name: &str) -> bool {
 pub fn crossing_path(crossing: Crossing, form: Form, listed: bool) -> (&'static str, &'static [u8]) {
     let path = match crossing {
         Crossing { client: Speech::Embeddings, provider } => embedding_path(provider, listed),
+        Crossing { client: Speech::Count(_), provider } => Counter::of(provider).map_or("", Counter::path),
         Crossing { client: Speech::Completions, provider: Speech::Ollama } => "/api/generate",
         Crossing { provider, .. } => chat_path(provider, form),
     };
@@ -62,6 +64,7 @@ fn chat_path(provider: Speech, form: Form) -> &'static str {
         (Speech::Cohere, _) => "/v2/chat",
         (Speech::Completions, _) => Endpoint::Completions.row().unversioned,
         (Speech::Embeddings, _) => Endpoint::Embeddings.row().unversioned,
+        (Speech::Count(_), _) => Endpoint::InputTokens.row().unversioned,
         (Speech::OpenAi, _) => Endpoint::ChatCompletions.row().unversioned,
         (Speech::Anthropic, _) => Endpoint::Messages.row().path,
         (Speech::Responses, _) => Endpoint::Responses.row().unversioned,

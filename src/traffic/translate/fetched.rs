@@ -86,7 +86,8 @@ fn takes_url(to: Speech, model: &str, url: &Quoted<'_>) -> bool {
         | Speech::Responses
         | Speech::Cohere
         | Speech::Completions
-        | Speech::Embeddings => true,
+        | Speech::Embeddings
+        | Speech::Count(_) => true,
     }
 }
 
@@ -161,7 +162,15 @@ mod tests {
     fn lacking(from: Speech, speech: Speech, model: &str, body: &str) -> Vec<(String, Sort)> {
         let shelf = Shelf::default();
         let (stream_usage, unsupported) = (StreamUsage::Asked, Unsupported::Drop);
-        let to = Destination { speech, model, stream_usage, unsupported, betas: &[], shelf: Some(&shelf) };
+        let to = Destination {
+            speech,
+            model,
+            stream_usage,
+            unsupported,
+            betas: &[],
+            shelf: Some(&shelf),
+            on_vertex: false,
+        };
         let mut out = vec![];
         let lacking =
             request(from, to, body.as_bytes(), &mut out).map(|made| made.lacking).unwrap_or_default();

@@ -23,6 +23,7 @@ mod claude;
 mod closed;
 pub mod cohere;
 pub mod completions;
+pub mod count;
 pub mod embeddings;
 pub mod event;
 pub mod failure;
@@ -50,7 +51,7 @@ pub use openai::request_out::StreamUsage;
 pub use stream::{Passed, Translation};
 
 use crate::base::fault::{Fault, FaultKind};
-use crate::contract::endpoint::Endpoint;
+use crate::contract::endpoint::{Dialect, Endpoint};
 use crate::contract::errand::{Shelf, Want};
 use crate::contract::snapshot::{Format, Unsupported};
 use crate::traffic::dialect::json::{Item, Tree};
@@ -73,6 +74,8 @@ pub enum Speech {
     Completions,
     /// Embeddings: of clients only; the speech of a provider that has them is the one of its format.
     Embeddings,
+    /// What a prompt comes to in tokens: of clients only, in the dialect of each.
+    Count(Dialect),
     /// Ollama's own: of providers only.
     Ollama,
     /// Cohere's chat: of providers only.
@@ -100,6 +103,9 @@ impl Speech {
             Speech::Responses => Some(Endpoint::Responses),
             Speech::Completions => Some(Endpoint::Completions),
             Speech::Embeddings => Some(Endpoint::Embeddings),
+            Speech::Count(Dialect::OpenAi) => Some(Endpoint::InputTokens),
+            Speech::Count(Dialect::Anthropic) => Some(Endpoint::CountTokens),
+            Speech::Count(Dialect::Gemini) => Some(Endpoint::GeminiCountTokens),
         }
     }
 
@@ -115,13 +121,16 @@ impl Speech {
 }
 
 /// The speeches that clients have at endpoints of their own.
-const CLIENTS: [Speech; 6] = [
+const CLIENTS: [Speech; 9] = [
     Speech::OpenAi,
     Speech::Anthropic,
     Speech::Gemini,
     Speech::Responses,
     Speech::Completions,
     Speech::Embeddings,
+    Speech::Count(Dialect::OpenAi),
+    Speech::Count(Dialect::Anthropic),
+    Speech::Count(Dialect::Gemini),
 ];
 
 /// From a client's speech to a provider's, and back.
@@ -150,13 +159,43 @@ impl Crossing {
             Format::BedrockAnthropic => Speech::BedrockAnthropic,
             Format::VertexAnthropic => Speech::VertexAnthropic,
         };
-        let embeds = embeddings::answer::Source::of(provider).is_some();
-        (client != Speech::Embeddings || embeds).then_some(Self { client, provider })
+        let crosses = match client {
+            Speech::Embeddings => embeddings::answer::Source::of(provider).is_some(),
+            Speech::Count(_) => count::Counter::of(provider).is_some(),
+            _ => true,
+        };
+        crosses.then_some(Self { client, provider })
     }
 
     /// Both speak messages: requests and answers cross with all that they say.
     pub fn is_verbatim(self) -> bool {
-        self.client == Speech::Anthropic && self.provider.host().is_some_and(|host| host != Host::Anthropic)
+        self.client == Speech::Anthropic && self.is_hosted()
+    }
+
+    /// The provider hosts models of Anthropic's for somebody who speaks as Anthropic does.
+    pub fn is_hosted(self) -> bool {
+        matches!(self.client, Speech::Anthropic | Speech::Count(Dialect::Anthropic))
+            && self.provider.host().is_some_and(|host| host != Host::Anthropic)
+    }
+
+    /// The answer is no stream, whatever its request says.
+    pub fn is_whole(self) -> bool {
+        matches!(self.client, Speech::Embeddings | Speech::Count(_))
+    }
+
+    /// The name of a model in the path of such a request.
+    pub fn named(self, model: &str) -> &str {
+        match self {
+            Self { client: Speech::Count(_), provider: Speech::Bedrock | Speech::BedrockAnthropic } => {
+                count::base_model(model)
+            }
+            _ => model,
+        }
+    }
+
+    /// Tokens are counted by what few of those have who speak `OpenAI`'s formats.
+    pub fn counts_responses(self) -> bool {
+        matches!((self.client, self.provider), (Speech::Count(_), Speech::OpenAi | Speech::Responses))
     }
 }
 
@@ -179,6 +218,8 @@ pub struct Destination<'d> {
     pub betas: &'d [&'d str],
     /// What was fetched of what the request names by URL. `None`: nothing may be.
     pub shelf: Option<&'d Shelf>,
+    /// Of Google's two APIs it is the one of its cloud.
+    pub on_vertex: bool,
 }
 
 /// What was made of a request.
@@ -234,9 +275,13 @@ pub fn request_in_form(
     let (mut tree, mut schemas) = (Tree::default(), Tree::default());
     let body = tree.parse(body).map_err(|fault| Fault::told(FaultKind::InvalidJson, fault.message()))?;
     let crossing = Crossing { client: from, provider: to.speech };
-    if let Some(host) = to.speech.host().filter(|_| crossing.is_verbatim()) {
-        let lacking = anthropic::hosted::carry(body, host, to.betas, to.shelf, out)?;
-        return Ok(Translated::silent(lacking));
+    if let Some(host) = to.speech.host().filter(|_| crossing.is_hosted()) {
+        let lacking = if crossing.is_verbatim() {
+            anthropic::hosted::carry(body, host, to.betas, to.shelf, out)
+        } else {
+            count::written_verbatim(body, host, to, out)
+        };
+        return lacking.map(Translated::silent);
     }
     let mut losses = Losses::new(to.unsupported);
     if from == Speech::Embeddings {
@@ -245,13 +290,16 @@ pub fn request_in_form(
     let raised;
     let mut prompt = match from {
         Speech::OpenAi => openai::request_in::read(body, &mut losses)?,
-        Speech::Anthropic => anthropic::request_in::read(body, &mut losses)?,
-        Speech::Gemini => {
+        Speech::Anthropic | Speech::Count(Dialect::Anthropic) => {
+            anthropic::request_in::read(body, &mut losses)?
+        }
+        Speech::Gemini | Speech::Count(Dialect::Gemini) => {
+            let body = if from == Speech::Gemini { body } else { count::inner(body) };
             raised = gemini::schema::raised(body);
             let schemas = schemas.parse(&raised).map_err(|_| Fault::new(FaultKind::InvalidJson))?;
             gemini::request_in::read(body, schemas, &mut losses)?
         }
-        Speech::Responses => responses::request_in::read(body, &mut losses)?,
+        Speech::Responses | Speech::Count(Dialect::OpenAi) => responses::request_in::read(body, &mut losses)?,
         Speech::Completions => completions::request_in::read(body, &mut losses)?,
         _ => return Err(unwritten()),
     };
@@ -264,6 +312,10 @@ pub fn request_in_form(
         if !lacking.is_empty() {
             return Ok(Translated::silent(lacking));
         }
+    }
+    if let Speech::Count(_) = from {
+        count::write(&prompt, to, out, &mut losses)?;
+        return Ok(Translated { dropped: losses.told()?, ..Translated::silent(vec![]) });
     }
     let completes = from == Speech::Completions && to.speech == Speech::Ollama;
     if prompt.suffix.is_some() && !completes {
@@ -290,7 +342,7 @@ pub fn request_in_form(
         }
         Speech::Ollama => ollama::request_out::chat(&prompt, to.model, out, &mut losses)?,
         Speech::Cohere => cohere::request_out::write(&prompt, to.model, out, &mut losses)?,
-        Speech::Completions | Speech::Embeddings => return Err(unwritten()),
+        Speech::Completions | Speech::Embeddings | Speech::Count(_) => return Err(unwritten()),
     };
     let repeated = if from == Speech::Responses { responses::answer_out::repeated(body) } else { vec![] };
     let wanted = embeddings::Wanted::default();

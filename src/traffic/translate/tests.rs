@@ -5,6 +5,7 @@
 
 mod amazon;
 mod assemble;
+mod count;
 mod embeddings;
 mod failures;
 mod google;
@@ -122,7 +123,15 @@ fn expect(folder_name: &str, case: &str, made: &str) {
 }
 
 fn destination(speech: Speech, model: &str, unsupported: Unsupported) -> Destination<'_> {
-    Destination { speech, model, stream_usage: StreamUsage::Asked, unsupported, betas: &[], shelf: None }
+    Destination {
+        speech,
+        model,
+        stream_usage: StreamUsage::Asked,
+        unsupported,
+        betas: &[],
+        shelf: None,
+        on_vertex: false,
+    }
 }
 
 /// Every request, as every other format's providers get it, or why they do not.

@@ -66,6 +66,7 @@ fn translated_request(name: &'static str, times: u32, body: Vec<u8>) -> Stage {
         unsupported,
         betas: &[],
         shelf: None,
+        on_vertex: false,
     };
     stage(name, times, move || {
         out.clear();

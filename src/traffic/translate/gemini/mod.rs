@@ -10,7 +10,7 @@ pub mod carried;
 mod contents_out;
 mod family;
 mod grounding;
-mod member;
+pub mod member;
 mod parts_in;
 mod reference;
 pub mod request_in;
