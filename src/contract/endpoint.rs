@@ -35,6 +35,10 @@ pub enum Endpoint {
     StreamGenerateContent,
     /// `POST /v1beta/models/{id}:countTokens`, and the same below `/v1`
     GeminiCountTokens,
+    /// `POST /v1beta/models/{id}:embedContent`, and the same below `/v1`
+    EmbedContent,
+    /// `POST /v1beta/models/{id}:batchEmbedContents`, and the same below `/v1`
+    BatchEmbedContents,
     /// `GET /v1beta/models`
     GeminiModels,
     /// `GET /v1beta/models/{id}`
@@ -102,7 +106,7 @@ pub struct EndpointRow {
 }
 
 impl Endpoint {
-    pub const ALL: [Endpoint; 23] = [
+    pub const ALL: [Endpoint; 25] = [
         Endpoint::ChatCompletions,
         Endpoint::Completions,
         Endpoint::Embeddings,
@@ -123,6 +127,8 @@ impl Endpoint {
         Endpoint::GenerateContent,
         Endpoint::StreamGenerateContent,
         Endpoint::GeminiCountTokens,
+        Endpoint::EmbedContent,
+        Endpoint::BatchEmbedContents,
         Endpoint::GeminiModels,
         Endpoint::GeminiModel,
         Endpoint::Unknown,
@@ -186,6 +192,12 @@ impl Endpoint {
             }
             Endpoint::GeminiCountTokens => {
                 row!("/v1beta" "/models/{id}:countTokens" "POST" B::Json, S::GeminiEvents, "count_tokens")
+            }
+            Endpoint::EmbedContent => {
+                row!("/v1beta" "/models/{id}:embedContent" "POST" B::Json, S::GeminiEvents, "embeddings")
+            }
+            Endpoint::BatchEmbedContents => {
+                row!("/v1beta" "/models/{id}:batchEmbedContents" "POST" B::Json, S::GeminiEvents, "embeddings")
             }
             Endpoint::GeminiModels => row!("/v1beta" "/models" "GET" B::None, S::GeminiEvents, "list_models"),
             Endpoint::GeminiModel => {

@@ -363,8 +363,18 @@ pub struct Provider {
 impl Provider {
     /// Where it has an endpoint, below its `base_url`: where its format has it, unless it is known to lack it.
     pub fn path(&self, endpoint: Endpoint) -> Option<&'static str> {
-        let lacks = matches!(endpoint, Endpoint::Responses | Endpoint::InputTokens) && !self.has_responses;
+        let lacks = match endpoint {
+            Endpoint::Responses | Endpoint::InputTokens => !self.has_responses,
+            // There other methods embed, or one text at a time.
+            Endpoint::EmbedContent | Endpoint::BatchEmbedContents => self.is_vertex(),
+            _ => false,
+        };
         self.format.path(endpoint).filter(|_| !lacks)
+    }
+
+    /// Of Google's two APIs it is the one of its cloud, where a model has a publisher.
+    pub fn is_vertex(&self) -> bool {
+        self.base_path.contains("/publishers/")
     }
 }
 

@@ -4,6 +4,7 @@
 
 use ringgate::contract::endpoint::Dialect;
 use ringgate::contract::snapshot::Unsupported;
+use ringgate::traffic::provider::named::renamed;
 use ringgate::traffic::translate::embeddings::Wanted;
 use ringgate::traffic::translate::names::Renamed;
 use ringgate::traffic::translate::{Destination, Form, Speech, StreamUsage, Translation, request_in_form};
@@ -59,10 +60,17 @@ pub fn request(data: &[u8]) {
 /// The same for completions and embeddings.
 pub fn operation(data: &[u8]) {
     let Some((number, body)) = native(data) else { return };
-    if number % 2 == 0 {
-        written(data, Speech::Completions, &WRITTEN, body);
-    } else {
-        written(data, Speech::Embeddings, &[Speech::Gemini, Speech::Ollama, Speech::Cohere], body);
+    let embedding = [Speech::OpenAi, Speech::Gemini, Speech::Ollama, Speech::Cohere];
+    match number % 3 {
+        0 => written(data, Speech::Completions, &WRITTEN, body),
+        1 => written(data, Speech::Embeddings, &embedding, body),
+        _ => {
+            written(data, Speech::GoogleEmbeddings, &embedding, body);
+            let mut out = vec![];
+            if renamed(body, "m", "n", &mut out).is_ok() {
+                assert!(is_json(data, &out), "{}", String::from_utf8_lossy(&out));
+            }
+        }
     }
 }
 
@@ -99,7 +107,7 @@ pub fn native_answer(data: &[u8]) {
     let from = [Speech::Ollama, Speech::Cohere][number % 2];
     told(data, from, &TOLD, answer);
     for base64 in [false, true] {
-        let wanted = Wanted { count: 1, listed: false, base64 };
+        let wanted = Wanted { count: 1, base64, ..Wanted::default() };
         let translation =
             Translation::new(from, Speech::Embeddings, Form::Whole, 0, true, Renamed::default());
         let mut out = vec![];

@@ -13,6 +13,7 @@ mod counting;
 mod credentials;
 mod crowds;
 mod early;
+mod embeddings;
 mod endpoints;
 mod failures;
 mod fairness;

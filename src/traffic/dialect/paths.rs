@@ -84,6 +84,8 @@ fn below_models(path: &str) -> Option<(Endpoint, &str)> {
         Some((id, "generateContent")) => (Endpoint::GenerateContent, id),
         Some((id, "streamGenerateContent")) => (Endpoint::StreamGenerateContent, id),
         Some((id, "countTokens")) => (Endpoint::GeminiCountTokens, id),
+        Some((id, "embedContent")) => (Endpoint::EmbedContent, id),
+        Some((id, "batchEmbedContents")) => (Endpoint::BatchEmbedContents, id),
         _ if of_google => (Endpoint::GeminiModel, rest),
         _ => (Endpoint::Model, rest),
     };

@@ -17,6 +17,7 @@ use crate::contract::pass::PassSlot;
 use crate::contract::snapshot::{Credential, Format, Model, Provider, Snapshot, Target};
 use crate::net::gather::Gather;
 use crate::traffic::dialect::{Ask, Edits, InjectUsage, StreamUsage};
+use crate::traffic::provider::named;
 use crate::traffic::provider::request::{self, Forwarded};
 use crate::traffic::provider::response;
 use crate::traffic::route::keys::{TRIED_MAX, Verdict};
@@ -240,6 +241,7 @@ fn straight(
 ) -> Result<(), Fault> {
     let ask = exchange.ask.as_ref().ok_or(FaultKind::Internal)?;
     let name = upstream_name(trip.target, star(ask, exchange.course.star));
+    let within = matches!(exchange.intake.endpoint, Endpoint::EmbedContent | Endpoint::BatchEmbedContents);
     let edits = Edits::plan(ask, name, trip.usage).map_err(|error| error.fault())?;
     let (course, intake) = (&mut exchange.course, &exchange.intake);
     let mut head = course.body.take(HEAD);
@@ -248,6 +250,15 @@ fn straight(
     }
     let (query, fields) = intake.forward.split_at(intake.query_bytes);
     let forwarded = Forwarded { credential, model: name, query, fields, names_version: intake.names_version };
+    if within {
+        head.clear();
+        let body = outbound::in_one_piece(&course.body);
+        named::renamed(&body, ask.model.as_str(), name, head.tail()).map_err(|error| error.fault())?;
+        let body_bytes = head.len();
+        request::head(head.tail(), trip.provider, path, forwarded, body_bytes as u64);
+        outbound::lay_out_written(&mut course.body, head, body_bytes);
+        return Ok(());
+    }
     let body_bytes = edits.edited_len(course.body_bytes);
     let cuts =
         if trip.snapshot.mixes_formats { of_others(intake.endpoint, name, &course.body) } else { vec![] };

@@ -75,7 +75,7 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
         stream_usage: if way.provider.takes_stream_usage { StreamUsage::Asked } else { StreamUsage::Unasked },
         unsupported: way.unsupported,
         betas: &betas,
-        on_vertex: way.provider.base_path.contains("/publishers/"),
+        on_vertex: way.provider.is_vertex(),
         shelf: way.fetches.then_some(&course.shelf),
     };
     let body = outbound::in_one_piece(&course.body);
@@ -102,7 +102,7 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
         fields.extend_from_slice(MESSAGES_VERSION);
     }
     let (path, query) =
-        request::crossing_path(way.crossing, form(way.crossing, ask), translated.wanted.listed);
+        request::crossing_path(way.crossing, form(way.crossing, ask), translated.wanted.method);
     let forwarded = Forwarded {
         credential: way.credential,
         model: way.crossing.named(way.model),

@@ -67,7 +67,9 @@ pub fn answer(
 
 fn write(found: &Failure<'_>, to: Speech, retry_ms: Option<u64>, out: &mut Vec<u8>) -> u16 {
     match to {
-        Speech::Gemini | Speech::Count(Dialect::Gemini) => gemini(found, retry_ms, out),
+        Speech::Gemini | Speech::GoogleEmbeddings | Speech::Count(Dialect::Gemini) => {
+            gemini(found, retry_ms, out);
+        }
         Speech::Anthropic | Speech::Count(Dialect::Anthropic) => anthropic(found, out),
         // Clients of OpenAI's endpoints; what providers alone speak has none.
         _ => openai(found, out),
@@ -122,7 +124,12 @@ fn read<'a>(from: Speech, name: Option<&[u8]>, body: Option<Item<'a>>) -> Failur
         (Speech::Bedrock | Speech::BedrockAnthropic, body) => super::bedrock::failure::failure(name, body),
         (_, None) => nothing,
         (
-            Speech::OpenAi | Speech::Responses | Speech::Completions | Speech::Embeddings | Speech::Count(_),
+            Speech::OpenAi
+            | Speech::Responses
+            | Speech::Completions
+            | Speech::Embeddings
+            | Speech::GoogleEmbeddings
+            | Speech::Count(_),
             Some(body),
         ) => of_openai(body.get("error").unwrap_or(body)),
         (Speech::Ollama, Some(body)) => super::ollama::answer_in::failure(body),

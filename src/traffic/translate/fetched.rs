@@ -87,6 +87,7 @@ fn takes_url(to: Speech, model: &str, url: &Quoted<'_>) -> bool {
         | Speech::Cohere
         | Speech::Completions
         | Speech::Embeddings
+        | Speech::GoogleEmbeddings
         | Speech::Count(_) => true,
     }
 }

@@ -54,7 +54,7 @@ use crate::base::fault::{Fault, FaultKind};
 use crate::contract::endpoint::{Dialect, Endpoint};
 use crate::contract::errand::{Shelf, Want};
 use crate::contract::snapshot::{Format, Unsupported};
-use crate::traffic::dialect::json::{Item, Tree};
+use crate::traffic::dialect::json::Tree;
 use anthropic::hosted::Host;
 use loss::Losses;
 use names::Renamed;
@@ -74,6 +74,8 @@ pub enum Speech {
     Completions,
     /// Embeddings: of clients only; the speech of a provider that has them is the one of its format.
     Embeddings,
+    /// The same in Google's dialect.
+    GoogleEmbeddings,
     /// What a prompt comes to in tokens: of clients only, in the dialect of each.
     Count(Dialect),
     /// Ollama's own: of providers only.
@@ -95,6 +97,7 @@ impl Speech {
             Speech::OpenAi => Some(Endpoint::ChatCompletions),
             Speech::Anthropic => Some(Endpoint::Messages),
             Speech::Gemini
+            | Speech::GoogleEmbeddings
             | Speech::Ollama
             | Speech::Cohere
             | Speech::Bedrock
@@ -121,13 +124,14 @@ impl Speech {
 }
 
 /// The speeches that clients have at endpoints of their own.
-const CLIENTS: [Speech; 9] = [
+const CLIENTS: [Speech; 10] = [
     Speech::OpenAi,
     Speech::Anthropic,
     Speech::Gemini,
     Speech::Responses,
     Speech::Completions,
     Speech::Embeddings,
+    Speech::GoogleEmbeddings,
     Speech::Count(Dialect::OpenAi),
     Speech::Count(Dialect::Anthropic),
     Speech::Count(Dialect::Gemini),
@@ -145,6 +149,9 @@ impl Crossing {
     pub fn between(endpoint: Endpoint, format: Format) -> Option<Self> {
         let speaks = |speech: &Speech| match speech {
             Speech::Gemini => matches!(endpoint, Endpoint::GenerateContent | Endpoint::StreamGenerateContent),
+            Speech::GoogleEmbeddings => {
+                matches!(endpoint, Endpoint::EmbedContent | Endpoint::BatchEmbedContents)
+            }
             speech => speech.endpoint() == Some(endpoint),
         };
         let client = CLIENTS.into_iter().find(speaks)?;
@@ -160,7 +167,9 @@ impl Crossing {
             Format::VertexAnthropic => Speech::VertexAnthropic,
         };
         let crosses = match client {
-            Speech::Embeddings => embeddings::answer::Source::of(provider).is_some(),
+            Speech::Embeddings | Speech::GoogleEmbeddings => {
+                embeddings::answer::Source::of(provider).is_some()
+            }
             Speech::Count(_) => count::Counter::of(provider).is_some(),
             _ => true,
         };
@@ -180,7 +189,7 @@ impl Crossing {
 
     /// The answer is no stream, whatever its request says.
     pub fn is_whole(self) -> bool {
-        matches!(self.client, Speech::Embeddings | Speech::Count(_))
+        matches!(self.client, Speech::Embeddings | Speech::GoogleEmbeddings | Speech::Count(_))
     }
 
     /// The name of a model in the path of such a request.
@@ -284,8 +293,9 @@ pub fn request_in_form(
         return lacking.map(Translated::silent);
     }
     let mut losses = Losses::new(to.unsupported);
-    if from == Speech::Embeddings {
-        return embedding_request(to, body, out, losses);
+    if let Speech::Embeddings | Speech::GoogleEmbeddings = from {
+        let wanted = embeddings::request(from, to, body, out, &mut losses)?;
+        return Ok(Translated { dropped: losses.told()?, wanted, ..Translated::silent(vec![]) });
     }
     let raised;
     let mut prompt = match from {
@@ -342,29 +352,12 @@ pub fn request_in_form(
         }
         Speech::Ollama => ollama::request_out::chat(&prompt, to.model, out, &mut losses)?,
         Speech::Cohere => cohere::request_out::write(&prompt, to.model, out, &mut losses)?,
-        Speech::Completions | Speech::Embeddings | Speech::Count(_) => return Err(unwritten()),
+        Speech::Completions | Speech::Embeddings | Speech::GoogleEmbeddings | Speech::Count(_) => {
+            return Err(unwritten());
+        }
     };
     let repeated = if from == Speech::Responses { responses::answer_out::repeated(body) } else { vec![] };
     let wanted = embeddings::Wanted::default();
-    Ok(Translated { renamed, dropped: losses.told()?, repeated, wanted, lacking: vec![] })
-}
-
-/// The same for a request for embeddings.
-fn embedding_request(
-    to: Destination<'_>,
-    body: Item<'_>,
-    out: &mut Vec<u8>,
-    mut losses: Losses,
-) -> Result<Translated, Fault> {
-    let request = embeddings::request_in::read(body, &mut losses)?;
-    match embeddings::answer::Source::of(to.speech).ok_or_else(unwritten)? {
-        embeddings::answer::Source::Gemini => embeddings::request_out::gemini(&request, to.model, out),
-        embeddings::answer::Source::Cohere => embeddings::request_out::cohere(&request, to.model, out),
-        embeddings::answer::Source::Ollama => {
-            embeddings::request_out::ollama(&request, to.model, out, &mut losses);
-        }
-    }
-    let (renamed, repeated, wanted) = (Renamed::default(), vec![], request.wanted);
     Ok(Translated { renamed, dropped: losses.told()?, repeated, wanted, lacking: vec![] })
 }
 

@@ -153,7 +153,9 @@ impl Translation {
     ) -> Self {
         Self {
             reader: match (from, to) {
-                (_, Speech::Embeddings) => Reader::Embeddings(embeddings::answer::Reader::of(from)),
+                (_, Speech::Embeddings | Speech::GoogleEmbeddings) => {
+                    Reader::Embeddings(embeddings::answer::Reader::of(from))
+                }
                 (_, Speech::Count(client)) => Reader::Count(count::answer::Reader::of(from, client)),
                 (Speech::OpenAi, _) => Reader::OpenAi(openai::answer_in::Reader::default()),
                 (Speech::Anthropic, _) => Reader::Anthropic(anthropic::answer_in::Reader::default()),
@@ -161,7 +163,10 @@ impl Translation {
                 (Speech::Responses, _) => Reader::Responses(responses::answer_in::Reader::default()),
                 (Speech::Ollama, _) => Reader::Ollama(ollama::answer_in::Reader::default()),
                 (Speech::Cohere, _) => Reader::Cohere(cohere::answer_in::Reader::default()),
-                (Speech::Completions | Speech::Embeddings | Speech::Count(_), _) => {
+                (
+                    Speech::Completions | Speech::Embeddings | Speech::GoogleEmbeddings | Speech::Count(_),
+                    _,
+                ) => {
                     unreachable!("no request is translated to it")
                 }
                 (Speech::BedrockAnthropic | Speech::VertexAnthropic, _) => {
@@ -182,7 +187,7 @@ impl Translation {
                 Speech::Completions => {
                     Teller::Completions(completions::answer_out::Teller::new(form, created, wants_usage))
                 }
-                Speech::Embeddings | Speech::Count(_) => Teller::Silent,
+                Speech::Embeddings | Speech::GoogleEmbeddings | Speech::Count(_) => Teller::Silent,
                 Speech::Ollama
                 | Speech::Cohere
                 | Speech::Bedrock

@@ -160,9 +160,10 @@ fn requests_are_the_ones_on_file() {
     }
 }
 
-/// Whether its providers have embeddings of their own.
+/// Whether its providers have embeddings of their own, that are asked for in other words.
 fn embeddings_of(speech: Speech) -> bool {
-    super::embeddings::answer::Source::of(speech).is_some()
+    !matches!(speech, Speech::OpenAi | Speech::Responses)
+        && super::embeddings::answer::Source::of(speech).is_some()
 }
 
 fn is_stream(case: &str) -> bool {

@@ -38,9 +38,12 @@ impl Counter {
             Speech::Bedrock => Some(Counter::Converse),
             Speech::BedrockAnthropic => Some(Counter::InvokeModel),
             Speech::VertexAnthropic => Some(Counter::RawPredict),
-            Speech::Ollama | Speech::Cohere | Speech::Completions | Speech::Embeddings | Speech::Count(_) => {
-                None
-            }
+            Speech::Ollama
+            | Speech::Cohere
+            | Speech::Completions
+            | Speech::Embeddings
+            | Speech::GoogleEmbeddings
+            | Speech::Count(_) => None,
         }
     }
 

@@ -428,7 +428,11 @@ fn written(speech: Speech, form: Form, happenings: &[Happening], reason: Stop) -
             let mut teller = completions::answer_out::Teller::new(form, CREATED, true);
             tell_all(happenings, reason, &mut |event| teller.tell(event, &mut out));
         }
-        Speech::Embeddings | Speech::Count(_) | Speech::Ollama | Speech::Cohere => {
+        Speech::Embeddings
+        | Speech::GoogleEmbeddings
+        | Speech::Count(_)
+        | Speech::Ollama
+        | Speech::Cohere => {
             unreachable!("no client has such answers")
         }
     }
