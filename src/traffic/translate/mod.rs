@@ -292,7 +292,8 @@ pub fn request_in_form(
         };
         return lacking.map(Translated::silent);
     }
-    let mut losses = Losses::new(to.unsupported);
+    let own = if to.speech == Speech::Bedrock { &bedrock::request_out::OWN[..] } else { &[] };
+    let mut losses = Losses::new(to.unsupported).knowing(own);
     if let Speech::Embeddings | Speech::GoogleEmbeddings = from {
         let wanted = embeddings::request(from, to, body, out, &mut losses)?;
         return Ok(Translated { dropped: losses.told()?, wanted, ..Translated::silent(vec![]) });
@@ -313,6 +314,7 @@ pub fn request_in_form(
         Speech::Completions => completions::request_in::read(body, &mut losses)?,
         _ => return Err(unwritten()),
     };
+    prompt.own = own.iter().filter_map(|name| Some((*name, shape::present(body.get(name))?))).collect();
     if let Some(form) = form {
         prompt.stream = form == Form::Stream;
     }

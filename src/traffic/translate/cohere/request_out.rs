@@ -164,7 +164,7 @@ impl Body<'_> {
                 }
                 self.out.close("}}");
             }
-            Content::Document { .. } | Content::Audio { .. } => {
+            Content::Document { .. } | Content::Audio { .. } | Content::Video { .. } => {
                 return Err(untranslatable("The model's provider takes texts and images only."));
             }
             Content::Thought { .. } | Content::HiddenThought { .. } => {}
@@ -249,6 +249,7 @@ impl Body<'_> {
                 Content::Image { .. }
                 | Content::Document { .. }
                 | Content::Audio { .. }
+                | Content::Video { .. }
                 | Content::Result { .. } => {
                     return Err(untranslatable(
                         "A message of the assistant may hold text and calls of tools only.",
