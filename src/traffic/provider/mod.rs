@@ -8,4 +8,3 @@
 pub mod named;
 pub mod request;
 pub mod response;
-pub mod sigv4;
