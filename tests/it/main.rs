@@ -34,6 +34,7 @@ mod peers;
 mod records;
 mod replay;
 mod responses;
+mod roles;
 mod sdk;
 mod secure;
 mod signatures;

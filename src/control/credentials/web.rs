@@ -3,8 +3,10 @@
 //! Invariant: redirects are not followed, an answer is of bounded size, and certificates are always verified.
 
 use super::Failure;
+use crate::contract::pass::AwsKeys;
 use crate::control::config::url::BaseUrl;
 use crate::control::reach::Reach;
+use crate::http::sigv4::SigningKeys;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
@@ -59,6 +61,33 @@ impl<'p> Web<'p> {
     pub fn field(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.fields.push((name, value.into()));
         self
+    }
+
+    /// Signs what is said so far for AWS.
+    #[must_use]
+    pub fn signed(mut self, keys: &AwsKeys, unix_seconds: u64) -> Self {
+        let mut head =
+            format!("{} {} HTTP/1.1\r\nhost: {}\r\n", self.method, self.target(), self.place.url.host_header);
+        for (name, value) in &self.fields {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        let (mut lines, body) = (vec![], [self.body.as_bytes()]);
+        SigningKeys::default().sign(head.as_bytes(), body.into_iter(), (0, keys), unix_seconds, &mut lines);
+        let lines = String::from_utf8_lossy(&lines);
+        for name in ["x-amz-date", "x-amz-security-token", "authorization"] {
+            let value = lines.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+            if let Some(value) = value {
+                self = self.field(name, value);
+            }
+        }
+        self
+    }
+
+    /// Path and query, as the request's first line has them.
+    fn target(&self) -> String {
+        let target = format!("{}{}", self.place.url.path, self.path);
+        if target.starts_with('/') { target } else { format!("/{target}") }
     }
 
     /// The body of the answer, if that is a success.
@@ -120,9 +149,7 @@ impl<'p> Web<'p> {
     }
 
     fn request(self) -> Result<Request<Full<Bytes>>, Failure> {
-        let url = &self.place.url;
-        let target = format!("{}{}", url.path, self.path);
-        let target = if target.starts_with('/') { target } else { format!("/{target}") };
+        let (url, target) = (&self.place.url, self.target());
         let mut request = Request::builder().method(self.method).uri(target).header(HOST, &*url.host_header);
         request = request.header("user-agent", "ringgate");
         for (name, value) in self.fields {
