@@ -292,7 +292,11 @@ pub fn request_in_form(
         };
         return lacking.map(Translated::silent);
     }
-    let own = if to.speech == Speech::Bedrock { &bedrock::request_out::OWN[..] } else { &[] };
+    let own = match to.speech {
+        Speech::Bedrock => &bedrock::request_out::OWN[..],
+        Speech::Cohere => &cohere::request_out::OWN,
+        _ => &[],
+    };
     let mut losses = Losses::new(to.unsupported).knowing(own);
     if let Speech::Embeddings | Speech::GoogleEmbeddings = from {
         let wanted = embeddings::request(from, to, body, out, &mut losses)?;
