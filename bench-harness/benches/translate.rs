@@ -49,6 +49,8 @@ fn destination(speech: Speech, model: &str) -> Destination<'_> {
         stream_usage: StreamUsage::Asked,
         unsupported: Unsupported::Drop,
         betas: &[],
+        shelf: None,
+        on_vertex: false,
     }
 }
 

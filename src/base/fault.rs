@@ -85,6 +85,7 @@ faults! {
     InvalidRequest      400 "invalid_request"         "invalid_request_error" Client "The request's body does not have the form of this API.";
     Untranslatable      400 "untranslatable"          "invalid_request_error" Client "The model's provider cannot be asked for this.";
     ModelNotFound       404 "model_not_found"         "invalid_request_error" Client "The model does not exist in this gateway's catalog.";
+    MediaUnfetched      400 "media_unfetched"         "invalid_request_error" Client "An image or a document cannot be fetched from its URL.";
     FormatUnspoken      400 "format_not_spoken"       "invalid_request_error" Client "No provider of this model speaks the format of this URL.";
     HeadTimeout         408 "head_timeout"            "timeout_error"         Client "The request's headers did not arrive in time.";
     BodyTimeout         408 "body_timeout"            "timeout_error"         Client "The request's body did not arrive in time.";

@@ -4,6 +4,7 @@
 //! stays there.
 
 use crate::base::limits::RECORD_RING_SLOTS;
+use crate::contract::errand::{self, Errand};
 use crate::contract::link::{Link, LogLink, Order, State};
 use crate::contract::meters::Meters;
 use crate::contract::names::Names;
@@ -46,6 +47,8 @@ pub struct Planes {
     pub links: Vec<Arc<Link>>,
     pub log: Sender<Command>,
     pub log_link: Arc<LogLink>,
+    /// The shards' errands, for control.
+    pub errands: Vec<rtrb::Consumer<Arc<Errand>>>,
     shards: Vec<JoinHandle<()>>,
     log_core: JoinHandle<()>,
 }
@@ -96,13 +99,16 @@ pub fn start(plan: Plan) -> Result<Planes> {
         log_core.run();
     })?;
     let process = random()?;
-    let mut shards = vec![];
+    let (mut shards, mut errands) = (vec![], vec![]);
     for (index, ((ends, sockets), link)) in ends.into_iter().zip(plan.sockets).zip(&links).enumerate() {
+        let (errand_ring, waiting) = rtrb::RingBuffer::new(errand::RING_SLOTS);
+        errands.push(waiting);
         let parts = Parts {
             id: index as u16,
             shards: plan.shards as u16,
             snapshots: plan.snapshots.clone(),
             ring: ends.ring,
+            errands: errand_ring,
             on_overflow: plan.on_overflow,
             process,
         };
@@ -112,7 +118,7 @@ pub fn start(plan: Plan) -> Result<Planes> {
         let thread = std::thread::Builder::new().name(format!("shard-{index}"));
         shards.push(thread.spawn(move || run_shard(cpu, io, parts, orders))?);
     }
-    Ok(Planes { links, log, log_link, shards, log_core })
+    Ok(Planes { links, log, log_link, errands, shards, log_core })
 }
 
 fn run_shard(cpu: Option<usize>, io: Wanted, parts: Parts, orders: Orders) {

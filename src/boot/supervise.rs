@@ -9,7 +9,7 @@ use crate::control::config::{Overflow, Reachable};
 use crate::control::health::Health;
 use crate::control::reload::{Counts, Reloader, Request};
 use crate::control::watch::FileWatch;
-use crate::control::{credentials, log, resolve, watch};
+use crate::control::{credentials, log, media, resolve, watch};
 use crate::logcore::{Command, PassReport, Reloads};
 use anyhow::{Context, Result};
 use arc_swap::ArcSwap;
@@ -46,9 +46,13 @@ pub struct Parts {
 ///
 /// # Errors
 /// The main thread's runtime cannot be built.
-pub fn run(parts: Parts, planes: Planes) -> Result<ExitCode> {
+pub fn run(parts: Parts, mut planes: Planes) -> Result<ExitCode> {
+    let errands = std::mem::take(&mut planes.errands);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ended = runtime.block_on(supervise(parts, &planes));
+    let ended = runtime.block_on(async {
+        tokio::spawn(media::serve(errands, parts.reloader.published()));
+        supervise(parts, &planes).await
+    });
     // Lookups that hang must not hold the exit up.
     runtime.shutdown_background();
     planes.order(Order::Stop);

@@ -11,6 +11,8 @@ pub enum Endpoint {
     Completions,
     Embeddings,
     Responses,
+    /// `POST /v1/responses/input_tokens`
+    InputTokens,
     Rerank,
     Moderations,
     ImageGenerations,
@@ -33,6 +35,10 @@ pub enum Endpoint {
     StreamGenerateContent,
     /// `POST /v1beta/models/{id}:countTokens`, and the same below `/v1`
     GeminiCountTokens,
+    /// `POST /v1beta/models/{id}:embedContent`, and the same below `/v1`
+    EmbedContent,
+    /// `POST /v1beta/models/{id}:batchEmbedContents`, and the same below `/v1`
+    BatchEmbedContents,
     /// `GET /v1beta/models`
     GeminiModels,
     /// `GET /v1beta/models/{id}`
@@ -100,11 +106,12 @@ pub struct EndpointRow {
 }
 
 impl Endpoint {
-    pub const ALL: [Endpoint; 22] = [
+    pub const ALL: [Endpoint; 25] = [
         Endpoint::ChatCompletions,
         Endpoint::Completions,
         Endpoint::Embeddings,
         Endpoint::Responses,
+        Endpoint::InputTokens,
         Endpoint::Rerank,
         Endpoint::Moderations,
         Endpoint::ImageGenerations,
@@ -120,6 +127,8 @@ impl Endpoint {
         Endpoint::GenerateContent,
         Endpoint::StreamGenerateContent,
         Endpoint::GeminiCountTokens,
+        Endpoint::EmbedContent,
+        Endpoint::BatchEmbedContents,
         Endpoint::GeminiModels,
         Endpoint::GeminiModel,
         Endpoint::Unknown,
@@ -148,6 +157,9 @@ impl Endpoint {
             Endpoint::Completions => row!("/completions" "POST" B::Json, S::OpenAiChunks, "text_completion"),
             Endpoint::Embeddings => row!("/embeddings" "POST" B::Json, S::OpenAiChunks, "embeddings"),
             Endpoint::Responses => row!("/responses" "POST" B::Json, S::OpenAiEvents, "chat"),
+            Endpoint::InputTokens => {
+                row!("/responses/input_tokens" "POST" B::Json, S::OpenAiEvents, "count_tokens")
+            }
             Endpoint::Rerank => row!("/rerank" "POST" B::Json, S::OpenAiChunks, "rerank"),
             Endpoint::Moderations => row!("/moderations" "POST" B::Json, S::OpenAiChunks, "moderation"),
             Endpoint::ImageGenerations => {
@@ -180,6 +192,12 @@ impl Endpoint {
             }
             Endpoint::GeminiCountTokens => {
                 row!("/v1beta" "/models/{id}:countTokens" "POST" B::Json, S::GeminiEvents, "count_tokens")
+            }
+            Endpoint::EmbedContent => {
+                row!("/v1beta" "/models/{id}:embedContent" "POST" B::Json, S::GeminiEvents, "embeddings")
+            }
+            Endpoint::BatchEmbedContents => {
+                row!("/v1beta" "/models/{id}:batchEmbedContents" "POST" B::Json, S::GeminiEvents, "embeddings")
             }
             Endpoint::GeminiModels => row!("/v1beta" "/models" "GET" B::None, S::GeminiEvents, "list_models"),
             Endpoint::GeminiModel => {

@@ -29,6 +29,25 @@ pub struct Snapshot {
     pub providers: Vec<Provider>,
     /// They are not all of one format: a client's history may hold what the gateway made of another one's answers.
     pub mixes_formats: bool,
+    /// `None`: nothing is fetched that a request names by URL.
+    pub media: Option<Arc<Fetching>>,
+}
+
+/// How images and documents are fetched that requests name by URL, for providers that take bytes only.
+pub struct Fetching {
+    /// `http://` besides `https://`.
+    pub plain_http: bool,
+    /// Whose names may be asked, if their addresses are public.
+    pub hosts: Grants,
+    /// Hosts of the operator's own network that may be asked, and at which port; without one, at the scheme's own.
+    pub private_hosts: Vec<(Box<str>, Option<u16>)>,
+    /// All that one request has fetched, together.
+    pub bytes_max: u64,
+    /// Different URLs in one request.
+    pub count_max: usize,
+    /// All of it together, redirects and all.
+    pub timeout_ms: u64,
+    pub tls: Arc<rustls::ClientConfig>,
 }
 
 /// Whether a caller must present a key.
@@ -335,6 +354,8 @@ pub struct Provider {
     pub takes_stream_usage: bool,
     /// Whether it has `/responses`, if its format does.
     pub has_responses: bool,
+    /// Whether it has `/responses/input_tokens`, so that others' clients can have tokens counted, if its format does.
+    pub counts_input: bool,
     /// `anthropic-version` for requests whose client names none; empty where the format knows no such field.
     pub anthropic_version: Box<str>,
 }
@@ -342,8 +363,18 @@ pub struct Provider {
 impl Provider {
     /// Where it has an endpoint, below its `base_url`: where its format has it, unless it is known to lack it.
     pub fn path(&self, endpoint: Endpoint) -> Option<&'static str> {
-        let lacks = endpoint == Endpoint::Responses && !self.has_responses;
+        let lacks = match endpoint {
+            Endpoint::Responses | Endpoint::InputTokens => !self.has_responses,
+            // There other methods embed, or one text at a time.
+            Endpoint::EmbedContent | Endpoint::BatchEmbedContents => self.is_vertex(),
+            _ => false,
+        };
         self.format.path(endpoint).filter(|_| !lacks)
+    }
+
+    /// Of Google's two APIs it is the one of its cloud, where a model has a publisher.
+    pub fn is_vertex(&self) -> bool {
+        self.base_path.contains("/publishers/")
     }
 }
 

@@ -11,6 +11,7 @@ pub mod credentials;
 pub mod health;
 pub mod import;
 pub mod log;
+pub mod media;
 pub mod reach;
 pub mod reload;
 pub mod resolve;

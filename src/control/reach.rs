@@ -12,6 +12,8 @@ pub enum Reach {
     Guarded,
     /// Anywhere: `allow_link_local`.
     Anywhere,
+    /// To addresses of the public Internet alone: a stranger names the place.
+    Public,
 }
 
 impl Reach {
@@ -23,7 +25,47 @@ impl Reach {
                 IpAddr::V4(v4) => refusal_v4(v4),
                 IpAddr::V6(v6) => refusal_v6(v6),
             },
+            Reach::Public => match address {
+                IpAddr::V4(v4) => refusal_v4(v4).or_else(|| private_v4(v4)),
+                IpAddr::V6(v6) => refusal_v6(v6).or_else(|| private_v6(v6)),
+            },
         }
+    }
+}
+
+/// Networks that are not of the public Internet. Source: IANA's registry of special-purpose addresses (RFC 6890).
+fn private_v4(address: Ipv4Addr) -> Option<&'static str> {
+    /// Network, bits, and what it is.
+    const NETWORKS: [([u8; 4], u32, &str); 12] = [
+        ([10, 0, 0, 0], 8, "a private address"),
+        ([100, 64, 0, 0], 10, "an address of a carrier's own network"),
+        ([127, 0, 0, 0], 8, "a loopback address"),
+        ([172, 16, 0, 0], 12, "a private address"),
+        ([192, 0, 0, 0], 24, "a reserved address"),
+        ([192, 0, 2, 0], 24, "an address for examples"),
+        ([192, 88, 99, 0], 24, "a relay of 6to4"),
+        ([192, 168, 0, 0], 16, "a private address"),
+        ([198, 18, 0, 0], 15, "an address for measurements"),
+        ([198, 51, 100, 0], 24, "an address for examples"),
+        ([203, 0, 113, 0], 24, "an address for examples"),
+        ([240, 0, 0, 0], 4, "a reserved address"),
+    ];
+    let bits = address.to_bits();
+    let holds = |network: [u8; 4], length: u32| (bits ^ u32::from_be_bytes(network)) >> (32 - length) == 0;
+    NETWORKS.iter().find(|(network, length, _)| holds(*network, *length)).map(|(.., what)| *what)
+}
+
+/// What is given out to networks lies below `2000::/3`; there, too, are forms that hold an IPv4 address, and others that
+/// lead nowhere. IPv4 addresses inside of IPv6 ones are refused in every form: those that are public can be had as
+/// what they are.
+fn private_v6(address: Ipv6Addr) -> Option<&'static str> {
+    match address.segments() {
+        [0..=0x1fff | 0x4000.., ..] => Some("an address that is not of the public Internet"),
+        // Teredo, benchmarks, ORCHID and their like.
+        [0x2001, 0..=0x1ff, ..] => Some("a reserved address"),
+        [0x2001, 0xdb8, ..] | [0x3fff, 0..=0xfff, ..] => Some("an address for examples"),
+        [0x2002, ..] => Some("an address of 6to4"),
+        _ => None,
     }
 }
 
@@ -90,6 +132,77 @@ mod tests {
             let address: IpAddr = text.parse().expect("an address");
             assert!(Reach::Guarded.refusal(address).is_some(), "{text}");
             assert_eq!(Reach::Anywhere.refusal(address), None, "{text}");
+        }
+    }
+
+    /// Where strangers name the place, only addresses of the public Internet are reached, and none that hides another.
+    #[test]
+    fn public_addresses() {
+        let refused = [
+            "10.0.0.1",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.168.1.1",
+            "127.0.0.1",
+            "127.255.0.1",
+            "169.254.169.254",
+            "100.64.0.1",
+            "100.127.255.255",
+            "100.100.100.200",
+            "0.0.0.0",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.88.99.1",
+            "198.18.0.1",
+            "198.19.255.255",
+            "198.51.100.7",
+            "203.0.113.7",
+            "224.0.0.1",
+            "239.1.2.3",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:8.8.8.8",
+            "::ffff:127.0.0.1",
+            "::7f00:1",
+            "64:ff9b::8.8.8.8",
+            "64:ff9b::10.0.0.1",
+            "64:ff9b:1::1",
+            "100::1",
+            "2001::1",
+            "2001:20::1",
+            "2001:db8::1",
+            "2002:7f00:1::1",
+            "2002:808:808::1",
+            "3fff::1",
+            "5f00::1",
+            "fc00::1",
+            "fd00:ec2::254",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+        ];
+        for text in refused {
+            assert!(Reach::Public.refusal(text.parse().expect("an address")).is_some(), "{text}");
+        }
+        for text in [
+            "8.8.8.8",
+            "93.184.216.34",
+            "100.63.255.255",
+            "100.128.0.1",
+            "172.15.0.1",
+            "172.32.0.1",
+            "192.0.1.1",
+            "198.17.0.1",
+            "198.20.0.1",
+            "223.255.255.255",
+            "2606:4700::1",
+            "2001:4860::8888",
+            "2a00::1",
+            "3ffe::1",
+        ] {
+            assert_eq!(Reach::Public.refusal(text.parse().expect("an address")), None, "{text}");
         }
     }
 

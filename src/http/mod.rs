@@ -1,7 +1,8 @@
 //! FLOOR 3: the sans-io HTTP/1.1 codec.
 //!
 //! Takes bytes as they came off a socket. Gives heads ([`request`], [`response`]) that borrow from those bytes, body
-//! payload ([`chunked`]) in the place where it arrived, or [`gzip`] by itself, and writers ([`encode`]) for everything that leaves.
+//! payload ([`chunked`]) in the place where it arrived, or [`gzip`] by itself, and writers ([`encode`]) for everything that leaves, and
+//! the lines that sign it ([`sigv4`]).
 //! Knows no sockets, no clock and no provider, and allocates nothing for a message that is valid.
 //!
 //! Invariant: an accepted message has one meaning. Whatever two parsers could read differently (both a length and a
@@ -18,6 +19,7 @@ pub mod gzip;
 pub mod request;
 pub mod response;
 mod scan;
+pub mod sigv4;
 mod target;
 
 pub use error::{HeadError, ResponseError};

@@ -2,7 +2,9 @@
 //!
 //! Each target takes arbitrary bytes and ends in assertions. The first byte of `data` chooses the dialect.
 
+use ringgate::contract::endpoint::Dialect;
 use ringgate::contract::snapshot::Unsupported;
+use ringgate::traffic::provider::named::renamed;
 use ringgate::traffic::translate::embeddings::Wanted;
 use ringgate::traffic::translate::names::Renamed;
 use ringgate::traffic::translate::{Destination, Form, Speech, StreamUsage, Translation, request_in_form};
@@ -42,19 +44,33 @@ fn is_json(data: &[u8], text: &[u8]) -> bool {
     deep || serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
 }
 
-/// A body of any bytes is refused, or becomes JSON in every other format, the same each time.
+/// A body of any bytes is refused, or becomes JSON in every other format, the same each time; so does one that is only to
+/// be counted.
 pub fn request(data: &[u8]) {
     let Some((from, body)) = chosen(data) else { return };
     written(data, from, &WRITTEN, body);
+    let dialect = match from {
+        Speech::Anthropic => Dialect::Anthropic,
+        Speech::Gemini => Dialect::Gemini,
+        _ => Dialect::OpenAi,
+    };
+    written(data, Speech::Count(dialect), &WRITTEN, body);
 }
 
 /// The same for completions and embeddings.
 pub fn operation(data: &[u8]) {
     let Some((number, body)) = native(data) else { return };
-    if number % 2 == 0 {
-        written(data, Speech::Completions, &WRITTEN, body);
-    } else {
-        written(data, Speech::Embeddings, &[Speech::Gemini, Speech::Ollama, Speech::Cohere], body);
+    let embedding = [Speech::OpenAi, Speech::Gemini, Speech::Ollama, Speech::Cohere];
+    match number % 3 {
+        0 => written(data, Speech::Completions, &WRITTEN, body),
+        1 => written(data, Speech::Embeddings, &embedding, body),
+        _ => {
+            written(data, Speech::GoogleEmbeddings, &embedding, body);
+            let mut out = vec![];
+            if renamed(body, "m", "n", &mut out).is_ok() {
+                assert!(is_json(data, &out), "{}", String::from_utf8_lossy(&out));
+            }
+        }
     }
 }
 
@@ -67,6 +83,8 @@ fn written(data: &[u8], from: Speech, formats: &[Speech], body: &[u8]) {
                 stream_usage: StreamUsage::Asked,
                 unsupported: Unsupported::Drop,
                 betas: &[],
+                shelf: None,
+                on_vertex: false,
             };
             let mut out = vec![];
             request_in_form(from, Some(Form::Stream), to, body, &mut out).ok().map(|_| out)
@@ -89,7 +107,7 @@ pub fn native_answer(data: &[u8]) {
     let from = [Speech::Ollama, Speech::Cohere][number % 2];
     told(data, from, &TOLD, answer);
     for base64 in [false, true] {
-        let wanted = Wanted { count: 1, listed: false, base64 };
+        let wanted = Wanted { count: 1, base64, ..Wanted::default() };
         let translation =
             Translation::new(from, Speech::Embeddings, Form::Whole, 0, true, Renamed::default());
         let mut out = vec![];

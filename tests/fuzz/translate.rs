@@ -25,6 +25,8 @@ fn written(from: Speech, speech: Speech, model: &str, body: &[u8]) -> Result<Vec
         stream_usage: StreamUsage::Asked,
         unsupported: Unsupported::Drop,
         betas: &[],
+        shelf: None,
+        on_vertex: false,
     };
     let mut out = b"before ".to_vec();
     translate(from, to, body, &mut out).map_err(|fault| fault.kind)?;

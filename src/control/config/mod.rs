@@ -17,6 +17,7 @@ mod keys;
 mod limits;
 mod listeners;
 mod listing;
+mod media;
 pub(in crate::control) mod models;
 mod origins;
 mod passes;
@@ -197,6 +198,7 @@ fn sections(
         catalog,
         mixes_formats: providers.list.windows(2).any(|pair| pair[0].format != pair[1].format),
         providers: providers.list,
+        media: root.field("media").and_then(|section| media::compile(&section, origins, findings)),
     };
     Compiled {
         settings,

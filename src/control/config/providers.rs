@@ -91,6 +91,10 @@ pub fn compile(
             pass,
             takes_stream_usage: flag("stream_usage", vendor.and_then(|vendor| vendor.stream_usage)),
             has_responses: flag("responses", vendor.and_then(|vendor| vendor.responses)),
+            counts_input: cursor
+                .flag("input_tokens")
+                .or(vendor.and_then(|vendor| vendor.input_tokens))
+                .unwrap_or(false),
             anthropic_version,
             api_version,
         });

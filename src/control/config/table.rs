@@ -2,6 +2,8 @@
 //!
 //! Invariant: no key is read that has no row here, and no key is accepted that has none.
 
+mod clouds;
+
 use crate::base::limits::{HEADER_SLOTS, TARGET_BYTES};
 use crate::control::config::shape::Presence::{Default, Required};
 use crate::control::config::shape::{Field, Kind, Presence};
@@ -57,6 +59,12 @@ pub const ROOT: Kind = Kind::Section(&[
     row("coordination", Kind::Section(COORDINATION), Default(""), "How several gateways share limits."),
     row("limits", Kind::Section(LIMITS), Default(""), "Bounds on what a client may send and hold."),
     row("timeouts", Kind::Section(TIMEOUTS), Default(""), "For models that do not set their own."),
+    row(
+        "media",
+        Kind::Section(MEDIA),
+        Default(""),
+        "Images and documents that requests name by URL, where the model's provider takes bytes only.",
+    ),
     row("providers", Kind::Named(&Kind::Section(PROVIDER)), Required, "Places that serve models, by name."),
     row(
         "models",
@@ -241,6 +249,51 @@ const TIMEOUTS: &[Field] = &[
     row("total_ms", MILLISECONDS, Default("1800000"), "Whole request, with retries. 0: no limit."),
 ];
 
+const MEDIA: &[Field] = &[
+    row(
+        "fetch",
+        Kind::Choice(&["none", "https", "any"]),
+        Default("none"),
+        "Which URLs are fetched: none (such requests are refused), those of https, or of http too. The gateway then asks what strangers name, so it does not by itself.",
+    ),
+    row(
+        "hosts",
+        Kind::List(&Kind::Text),
+        Default("[\"*\"]"),
+        "The hosts that may be asked, exact or with one star, at their scheme's own port. Only public addresses are reached.",
+    ),
+    row(
+        "private_hosts",
+        Kind::List(&Kind::Text),
+        Default(""),
+        "Hosts of one's own network that may be asked besides, as HOST or HOST:PORT. Clients get to see what they answer.",
+    ),
+    row(
+        "bytes_max",
+        Kind::Whole { least: 1, most: 1 << 30 },
+        Default("20971520"),
+        "Largest sum of what one request has fetched.",
+    ),
+    row(
+        "count_max",
+        Kind::Whole { least: 1, most: 1000 },
+        Default("20"),
+        "Most different URLs in one request.",
+    ),
+    row(
+        "timeout_ms",
+        Kind::Whole { least: 1, most: DAY_MS },
+        Default("10000"),
+        "To have all of them, redirects included. Milliseconds.",
+    ),
+    row(
+        "ca",
+        Kind::File,
+        Default(""),
+        "PEM: who may sign their certificates, besides the public authorities.",
+    ),
+];
+
 const PROVIDER: &[Field] = &[
     row(
         "vendor",
@@ -275,7 +328,7 @@ const PROVIDER: &[Field] = &[
     ),
     row(
         "auth",
-        Kind::Section(PROVIDER_AUTH),
+        Kind::Section(clouds::AUTH),
         Default(""),
         "In place of api_key: a credential that is fetched and renewed, or that signs. One of aws, google and entra.",
     ),
@@ -300,6 +353,12 @@ const PROVIDER: &[Field] = &[
         Default("true"),
         "Whether it has /responses; if not, such requests are translated to chat completions. For format openai.",
     ),
+    row(
+        "input_tokens",
+        Kind::Flag,
+        Default("false"),
+        "Whether it has /responses/input_tokens, by which tokens are then counted for clients of other dialects. For format openai (vendor openai: true).",
+    ),
     row("ca", Kind::File, Default(""), "PEM: who may sign its certificate, besides the public authorities."),
     row("client_cert", Kind::File, Default(""), "PEM: the certificate shown to it."),
     row("client_key", Kind::File, Default(""), "PEM: the private key of client_cert."),
@@ -317,107 +376,6 @@ const API_KEY: &[Field] = &[
     row("weight", Kind::Whole { least: 1, most: 1_000_000 }, Default("1"), "Its share of the requests."),
 ];
 
-const PROVIDER_AUTH: &[Field] = &[
-    row("aws", Kind::Section(AWS_AUTH), Default(""), "Requests are signed (AWS Signature Version 4)."),
-    row("google", Kind::Section(GOOGLE_AUTH), Default(""), "Requests carry a token of Google Cloud."),
-    row("entra", Kind::Section(ENTRA_AUTH), Default(""), "Requests carry a token of Microsoft Entra ID."),
-];
-
-const AWS_AUTH: &[Field] = &[
-    row("region", Kind::Text, Required, "The region that is signed for, e.g. eu-west-1."),
-    row("service", Kind::Text, Default("bedrock"), "The service that is signed for."),
-    row(
-        "source",
-        Kind::Choice(&["static", "env", "profile", "container", "imds", "web_identity"]),
-        Required,
-        "Where the keys come from: the keys below; AWS_ACCESS_KEY_ID and the like; a profile of a shared file; the agent of ECS or EKS; the metadata service of EC2; a role for a token in a file (IRSA).",
-    ),
-    row("access_key_id", Kind::Secret, Default(""), "Source static: needed."),
-    row("secret_access_key", Kind::Secret, Default(""), "Source static: needed."),
-    row("session_token", Kind::Secret, Default(""), "Source static: of keys that end."),
-    row("profile", Kind::Text, Default(""), "Source profile: its name. Default: AWS_PROFILE, else default."),
-    row(
-        "profile_file",
-        Kind::File,
-        Default(""),
-        "Source profile: where it is. Default: AWS_SHARED_CREDENTIALS_FILE, else ~/.aws/credentials.",
-    ),
-    row("role_arn", Kind::Text, Default(""), "Source web_identity. Default: AWS_ROLE_ARN."),
-    row(
-        "role_session_name",
-        Kind::Text,
-        Default(""),
-        "Source web_identity. Default: AWS_ROLE_SESSION_NAME, else ringgate.",
-    ),
-    row(
-        "token_file",
-        Kind::Text,
-        Default(""),
-        "Sources web_identity and container: a file that is read each time keys are asked for. Default: AWS_WEB_IDENTITY_TOKEN_FILE, AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE.",
-    ),
-    row(
-        "token_url",
-        Kind::Text,
-        Default(""),
-        "Who is asked: of container the whole URL, of imds its scheme and host, of web_identity STS. Default: as AWS has it.",
-    ),
-    row("ca", Kind::File, Default(""), "PEM: who may sign its certificate, besides the public authorities."),
-];
-
-const GOOGLE_AUTH: &[Field] = &[
-    row(
-        "service_account",
-        Kind::Secret,
-        Default(""),
-        "The JSON of a service account's key, file:/path as a rule. Either this or metadata.",
-    ),
-    row(
-        "metadata",
-        Kind::Flag,
-        Default("false"),
-        "Whether the machine's metadata server gives the tokens (Compute Engine, Kubernetes Engine, Cloud Run).",
-    ),
-    row("account", Kind::Text, Default("default"), "With metadata: which of the machine's accounts."),
-    row(
-        "scope",
-        Kind::Text,
-        Default("https://www.googleapis.com/auth/cloud-platform"),
-        "What the token is for.",
-    ),
-    row(
-        "token_url",
-        Kind::Text,
-        Default(""),
-        "Who is asked; of metadata its scheme and host. Default: as the key says, else as Google has it.",
-    ),
-    row("ca", Kind::File, Default(""), "PEM: who may sign its certificate, besides the public authorities."),
-];
-
-const ENTRA_AUTH: &[Field] = &[
-    row("tenant", Kind::Text, Default(""), "The directory's id or domain; needed without managed_identity."),
-    row("client_id", Kind::Text, Default(""), "The application's, or which of the machine's identities."),
-    row("client_secret", Kind::Secret, Default(""), "The application's; needed without managed_identity."),
-    row(
-        "managed_identity",
-        Kind::Flag,
-        Default("false"),
-        "Whether the machine's metadata service gives the tokens.",
-    ),
-    row(
-        "scope",
-        Kind::Text,
-        Default("https://cognitiveservices.azure.com/.default"),
-        "What the token is for.",
-    ),
-    row(
-        "token_url",
-        Kind::Text,
-        Default(""),
-        "Who is asked, of managed_identity its scheme and host. Default: https://login.microsoftonline.com/TENANT/oauth2/v2.0/token.",
-    ),
-    row("ca", Kind::File, Default(""), "PEM: who may sign its certificate, besides the public authorities."),
-];
-
 /// `config/providers.yaml`: what providers inherit from their vendor, in the words that they would use themselves.
 pub const VENDORS: Kind = Kind::Named(&Kind::Section(VENDOR));
 
@@ -429,6 +387,7 @@ const VENDOR: &[Field] = &[
     row("key_variable", Kind::Text, Default(""), "The environment variable that usually holds the key."),
     row("stream_usage", Kind::Flag, Default(""), "Whether it knows stream_options.include_usage."),
     row("responses", Kind::Flag, Default(""), "Whether it has /responses."),
+    row("input_tokens", Kind::Flag, Default(""), "Whether it has /responses/input_tokens."),
 ];
 
 const MODEL: &[Field] = &[

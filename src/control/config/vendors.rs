@@ -31,6 +31,7 @@ pub struct Vendor {
     pub key_variable: Option<Box<str>>,
     pub stream_usage: Option<bool>,
     pub responses: Option<bool>,
+    pub input_tokens: Option<bool>,
 }
 
 /// The vendor of this name.
@@ -70,6 +71,7 @@ fn vendor(name: &str, row: &Cursor<'_>) -> Vendor {
         key_variable: text("key_variable"),
         stream_usage: row.flag("stream_usage"),
         responses: row.flag("responses"),
+        input_tokens: row.flag("input_tokens"),
     }
 }
 

@@ -6,6 +6,7 @@ use crate::base::secret::Secret;
 use std::path::{Path, PathBuf};
 
 /// What the keys sign.
+#[derive(Clone)]
 pub struct Scope {
     pub region: Box<str>,
     pub service: Box<str>,
@@ -83,12 +84,15 @@ impl WebIdentity {
             ("RoleSessionName", &self.session),
             ("WebIdentityToken", &token),
         ]);
-        let answer = Web::post(&self.place, asked).ask().await?;
-        let answer = text(&answer)?;
-        let keys = answer.split_once("<Credentials>").map_or("", |(_, keys)| keys);
-        let parts = ["AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"];
-        aws_keys(parts.map(|part| tagged(keys, part)), &self.scope.region, &self.scope.service)
+        keys_in_xml(&Web::post(&self.place, asked).ask().await?, &self.scope)
     }
+}
+
+/// The keys in an answer of the token service.
+pub fn keys_in_xml(body: &[u8], scope: &Scope) -> Result<Fetched, Failure> {
+    let keys = text(body)?.split_once("<Credentials>").map_or("", |(_, keys)| keys);
+    let parts = ["AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"];
+    aws_keys(parts.map(|part| tagged(keys, part)), &scope.region, &scope.service)
 }
 
 fn keys_in_json(body: &[u8], scope: &Scope) -> Result<Fetched, Failure> {

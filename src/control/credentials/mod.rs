@@ -10,6 +10,7 @@ mod aws;
 mod entra;
 mod google;
 mod keeper;
+mod role;
 mod table;
 mod web;
 mod wire;
@@ -18,6 +19,7 @@ pub use aws::{Container, Machine as AwsMachine, Scope, WebIdentity};
 pub use entra::{Client, Machine as EntraMachine};
 pub use google::{Account, Machine as GoogleMachine, SigningKey};
 pub use keeper::{first_passes, keep_fresh};
+pub use role::{Base, Role, Roles};
 pub use table::{Table, identity};
 pub use web::{Place, Web};
 
@@ -40,6 +42,7 @@ pub enum Source {
     AwsContainer(Container),
     AwsImds(AwsMachine),
     AwsWebIdentity(WebIdentity),
+    AwsRole(Box<Roles>),
     GoogleServiceAccount(Box<Account>),
     GoogleMetadata(GoogleMachine),
     EntraClient(Client),
@@ -56,10 +59,19 @@ impl Source {
             Source::AwsContainer(container) => container.fetch().await,
             Source::AwsImds(machine) => machine.fetch().await,
             Source::AwsWebIdentity(identity) => identity.fetch().await,
+            Source::AwsRole(roles) => roles.fetch().await,
             Source::GoogleServiceAccount(account) => account.fetch().await,
             Source::GoogleMetadata(machine) => machine.fetch().await,
             Source::EntraClient(client) => client.fetch().await,
             Source::EntraManagedIdentity(machine) => machine.fetch().await,
+        }
+    }
+
+    /// What tells it from others, beyond what the configuration says.
+    pub fn parts(&self) -> Vec<&[u8]> {
+        match self {
+            Source::AwsRole(roles) => roles.parts(),
+            _ => vec![],
         }
     }
 
@@ -69,6 +81,7 @@ impl Source {
             Source::AwsContainer(_) => "aws_container",
             Source::AwsImds(_) => "aws_imds",
             Source::AwsWebIdentity(_) => "aws_web_identity",
+            Source::AwsRole(_) => "aws_role",
             Source::GoogleServiceAccount(_) => "google_service_account",
             Source::GoogleMetadata(_) => "google_metadata",
             Source::EntraClient(_) => "entra_client",

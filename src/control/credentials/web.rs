@@ -3,13 +3,15 @@
 //! Invariant: redirects are not followed, an answer is of bounded size, and certificates are always verified.
 
 use super::Failure;
+use crate::contract::pass::AwsKeys;
 use crate::control::config::url::BaseUrl;
 use crate::control::reach::Reach;
+use crate::http::sigv4::SigningKeys;
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Bytes;
+use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
 use hyper::header::HOST;
-use hyper::{Method, Request};
+use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
@@ -61,27 +63,39 @@ impl<'p> Web<'p> {
         self
     }
 
+    /// Signs what is said so far for AWS.
+    #[must_use]
+    pub fn signed(mut self, keys: &AwsKeys, unix_seconds: u64) -> Self {
+        let mut head =
+            format!("{} {} HTTP/1.1\r\nhost: {}\r\n", self.method, self.target(), self.place.url.host_header);
+        for (name, value) in &self.fields {
+            head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        head.push_str("\r\n");
+        let (mut lines, body) = (vec![], [self.body.as_bytes()]);
+        SigningKeys::default().sign(head.as_bytes(), body.into_iter(), (0, keys), unix_seconds, &mut lines);
+        let lines = String::from_utf8_lossy(&lines);
+        for name in ["x-amz-date", "x-amz-security-token", "authorization"] {
+            let value = lines.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+            if let Some(value) = value {
+                self = self.field(name, value);
+            }
+        }
+        self
+    }
+
+    /// Path and query, as the request's first line has them.
+    fn target(&self) -> String {
+        let target = format!("{}{}", self.place.url.path, self.path);
+        if target.starts_with('/') { target } else { format!("/{target}") }
+    }
+
     /// The body of the answer, if that is a success.
     ///
     /// # Errors
     /// There was none.
     pub async fn ask(self) -> Result<Bytes, Failure> {
-        let stream = connect(self.place).await?;
-        if !self.place.url.https {
-            return self.over(stream).await;
-        }
-        let name = ServerName::try_from(self.place.url.host.to_string())
-            .map_err(|_| Failure::Unreachable("the host has no name that a certificate could have".into()))?;
-        let secured = TlsConnector::from(self.place.tls.clone()).connect(name, stream).await;
-        self.over(secured.map_err(|error| Failure::Unreachable(error.to_string()))?).await
-    }
-
-    async fn over(self, stream: impl AsyncRead + AsyncWrite + Unpin) -> Result<Bytes, Failure> {
-        let broken = |error: hyper::Error| Failure::Unreachable(error.to_string());
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-        let request = self.request()?;
-        let asked = async move {
-            let answer = sender.send_request(request).await.map_err(broken)?;
+        let read = |answer: Response<Incoming>| async {
             let status = answer.status();
             let body = Limited::new(answer.into_body(), ANSWER_BYTES).collect().await;
             let body = body.map_err(|_| Failure::Unreadable("it breaks off or is too large"))?.to_bytes();
@@ -89,6 +103,39 @@ impl<'p> Web<'p> {
                 return Ok(body);
             }
             Err(Failure::Refused { status: status.as_u16(), code: super::wire::code(&body) })
+        };
+        self.ask_and(read).await?
+    }
+
+    /// What `read` makes of the answer, whatever it is.
+    ///
+    /// # Errors
+    /// There was none.
+    pub async fn ask_and<R: Future>(
+        self,
+        read: impl FnOnce(Response<Incoming>) -> R,
+    ) -> Result<R::Output, Failure> {
+        let stream = connect(self.place).await?;
+        if !self.place.url.https {
+            return self.over(stream, read).await;
+        }
+        let name = ServerName::try_from(self.place.url.host.to_string())
+            .map_err(|_| Failure::Unreachable("the host has no name that a certificate could have".into()))?;
+        let secured = TlsConnector::from(self.place.tls.clone()).connect(name, stream).await;
+        self.over(secured.map_err(|error| Failure::Unreachable(error.to_string()))?, read).await
+    }
+
+    async fn over<R: Future>(
+        self,
+        stream: impl AsyncRead + AsyncWrite + Unpin,
+        read: impl FnOnce(Response<Incoming>) -> R,
+    ) -> Result<R::Output, Failure> {
+        let broken = |error: hyper::Error| Failure::Unreachable(error.to_string());
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+        let request = self.request()?;
+        let asked = async move {
+            let answer = sender.send_request(request).await.map_err(broken)?;
+            Ok(read(answer).await)
         };
         // However the connection ends, the request knows.
         let driven = async {
@@ -102,9 +149,7 @@ impl<'p> Web<'p> {
     }
 
     fn request(self) -> Result<Request<Full<Bytes>>, Failure> {
-        let url = &self.place.url;
-        let target = format!("{}{}", url.path, self.path);
-        let target = if target.starts_with('/') { target } else { format!("/{target}") };
+        let (url, target) = (&self.place.url, self.target());
         let mut request = Request::builder().method(self.method).uri(target).header(HOST, &*url.host_header);
         request = request.header("user-agent", "ringgate");
         for (name, value) in self.fields {

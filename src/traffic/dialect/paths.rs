@@ -55,6 +55,7 @@ fn endpoint(path: &str) -> Option<(Endpoint, Option<&str>)> {
         "/v1/completions" => Endpoint::Completions,
         "/v1/embeddings" => Endpoint::Embeddings,
         "/v1/responses" | "/openai/responses" => Endpoint::Responses,
+        "/v1/responses/input_tokens" | "/openai/responses/input_tokens" => Endpoint::InputTokens,
         // The second spelling is that of the packages for rerankers.
         "/v1/rerank" | "/v2/rerank" => Endpoint::Rerank,
         "/v1/moderations" => Endpoint::Moderations,
@@ -83,6 +84,8 @@ fn below_models(path: &str) -> Option<(Endpoint, &str)> {
         Some((id, "generateContent")) => (Endpoint::GenerateContent, id),
         Some((id, "streamGenerateContent")) => (Endpoint::StreamGenerateContent, id),
         Some((id, "countTokens")) => (Endpoint::GeminiCountTokens, id),
+        Some((id, "embedContent")) => (Endpoint::EmbedContent, id),
+        Some((id, "batchEmbedContents")) => (Endpoint::BatchEmbedContents, id),
         _ if of_google => (Endpoint::GeminiModel, rest),
         _ => (Endpoint::Model, rest),
     };

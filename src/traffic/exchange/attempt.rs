@@ -3,7 +3,8 @@
 //! Invariant: another target is tried only while the client has been told nothing and the failed one certainly
 //! did nothing.
 
-use super::crossing::{self, Crossed};
+use super::crossing::{self, Crossed, Laid};
+use super::media;
 use super::outbound::{self, HEAD};
 use super::pass;
 use super::relay;
@@ -16,6 +17,7 @@ use crate::contract::pass::PassSlot;
 use crate::contract::snapshot::{Credential, Format, Model, Provider, Snapshot, Target};
 use crate::net::gather::Gather;
 use crate::traffic::dialect::{Ask, Edits, InjectUsage, StreamUsage};
+use crate::traffic::provider::named;
 use crate::traffic::provider::request::{self, Forwarded};
 use crate::traffic::provider::response;
 use crate::traffic::route::keys::{TRIED_MAX, Verdict};
@@ -100,9 +102,10 @@ impl Trip<'_> {
             let key = shard.keys.choose(credentials, now, exchange.tally.record.id.sequence + tries);
             exchange.tally.toward(self.provider.name);
             // Another provider's format may have a place for what this one's has not.
-            let crossed = self
-                .lay_out(exchange, key, reply)
-                .map_err(|fault| Missed { go_on: fault.kind == FaultKind::Untranslatable, fault })?;
+            let crossed = self.laid_out(exchange, key, reply).await.map_err(|fault| Missed {
+                go_on: matches!(fault.kind, FaultKind::Untranslatable | FaultKind::MediaUnfetched),
+                fault,
+            })?;
             let pass = self.show_pass(exchange, reply).map_err(|fault| Missed { fault, go_on: true })?;
             let called = call(self, exchange, reply).await;
             let answer = called.map_err(|error| {
@@ -132,12 +135,33 @@ impl Trip<'_> {
         self.provider.pass.as_ref().map(show).transpose()
     }
 
-    fn lay_out(
+    /// Lays the request out. What its provider wants in bytes, and the client names by URL, is fetched first.
+    async fn laid_out(
         &self,
         exchange: &mut Exchange,
         credential: Option<&Credential>,
         reply: &Reply<'_>,
     ) -> Result<Option<Crossed>, Fault> {
+        let wants = match self.lay_out(exchange, credential, reply)? {
+            None => return Ok(None),
+            Some(Laid::Out(crossed)) => return Ok(Some(crossed)),
+            Some(Laid::Lacks(wants)) => wants,
+        };
+        let rules = self.snapshot.media.as_ref().ok_or(FaultKind::Internal)?;
+        Box::pin(media::fetch(exchange, wants, rules, &self.snapshot.limits, reply.shard)).await?;
+        match self.lay_out(exchange, credential, reply)? {
+            Some(Laid::Out(crossed)) => Ok(Some(crossed)),
+            // Nothing is fetched twice.
+            None | Some(Laid::Lacks(_)) => Err(FaultKind::Internal.into()),
+        }
+    }
+
+    fn lay_out(
+        &self,
+        exchange: &mut Exchange,
+        credential: Option<&Credential>,
+        reply: &Reply<'_>,
+    ) -> Result<Option<Laid>, Fault> {
         match &self.way {
             Way::Straight(path) => straight(self, path, exchange, credential, reply).map(|()| None),
             Way::Across(crossing) => {
@@ -149,6 +173,7 @@ impl Trip<'_> {
                     credential,
                     model: &name,
                     unsupported: self.model.unsupported,
+                    fetches: self.snapshot.media.is_some(),
                 };
                 crossing::lay_out(exchange, &way, &reply.shard.buffers).map(Some)
             }
@@ -169,7 +194,8 @@ impl Way {
         if let Some(path) = provider.path(endpoint) {
             return Some(Way::Straight(path));
         }
-        Crossing::between(endpoint, provider.format).map(Way::Across)
+        let able = |crossing: &Crossing| provider.counts_input || !crossing.counts_responses();
+        Crossing::between(endpoint, provider.format).filter(able).map(Way::Across)
     }
 
     fn crossing(&self) -> Option<Crossing> {
@@ -215,6 +241,7 @@ fn straight(
 ) -> Result<(), Fault> {
     let ask = exchange.ask.as_ref().ok_or(FaultKind::Internal)?;
     let name = upstream_name(trip.target, star(ask, exchange.course.star));
+    let within = matches!(exchange.intake.endpoint, Endpoint::EmbedContent | Endpoint::BatchEmbedContents);
     let edits = Edits::plan(ask, name, trip.usage).map_err(|error| error.fault())?;
     let (course, intake) = (&mut exchange.course, &exchange.intake);
     let mut head = course.body.take(HEAD);
@@ -223,6 +250,15 @@ fn straight(
     }
     let (query, fields) = intake.forward.split_at(intake.query_bytes);
     let forwarded = Forwarded { credential, model: name, query, fields, names_version: intake.names_version };
+    if within {
+        head.clear();
+        let body = outbound::in_one_piece(&course.body);
+        named::renamed(&body, ask.model.as_str(), name, head.tail()).map_err(|error| error.fault())?;
+        let body_bytes = head.len();
+        request::head(head.tail(), trip.provider, path, forwarded, body_bytes as u64);
+        outbound::lay_out_written(&mut course.body, head, body_bytes);
+        return Ok(());
+    }
     let body_bytes = edits.edited_len(course.body_bytes);
     let cuts =
         if trip.snapshot.mixes_formats { of_others(intake.endpoint, name, &course.body) } else { vec![] };

@@ -5,6 +5,7 @@ use super::state::Exchange;
 use crate::base::clock::unix_seconds;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::endpoint::StreamStyle;
+use crate::contract::errand::Want;
 use crate::contract::snapshot::{Credential, Provider, Unsupported};
 use crate::http::encode;
 use crate::net::pool::BufferPool;
@@ -35,6 +36,13 @@ pub struct Crossed {
     dropped: String,
 }
 
+/// What came of laying a request out.
+pub enum Laid {
+    Out(Crossed),
+    /// Not yet: this has to be fetched first.
+    Lacks(Vec<Want>),
+}
+
 /// Where a request crosses to.
 pub struct Way<'s> {
     pub crossing: Crossing,
@@ -43,13 +51,15 @@ pub struct Way<'s> {
     /// The provider's name for the model.
     pub model: &'s str,
     pub unsupported: Unsupported,
+    /// What the provider takes no URLs of may be fetched.
+    pub fetches: bool,
 }
 
 /// Lays the request out as its provider wants it. The client's own bytes stay where they are, for another target.
 ///
 /// # Errors
 /// It cannot be said in the provider's format.
-pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Result<Crossed, Fault> {
+pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Result<Laid, Fault> {
     let ask = exchange.ask.as_ref().ok_or(FaultKind::Internal)?;
     let (course, intake) = (&mut exchange.course, &exchange.intake);
     let mut out = course.body.take(HEAD);
@@ -65,6 +75,8 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
         stream_usage: if way.provider.takes_stream_usage { StreamUsage::Asked } else { StreamUsage::Unasked },
         unsupported: way.unsupported,
         betas: &betas,
+        on_vertex: way.provider.is_vertex(),
+        shelf: way.fetches.then_some(&course.shelf),
     };
     let body = outbound::in_one_piece(&course.body);
     // Where nothing is translated, nothing else leaves another vendor's thoughts out.
@@ -76,8 +88,13 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
     // Where the URL says what form the answer has, the body does not.
     let told = (way.crossing.client == Speech::Gemini).then(|| form(way.crossing, ask));
     let translated = translate::request_in_form(way.crossing.client, told, to, &body, out.tail())?;
+    if !translated.lacking.is_empty() {
+        drop(body);
+        course.body.put(HEAD, out);
+        return Ok(Laid::Lacks(translated.lacking));
+    }
     let mut fields = neutral(lines);
-    if way.crossing.is_verbatim() && way.crossing.provider == Speech::VertexAnthropic {
+    if way.crossing.is_hosted() && way.crossing.provider == Speech::VertexAnthropic {
         copy(lines, &[BETA], &mut fields);
     }
     let is_messages = way.crossing.provider == Speech::Anthropic;
@@ -85,10 +102,10 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
         fields.extend_from_slice(MESSAGES_VERSION);
     }
     let (path, query) =
-        request::crossing_path(way.crossing, form(way.crossing, ask), translated.wanted.listed);
+        request::crossing_path(way.crossing, form(way.crossing, ask), translated.wanted.method);
     let forwarded = Forwarded {
         credential: way.credential,
-        model: way.model,
+        model: way.crossing.named(way.model),
         query,
         fields: &fields,
         names_version: is_messages,
@@ -102,18 +119,17 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
         .known_as(std::str::from_utf8(&id).unwrap_or_default(), way.model)
         .of_model(way.model)
         .embedding(translated.wanted);
-    Ok(Crossed {
+    Ok(Laid::Out(Crossed {
         translation: Box::new(match intake.style {
             StreamStyle::GeminiArray => translation.in_array(),
             _ => translation,
         }),
         dropped: translated.dropped,
-    })
+    }))
 }
 
-/// Embeddings are no stream, whatever their request says.
 fn form(crossing: Crossing, ask: &Ask) -> Form {
-    if ask.stream && crossing.client != Speech::Embeddings { Form::Stream } else { Form::Whole }
+    if ask.stream && !crossing.is_whole() { Form::Stream } else { Form::Whole }
 }
 
 fn translation(crossing: Crossing, ask: &Ask, renamed: translate::names::Renamed) -> Translation {

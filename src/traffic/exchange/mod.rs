@@ -13,6 +13,7 @@ mod early;
 mod failure;
 mod inbound;
 mod local;
+mod media;
 mod outbound;
 mod pass;
 mod reading;

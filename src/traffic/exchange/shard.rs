@@ -2,15 +2,16 @@
 
 use super::state::States;
 use crate::base::ids::RequestId;
+use crate::contract::errand::Errand;
 use crate::contract::meters::Unserved;
 use crate::contract::record::Record;
 use crate::contract::snapshot::Snapshot;
+use crate::http::sigv4::SigningKeys;
 use crate::net::berth::Berths;
 use crate::net::deadline::Deadlines;
 use crate::net::pool::BufferPool;
 use crate::net::runtime;
 use crate::traffic::account::{Book, Tally, Written};
-use crate::traffic::provider::sigv4::SigningKeys;
 use crate::traffic::route::keys::Keys;
 use crate::traffic::upstream::call::Caller;
 use arc_swap::{ArcSwap, Cache};
@@ -44,6 +45,8 @@ pub struct Shard {
     pub keys: Keys,
     pub signing: SigningKeys,
     pub book: Book,
+    /// What control is to fetch.
+    pub errands: RefCell<rtrb::Producer<Arc<Errand>>>,
     pub on_overflow: OnOverflow,
     pub draining: Cell<bool>,
     /// Client connections that are open.
@@ -78,6 +81,7 @@ pub struct Parts {
     pub shards: u16,
     pub snapshots: Arc<ArcSwap<Snapshot>>,
     pub ring: rtrb::Producer<Record>,
+    pub errands: rtrb::Producer<Arc<Errand>>,
     pub on_overflow: OnOverflow,
     /// The same in all shards: the first half of every request id.
     pub process: u64,
@@ -96,6 +100,7 @@ impl Shard {
             keys: Keys::default(),
             signing: SigningKeys::default(),
             book: Book::new(parts.ring),
+            errands: RefCell::new(parts.errands),
             on_overflow: parts.on_overflow,
             draining: Cell::new(false),
             connections: Cell::new(0),

@@ -13,6 +13,7 @@ use crate::base::ids::RequestId;
 use crate::base::limits::MODEL_NAME_BYTES;
 use crate::base::text::Text;
 use crate::contract::endpoint::{Dialect, Endpoint, StreamStyle};
+use crate::contract::errand::Shelf;
 use crate::contract::record::Record;
 use crate::http::coding::Accepted;
 use crate::http::request::Framing;
@@ -75,6 +76,8 @@ pub struct Course {
     pub body_bytes: u64,
     /// Memory of the body's segments, as the shard counts it.
     pub held_bytes: u64,
+    /// What was fetched that the body names by URL.
+    pub shelf: Shelf,
 }
 
 /// The scan that fits the body's type.
@@ -108,6 +111,7 @@ impl Exchange {
                 body: Gather::default(),
                 body_bytes: 0,
                 held_bytes: 0,
+                shelf: Shelf::default(),
             },
             reading: Reading::Opaque,
             tally: Tally {
@@ -141,6 +145,7 @@ impl Exchange {
     pub fn release_request(&mut self, shard: &Shard) {
         shard.buffers.give(std::mem::take(&mut self.intake.forward));
         shard.buffers.give_gather(std::mem::take(&mut self.course.body));
+        self.course.shelf = Shelf::default();
         let held = std::mem::take(&mut self.course.held_bytes);
         shard.buffered.set(shard.buffered.get().saturating_sub(held));
     }

@@ -3,8 +3,8 @@
 //! Takes `Ask`, `Provider` and `Target`; gives head bytes. Pure: no connection is known here.
 //!
 //! Invariant: an upstream head holds only fields that this room wrote or that its allow-list names; a client's
-//! credential never does. Bodies are not looked at here.
+//! credential never does. Bodies are not looked at here, but where they name the model once more (`named`).
 
+pub mod named;
 pub mod request;
 pub mod response;
-pub mod sigv4;

@@ -3,6 +3,8 @@
 use crate::contract::endpoint::Endpoint;
 use crate::contract::snapshot::{Credential, Provider};
 use crate::http::{encode, is};
+use crate::traffic::translate::count::Counter;
+use crate::traffic::translate::embeddings::Method;
 use crate::traffic::translate::{Crossing, Form, Speech};
 use std::io::Write as _;
 
@@ -35,10 +37,13 @@ pub fn passes(name: &str) -> bool {
 }
 
 /// Where below a provider's base a translated request goes, and the query behind that. `{id}` stands for the model's
-/// name. `listed`: a list of texts is to be embedded.
-pub fn crossing_path(crossing: Crossing, form: Form, listed: bool) -> (&'static str, &'static [u8]) {
+/// name. `method`: what texts are to be embedded by, where there are several.
+pub fn crossing_path(crossing: Crossing, form: Form, method: Method) -> (&'static str, &'static [u8]) {
     let path = match crossing {
-        Crossing { client: Speech::Embeddings, provider } => embedding_path(provider, listed),
+        Crossing { client: Speech::Embeddings | Speech::GoogleEmbeddings, provider } => {
+            embedding_path(provider, method)
+        }
+        Crossing { client: Speech::Count(_), provider } => Counter::of(provider).map_or("", Counter::path),
         Crossing { client: Speech::Completions, provider: Speech::Ollama } => "/api/generate",
         Crossing { provider, .. } => chat_path(provider, form),
     };
@@ -46,10 +51,9 @@ pub fn crossing_path(crossing: Crossing, form: Form, listed: bool) -> (&'static 
     (path, if streams_events { b"alt=sse" } else { b"" })
 }
 
-fn embedding_path(provider: Speech, listed: bool) -> &'static str {
+fn embedding_path(provider: Speech, method: Method) -> &'static str {
     match provider {
-        Speech::Gemini if listed => "/models/{id}:batchEmbedContents",
-        Speech::Gemini => "/models/{id}:embedContent",
+        Speech::Gemini => method.path(),
         Speech::Cohere => "/v2/embed",
         Speech::Ollama => "/api/embed",
         _ => Endpoint::Embeddings.row().unversioned,
@@ -61,7 +65,8 @@ fn chat_path(provider: Speech, form: Form) -> &'static str {
         (Speech::Ollama, _) => "/api/chat",
         (Speech::Cohere, _) => "/v2/chat",
         (Speech::Completions, _) => Endpoint::Completions.row().unversioned,
-        (Speech::Embeddings, _) => Endpoint::Embeddings.row().unversioned,
+        (Speech::Embeddings | Speech::GoogleEmbeddings, _) => Endpoint::Embeddings.row().unversioned,
+        (Speech::Count(_), _) => Endpoint::InputTokens.row().unversioned,
         (Speech::OpenAi, _) => Endpoint::ChatCompletions.row().unversioned,
         (Speech::Anthropic, _) => Endpoint::Messages.row().path,
         (Speech::Responses, _) => Endpoint::Responses.row().unversioned,
@@ -159,7 +164,7 @@ mod tests {
         let theirs = speeches
             .iter()
             .flat_map(|speech| [Form::Whole, Form::Stream].map(|form| chat_path(*speech, form)));
-        let embeddings = [true, false].map(|listed| embedding_path(Speech::Gemini, listed));
+        let embeddings = [Method::One, Method::List, Method::Predict].map(Method::path);
         let named: Vec<_> =
             ours.chain(theirs).chain(embeddings).filter(|path| path.contains(MODEL)).collect();
         assert!(named.len() >= 10 && named.iter().all(|path| path.starts_with(NAMED)), "{named:?}");

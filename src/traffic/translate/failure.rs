@@ -5,6 +5,7 @@
 
 use super::Speech;
 use super::event::{Failure, FailureKind};
+use crate::contract::endpoint::Dialect;
 use crate::traffic::dialect::json::{Item, Quoted, Tree, Writer};
 
 /// One row: status, `OpenAI`'s type and code, Anthropic's type, Google's status.
@@ -66,8 +67,10 @@ pub fn answer(
 
 fn write(found: &Failure<'_>, to: Speech, retry_ms: Option<u64>, out: &mut Vec<u8>) -> u16 {
     match to {
-        Speech::Gemini => gemini(found, retry_ms, out),
-        Speech::Anthropic => anthropic(found, out),
+        Speech::Gemini | Speech::GoogleEmbeddings | Speech::Count(Dialect::Gemini) => {
+            gemini(found, retry_ms, out);
+        }
+        Speech::Anthropic | Speech::Count(Dialect::Anthropic) => anthropic(found, out),
         // Clients of OpenAI's endpoints; what providers alone speak has none.
         _ => openai(found, out),
     }
@@ -120,9 +123,15 @@ fn read<'a>(from: Speech, name: Option<&[u8]>, body: Option<Item<'a>>) -> Failur
     match (from, body) {
         (Speech::Bedrock | Speech::BedrockAnthropic, body) => super::bedrock::failure::failure(name, body),
         (_, None) => nothing,
-        (Speech::OpenAi | Speech::Responses | Speech::Completions | Speech::Embeddings, Some(body)) => {
-            of_openai(body.get("error").unwrap_or(body))
-        }
+        (
+            Speech::OpenAi
+            | Speech::Responses
+            | Speech::Completions
+            | Speech::Embeddings
+            | Speech::GoogleEmbeddings
+            | Speech::Count(_),
+            Some(body),
+        ) => of_openai(body.get("error").unwrap_or(body)),
         (Speech::Ollama, Some(body)) => super::ollama::answer_in::failure(body),
         (Speech::Cohere, Some(body)) => super::cohere::answer_in::failure(body),
         // It is the model's server that complains, or Google's before it.

@@ -20,11 +20,19 @@ pub struct Losses {
     unsupported: Unsupported,
     names: String,
     parameters: bool,
+    /// Members of the request that are not lost: the provider knows them by these names.
+    known: &'static [&'static str],
 }
 
 impl Losses {
     pub fn new(unsupported: Unsupported) -> Self {
         Self { unsupported, ..Self::default() }
+    }
+
+    /// The same for a provider that knows members by these names, which no other format has.
+    #[must_use]
+    pub fn knowing(self, known: &'static [&'static str]) -> Self {
+        Self { known, ..self }
     }
 
     /// The answer is the same without it.
@@ -46,6 +54,9 @@ impl Losses {
 
     /// The same, for a name as the client wrote it.
     pub fn foreign_parameter(&mut self, name: &[u8]) {
+        if self.known.iter().any(|known| known.as_bytes() == name) {
+            return;
+        }
         self.parameter(&String::from_utf8_lossy(&name[..name.len().min(NAME_BYTES)]));
     }
 

@@ -23,9 +23,11 @@ mod claude;
 mod closed;
 pub mod cohere;
 pub mod completions;
+pub mod count;
 pub mod embeddings;
 pub mod event;
 pub mod failure;
+mod fetched;
 pub mod foreign;
 pub mod frames;
 pub mod gemini;
@@ -49,9 +51,10 @@ pub use openai::request_out::StreamUsage;
 pub use stream::{Passed, Translation};
 
 use crate::base::fault::{Fault, FaultKind};
-use crate::contract::endpoint::Endpoint;
+use crate::contract::endpoint::{Dialect, Endpoint};
+use crate::contract::errand::{Shelf, Want};
 use crate::contract::snapshot::{Format, Unsupported};
-use crate::traffic::dialect::json::{Item, Tree};
+use crate::traffic::dialect::json::Tree;
 use anthropic::hosted::Host;
 use loss::Losses;
 use names::Renamed;
@@ -71,6 +74,10 @@ pub enum Speech {
     Completions,
     /// Embeddings: of clients only; the speech of a provider that has them is the one of its format.
     Embeddings,
+    /// The same in Google's dialect.
+    GoogleEmbeddings,
+    /// What a prompt comes to in tokens: of clients only, in the dialect of each.
+    Count(Dialect),
     /// Ollama's own: of providers only.
     Ollama,
     /// Cohere's chat: of providers only.
@@ -90,6 +97,7 @@ impl Speech {
             Speech::OpenAi => Some(Endpoint::ChatCompletions),
             Speech::Anthropic => Some(Endpoint::Messages),
             Speech::Gemini
+            | Speech::GoogleEmbeddings
             | Speech::Ollama
             | Speech::Cohere
             | Speech::Bedrock
@@ -98,6 +106,9 @@ impl Speech {
             Speech::Responses => Some(Endpoint::Responses),
             Speech::Completions => Some(Endpoint::Completions),
             Speech::Embeddings => Some(Endpoint::Embeddings),
+            Speech::Count(Dialect::OpenAi) => Some(Endpoint::InputTokens),
+            Speech::Count(Dialect::Anthropic) => Some(Endpoint::CountTokens),
+            Speech::Count(Dialect::Gemini) => Some(Endpoint::GeminiCountTokens),
         }
     }
 
@@ -113,13 +124,17 @@ impl Speech {
 }
 
 /// The speeches that clients have at endpoints of their own.
-const CLIENTS: [Speech; 6] = [
+const CLIENTS: [Speech; 10] = [
     Speech::OpenAi,
     Speech::Anthropic,
     Speech::Gemini,
     Speech::Responses,
     Speech::Completions,
     Speech::Embeddings,
+    Speech::GoogleEmbeddings,
+    Speech::Count(Dialect::OpenAi),
+    Speech::Count(Dialect::Anthropic),
+    Speech::Count(Dialect::Gemini),
 ];
 
 /// From a client's speech to a provider's, and back.
@@ -134,6 +149,9 @@ impl Crossing {
     pub fn between(endpoint: Endpoint, format: Format) -> Option<Self> {
         let speaks = |speech: &Speech| match speech {
             Speech::Gemini => matches!(endpoint, Endpoint::GenerateContent | Endpoint::StreamGenerateContent),
+            Speech::GoogleEmbeddings => {
+                matches!(endpoint, Endpoint::EmbedContent | Endpoint::BatchEmbedContents)
+            }
             speech => speech.endpoint() == Some(endpoint),
         };
         let client = CLIENTS.into_iter().find(speaks)?;
@@ -148,13 +166,45 @@ impl Crossing {
             Format::BedrockAnthropic => Speech::BedrockAnthropic,
             Format::VertexAnthropic => Speech::VertexAnthropic,
         };
-        let embeds = embeddings::answer::Source::of(provider).is_some();
-        (client != Speech::Embeddings || embeds).then_some(Self { client, provider })
+        let crosses = match client {
+            Speech::Embeddings | Speech::GoogleEmbeddings => {
+                embeddings::answer::Source::of(provider).is_some()
+            }
+            Speech::Count(_) => count::Counter::of(provider).is_some(),
+            _ => true,
+        };
+        crosses.then_some(Self { client, provider })
     }
 
     /// Both speak messages: requests and answers cross with all that they say.
     pub fn is_verbatim(self) -> bool {
-        self.client == Speech::Anthropic && self.provider.host().is_some_and(|host| host != Host::Anthropic)
+        self.client == Speech::Anthropic && self.is_hosted()
+    }
+
+    /// The provider hosts models of Anthropic's for somebody who speaks as Anthropic does.
+    pub fn is_hosted(self) -> bool {
+        matches!(self.client, Speech::Anthropic | Speech::Count(Dialect::Anthropic))
+            && self.provider.host().is_some_and(|host| host != Host::Anthropic)
+    }
+
+    /// The answer is no stream, whatever its request says.
+    pub fn is_whole(self) -> bool {
+        matches!(self.client, Speech::Embeddings | Speech::GoogleEmbeddings | Speech::Count(_))
+    }
+
+    /// The name of a model in the path of such a request.
+    pub fn named(self, model: &str) -> &str {
+        match self {
+            Self { client: Speech::Count(_), provider: Speech::Bedrock | Speech::BedrockAnthropic } => {
+                count::base_model(model)
+            }
+            _ => model,
+        }
+    }
+
+    /// Tokens are counted by what few of those have who speak `OpenAI`'s formats.
+    pub fn counts_responses(self) -> bool {
+        matches!((self.client, self.provider), (Speech::Count(_), Speech::OpenAi | Speech::Responses))
     }
 }
 
@@ -175,6 +225,10 @@ pub struct Destination<'d> {
     pub unsupported: Unsupported,
     /// What the client's head names of Anthropic's features that are being tried out.
     pub betas: &'d [&'d str],
+    /// What was fetched of what the request names by URL. `None`: nothing may be.
+    pub shelf: Option<&'d Shelf>,
+    /// Of Google's two APIs it is the one of its cloud.
+    pub on_vertex: bool,
 }
 
 /// What was made of a request.
@@ -186,6 +240,21 @@ pub struct Translated {
     pub repeated: Vec<u8>,
     /// Of a request for embeddings, what the answer is to be; see [`Translation::embedding`].
     pub wanted: embeddings::Wanted,
+    /// What has to be fetched, and be on the shelf, before the request can be written. If there is any, nothing was.
+    pub lacking: Vec<Want>,
+}
+
+impl Translated {
+    /// What nothing is to be told of.
+    fn silent(lacking: Vec<Want>) -> Self {
+        Self {
+            renamed: Renamed::default(),
+            dropped: String::new(),
+            repeated: vec![],
+            wanted: embeddings::Wanted::default(),
+            lacking,
+        }
+    }
 }
 
 /// Writes a request's body as its provider's format wants it, at the end of `out`.
@@ -215,36 +284,55 @@ pub fn request_in_form(
     let (mut tree, mut schemas) = (Tree::default(), Tree::default());
     let body = tree.parse(body).map_err(|fault| Fault::told(FaultKind::InvalidJson, fault.message()))?;
     let crossing = Crossing { client: from, provider: to.speech };
-    if let Some(host) = to.speech.host().filter(|_| crossing.is_verbatim()) {
-        anthropic::hosted::carry(body, host, to.betas, out)?;
-        return Ok(Translated {
-            renamed: Renamed::default(),
-            dropped: String::new(),
-            repeated: vec![],
-            wanted: embeddings::Wanted::default(),
-        });
+    if let Some(host) = to.speech.host().filter(|_| crossing.is_hosted()) {
+        let lacking = if crossing.is_verbatim() {
+            anthropic::hosted::carry(body, host, to.betas, to.shelf, out)
+        } else {
+            count::written_verbatim(body, host, to, out)
+        };
+        return lacking.map(Translated::silent);
     }
-    let mut losses = Losses::new(to.unsupported);
-    if from == Speech::Embeddings {
-        return embedding_request(to, body, out, losses);
+    let own = match to.speech {
+        Speech::Bedrock => &bedrock::request_out::OWN[..],
+        Speech::Cohere => &cohere::request_out::OWN,
+        _ => &[],
+    };
+    let mut losses = Losses::new(to.unsupported).knowing(own);
+    if let Speech::Embeddings | Speech::GoogleEmbeddings = from {
+        let wanted = embeddings::request(from, to, body, out, &mut losses)?;
+        return Ok(Translated { dropped: losses.told()?, wanted, ..Translated::silent(vec![]) });
     }
     let raised;
     let mut prompt = match from {
         Speech::OpenAi => openai::request_in::read(body, &mut losses)?,
-        Speech::Anthropic => anthropic::request_in::read(body, &mut losses)?,
-        Speech::Gemini => {
+        Speech::Anthropic | Speech::Count(Dialect::Anthropic) => {
+            anthropic::request_in::read(body, &mut losses)?
+        }
+        Speech::Gemini | Speech::Count(Dialect::Gemini) => {
+            let body = if from == Speech::Gemini { body } else { count::inner(body) };
             raised = gemini::schema::raised(body);
             let schemas = schemas.parse(&raised).map_err(|_| Fault::new(FaultKind::InvalidJson))?;
             gemini::request_in::read(body, schemas, &mut losses)?
         }
-        Speech::Responses => responses::request_in::read(body, &mut losses)?,
+        Speech::Responses | Speech::Count(Dialect::OpenAi) => responses::request_in::read(body, &mut losses)?,
         Speech::Completions => completions::request_in::read(body, &mut losses)?,
         _ => return Err(unwritten()),
     };
+    prompt.own = own.iter().filter_map(|name| Some((*name, shape::present(body.get(name))?))).collect();
     if let Some(form) = form {
         prompt.stream = form == Form::Stream;
     }
     prompt.narrow();
+    if let Some(shelf) = to.shelf {
+        let lacking = fetched::supply(&mut prompt, to.speech, to.model, shelf);
+        if !lacking.is_empty() {
+            return Ok(Translated::silent(lacking));
+        }
+    }
+    if let Speech::Count(_) = from {
+        count::write(&prompt, to, out, &mut losses)?;
+        return Ok(Translated { dropped: losses.told()?, ..Translated::silent(vec![]) });
+    }
     let completes = from == Speech::Completions && to.speech == Speech::Ollama;
     if prompt.suffix.is_some() && !completes {
         // A chat goes on behind its question, and nowhere else.
@@ -270,30 +358,13 @@ pub fn request_in_form(
         }
         Speech::Ollama => ollama::request_out::chat(&prompt, to.model, out, &mut losses)?,
         Speech::Cohere => cohere::request_out::write(&prompt, to.model, out, &mut losses)?,
-        Speech::Completions | Speech::Embeddings => return Err(unwritten()),
+        Speech::Completions | Speech::Embeddings | Speech::GoogleEmbeddings | Speech::Count(_) => {
+            return Err(unwritten());
+        }
     };
     let repeated = if from == Speech::Responses { responses::answer_out::repeated(body) } else { vec![] };
     let wanted = embeddings::Wanted::default();
-    Ok(Translated { renamed, dropped: losses.told()?, repeated, wanted })
-}
-
-/// The same for a request for embeddings.
-fn embedding_request(
-    to: Destination<'_>,
-    body: Item<'_>,
-    out: &mut Vec<u8>,
-    mut losses: Losses,
-) -> Result<Translated, Fault> {
-    let request = embeddings::request_in::read(body, &mut losses)?;
-    match embeddings::answer::Source::of(to.speech).ok_or_else(unwritten)? {
-        embeddings::answer::Source::Gemini => embeddings::request_out::gemini(&request, to.model, out),
-        embeddings::answer::Source::Cohere => embeddings::request_out::cohere(&request, to.model, out),
-        embeddings::answer::Source::Ollama => {
-            embeddings::request_out::ollama(&request, to.model, out, &mut losses);
-        }
-    }
-    let (renamed, repeated, wanted) = (Renamed::default(), vec![], request.wanted);
-    Ok(Translated { renamed, dropped: losses.told()?, repeated, wanted })
+    Ok(Translated { renamed, dropped: losses.told()?, repeated, wanted, lacking: vec![] })
 }
 
 /// No crossing leads there.

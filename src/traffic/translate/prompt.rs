@@ -27,6 +27,8 @@ pub struct Prompt<'b> {
     /// Who the client's own user is.
     pub user: Option<Quoted<'b>>,
     pub service_tier: Option<Quoted<'b>>,
+    /// Members that the provider knows by these very names, for clients that know whom they speak to.
+    pub own: Vec<(&'static str, Item<'b>)>,
     /// Numbers and switches that formats name alike or not at all.
     pub knobs: Vec<(Knob, Item<'b>)>,
     pub stream: bool,
@@ -74,6 +76,7 @@ pub enum Content<'b> {
     Image { source: Source<'b>, detail: Option<Quoted<'b>> },
     Document { source: Source<'b>, name: Option<Quoted<'b>> },
     Audio { data: Quoted<'b>, format: Quoted<'b> },
+    Video { source: Source<'b> },
     Call { id: Quoted<'b>, name: Quoted<'b>, arguments: Arguments<'b> },
     Result { call: Quoted<'b>, parts: Vec<Part<'b>>, failed: bool },
     Thought { text: Quoted<'b>, signature: Option<Quoted<'b>> },

@@ -4,8 +4,8 @@ use super::event::{Event, Failure};
 use super::frames::{Frame, FrameKind, Frames};
 use super::names::Renamed;
 use super::{
-    Crossing, Form, Speech, anthropic, bedrock, cohere, completions, embeddings, failure, gemini, ollama,
-    openai, responses,
+    Crossing, Form, Speech, anthropic, bedrock, cohere, completions, count, embeddings, failure, gemini,
+    ollama, openai, responses,
 };
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::{REPEATED_ANSWER_BYTES, TRANSLATED_ANSWER_BYTES, TRANSLATED_EVENT_BYTES};
@@ -78,6 +78,8 @@ enum Reader {
     Cohere(cohere::answer_in::Reader),
     /// It writes what it reads: there are no events in it.
     Embeddings(embeddings::answer::Reader),
+    /// The same.
+    Count(count::answer::Reader),
     Bedrock(bedrock::answer_in::Reader),
 }
 
@@ -150,21 +152,27 @@ impl Translation {
         renamed: Renamed,
     ) -> Self {
         Self {
-            reader: match from {
-                _ if to == Speech::Embeddings => Reader::Embeddings(embeddings::answer::Reader::of(from)),
-                Speech::OpenAi => Reader::OpenAi(openai::answer_in::Reader::default()),
-                Speech::Anthropic => Reader::Anthropic(anthropic::answer_in::Reader::default()),
-                Speech::Gemini => Reader::Gemini(gemini::answer_in::Reader::default()),
-                Speech::Responses => Reader::Responses(responses::answer_in::Reader::default()),
-                Speech::Ollama => Reader::Ollama(ollama::answer_in::Reader::default()),
-                Speech::Cohere => Reader::Cohere(cohere::answer_in::Reader::default()),
-                Speech::Completions | Speech::Embeddings => {
+            reader: match (from, to) {
+                (_, Speech::Embeddings | Speech::GoogleEmbeddings) => {
+                    Reader::Embeddings(embeddings::answer::Reader::of(from))
+                }
+                (_, Speech::Count(client)) => Reader::Count(count::answer::Reader::of(from, client)),
+                (Speech::OpenAi, _) => Reader::OpenAi(openai::answer_in::Reader::default()),
+                (Speech::Anthropic, _) => Reader::Anthropic(anthropic::answer_in::Reader::default()),
+                (Speech::Gemini, _) => Reader::Gemini(gemini::answer_in::Reader::default()),
+                (Speech::Responses, _) => Reader::Responses(responses::answer_in::Reader::default()),
+                (Speech::Ollama, _) => Reader::Ollama(ollama::answer_in::Reader::default()),
+                (Speech::Cohere, _) => Reader::Cohere(cohere::answer_in::Reader::default()),
+                (
+                    Speech::Completions | Speech::Embeddings | Speech::GoogleEmbeddings | Speech::Count(_),
+                    _,
+                ) => {
                     unreachable!("no request is translated to it")
                 }
-                Speech::BedrockAnthropic | Speech::VertexAnthropic => {
+                (Speech::BedrockAnthropic | Speech::VertexAnthropic, _) => {
                     Reader::Anthropic(anthropic::answer_in::Reader::default())
                 }
-                Speech::Bedrock => Reader::Bedrock(bedrock::answer_in::Reader::default()),
+                (Speech::Bedrock, _) => Reader::Bedrock(bedrock::answer_in::Reader::default()),
             },
             teller: match to {
                 Speech::Anthropic if (Crossing { client: to, provider: from }).is_verbatim() => {
@@ -179,7 +187,7 @@ impl Translation {
                 Speech::Completions => {
                     Teller::Completions(completions::answer_out::Teller::new(form, created, wants_usage))
                 }
-                Speech::Embeddings => Teller::Silent,
+                Speech::Embeddings | Speech::GoogleEmbeddings | Speech::Count(_) => Teller::Silent,
                 Speech::Ollama
                 | Speech::Cohere
                 | Speech::Bedrock
@@ -413,6 +421,11 @@ impl Translation {
                 facts.ended = true;
                 Ok(())
             }
+            Reader::Count(reader) => {
+                reader.whole(answer, out)?;
+                facts.ended = true;
+                Ok(())
+            }
             Reader::Bedrock(reader) => reader.whole(answer, tell),
         }?;
         if matches!(teller, Teller::Verbatim) {
@@ -446,8 +459,10 @@ impl Translation {
             Reader::Responses(reader) => reader.event(parsed(tree, data)?, tell),
             Reader::Ollama(reader) => reader.event(parsed(tree, data)?, tell),
             Reader::Cohere(reader) => reader.event(parsed(tree, data)?, tell),
-            // Bedrock's events have their names outside of their data, and embeddings are no stream.
-            Reader::Bedrock(_) | Reader::Embeddings(_) => Err(FaultKind::UpstreamUnreadable.into()),
+            // Bedrock's events have their names outside of their data, and embeddings and counts are no streams.
+            Reader::Bedrock(_) | Reader::Embeddings(_) | Reader::Count(_) => {
+                Err(FaultKind::UpstreamUnreadable.into())
+            }
         }?;
         if self.teller.is_overfull() { Err(FaultKind::UpstreamUnreadable.into()) } else { Ok(()) }
     }
@@ -496,7 +511,7 @@ impl Translation {
             Reader::OpenAi(reader) => reader.done(tell),
             Reader::Gemini(reader) => reader.done(tell),
             Reader::Bedrock(reader) => reader.done(tell),
-            Reader::Embeddings(_) => Err(FaultKind::UpstreamUnreadable.into()),
+            Reader::Embeddings(_) | Reader::Count(_) => Err(FaultKind::UpstreamUnreadable.into()),
             Reader::Anthropic(_) | Reader::Responses(_) | Reader::Ollama(_) | Reader::Cohere(_) => {
                 Err(FaultKind::UpstreamTruncated.into())
             }

@@ -5,6 +5,7 @@
 
 mod amazon;
 mod assemble;
+mod count;
 mod embeddings;
 mod failures;
 mod google;
@@ -122,7 +123,15 @@ fn expect(folder_name: &str, case: &str, made: &str) {
 }
 
 fn destination(speech: Speech, model: &str, unsupported: Unsupported) -> Destination<'_> {
-    Destination { speech, model, stream_usage: StreamUsage::Asked, unsupported, betas: &[] }
+    Destination {
+        speech,
+        model,
+        stream_usage: StreamUsage::Asked,
+        unsupported,
+        betas: &[],
+        shelf: None,
+        on_vertex: false,
+    }
 }
 
 /// Every request, as every other format's providers get it, or why they do not.
@@ -151,9 +160,10 @@ fn requests_are_the_ones_on_file() {
     }
 }
 
-/// Whether its providers have embeddings of their own.
+/// Whether its providers have embeddings of their own, that are asked for in other words.
 fn embeddings_of(speech: Speech) -> bool {
-    super::embeddings::answer::Source::of(speech).is_some()
+    !matches!(speech, Speech::OpenAi | Speech::Responses)
+        && super::embeddings::answer::Source::of(speech).is_some()
 }
 
 fn is_stream(case: &str) -> bool {

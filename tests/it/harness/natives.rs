@@ -66,6 +66,23 @@ fn answer(path: &str, body: &Value) -> (&'static str, Vec<String>) {
             let results = json!([{"index": 1, "relevance_score": 0.97}]);
             (JSON, vec![json!({"id": "r1", "results": results, "meta": meta, "asked": body}).to_string()])
         }
+        "/v1/embeddings" => {
+            // The order is told by numbers.
+            let all = vectors(&body["input"]).into_iter().enumerate().rev();
+            let data: Vec<_> =
+                all.map(|(index, numbers)| json!({"index": index, "embedding": numbers})).collect();
+            let usage = json!({"prompt_tokens": 5, "total_tokens": 5});
+            (JSON, vec![json!({"object": "list", "data": data, "usage": usage}).to_string()])
+        }
+        _ if path.ends_with(":predict") => {
+            let instances = body["instances"].as_array().cloned().unwrap_or_default();
+            let predictions: Vec<_> = instances
+                .iter()
+                .map(|one| vector(one["content"].as_str().unwrap_or_default()))
+                .map(|values| json!({"embeddings": {"values": values, "statistics": {"token_count": 2.0}}}))
+                .collect();
+            (JSON, vec![json!({"predictions": predictions}).to_string()])
+        }
         _ if path.ends_with(":embedContent") => {
             let values = vector(body["content"]["parts"][0]["text"].as_str().unwrap_or_default());
             (JSON, vec![json!({"embedding": {"values": values}}).to_string()])

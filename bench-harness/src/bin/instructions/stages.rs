@@ -65,6 +65,8 @@ fn translated_request(name: &'static str, times: u32, body: Vec<u8>) -> Stage {
         stream_usage,
         unsupported,
         betas: &[],
+        shelf: None,
+        on_vertex: false,
     };
     stage(name, times, move || {
         out.clear();

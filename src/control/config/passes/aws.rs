@@ -1,5 +1,6 @@
 //! The `auth.aws` block: whose keys sign, and for where.
 
+use super::roles::{self, First};
 use super::{Ground, Meant, Trust, place, useless, word};
 use crate::base::secret::Secret;
 use crate::contract::pass::AwsKeys;
@@ -8,21 +9,18 @@ use crate::control::config::complaint::Findings;
 use crate::control::config::inputs::Inputs;
 use crate::control::config::profile::Profile;
 use crate::control::config::shape::Presence;
-use crate::control::credentials::{AwsMachine, Container, Scope, Source, WebIdentity};
+use crate::control::credentials::{AwsMachine, Container, Role, Scope, Source, WebIdentity};
 use std::path::{Display, PathBuf};
 
 /// The sources that a key means something to.
-const OF_USE: [(&str, &[&str]); 10] = [
+const OF_USE: [(&str, &[&str]); 7] = [
     ("access_key_id", &["static"]),
     ("secret_access_key", &["static"]),
     ("session_token", &["static"]),
     ("profile", &["profile"]),
     ("profile_file", &["profile"]),
-    ("role_arn", &["web_identity"]),
-    ("role_session_name", &["web_identity"]),
     ("token_file", &["web_identity", "container"]),
     ("token_url", &["web_identity", "container", "imds"]),
-    ("ca", &["web_identity", "container", "imds"]),
 ];
 const ECS_AGENT: &str = "http://169.254.170.2";
 const AWS_METADATA: &str = "http://169.254.169.254";
@@ -34,8 +32,33 @@ pub fn compile(block: &Cursor<'_>, ground: &mut Ground<'_, '_>) -> Option<Meant>
     let service = word(block, "service", ground.findings);
     let scope = Scope { region, service: service.unwrap_or("bedrock").into() };
     let source = block.text("source")?;
+    let assumes = source != "web_identity" && block.has("role_arn");
     let others = OF_USE.iter().filter(|(_, sources)| !sources.contains(&source)).map(|(key, _)| *key);
-    useless(block, others, &format!("source: {source}"), ground.findings);
+    let of_roles = [
+        ("role_session_name", assumes || source == "web_identity"),
+        ("external_id", assumes),
+        ("sts_url", assumes || source == "profile"),
+        ("ca", assumes || !matches!(source, "static" | "env")),
+    ];
+    let without = of_roles.iter().filter(|(_, of_use)| !of_use).map(|(key, _)| *key);
+    useless(block, others.chain(without), &format!("source: {source}"), ground.findings);
+    if source == "web_identity" {
+        return web_identity(block, scope, ground).map(Source::AwsWebIdentity).map(Meant::Fetched);
+    }
+    let (first, mut roles) = match source {
+        "profile" => profile(block, &scope, ground)?,
+        source => (keys(source, block, scope.clone(), ground)?, vec![]),
+    };
+    let own = roles::own(block, ground);
+    if assumes && own.is_none() {
+        return None;
+    }
+    roles.extend(own);
+    roles::assumed(first, roles, block, scope, ground)
+}
+
+/// What a source of keys that stand by themselves means.
+fn keys(source: &str, block: &Cursor<'_>, scope: Scope, ground: &mut Ground<'_, '_>) -> Option<Meant> {
     match source {
         "static" => {
             let [id, key] = own_pair(block, ground.findings);
@@ -43,13 +66,11 @@ pub fn compile(block: &Cursor<'_>, ground: &mut Ground<'_, '_>) -> Option<Meant>
             Some(Meant::Here(keys_of(id?, key?, token, scope), "aws_static"))
         }
         "env" => environment(block, scope, ground),
-        "profile" => profile(block, scope, ground),
         "container" => container(block, scope, ground).map(Source::AwsContainer).map(Meant::Fetched),
-        "imds" => {
+        _ => {
             let place = place(block, AWS_METADATA, Trust::Machine, ground)?;
             Some(Meant::Fetched(Source::AwsImds(AwsMachine { place, scope })))
         }
-        _ => web_identity(block, scope, ground).map(Source::AwsWebIdentity).map(Meant::Fetched),
     }
 }
 
@@ -99,19 +120,31 @@ fn environment(block: &Cursor<'_>, scope: Scope, ground: &mut Ground<'_, '_>) ->
     Some(Meant::Here(keys_of(id?, key?, token, scope), "aws_env"))
 }
 
-fn profile(block: &Cursor<'_>, scope: Scope, ground: &mut Ground<'_, '_>) -> Option<Meant> {
+/// The keys that a profile leads to, and the roles that they are to assume.
+fn profile(block: &Cursor<'_>, scope: &Scope, ground: &mut Ground<'_, '_>) -> Option<(Meant, Vec<Role>)> {
     let name = block.text("profile").map(str::to_owned).or_else(|| ground.inputs.given("AWS_PROFILE"));
-    let found = profile_file(block, ground.inputs)?.and_then(|(path, content)| {
-        profile_keys(&path.display(), &content, name.as_deref().unwrap_or("default"))
-    });
-    match found {
-        Ok([Some(id), Some(key), token]) => Some(Meant::Here(keys_of(id, key, token, scope), "aws_profile")),
-        Ok(_) => None,
-        Err(message) => {
-            block.complain_at("profile_file", ground.findings, message);
-            None
+    let name = name.as_deref().unwrap_or("default");
+    let file = profile_file(block, ground.inputs)?;
+    let mut complain = |message: String| block.complain_at("profile_file", ground.findings, message);
+    let (path, content) = file.map_err(&mut complain).ok()?;
+    let path = path.display();
+    let Ok(text) = std::str::from_utf8(content.expose()) else {
+        complain(format!("{path} is not UTF-8"));
+        return None;
+    };
+    let led = roles::of_profile(text, name).map_err(|message| complain(format!("{path}: {message}")));
+    let (first, roles) = led.ok()?;
+    let source = match first {
+        First::Profile(name) => {
+            let found = profile_keys(&path, text, name).map_err(complain).ok()?;
+            let [Some(id), Some(key), token] = found else { return None };
+            return Some((Meant::Here(keys_of(id, key, token, scope.clone()), "aws_profile"), roles));
         }
-    }
+        First::Environment => "env",
+        First::Machine => "imds",
+        First::Container => "container",
+    };
+    Some((keys(source, block, scope.clone(), ground)?, roles))
 }
 
 /// The file of profiles, or why there is none. `None` after a complaint.
@@ -119,16 +152,21 @@ fn profile_file(block: &Cursor<'_>, inputs: &mut Inputs<'_>) -> Option<Result<(P
     if block.has("profile_file") {
         return block.file("profile_file").map(|file| Ok((file.path.clone(), file.content.clone())));
     }
-    let usual = inputs
-        .given("AWS_SHARED_CREDENTIALS_FILE")
-        .or_else(|| Some(format!("{}/.aws/credentials", inputs.given("HOME")?)));
+    let home = inputs.given("HOME");
+    let below = |name: &str| home.as_ref().map(|home| format!("{home}/.aws/{name}"));
+    let usual = inputs.given("AWS_SHARED_CREDENTIALS_FILE").or_else(|| below("credentials"));
     let none = "is absent, and neither AWS_SHARED_CREDENTIALS_FILE nor HOME is set";
-    Some(usual.ok_or_else(|| none.into()).and_then(|path| inputs.file(&path)))
+    // Roles stand in the other file as a rule. What both say is as the one with the keys has it.
+    let other = inputs.given("AWS_CONFIG_FILE").or_else(|| below("config"));
+    let other = other.filter(|path| inputs.path(path).is_file()).and_then(|path| inputs.file(&path).ok());
+    Some(usual.ok_or_else(|| none.into()).and_then(|path| inputs.file(&path)).map(|(path, content)| {
+        let other = other.map_or(Secret::new(""), |(_, content)| content);
+        (path, Secret::new([other.expose(), b"\n", content.expose()].concat()))
+    }))
 }
 
 /// Id, key and token of a profile; the first two are there.
-fn profile_keys(path: &Display<'_>, content: &Secret, name: &str) -> Result<[Option<Secret>; 3], String> {
-    let text = std::str::from_utf8(content.expose()).map_err(|_| format!("{path} is not UTF-8"))?;
+fn profile_keys(path: &Display<'_>, text: &str, name: &str) -> Result<[Option<Secret>; 3], String> {
     let profile = Profile::find(text, name).ok_or_else(|| format!("{path} has no profile {name:?}"))?;
     let read = |key: &str, presence| match profile.value(key) {
         None if presence == Presence::Required => Err(format!("the profile {name:?} in {path} has no {key}")),
@@ -178,8 +216,7 @@ fn web_identity(block: &Cursor<'_>, scope: Scope, ground: &mut Ground<'_, '_>) -
     let (role, file) = (told("role_arn", "AWS_ROLE_ARN"), told("token_file", "AWS_WEB_IDENTITY_TOKEN_FILE"));
     let session = block.text("role_session_name").map(str::to_owned);
     let session = session.or_else(|| ground.inputs.given("AWS_ROLE_SESSION_NAME"));
-    let china = if scope.region.starts_with("cn-") { ".cn" } else { "" };
-    let usual = format!("https://sts.{}.amazonaws.com{china}", scope.region);
+    let usual = roles::token_service(&scope);
     let place = place(block, &usual, Trust::Public, ground);
     Some(WebIdentity {
         place: place?,

@@ -6,6 +6,7 @@
 mod aws;
 mod entra;
 mod google;
+mod roles;
 
 use crate::base::secret::Secret;
 use crate::contract::pass::{AwsKeys, PassSlot, Shown};
@@ -70,6 +71,7 @@ pub fn compile(provider: &Cursor<'_>, ground: &mut Ground<'_, '_>) -> Option<Mad
             Made { slot: table.slot(identity, name, |slot| slot.publish(shown, None)), source: None }
         }
         Meant::Fetched(source) => {
+            parts.extend(source.parts());
             Made { slot: table.slot(identity(parts), source.name(), |_| {}), source: Some(source) }
         }
     })
@@ -132,16 +134,27 @@ enum Trust {
 
 /// `token_url`, or the usual place.
 fn place(block: &Cursor<'_>, usual: &str, trust: Trust, ground: &mut Ground<'_, '_>) -> Option<Place> {
-    if block.has("token_url") && block.text("token_url").is_none() {
+    place_at("token_url", block, usual, trust, ground)
+}
+
+/// The same for another key.
+fn place_at(
+    key: &'static str,
+    block: &Cursor<'_>,
+    usual: &str,
+    trust: Trust,
+    ground: &mut Ground<'_, '_>,
+) -> Option<Place> {
+    if block.has(key) && block.text(key).is_none() {
         return None;
     }
     let reach = match trust {
         Trust::Machine => Reach::Anywhere,
         Trust::Public => Reach::Guarded,
     };
-    let url = url::parse(block.text("token_url").unwrap_or(usual)).and_then(|url| trusted(url, trust, reach));
-    let url = url.map_err(|message| block.complain_at("token_url", ground.findings, message)).ok()?;
-    if block.has("ca") && !url.https {
+    let url = url::parse(block.text(key).unwrap_or(usual)).and_then(|url| trusted(url, trust, reach));
+    let url = url.map_err(|message| block.complain_at(key, ground.findings, message)).ok()?;
+    if block.has("ca") && !url.https && key == "token_url" {
         block.complain_at("ca", ground.findings, "is of no use: the token's URL is not https://");
     }
     let tls = trusting(block.file("ca"), &TlsGround::of(ground.origins));

@@ -3,6 +3,7 @@
 mod bad;
 mod good;
 mod hostile;
+mod media;
 mod passes;
 mod scale;
 mod tls;

@@ -175,7 +175,7 @@ fn complaints_tell_no_secret() {
             "is env, and AWS_ACCESS_KEY_ID has characters that a header cannot carry (spaces, line ends)",
             "is env, and AWS_SECRET_ACCESS_KEY is not set",
             "aws_secret_access_key of \"default\" in DIR/file has characters that a header cannot carry (spaces, line ends)",
-            "DIR/file has no profile \"absent\"",
+            "DIR/file: there is no profile \"absent\"",
             "is absent, and AWS_ROLE_ARN is not set",
             "is absent, and AWS_WEB_IDENTITY_TOKEN_FILE is not set",
             "is not the JSON of a service account's key (for a file: file:/path)",

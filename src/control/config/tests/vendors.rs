@@ -35,7 +35,8 @@ fn vendors_are_inherited_from() {
     let groq = provider("{vendor: groq, api_key: '${SECRET}'}");
     assert_eq!((&*groq.host_header, &*groq.base_path), ("api.groq.com", "/openai/v1"));
     assert_eq!(credential(&groq), ("authorization".into(), "Bearer sk-canary-0123456789".into()));
-    assert!(groq.takes_stream_usage && groq.has_responses);
+    assert!(groq.takes_stream_usage && groq.has_responses && !groq.counts_input);
+    assert!(provider("{vendor: openai, api_key: '${SECRET}'}").counts_input);
     let azure =
         provider("{vendor: azure, api_key: '${SECRET}', base_url: 'https://r.openai.azure.com/openai/v1'}");
     assert_eq!(credential(&azure), ("api-key".into(), "sk-canary-0123456789".into()));
@@ -53,6 +54,7 @@ fn own_words_win() {
     assert_eq!(credential(&own), ("x-key".into(), "sk-canary-0123456789".into()));
     assert!(own.takes_stream_usage);
     assert!(provider("{vendor: google, api_key: '${SECRET}', responses: true}").has_responses);
+    assert!(provider("{vendor: vllm, base_url: 'http://x', input_tokens: true}").counts_input);
     provider(
         "{vendor: anthropic, format: openai, base_url: 'https://api.anthropic.com/v1', api_key: '${SECRET}'}",
     );

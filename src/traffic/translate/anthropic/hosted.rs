@@ -6,7 +6,9 @@
 //! Source: the `bedrock` and `vertex` modules of the official clients.
 
 use crate::base::fault::Fault;
+use crate::contract::errand::{Shelf, Want};
 use crate::traffic::dialect::json::{Item, Quoted, Writer};
+use crate::traffic::translate::fetched::Blocks;
 use crate::traffic::translate::shape::{At, present};
 
 /// Who serves the model.
@@ -31,10 +33,18 @@ impl Host {
 }
 
 /// Writes a client's own body as a host takes it. `betas`: what the client's head names, which Bedrock has in the body.
+/// Hosts take no URLs of images and documents: their bytes come from the shelf, if there is one. Gives what lacks there.
 ///
 /// # Errors
 /// The body is no object, or has a member twice.
-pub fn carry(body: Item<'_>, host: Host, betas: &[&str], out: &mut Vec<u8>) -> Result<(), Fault> {
+pub fn carry(
+    body: Item<'_>,
+    host: Host,
+    betas: &[&str],
+    shelf: Option<&Shelf>,
+    out: &mut Vec<u8>,
+) -> Result<Vec<Want>, Fault> {
+    let mut lacking = vec![];
     _ = At::root_members(body)?;
     let mut out = Writer(out);
     out.open("{");
@@ -46,6 +56,11 @@ pub fn carry(body: Item<'_>, host: Host, betas: &[&str], out: &mut Vec<u8>) -> R
             () if name.is("anthropic_beta") => named = present(Some(value)),
             // Hosts have one tier, and no word for it.
             () if name.is("service_tier") && value.text().is_some_and(|tier| is_usual(&tier)) => {}
+            () if name.is("messages") && shelf.is_some() => {
+                out.quoted(&name).close(":");
+                let mut blocks = Blocks { shelf, lacking: &mut lacking, out: Writer(out.0) };
+                blocks.copy(&value);
+            }
             () => {
                 out.quoted(&name).close(":");
                 out.item(&value);
@@ -69,7 +84,7 @@ pub fn carry(body: Item<'_>, host: Host, betas: &[&str], out: &mut Vec<u8>) -> R
         out.close("]");
     }
     out.close("}");
-    Ok(())
+    Ok(lacking)
 }
 
 fn is_usual(tier: &Quoted<'_>) -> bool {
@@ -83,7 +98,7 @@ mod tests {
 
     fn carried(body: &str, host: Host, betas: &[&str]) -> String {
         let (mut tree, mut out) = (Tree::default(), vec![]);
-        carry(tree.parse(body.as_bytes()).expect("valid"), host, betas, &mut out).expect("an object");
+        carry(tree.parse(body.as_bytes()).expect("valid"), host, betas, None, &mut out).expect("an object");
         String::from_utf8(out).expect("text")
     }
 
@@ -114,7 +129,7 @@ mod tests {
         let mut tree = Tree::default();
         for body in [r#"{"system":"a","system":"b"}"#, "[]"] {
             let body = tree.parse(body.as_bytes()).expect("valid");
-            assert!(carry(body, Host::Bedrock, &[], &mut vec![]).is_err());
+            assert!(carry(body, Host::Bedrock, &[], None, &mut vec![]).is_err());
         }
     }
 }

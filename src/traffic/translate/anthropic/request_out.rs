@@ -176,6 +176,7 @@ impl Body<'_> {
                 }
             }
             Content::Audio { .. } => return Err(untranslatable("The model's provider takes no audio.")),
+            Content::Video { .. } => return Err(untranslatable("The model's provider takes no video.")),
             Content::Call { id, name, arguments } => {
                 self.out.open("{\"type\":\"tool_use\"").key("id").quoted(&alias(id, ID_BYTES));
                 self.out.key("name").quoted(&alias(name, NAME_BYTES)).key("input");
@@ -247,12 +248,9 @@ impl Body<'_> {
         match source {
             Source::DataUrl(url) => {
                 let (media, data) = data_url(url)?;
-                if !media.is("application/pdf") {
-                    return Err(untranslatable("The model's provider takes PDF documents only."));
-                }
-                self.base64(&media, &data);
+                self.pdf(&media, &data)?;
             }
-            Source::Base64 { media, data } => self.base64(media, data),
+            Source::Base64 { media, data } => self.pdf(media, data)?,
             Source::Url(_) | Source::File(_) if self.host != Host::Anthropic => return Err(no_bytes()),
             Source::Url(url) => self.member("url", "url", url),
             Source::File(file) => self.member("file", "file_id", file),
@@ -264,6 +262,14 @@ impl Body<'_> {
                     .close("}");
             }
         }
+        Ok(())
+    }
+
+    fn pdf(&mut self, media: &Quoted<'_>, data: &Quoted<'_>) -> Result<(), Fault> {
+        if !media.is("application/pdf") {
+            return Err(untranslatable("The model's provider takes PDF documents only."));
+        }
+        self.base64(media, data);
         Ok(())
     }
 

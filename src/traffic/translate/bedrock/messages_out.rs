@@ -10,7 +10,7 @@ use crate::traffic::dialect::json::Quoted;
 use crate::traffic::translate::claude::NOTHING;
 use crate::traffic::translate::claude::history::says_something;
 use crate::traffic::translate::loss::untranslatable;
-use crate::traffic::translate::media::{data_url, of_image};
+use crate::traffic::translate::media::{data_url, of_image, of_url};
 use crate::traffic::translate::names::alias;
 use crate::traffic::translate::prompt::{Cached, Content, Part, Prompt, Role, Source, Turn, late_system};
 use crate::traffic::translate::{arguments, asking};
@@ -36,6 +36,20 @@ const DOCUMENTS: [(&str, &str); 12] = [
     ("text/x-markdown", "md"),
     ("application/json", "txt"),
     ("text/xml", "txt"),
+];
+
+/// The same of videos.
+const VIDEOS: [(&str, &str); 10] = [
+    ("video/mp4", "mp4"),
+    ("video/quicktime", "mov"),
+    ("video/mov", "mov"),
+    ("video/webm", "webm"),
+    ("video/x-matroska", "mkv"),
+    ("video/x-flv", "flv"),
+    ("video/mpeg", "mpeg"),
+    ("video/mpg", "mpg"),
+    ("video/x-ms-wmv", "wmv"),
+    ("video/3gpp", "three_gp"),
 ];
 
 impl Body<'_> {
@@ -156,6 +170,10 @@ impl Body<'_> {
             Content::Audio { .. } if matches!(self.family.maker, Maker::Anthropic(_)) => {
                 return Err(untranslatable("The model takes no audio."));
             }
+            Content::Video { .. } if matches!(self.family.maker, Maker::Anthropic(_)) => {
+                return Err(untranslatable("The model takes no video."));
+            }
+            Content::Video { source } => self.video(source)?,
             Content::Audio { data, format } => {
                 self.out.open("{\"audio\":{").key("format").quoted(format);
                 self.bytes(data);
@@ -226,21 +244,9 @@ impl Body<'_> {
     }
 
     fn image(&mut self, source: &Source<'_>) -> Result<(), Fault> {
-        match source {
-            Source::DataUrl(url) => {
-                let (media, data) = data_url(url)?;
-                self.image_bytes(&media, &data)
-            }
-            Source::Base64 { media, data } => self.image_bytes(media, data),
-            Source::Url(_) | Source::File(_) => Err(no_bytes()),
-            Source::Plain(_) => Err(untranslatable("An image is no text.")),
-        }
-    }
-
-    fn image_bytes(&mut self, media: &Quoted<'_>, data: &Quoted<'_>) -> Result<(), Fault> {
-        let meant = of_image(data);
-        let media = meant.as_ref().unwrap_or(media).unescaped();
-        let format = match &*media {
+        let (media, place) = place(source)?;
+        let meant = place.bytes().and_then(of_image);
+        let format = match &*meant.as_ref().unwrap_or(&media).unescaped() {
             b"image/png" => "png",
             b"image/jpeg" => "jpeg",
             b"image/gif" => "gif",
@@ -252,9 +258,28 @@ impl Body<'_> {
             }
         };
         self.out.open("{\"image\":{").key("format").text(format);
-        self.bytes(data);
+        self.source(&place);
         self.out.close("}}");
         Ok(())
+    }
+
+    fn video(&mut self, source: &Source<'_>) -> Result<(), Fault> {
+        let (media, place) = place(source)?;
+        let format = VIDEOS.iter().find(|(known, _)| media.is(known)).map(|(_, format)| *format);
+        let format = format.ok_or_else(|| not_taken("videos", &media))?;
+        self.out.open("{\"video\":{").key("format").text(format);
+        self.source(&place);
+        self.out.close("}}");
+        Ok(())
+    }
+
+    fn source(&mut self, place: &Place<'_>) {
+        match place {
+            Place::Bytes(data) => self.bytes(data),
+            Place::Bucket(uri) => {
+                self.out.key("source").open("{\"s3Location\":{").key("uri").quoted(uri).close("}}");
+            }
+        }
     }
 
     fn bytes(&mut self, data: &Quoted<'_>) {
@@ -262,23 +287,12 @@ impl Body<'_> {
     }
 
     fn document(&mut self, source: &Source<'_>, name: Option<&Quoted<'_>>) -> Result<(), Fault> {
-        let (media, data) = match source {
-            Source::DataUrl(url) => data_url(url)?,
-            Source::Base64 { media, data } => (media.clone(), data.clone()),
-            Source::Plain(text) => {
-                let digits = STANDARD.encode(&*text.unescaped());
-                (Quoted::raw(b"text/plain"), Quoted::of(&digits))
-            }
-            Source::Url(_) | Source::File(_) => return Err(no_bytes()),
-        };
+        let (media, place) = place(source)?;
         let format = DOCUMENTS.iter().find(|(known, _)| media.is(known)).map(|(_, format)| *format);
-        let format = format.ok_or_else(|| {
-            let media = String::from_utf8_lossy(media.as_written()).into_owned();
-            untranslatable(format!("The model's provider takes no documents of the type `{media:.64}`."))
-        })?;
+        let format = format.ok_or_else(|| not_taken("documents", &media))?;
         let name = self.document_name(name);
         self.out.open("{\"document\":{").key("format").text(format).key("name").text(&name);
-        self.bytes(&data);
+        self.source(&place);
         self.out.close("}}");
         Ok(())
     }
@@ -306,6 +320,50 @@ fn is_model(turn: &Turn<'_>) -> bool {
 /// How long what is marked among these parts is to be kept: the point goes behind the whole.
 fn longest(parts: &[Part<'_>]) -> Option<Cached> {
     parts.iter().filter_map(|part| part.cached).max_by_key(|cached| *cached == Cached::Long)
+}
+
+/// Where the bytes are that a request shows.
+enum Place<'s> {
+    Bytes(Quoted<'s>),
+    /// In a bucket of Amazon's, which the provider reads by itself.
+    Bucket(&'s Quoted<'s>),
+}
+
+impl Place<'_> {
+    fn bytes(&self) -> Option<&Quoted<'_>> {
+        match self {
+            Place::Bytes(data) => Some(data),
+            Place::Bucket(_) => None,
+        }
+    }
+}
+
+/// The media type and the place of what is shown.
+fn place<'s>(source: &'s Source<'_>) -> Result<(Quoted<'s>, Place<'s>), Fault> {
+    Ok(match source {
+        Source::DataUrl(url) => {
+            let (media, data) = data_url(url)?;
+            (media, Place::Bytes(data))
+        }
+        Source::Base64 { media, data } => (media.clone(), Place::Bytes(data.clone())),
+        Source::Plain(text) => {
+            let digits = STANDARD.encode(&*text.unescaped());
+            (Quoted::raw(b"text/plain"), Place::Bytes(Quoted::of(&digits)))
+        }
+        Source::Url(url) if url.as_written().starts_with(b"s3://") => {
+            (Quoted::raw(of_url(url).ok_or_else(untold)?.as_bytes()), Place::Bucket(url))
+        }
+        Source::Url(_) | Source::File(_) => return Err(no_bytes()),
+    })
+}
+
+fn not_taken(what: &str, media: &Quoted<'_>) -> Fault {
+    let media = String::from_utf8_lossy(media.as_written()).into_owned();
+    untranslatable(format!("The model's provider takes no {what} of the type `{media:.64}`."))
+}
+
+fn untold() -> Fault {
+    untranslatable("The name of what lies in a bucket must end as files of its kind do, as in `.png`.")
 }
 
 fn no_bytes() -> Fault {

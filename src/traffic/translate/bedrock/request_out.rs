@@ -17,6 +17,10 @@ pub const NAME_BYTES: usize = 64;
 /// Longest text of the metadata of a request.
 const METADATA_BYTES: usize = 256;
 
+/// Members of a request that only this format has, and that clients of any dialect may say by its own names: rules that an
+/// operator made for what is asked and answered, and how fast it is to be.
+pub const OWN: [&str; 2] = ["guardrailConfig", "performanceConfig"];
+
 /// Writes the body of a request to this model.
 ///
 /// # Errors
@@ -373,6 +377,9 @@ impl Body<'_> {
             }
             Some(_) => self.losses.parameter("service_tier"),
             None => {}
+        }
+        for (name, value) in &prompt.own {
+            self.out.key(name).item(value);
         }
     }
 

@@ -18,6 +18,10 @@ const STOPS: usize = 5;
 /// The most that `p` may be.
 const TOP_P: f64 = 0.99;
 
+/// Members of a request that only this format has, and that clients of any dialect may say by its own names: what the
+/// answer is to rest on, and how careful the model is to be.
+pub const OWN: [&str; 3] = ["documents", "citation_options", "safety_mode"];
+
 /// Writes the body of a request to this model.
 ///
 /// # Errors
@@ -44,6 +48,7 @@ pub fn write(
     body.limits(prompt);
     body.mind(prompt);
     body.rest(prompt);
+    prompt.own.iter().for_each(|(name, value)| _ = body.out.key(name).item(value));
     body.out.close("}");
     Ok(renamed)
 }
@@ -164,7 +169,7 @@ impl Body<'_> {
                 }
                 self.out.close("}}");
             }
-            Content::Document { .. } | Content::Audio { .. } => {
+            Content::Document { .. } | Content::Audio { .. } | Content::Video { .. } => {
                 return Err(untranslatable("The model's provider takes texts and images only."));
             }
             Content::Thought { .. } | Content::HiddenThought { .. } => {}
@@ -249,6 +254,7 @@ impl Body<'_> {
                 Content::Image { .. }
                 | Content::Document { .. }
                 | Content::Audio { .. }
+                | Content::Video { .. }
                 | Content::Result { .. } => {
                     return Err(untranslatable(
                         "A message of the assistant may hold text and calls of tools only.",

@@ -1,6 +1,6 @@
 //! Embeddings of a provider as a client of this dialect has them.
 
-use super::Wanted;
+use super::{Method, Wanted};
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Kind, Writer};
@@ -11,6 +11,7 @@ use base64::engine::{Engine as _, general_purpose::STANDARD};
 /// Whose answer it is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Source {
+    OpenAi,
     Gemini,
     Cohere,
     Ollama,
@@ -20,6 +21,7 @@ impl Source {
     /// `None`: no embeddings come in this speech.
     pub fn of(provider: Speech) -> Option<Self> {
         match provider {
+            Speech::OpenAi | Speech::Responses => Some(Source::OpenAi),
             Speech::Gemini => Some(Source::Gemini),
             Speech::Cohere => Some(Source::Cohere),
             Speech::Ollama => Some(Source::Ollama),
@@ -48,44 +50,83 @@ impl Reader {
     /// # Errors
     /// The answer has not the form of its API, or not one list of numbers for each text.
     pub fn whole(&self, answer: Item<'_>, out: &mut Vec<u8>) -> Result<Option<Usage>, Fault> {
-        let mut list = Writer(out);
-        list.open("{\"object\":\"list\"").key("data").open("[");
-        let mut told = 0;
-        for numbers in self.vectors(answer).ok_or_else(unreadable)? {
-            list.open("{\"object\":\"embedding\"").key("index").count(told).key("embedding");
-            let numbers = numbers.filter(|numbers| numbers.kind() == Kind::Array).ok_or_else(unreadable)?;
-            if self.wanted.base64 {
-                packed(numbers, &mut list)?;
-            } else {
-                spelled(numbers, &mut list)?;
-            }
-            list.close("}");
-            told += 1;
-        }
-        if told != self.wanted.count as u64 {
+        let vectors = self.vectors(answer).ok_or_else(unreadable)?;
+        if vectors.len() != self.wanted.count {
             return Err(unreadable());
         }
         let usage = self.usage(answer);
-        let tokens = usage.map_or(0, |usage| usage.input);
-        list.close("]").key("model").text(&self.model).key("usage").open("{");
-        list.key("prompt_tokens").count(tokens).key("total_tokens").count(tokens).close("}}");
+        if self.wanted.of_google {
+            self.google(&vectors, usage, &mut Writer(out))?;
+        } else {
+            self.openai(&vectors, usage, &mut Writer(out))?;
+        }
         Ok(usage)
     }
 
-    /// The lists of numbers.
-    fn vectors<'a>(&self, answer: Item<'a>) -> Option<Vec<Option<Item<'a>>>> {
-        Some(match self.source {
-            Source::Gemini if !self.wanted.listed => vec![answer.get("embedding")?.get("values")],
-            Source::Gemini => {
-                answer.get("embeddings")?.elements().map(|embedding| embedding.get("values")).collect()
+    fn openai(
+        &self,
+        vectors: &Vectors<'_>,
+        usage: Option<Usage>,
+        list: &mut Writer<'_>,
+    ) -> Result<(), Fault> {
+        list.open("{\"object\":\"list\"").key("data").open("[");
+        for (told, numbers) in (0..).zip(vectors) {
+            list.open("{\"object\":\"embedding\"").key("index").count(told).key("embedding");
+            let numbers = listed(*numbers)?;
+            if self.wanted.base64 {
+                packed(numbers, list)?;
+            } else {
+                spelled(numbers, list)?;
             }
-            Source::Cohere => answer.get("embeddings")?.get("float")?.elements().map(Some).collect(),
-            Source::Ollama => answer.get("embeddings")?.elements().map(Some).collect(),
+            list.close("}");
+        }
+        let tokens = usage.map_or(0, |usage| usage.input);
+        list.close("]").key("model").text(&self.model).key("usage").open("{");
+        list.key("prompt_tokens").count(tokens).key("total_tokens").count(tokens).close("}}");
+        Ok(())
+    }
+
+    fn google(&self, vectors: &Vectors<'_>, usage: Option<Usage>, out: &mut Writer<'_>) -> Result<(), Fault> {
+        let (begin, end) = if self.wanted.listed { ("embeddings", "]") } else { ("embedding", "") };
+        out.open("{").key(begin);
+        if self.wanted.listed {
+            out.open("[");
+        }
+        for numbers in vectors {
+            out.open("{").key("values");
+            spelled(listed(*numbers)?, out)?;
+            out.close("}");
+        }
+        out.close(end);
+        if let Some(usage) = usage {
+            out.key("usageMetadata").open("{").key("promptTokenCount").count(usage.input).close("}");
+        }
+        out.close("}");
+        Ok(())
+    }
+
+    /// The lists of numbers.
+    fn vectors<'a>(&self, answer: Item<'a>) -> Option<Vectors<'a>> {
+        let values = |holder: Item<'a>| holder.get("values");
+        Some(match (self.source, self.wanted.method) {
+            (Source::OpenAi, _) => ordered(answer.get("data")?),
+            (Source::Gemini, Method::One) => vec![answer.get("embedding")?.get("values")],
+            (Source::Gemini, Method::List) => answer.get("embeddings")?.elements().map(values).collect(),
+            (Source::Gemini, Method::Predict) => {
+                let predictions = answer.get("predictions")?.elements();
+                predictions.map(|one| one.get("embeddings").and_then(values)).collect()
+            }
+            (Source::Cohere, _) => answer.get("embeddings")?.get("float")?.elements().map(Some).collect(),
+            (Source::Ollama, _) => answer.get("embeddings")?.elements().map(Some).collect(),
         })
     }
 
     fn usage(&self, answer: Item<'_>) -> Option<Usage> {
+        if self.wanted.method == Method::Predict {
+            return predicted(answer);
+        }
         let count = match self.source {
+            Source::OpenAi => present(answer.get("usage"))?.get("prompt_tokens"),
             Source::Gemini => present(answer.get("usageMetadata"))?.get("promptTokenCount"),
             Source::Cohere => {
                 let meta = answer.get("meta")?;
@@ -96,6 +137,33 @@ impl Reader {
         };
         Some(Usage { input: count?.count()?, ..Usage::default() })
     }
+}
+
+/// A list of numbers for each text, if that is what they are.
+type Vectors<'a> = Vec<Option<Item<'a>>>;
+
+/// Each list at the place that is written beside it, or where it stands if there is none.
+fn ordered(data: Item<'_>) -> Vectors<'_> {
+    let place =
+        |(stands, one): (u64, Item<'_>)| one.get("index").and_then(|index| index.count()).unwrap_or(stands);
+    let mut all: Vec<_> = (0..).zip(data.elements()).collect();
+    all.sort_by_key(|one| place(*one));
+    all.into_iter().map(|(_, one)| one.get("embedding")).collect()
+}
+
+/// Each prediction says what it counted.
+fn predicted(answer: Item<'_>) -> Option<Usage> {
+    let counts = answer.get("predictions")?.elements().map(|one| {
+        // Numbers come as they are in other languages, some with a fraction.
+        let count = one.get("embeddings")?.get("statistics")?.get("token_count")?;
+        let digits = std::str::from_utf8(count.number()?).ok()?;
+        digits.parse::<f64>().ok().map(|count| count as u64)
+    });
+    Some(Usage { input: counts.sum::<Option<u64>>()?, ..Usage::default() })
+}
+
+fn listed(numbers: Option<Item<'_>>) -> Result<Item<'_>, Fault> {
+    numbers.filter(|numbers| numbers.kind() == Kind::Array).ok_or_else(unreadable)
 }
 
 /// The numbers as their provider wrote them.

@@ -10,6 +10,8 @@ use crate::traffic::translate::shape::At;
 #[derive(Default)]
 pub struct Request<'b> {
     pub texts: Vec<Quoted<'b>>,
+    /// What the documents are called that the texts are of; none, or one for each.
+    pub titles: Vec<Option<Quoted<'b>>>,
     pub dimensions: Option<u64>,
     pub purpose: Option<Purpose>,
     pub wanted: Wanted,
@@ -22,6 +24,34 @@ pub enum Purpose {
     Query,
     Classification,
     Clustering,
+    /// Of Google's models only, and so are the next.
+    Similarity,
+    Question,
+    Fact,
+    Code,
+}
+
+impl Purpose {
+    /// The names that Google gives them.
+    const GOOGLE: [(Purpose, &'static str); 8] = [
+        (Purpose::Document, "RETRIEVAL_DOCUMENT"),
+        (Purpose::Query, "RETRIEVAL_QUERY"),
+        (Purpose::Classification, "CLASSIFICATION"),
+        (Purpose::Clustering, "CLUSTERING"),
+        (Purpose::Similarity, "SEMANTIC_SIMILARITY"),
+        (Purpose::Question, "QUESTION_ANSWERING"),
+        (Purpose::Fact, "FACT_VERIFICATION"),
+        (Purpose::Code, "CODE_RETRIEVAL_QUERY"),
+    ];
+
+    pub fn google(self) -> &'static str {
+        Self::GOOGLE.iter().find(|(purpose, _)| *purpose == self).map_or("", |(_, name)| name)
+    }
+
+    /// What Google calls so.
+    pub fn of_google(name: &Quoted<'_>) -> Option<Self> {
+        Self::GOOGLE.iter().find(|(_, known)| name.is(known)).map(|(purpose, _)| *purpose)
+    }
 }
 
 /// Understands a whole body.

@@ -1,31 +1,77 @@
 //! A request for embeddings in the formats of their providers.
 
+use super::Method;
 use super::request_in::{Purpose, Request};
 use crate::traffic::dialect::json::{Quoted, Writer};
+use crate::traffic::translate::Destination;
 use crate::traffic::translate::loss::Losses;
 
-/// The body of Google's request: of one text, or of a list, each element of which names the model again.
-pub fn gemini(request: &Request<'_>, model: &str, out: &mut Vec<u8>) {
-    let mut body = Writer(out);
-    if !request.wanted.listed {
-        request.texts.iter().for_each(|text| gemini_one(request, model, text, &mut body));
-        return;
+/// The body of `OpenAI`'s request, which has no place for what the numbers are for.
+pub fn openai(request: &Request<'_>, model: &str, out: &mut Vec<u8>, losses: &mut Losses) {
+    lose(request, losses);
+    if request.purpose.is_some() {
+        losses.parameter(purpose(request));
     }
-    body.open("{").key("requests").open("[");
-    request.texts.iter().for_each(|text| gemini_one(request, model, text, &mut body));
-    body.close("]}");
+    let mut body = Writer(out);
+    body.open("{").key("model").text(model);
+    texts(request, body.key("input"));
+    body.key("encoding_format").text("float");
+    if let Some(dimensions) = request.dimensions {
+        body.key("dimensions").count(dimensions);
+    }
+    body.close("}");
 }
 
-fn gemini_one(request: &Request<'_>, model: &str, text: &Quoted<'_>, out: &mut Writer<'_>) {
-    out.open("{").key("model").text(&format!("models/{model}"));
+/// The body of Google's request: of one text; of a list, each element of which names the model again; or of instances.
+pub fn gemini(request: &Request<'_>, to: Destination<'_>, out: &mut Vec<u8>) {
+    let mut body = Writer(out);
+    let titles = request.titles.iter().map(Option::as_ref).chain(std::iter::repeat(None));
+    let all = request.texts.iter().zip(titles);
+    match request.wanted.method {
+        Method::One => all.for_each(|(text, title)| one(request, to, text, title, &mut body)),
+        Method::List => {
+            body.open("{").key("requests").open("[");
+            all.for_each(|(text, title)| one(request, to, text, title, &mut body));
+            body.close("]}");
+        }
+        Method::Predict => {
+            body.open("{").key("instances").open("[");
+            for (text, title) in all {
+                body.open("{").key("content").quoted(text);
+                if let Some(purpose) = request.purpose {
+                    body.key("task_type").text(purpose.google());
+                }
+                if let Some(title) = title {
+                    body.key("title").quoted(title);
+                }
+                body.close("}");
+            }
+            body.close("]");
+            if let Some(dimensions) = request.dimensions {
+                body.key("parameters").open("{").key("outputDimensionality").count(dimensions).close("}");
+            }
+            body.close("}");
+        }
+    }
+}
+
+fn one(
+    request: &Request<'_>,
+    to: Destination<'_>,
+    text: &Quoted<'_>,
+    title: Option<&Quoted<'_>>,
+    out: &mut Writer<'_>,
+) {
+    out.open("{");
+    if !to.on_vertex {
+        out.key("model").text(&format!("models/{}", to.model));
+    }
     out.key("content").open("{\"parts\":[{\"text\":").quoted(text).close("}]}");
     if let Some(purpose) = request.purpose {
-        out.key("taskType").text(match purpose {
-            Purpose::Document => "RETRIEVAL_DOCUMENT",
-            Purpose::Query => "RETRIEVAL_QUERY",
-            Purpose::Classification => "CLASSIFICATION",
-            Purpose::Clustering => "CLUSTERING",
-        });
+        out.key("taskType").text(purpose.google());
+    }
+    if let Some(title) = title {
+        out.key("title").quoted(title);
     }
     if let Some(dimensions) = request.dimensions {
         out.key("outputDimensionality").count(dimensions);
@@ -34,12 +80,16 @@ fn gemini_one(request: &Request<'_>, model: &str, text: &Quoted<'_>, out: &mut W
 }
 
 /// The body of Cohere's request, which must say what the numbers are for: what is stored, if the client does not say.
-pub fn cohere(request: &Request<'_>, model: &str, out: &mut Vec<u8>) {
+pub fn cohere(request: &Request<'_>, model: &str, out: &mut Vec<u8>, losses: &mut Losses) {
+    lose(request, losses);
+    if request.purpose == Some(Purpose::Similarity) {
+        losses.parameter(purpose(request));
+    }
     let mut body = Writer(out);
     body.open("{").key("model").text(model);
     body.key("input_type").text(match request.purpose.unwrap_or(Purpose::Document) {
-        Purpose::Document => "search_document",
-        Purpose::Query => "search_query",
+        Purpose::Document | Purpose::Similarity => "search_document",
+        Purpose::Query | Purpose::Question | Purpose::Fact | Purpose::Code => "search_query",
         Purpose::Classification => "classification",
         Purpose::Clustering => "clustering",
     });
@@ -53,8 +103,9 @@ pub fn cohere(request: &Request<'_>, model: &str, out: &mut Vec<u8>) {
 
 /// The body of Ollama's request, which has no place for what the numbers are for.
 pub fn ollama(request: &Request<'_>, model: &str, out: &mut Vec<u8>, losses: &mut Losses) {
+    lose(request, losses);
     if request.purpose.is_some() {
-        losses.parameter("input_type");
+        losses.parameter(purpose(request));
     }
     let mut body = Writer(out);
     body.open("{").key("model").text(model);
@@ -63,6 +114,18 @@ pub fn ollama(request: &Request<'_>, model: &str, out: &mut Vec<u8>, losses: &mu
         body.key("dimensions").count(dimensions);
     }
     body.close("}");
+}
+
+/// What only Google's models have a place for.
+fn lose(request: &Request<'_>, losses: &mut Losses) {
+    if request.titles.iter().any(Option::is_some) {
+        losses.parameter("title");
+    }
+}
+
+/// What the client calls what the numbers are for.
+fn purpose(request: &Request<'_>) -> &'static str {
+    if request.wanted.of_google { "taskType" } else { "input_type" }
 }
 
 fn texts(request: &Request<'_>, out: &mut Writer<'_>) {

@@ -226,6 +226,7 @@ impl<'w, 'p, 'b> Contents<'w, 'p, 'b> {
                 };
                 self.inline(&media, data);
             }
+            Content::Video { source } => self.media(source)?,
             Content::Thought { .. } | Content::HiddenThought { .. } => {}
             Content::Call { .. } | Content::Result { .. } => {
                 return Err(untranslatable("A call of a tool, or its result, stands where none may be."));

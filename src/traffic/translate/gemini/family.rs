@@ -81,6 +81,11 @@ impl Family {
         self.thinks != Thinks::Never
     }
 
+    /// Whether it reads what stands behind any URL. What came before the generation that thinks reads its own files alone.
+    pub fn reads_urls(&self) -> bool {
+        self.thinks()
+    }
+
     /// What it is told for what was asked. An effort is nearer to what the client means than a budget.
     pub fn mind(&self, prompt: &Prompt<'_>) -> Mind {
         let effort = prompt.effort.as_ref().map(|effort| Effort::of(effort));

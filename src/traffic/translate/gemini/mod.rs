@@ -10,9 +10,12 @@ pub mod carried;
 mod contents_out;
 mod family;
 mod grounding;
-mod member;
+pub mod member;
 mod parts_in;
+mod reference;
 pub mod request_in;
 pub mod request_out;
 pub mod schema;
 pub mod signature;
+
+pub use reference::{is_its_own, reads_urls};

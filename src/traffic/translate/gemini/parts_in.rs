@@ -117,17 +117,39 @@ fn said_or_thought<'b>(part: Item<'b>, said: Quoted<'b>) -> Content<'b> {
     }
 }
 
+/// Media types of what can be heard, and what other formats call it.
+const AUDIO: [(&str, &str); 16] = [
+    ("audio/wav", "wav"),
+    ("audio/x-wav", "wav"),
+    ("audio/wave", "wav"),
+    ("audio/mpeg", "mp3"),
+    ("audio/mp3", "mp3"),
+    ("audio/mpga", "mp3"),
+    ("audio/flac", "flac"),
+    ("audio/x-flac", "flac"),
+    ("audio/ogg", "ogg"),
+    ("audio/opus", "opus"),
+    ("audio/aac", "aac"),
+    ("audio/x-aac", "aac"),
+    ("audio/aiff", "aiff"),
+    ("audio/m4a", "m4a"),
+    ("audio/mp4", "m4a"),
+    ("audio/webm", "webm"),
+];
+
 fn inline<'b>(at: At<'_>, data: Item<'b>) -> Result<Content<'b>, Fault> {
     let media = at.name("mimeType").text(get(data, "mimeType"))?.with_plain_slashes();
     let name = text(data, "displayName");
     let bytes = at.name("data").text(get(data, "data"))?;
     let kind = media.unescaped().to_ascii_lowercase();
+    if let Some(format) =
+        AUDIO.iter().find(|(known, _)| known.as_bytes() == &*kind).map(|(_, format)| *format)
+    {
+        return Ok(Content::Audio { data: base64::standard(bytes), format: Quoted::raw(format.as_bytes()) });
+    }
     match &*kind {
-        b"audio/wav" | b"audio/x-wav" => {
-            Ok(Content::Audio { data: base64::standard(bytes), format: Quoted::raw(b"wav") })
-        }
-        b"audio/mpeg" | b"audio/mp3" => {
-            Ok(Content::Audio { data: base64::standard(bytes), format: Quoted::raw(b"mp3") })
+        kind if kind.starts_with(b"video/") => {
+            Ok(Content::Video { source: Source::Base64 { media, data: base64::standard(bytes) } })
         }
         kind if kind.starts_with(b"image/") => Ok(Content::Image {
             source: Source::Base64 { media, data: base64::standard(bytes) },
@@ -138,7 +160,8 @@ fn inline<'b>(at: At<'_>, data: Item<'b>) -> Result<Content<'b>, Fault> {
             let plain = plain.ok_or_else(|| at.name("data").wants("UTF-8 text in base64"))?;
             Ok(Content::Document { source: Source::Plain(Quoted::of(&plain)), name })
         }
-        b"application/pdf" => {
+        // Which of them are documents, each provider knows best.
+        kind if kind.starts_with(b"application/") => {
             Ok(Content::Document { source: Source::Base64 { media, data: base64::standard(bytes) }, name })
         }
         _ => Err(not_taken(at, &media)),
@@ -158,6 +181,9 @@ fn by_reference<'b>(at: At<'_>, file: Item<'b>) -> Result<Content<'b>, Fault> {
     let media = told.or_else(guessed).unwrap_or_default().with_plain_slashes();
     if media.as_written().starts_with(b"image/") {
         return Ok(Content::Image { source: Source::Url(url), detail: None });
+    }
+    if media.as_written().starts_with(b"video/") {
+        return Ok(Content::Video { source: Source::Url(url) });
     }
     if media.is("application/pdf") || media.is("text/plain") {
         return Ok(Content::Document { source: Source::Url(url), name: text(file, "displayName") });

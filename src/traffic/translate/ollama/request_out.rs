@@ -156,7 +156,7 @@ impl<'p, 'b> Body<'_, 'p, 'b> {
                 }
                 source
             }
-            Content::Document { .. } | Content::Audio { .. } => {
+            Content::Document { .. } | Content::Audio { .. } | Content::Video { .. } => {
                 return Err(untranslatable("The model's provider takes texts and images only."));
             }
             Content::Text(_) | Content::Thought { .. } | Content::HiddenThought { .. } => return Ok(()),
@@ -212,6 +212,7 @@ impl<'p, 'b> Body<'_, 'p, 'b> {
                 Content::Image { .. }
                 | Content::Document { .. }
                 | Content::Audio { .. }
+                | Content::Video { .. }
                 | Content::Result { .. } => {
                     return Err(untranslatable(
                         "A message of the assistant may hold text and calls of tools only.",

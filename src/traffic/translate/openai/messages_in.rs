@@ -174,6 +174,7 @@ fn one_part<'b>(at: At<'_>, part: Item<'b>, losses: &mut Losses) -> Result<Part<
         b"text" => Content::Text(at.name("text").text(text)?),
         b"refusal" => Content::Text(at.name("refusal").text(part.get("refusal"))?),
         b"image_url" => image(at.name("image_url"), part.get("image_url"))?,
+        b"video_url" => video(at.name("video_url"), part.get("video_url"))?,
         b"file" => file(at.name("file"), part.get("file"))?,
         b"document_url" => {
             let url = at.name("document_url").text(part.get("document_url"))?.with_plain_slashes();
@@ -210,6 +211,14 @@ fn image<'b>(at: At<'_>, image: Option<Item<'b>>) -> Result<Content<'b>, Fault> 
     let url = url.with_plain_slashes();
     let data = url.as_written().starts_with(b"data:");
     Ok(Content::Image { source: if data { Source::DataUrl(url) } else { Source::Url(url) }, detail })
+}
+
+/// As servers of this format take it that have models for it.
+fn video<'b>(at: At<'_>, video: Option<Item<'b>>) -> Result<Content<'b>, Fault> {
+    let [url] = at.fields(video, ["url"])?;
+    let url = at.name("url").text(url)?.with_plain_slashes();
+    let data = url.as_written().starts_with(b"data:");
+    Ok(Content::Video { source: if data { Source::DataUrl(url) } else { Source::Url(url) } })
 }
 
 fn file<'b>(at: At<'_>, file: Option<Item<'b>>) -> Result<Content<'b>, Fault> {

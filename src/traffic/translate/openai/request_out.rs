@@ -188,6 +188,7 @@ impl Body<'_> {
                 Content::Image { .. }
                 | Content::Document { .. }
                 | Content::Audio { .. }
+                | Content::Video { .. }
                 | Content::Result { .. } => {
                     return Err(untranslatable(
                         "A message of the assistant may hold text and calls of tools only.",
@@ -261,6 +262,11 @@ impl Body<'_> {
                     .key("data")
                     .quoted(data);
                 self.out.key("format").quoted(format).close("}}");
+            }
+            Content::Video { source } => {
+                self.out.open("{\"type\":\"video_url\"").key("video_url").open("{").key("url");
+                self.url(source)?;
+                self.out.close("}}");
             }
             Content::Thought { .. } | Content::HiddenThought { .. } => {}
             Content::Call { .. } | Content::Result { .. } => {

@@ -155,6 +155,7 @@ impl Body<'_> {
                 Content::Image { .. }
                 | Content::Document { .. }
                 | Content::Audio { .. }
+                | Content::Video { .. }
                 | Content::Result { .. } => {
                     return Err(untranslatable(
                         "A message of the assistant may hold text and calls of tools only.",
@@ -216,6 +217,7 @@ impl Body<'_> {
                 self.out.close("}");
             }
             Content::Audio { .. } => return Err(untranslatable("The model's provider takes no audio.")),
+            Content::Video { .. } => return Err(untranslatable("The model's provider takes no video.")),
             Content::Thought { .. } | Content::HiddenThought { .. } => {}
             Content::Call { .. } | Content::Result { .. } => {
                 return Err(untranslatable("A call of a tool, or its result, stands where none may be."));

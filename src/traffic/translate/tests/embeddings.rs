@@ -1,7 +1,7 @@
 //! Embeddings: what clients get of each provider's answer.
 
 use super::*;
-use crate::traffic::translate::embeddings::Wanted;
+use crate::traffic::translate::embeddings::{Method, Wanted};
 use proptest::prelude::*;
 
 fn answered(from: Speech, wanted: Wanted, answer: &str) -> Result<(Value, Translation), FaultKind> {
@@ -12,7 +12,7 @@ fn answered(from: Speech, wanted: Wanted, answer: &str) -> Result<(Value, Transl
     Ok((serde_json::from_slice(&out).expect("JSON"), translation))
 }
 
-const TWO: Wanted = Wanted { count: 2, listed: true, base64: false };
+const TWO: Wanted = Wanted { count: 2, listed: true, base64: false, of_google: false, method: Method::List };
 
 /// Each provider's lists come back in their order, with the digits that the provider wrote, and what it counted.
 #[test]
@@ -60,7 +60,7 @@ fn numbers_are_packed() {
     assert_eq!(answer["data"][0]["embedding"], "AACAPgAAwL8AAABA");
     assert_eq!(answer["data"][1]["embedding"], "AACAPwAAAAAAAAC+");
     assert_eq!(answer["model"], "em\"bed");
-    let one = Wanted { count: 1, listed: false, base64: true };
+    let one = Wanted { count: 1, base64: true, ..Wanted::default() };
     let (answer, _) =
         answered(Speech::Gemini, one, r#"{"embedding":{"values":[0.25,-1.5,2.0]}}"#).expect("valid");
     assert_eq!(answer["data"][0]["embedding"], "AACAPgAAwL8AAABA");
@@ -117,7 +117,7 @@ proptest! {
     /// Numbers in base64 are the ones that a client reads from their digits.
     #[test]
     fn packed_numbers_are_the_numbers(numbers in proptest::collection::vec(-1e3f32..1e3, 0..40)) {
-        let wanted = Wanted { count: 1, listed: false, base64: true };
+        let wanted = Wanted { count: 1, base64: true, ..Wanted::default() };
         let body = json!({"embeddings": [numbers]}).to_string();
         let (answer, _) = answered(Speech::Ollama, wanted, &body).expect("valid");
         let packed = answer["data"][0]["embedding"].as_str().expect("a text");

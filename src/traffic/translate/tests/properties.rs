@@ -428,7 +428,13 @@ fn written(speech: Speech, form: Form, happenings: &[Happening], reason: Stop) -
             let mut teller = completions::answer_out::Teller::new(form, CREATED, true);
             tell_all(happenings, reason, &mut |event| teller.tell(event, &mut out));
         }
-        Speech::Embeddings | Speech::Ollama | Speech::Cohere => unreachable!("no client has such answers"),
+        Speech::Embeddings
+        | Speech::GoogleEmbeddings
+        | Speech::Count(_)
+        | Speech::Ollama
+        | Speech::Cohere => {
+            unreachable!("no client has such answers")
+        }
     }
     String::from_utf8(out).expect("text")
 }
