@@ -73,6 +73,7 @@ fn whole_answers_cross() {
         let message = answer.json();
         assert_eq!((&message["type"], &message["stop_reason"]), (&"message".into(), &"end_turn".into()));
         assert_eq!(message["content"][0]["type"], "text");
+        assert_eq!(message["model"], "m/mock", "clients of messages are told the name that they asked for");
         let record = gateway.record(answer.id());
         assert_eq!(record["output_tokens"], message["usage"]["output_tokens"], "{record}");
     });

@@ -118,6 +118,7 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
         .repeating(translated.repeated)
         .known_as(std::str::from_utf8(&id).unwrap_or_default(), way.model)
         .of_model(way.model)
+        .asked_as(ask.model.as_str())
         .embedding(translated.wanted);
     Ok(Laid::Out(Crossed {
         translation: Box::new(match intake.style {

@@ -234,6 +234,15 @@ impl Translation {
         self
     }
 
+    /// What the client calls the model, for dialects whose clients want to be told just that.
+    #[must_use]
+    pub fn asked_as(mut self, model: &str) -> Self {
+        if let Teller::Anthropic(teller) = &mut self.teller {
+            teller.asked_as(model);
+        }
+        self
+    }
+
     /// What an answer of embeddings is to be.
     #[must_use]
     pub fn embedding(mut self, wanted: embeddings::Wanted) -> Self {

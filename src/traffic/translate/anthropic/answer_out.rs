@@ -9,6 +9,8 @@ use crate::traffic::translate::{Form, failure, picture};
 /// Writes one answer.
 pub struct Teller {
     form: Form,
+    /// What the client calls the model, if it is to be told so.
+    asked: Option<Quoted<'static>>,
     open: Open,
     index: u64,
     counts: Counts,
@@ -34,6 +36,7 @@ impl Teller {
     pub fn new(form: Form) -> Self {
         Self {
             form,
+            asked: None,
             open: Open::None,
             index: 0,
             counts: Counts::default(),
@@ -43,6 +46,11 @@ impl Teller {
             signature: vec![],
             citations: vec![],
         }
+    }
+
+    /// The answer names the model as the client does: clients give thoughts back only to the model that they know them from.
+    pub fn asked_as(&mut self, model: &str) {
+        self.asked = Some(Quoted::of(model));
     }
 
     /// Writes what an event is in this dialect.
@@ -78,7 +86,8 @@ impl Teller {
             message.close("msg_");
         }
         message.0.extend_from_slice(id.as_written());
-        message.close("\",\"type\":\"message\",\"role\":\"assistant\"").key("model").quoted(model);
+        message.close("\",\"type\":\"message\",\"role\":\"assistant\"").key("model");
+        message.quoted(self.asked.as_ref().unwrap_or(model));
         message.key("content").open("[");
         if self.form == Form::Stream {
             message.close("],\"stop_reason\":null,\"stop_sequence\":null").key("usage");
