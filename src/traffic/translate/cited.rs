@@ -114,11 +114,20 @@ impl Widths {
     }
 }
 
-/// How many characters a text has.
+/// How many characters a text has. Every text of an answer is counted, cited or not, so this goes by runs.
 fn characters(text: &Quoted<'_>) -> u64 {
-    let mut count = 0;
-    each_width(text, |_| count += 1);
-    count
+    let (mut rest, mut count) = (text.as_written(), 0);
+    loop {
+        let plain = memchr::memchr(b'\\', rest).unwrap_or(rest.len());
+        let (run, escape) = rest.split_at(plain);
+        // All bytes of a character but its first are between 0x80 and 0xBF.
+        count += run.iter().filter(|byte| **byte as i8 >= -0x40).count() as u64;
+        if escape.is_empty() {
+            return count;
+        }
+        count += 1;
+        rest = escape.get(escaped(escape).1..).unwrap_or_default();
+    }
 }
 
 /// Gives how many bytes each character of a text has, without putting the text together.
@@ -172,6 +181,10 @@ mod tests {
                 prop_assert_eq!(widths.bytes(character as u64), byte as u64, "{} {}", text, character);
             }
             prop_assert_eq!(widths.characters(text.len() as u64), text.chars().count() as u64);
+            let numbers: String = text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect();
+            for quoted in [Quoted::of(&text), Quoted::raw(numbers.as_bytes())] {
+                prop_assert_eq!(characters(&quoted), text.chars().count() as u64);
+            }
         }
     }
 

@@ -108,20 +108,15 @@ impl Reader {
 }
 
 impl Carry {
-    /// `is_plain` says of a block that it holds no special bytes; `kinds` takes whether anything is escaped in it.
+    /// `kinds` takes whether anything may be escaped in a block.
     #[inline(always)]
-    fn read(
-        &mut self,
-        text: &[u8],
-        at: &mut usize,
-        is_plain: impl Fn(&[u8; BLOCK]) -> bool,
-        kinds: impl Fn(&[u8; BLOCK], &Carry) -> Kinds,
-    ) -> Found {
+    fn read(&mut self, text: &[u8], at: &mut usize, kinds: impl Fn(&[u8; BLOCK], &Carry) -> Kinds) -> Found {
         let mut rest = text.get(*at..).unwrap_or_default();
         while let Some((block, behind)) = rest.split_first_chunk() {
-            if self.escaping != 0 || !is_plain(block) {
+            let kinds = kinds(block, self);
+            if kinds.quotes | kinds.slashes | kinds.controls | self.escaping != 0 {
                 *at = text.len() - rest.len();
-                return self.resolve(kinds(block, self));
+                return self.resolve(kinds);
             }
             rest = behind;
         }
@@ -236,7 +231,7 @@ fn specials_sse2(block: &[u8; SMALL_BLOCK]) -> u32 {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse2")]
 fn read_sse2(text: &[u8], at: &mut usize, carry: &mut Carry) -> Found {
-    carry.read(text, at, |block| long_specials(block) == 0, |block, carry| kinds_sse2(block, *carry))
+    carry.read(text, at, |block, carry| kinds_sse2(block, *carry))
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -272,21 +267,7 @@ fn kinds_sse2(block: &[u8; BLOCK], carry: Carry) -> Kinds {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,popcnt")]
 fn read_avx2(text: &[u8], at: &mut usize, carry: &mut Carry) -> Found {
-    carry.read(text, at, |block| is_plain_avx2(block), |block, carry| kinds_avx2(block, *carry))
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
-#[inline]
-fn is_plain_avx2(block: &[u8; BLOCK]) -> bool {
-    use simd::{_mm256_cmpeq_epi8, _mm256_min_epu8, _mm256_or_si256, _mm256_set1_epi8, _mm256_testz_si256};
-    let [low, high] = halves_avx2(block).map(|text| {
-        let is = |byte: u8| _mm256_cmpeq_epi8(text, _mm256_set1_epi8(byte as i8));
-        let controls = _mm256_cmpeq_epi8(_mm256_min_epu8(text, _mm256_set1_epi8(0x1f)), text);
-        _mm256_or_si256(_mm256_or_si256(is(b'"'), is(b'\\')), controls)
-    });
-    let special = _mm256_or_si256(low, high);
-    _mm256_testz_si256(special, special) == 1
+    carry.read(text, at, |block, carry| kinds_avx2(block, *carry))
 }
 
 #[cfg(target_arch = "x86_64")]
