@@ -38,9 +38,11 @@ static ENCODED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"cmluZ
 static CALLS: LazyLock<[Finder<'static>; 2]> =
     LazyLock::new(|| [Finder::new(b"\"functionCall\""), Finder::new(b"\"function_call\"")]);
 static SEALED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"ringgate:"));
-static IDS: LazyLock<[Finder<'static>; 2]> = LazyLock::new(|| [Finder::new(MADE), Finder::new(GIVEN)]);
+/// How both marks of ids begin: most bodies have it nowhere, and are gone through once.
+static IDS: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"_-"));
 /// No mark is longer, with what stands before it.
 const MARK_BYTES: usize = 32;
+const _: () = assert!(MADE[0] == b'_' && MADE[1] == b'-' && GIVEN[0] == b'_' && GIVEN[1] == b'-');
 
 /// Longest ids that providers take.
 const CHAT_ID_BYTES: usize = 40;
@@ -71,7 +73,7 @@ pub fn may_be_in<'b>(speech: Speech, model: &str, pieces: impl Iterator<Item = &
 
 fn has_mark(speech: Speech, signs: bool, text: &[u8]) -> bool {
     let has = |marks: &[Finder<'_>]| marks.iter().any(|mark| mark.find(text).is_some());
-    let has_ids = || has(&*IDS);
+    let has_ids = || has_id_mark(text);
     match speech {
         Speech::OpenAi => has_ids(),
         Speech::Anthropic => SIGNATURE.find_iter(text).any(|at| is_foreign(&text[at..])) || has_ids(),
@@ -79,6 +81,11 @@ fn has_mark(speech: Speech, signs: bool, text: &[u8]) -> bool {
         Speech::Responses => SEALED.find(text).is_some() || has_ids(),
         _ => false,
     }
+}
+
+/// Whether an id in this text may carry what the gateway put into it.
+fn has_id_mark(text: &[u8]) -> bool {
+    IDS.find_iter(text).any(|at| text[at..].starts_with(MADE) || text[at..].starts_with(GIVEN))
 }
 
 /// Whether a member of this text's beginning is a signature that is not Anthropic's.
@@ -254,7 +261,7 @@ fn called(message: &Item<'_>, cuts: &mut Vec<Cut>) {
 /// An id that carries something, and is too long for that, gets its alias.
 fn shorten(id: Option<Item<'_>>, longest: usize, cuts: &mut Vec<Cut>) {
     let Some((id, text)) = id.and_then(|id| Some((id, id.text()?))) else { return };
-    let is_marked = || IDS.iter().any(|mark| mark.find(text.as_written()).is_some());
+    let is_marked = || has_id_mark(text.as_written());
     if text.as_written().len() > longest && is_marked() {
         let short = [b"\"", alias(&text, longest).as_written(), b"\""].concat();
         cuts.push((id.offset()..end(&id), Cow::Owned(short)));
