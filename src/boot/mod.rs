@@ -6,6 +6,7 @@
 //! what cannot start says why and leaves nothing running.
 
 pub mod doctor;
+mod helper;
 pub mod import;
 pub mod planes;
 pub mod serve;

@@ -1,9 +1,11 @@
-//! The threads of the process: shards, pinned one to a core, and the log core.
+//! The threads of the process: shards, pinned one to a core, the log core, and the shards' helper.
 //!
 //! Invariant: the rings between two threads are made here and nowhere else; each end moves to its thread and
 //! stays there.
 
+use super::helper;
 use crate::base::limits::RECORD_RING_SLOTS;
+use crate::contract::chore::{self, Chores};
 use crate::contract::errand::{self, Errand};
 use crate::contract::link::{Link, LogLink, Order, State};
 use crate::contract::meters::Meters;
@@ -74,7 +76,7 @@ fn rings(link: Arc<Link>) -> (ShardEnds, Source) {
     (ends, Source { records, meters, meters_back, link })
 }
 
-/// Starts the log core, then the shards.
+/// Starts the log core and the helper, then the shards.
 ///
 /// # Errors
 /// The access log cannot be opened, the wanted I/O driver is not allowed, or the system gives no threads.
@@ -99,8 +101,15 @@ pub fn start(plan: Plan) -> Result<Planes> {
         log_core.run();
     })?;
     let process = random()?;
+    let (chores, todo): (Vec<_>, Vec<_>) =
+        links.iter().map(|_| rtrb::RingBuffer::new(chore::RING_SLOTS)).unzip();
+    let helper = std::thread::Builder::new().name("helper".into()).spawn(move || {
+        pin(log_cpu);
+        helper::run(todo);
+    })?;
     let (mut shards, mut errands) = (vec![], vec![]);
-    for (index, ((ends, sockets), link)) in ends.into_iter().zip(plan.sockets).zip(&links).enumerate() {
+    let ends = ends.into_iter().zip(chores).zip(plan.sockets).zip(&links);
+    for (index, (((ends, chores), sockets), link)) in ends.enumerate() {
         let (errand_ring, waiting) = rtrb::RingBuffer::new(errand::RING_SLOTS);
         errands.push(waiting);
         let parts = Parts {
@@ -109,6 +118,7 @@ pub fn start(plan: Plan) -> Result<Planes> {
             snapshots: plan.snapshots.clone(),
             ring: ends.ring,
             errands: errand_ring,
+            chores: Chores::new(chores, helper.thread().clone()),
             on_overflow: plan.on_overflow,
             process,
         };

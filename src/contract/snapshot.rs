@@ -237,6 +237,13 @@ pub struct Target {
     pub priority: u32,
 }
 
+impl Target {
+    /// The name sent upstream, where the wildcard's star stands for this.
+    pub fn name<'n>(&'n self, star: &'n str) -> &'n str {
+        if &*self.model == "*" { star } else { &self.model }
+    }
+}
+
 /// Milliseconds; 0 means "no limit".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {

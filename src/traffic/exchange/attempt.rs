@@ -3,19 +3,22 @@
 //! Invariant: another target is tried only while the client has been told nothing and the failed one certainly
 //! did nothing.
 
+use super::aside;
 use super::crossing::{self, Crossed, Laid};
 use super::media;
 use super::outbound::{self, HEAD};
 use super::pass;
 use super::relay;
 use super::reply::Reply;
+use super::shard::Shard;
 use super::state::Exchange;
+use crate::base::buf::Buf;
 use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::endpoint::{Dialect, Endpoint, StreamStyle};
+use crate::contract::errand::Shelf;
 use crate::contract::pass::PassSlot;
 use crate::contract::snapshot::{Credential, Format, Model, Provider, Snapshot, Target};
-use crate::net::gather::Gather;
 use crate::traffic::dialect::{Ask, Edits, InjectUsage, StreamUsage};
 use crate::traffic::provider::named;
 use crate::traffic::provider::request::{self, Forwarded};
@@ -142,42 +145,107 @@ impl Trip<'_> {
         credential: Option<&Credential>,
         reply: &Reply<'_>,
     ) -> Result<Option<Crossed>, Fault> {
-        let wants = match self.lay_out(exchange, credential, reply)? {
+        let wants = match self.lay_out(exchange, credential, reply).await? {
             None => return Ok(None),
             Some(Laid::Out(crossed)) => return Ok(Some(crossed)),
             Some(Laid::Lacks(wants)) => wants,
         };
         let rules = self.snapshot.media.as_ref().ok_or(FaultKind::Internal)?;
         Box::pin(media::fetch(exchange, wants, rules, &self.snapshot.limits, reply.shard)).await?;
-        match self.lay_out(exchange, credential, reply)? {
+        match self.lay_out(exchange, credential, reply).await? {
             Some(Laid::Out(crossed)) => Ok(Some(crossed)),
             // Nothing is fetched twice.
             None | Some(Laid::Lacks(_)) => Err(FaultKind::Internal.into()),
         }
     }
 
-    fn lay_out(
+    /// A body that is large is read and written by the helper.
+    async fn lay_out(
         &self,
         exchange: &mut Exchange,
         credential: Option<&Credential>,
         reply: &Reply<'_>,
     ) -> Result<Option<Laid>, Fault> {
+        let shard = reply.shard;
+        let is_large = exchange.course.body_bytes >= aside::LARGE_BYTES;
         match &self.way {
-            Way::Straight(path) => straight(self, path, exchange, credential, reply).map(|()| None),
+            Way::Straight(path) => {
+                let cuts = self.foreign(exchange, shard).await?;
+                straight(self, path, exchange, credential, reply, &cuts).map(|()| None)
+            }
+            Way::Across(crossing) if is_large => {
+                Box::pin(self.cross_aside(*crossing, exchange, credential, shard)).await.map(Some)
+            }
             Way::Across(crossing) => {
-                let ask = exchange.ask.as_ref().ok_or(FaultKind::Internal)?;
-                let name = upstream_name(self.target, star(ask, exchange.course.star)).to_owned();
-                let way = crossing::Way {
-                    crossing: *crossing,
-                    provider: self.provider,
-                    credential,
-                    model: &name,
-                    unsupported: self.model.unsupported,
-                    fetches: self.snapshot.media.is_some(),
-                };
-                crossing::lay_out(exchange, &way, &reply.shard.buffers).map(Some)
+                let name = self.name(exchange)?.to_owned();
+                crossing::lay_out(exchange, &self.across(*crossing, credential, &name), &shard.buffers)
+                    .map(Some)
             }
         }
+    }
+
+    async fn cross_aside(
+        &self,
+        crossing: Crossing,
+        exchange: &mut Exchange,
+        credential: Option<&Credential>,
+        shard: &Shard,
+    ) -> Result<Laid, Fault> {
+        let name = self.name(exchange)?.to_owned();
+        crossing::lay_out_aside(exchange, &self.across(crossing, credential, &name), shard).await
+    }
+
+    fn across<'w>(
+        &'w self,
+        crossing: Crossing,
+        credential: Option<&'w Credential>,
+        name: &'w str,
+    ) -> crossing::Way<'w> {
+        crossing::Way {
+            crossing,
+            provider: self.provider,
+            credential,
+            model: name,
+            unsupported: self.model.unsupported,
+            fetches: self.snapshot.media.is_some(),
+        }
+    }
+
+    /// The name that the target knows the model by.
+    fn name<'n>(&'n self, exchange: &'n Exchange) -> Result<&'n str, Fault> {
+        let ask = exchange.ask.as_ref().ok_or(FaultKind::Internal)?;
+        Ok(self.target.name(star(ask, exchange.course.star)))
+    }
+
+    /// What the provider would refuse of the history of a client that had answers of other vendors' models before.
+    async fn foreign(&self, exchange: &mut Exchange, shard: &Shard) -> Result<Vec<Cut>, Fault> {
+        let speech = foreign::speech(exchange.intake.endpoint).filter(|_| self.snapshot.mixes_formats);
+        let Some(speech) = speech else { return Ok(vec![]) };
+        if exchange.course.body_bytes >= aside::VAST_BYTES {
+            return Box::pin(self.foreign_aside(speech, exchange, shard)).await;
+        }
+        let (name, body) = (self.name(exchange)?, &exchange.course.body);
+        if !foreign::may_be_in(speech, name, outbound::segments(body)) {
+            return Ok(vec![]);
+        }
+        if exchange.course.body_bytes >= aside::LARGE_BYTES {
+            return Box::pin(self.foreign_aside(speech, exchange, shard)).await;
+        }
+        Ok(foreign::cuts(speech, name, &outbound::in_one_piece(body)))
+    }
+
+    async fn foreign_aside(
+        &self,
+        speech: Speech,
+        exchange: &mut Exchange,
+        shard: &Shard,
+    ) -> Result<Vec<Cut>, Fault> {
+        let name = self.name(exchange)?.to_owned();
+        let cuts = move |body: &[Buf], _: &Shelf| {
+            let may_be = foreign::may_be_in(speech, &name, body.iter().map(|segment| &**segment));
+            if may_be { foreign::cuts(speech, &name, &outbound::joined(body)) } else { vec![] }
+        };
+        aside::with_body(&mut exchange.course, shard, cuts).await
     }
 }
 
@@ -231,16 +299,17 @@ fn wants_usage(provider: &Provider, endpoint: Endpoint) -> InjectUsage {
     if streams_chunks && provider.takes_stream_usage { InjectUsage::Yes } else { InjectUsage::No }
 }
 
-/// Lays out the client's own bytes, but for the model's name.
+/// Lays out the client's own bytes, but for the model's name and what is cut.
 fn straight(
     trip: &Trip<'_>,
     path: &str,
     exchange: &mut Exchange,
     credential: Option<&Credential>,
     reply: &Reply<'_>,
+    cuts: &[Cut],
 ) -> Result<(), Fault> {
     let ask = exchange.ask.as_ref().ok_or(FaultKind::Internal)?;
-    let name = upstream_name(trip.target, star(ask, exchange.course.star));
+    let name = trip.target.name(star(ask, exchange.course.star));
     let within = matches!(exchange.intake.endpoint, Endpoint::EmbedContent | Endpoint::BatchEmbedContents);
     let edits = Edits::plan(ask, name, trip.usage).map_err(|error| error.fault())?;
     let (course, intake) = (&mut exchange.course, &exchange.intake);
@@ -260,8 +329,6 @@ fn straight(
         return Ok(());
     }
     let body_bytes = edits.edited_len(course.body_bytes);
-    let cuts =
-        if trip.snapshot.mixes_formats { of_others(intake.endpoint, name, &course.body) } else { vec![] };
     if cuts.is_empty() {
         outbound::lay_out(&mut course.body, head, edits.iter(), |out| {
             request::head(out, trip.provider, path, forwarded, body_bytes);
@@ -282,34 +349,9 @@ fn edited_len(body_bytes: u64, edits: &[(Range<u64>, &[u8])]) -> u64 {
     edits.iter().fold(body_bytes, |len, (span, text)| len + text.len() as u64 - (span.end - span.start))
 }
 
-/// What the provider would refuse of the history of a client that had answers of other vendors' models before.
-fn of_others(endpoint: Endpoint, model: &str, body: &Gather) -> Vec<Cut> {
-    let speech = match endpoint {
-        Endpoint::Messages | Endpoint::CountTokens => Speech::Anthropic,
-        Endpoint::Responses => Speech::Responses,
-        Endpoint::ChatCompletions => Speech::OpenAi,
-        Endpoint::GenerateContent | Endpoint::StreamGenerateContent | Endpoint::GeminiCountTokens => {
-            Speech::Gemini
-        }
-        _ => return vec![],
-    };
-    if !foreign::may_be_in(speech, model, outbound::segments(body)) {
-        return vec![];
-    }
-    foreign::cuts(speech, model, &outbound::in_one_piece(body))
-}
-
 /// What a wildcard's star stands for; empty for an exact name.
 fn star(ask: &Ask, (from, until): (usize, usize)) -> &str {
     ask.model.as_str().get(from..until).unwrap_or_default()
-}
-
-/// The name that the target knows the model by.
-fn upstream_name<'n>(target: &'n Target, star: &'n str) -> &'n str {
-    match &*target.model {
-        "*" => star,
-        name => name,
-    }
 }
 
 async fn call(trip: &Trip<'_>, exchange: &mut Exchange, reply: &Reply<'_>) -> Result<Answer, CallError> {

@@ -1,19 +1,25 @@
 //! A request that goes out in another format than it came in, and the head of its answer.
 
+use super::aside;
 use super::outbound::{self, HEAD};
+use super::shard::Shard;
 use super::state::Exchange;
+use crate::base::buf::Buf;
 use crate::base::clock::unix_seconds;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::endpoint::StreamStyle;
-use crate::contract::errand::Want;
+use crate::contract::errand::{Shelf, Want};
 use crate::contract::snapshot::{Credential, Provider, Unsupported};
 use crate::http::encode;
 use crate::net::pool::BufferPool;
 use crate::traffic::dialect::{self, Ask};
 use crate::traffic::provider::request::{self, Forwarded};
 use crate::traffic::translate::foreign;
-use crate::traffic::translate::{self, Crossing, Destination, Form, Speech, StreamUsage, Translation};
+use crate::traffic::translate::{
+    self, Crossing, Destination, Form, Speech, StreamUsage, Translated, Translation,
+};
 use crate::traffic::upstream::call::Answer;
+use std::borrow::Cow;
 
 pub const JSON: &[u8] = b"content-type: application/json\r\n";
 const EVENTS: &[u8] = b"content-type: text/event-stream; charset=utf-8\r\ncache-control: no-cache\r\n";
@@ -60,39 +66,91 @@ pub struct Way<'s> {
 /// # Errors
 /// It cannot be said in the provider's format.
 pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Result<Laid, Fault> {
-    let ask = exchange.ask.as_ref().ok_or(FaultKind::Internal)?;
-    let (course, intake) = (&mut exchange.course, &exchange.intake);
+    let writing = Writing::of(exchange, way)?;
+    let course = &mut exchange.course;
     let mut out = course.body.take(HEAD);
     if out.capacity() == 0 {
         out = pool.small();
     }
     out.clear();
-    let lines = &intake.forward[intake.query_bytes..];
-    let betas: Vec<&str> = betas(lines).collect();
-    let to = Destination {
-        speech: way.crossing.provider,
-        model: way.model,
-        stream_usage: if way.provider.takes_stream_usage { StreamUsage::Asked } else { StreamUsage::Unasked },
-        unsupported: way.unsupported,
-        betas: &betas,
-        on_vertex: way.provider.is_vertex(),
-        shelf: way.fetches.then_some(&course.shelf),
-    };
-    let body = outbound::in_one_piece(&course.body);
-    // Where nothing is translated, nothing else leaves another vendor's thoughts out.
-    let body = if way.crossing.is_verbatim() {
-        foreign::without(way.crossing.client, way.model, body)
-    } else {
-        body
-    };
-    // Where the URL says what form the answer has, the body does not.
-    let told = (way.crossing.client == Speech::Gemini).then(|| form(way.crossing, ask));
-    let translated = translate::request_in_form(way.crossing.client, told, to, &body, out.tail())?;
-    if !translated.lacking.is_empty() {
-        drop(body);
-        course.body.put(HEAD, out);
-        return Ok(Laid::Lacks(translated.lacking));
+    let translated = writing.write(outbound::in_one_piece(&course.body), &course.shelf, out.tail())?;
+    Ok(finish(exchange, way, out, translated))
+}
+
+/// The same for a large body, without holding the shard up.
+///
+/// # Errors
+/// As above.
+pub async fn lay_out_aside(exchange: &mut Exchange, way: &Way<'_>, shard: &Shard) -> Result<Laid, Fault> {
+    let writing = Writing::of(exchange, way)?;
+    shard.buffers.give(exchange.course.body.take(HEAD));
+    let written = aside::with_body(&mut exchange.course, shard, move |body, shelf| {
+        let body = outbound::joined(body);
+        let mut out = Buf::with_capacity(body.len() + body.len() / 8);
+        writing.write(body, shelf, out.tail()).map(|translated| (out, translated))
+    });
+    let (out, translated) = written.await??;
+    Ok(finish(exchange, way, out, translated))
+}
+
+/// All that writing a body anew takes, whichever thread does it.
+struct Writing {
+    crossing: Crossing,
+    /// Where the URL says what form the answer has, the body does not.
+    told: Option<Form>,
+    model: String,
+    stream_usage: StreamUsage,
+    unsupported: Unsupported,
+    betas: Vec<String>,
+    on_vertex: bool,
+    fetches: bool,
+}
+
+impl Writing {
+    fn of(exchange: &Exchange, way: &Way<'_>) -> Result<Self, Fault> {
+        let (ask, intake) = (exchange.ask.as_ref().ok_or(FaultKind::Internal)?, &exchange.intake);
+        let takes_usage = way.provider.takes_stream_usage;
+        Ok(Self {
+            crossing: way.crossing,
+            told: (way.crossing.client == Speech::Gemini).then(|| form(way.crossing, ask)),
+            model: way.model.to_owned(),
+            stream_usage: if takes_usage { StreamUsage::Asked } else { StreamUsage::Unasked },
+            unsupported: way.unsupported,
+            betas: betas(&intake.forward[intake.query_bytes..]).map(str::to_owned).collect(),
+            on_vertex: way.provider.is_vertex(),
+            fetches: way.fetches,
+        })
     }
+
+    fn write(&self, body: Cow<'_, [u8]>, shelf: &Shelf, out: &mut Vec<u8>) -> Result<Translated, Fault> {
+        let betas: Vec<&str> = self.betas.iter().map(String::as_str).collect();
+        let to = Destination {
+            speech: self.crossing.provider,
+            model: &self.model,
+            stream_usage: self.stream_usage,
+            unsupported: self.unsupported,
+            betas: &betas,
+            on_vertex: self.on_vertex,
+            shelf: self.fetches.then_some(shelf),
+        };
+        // Where nothing is translated, nothing else leaves another vendor's thoughts out.
+        let body = if self.crossing.is_verbatim() {
+            foreign::without(self.crossing.client, &self.model, body)
+        } else {
+            body
+        };
+        translate::request_in_form(self.crossing.client, self.told, to, &body, out)
+    }
+}
+
+/// Puts a head to a body that was written.
+fn finish(exchange: &mut Exchange, way: &Way<'_>, mut out: Buf, translated: Translated) -> Laid {
+    let (course, intake) = (&mut exchange.course, &exchange.intake);
+    let Some(ask) = exchange.ask.as_ref().filter(|_| translated.lacking.is_empty()) else {
+        course.body.put(HEAD, out);
+        return Laid::Lacks(translated.lacking);
+    };
+    let lines = &intake.forward[intake.query_bytes..];
     let mut fields = neutral(lines);
     if way.crossing.is_hosted() && way.crossing.provider == Speech::VertexAnthropic {
         copy(lines, &[BETA], &mut fields);
@@ -120,13 +178,13 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
         .of_model(way.model)
         .asked_as(ask.model.as_str())
         .embedding(translated.wanted);
-    Ok(Laid::Out(Crossed {
+    Laid::Out(Crossed {
         translation: Box::new(match intake.style {
             StreamStyle::GeminiArray => translation.in_array(),
             _ => translation,
         }),
         dropped: translated.dropped,
-    }))
+    })
 }
 
 fn form(crossing: Crossing, ask: &Ask) -> Form {

@@ -6,6 +6,7 @@
 //! Invariant: whatever happens - refusal, failure, a client that leaves - passes through the same end of
 //! `serve`, and is settled there once.
 
+mod aside;
 mod attempt;
 pub mod client;
 mod crossing;

@@ -57,17 +57,38 @@ pub fn add_fields(gather: &mut Gather, lines: &[&[u8]]) {
 
 /// The client's body in one piece: where it came in several, a copy.
 pub fn in_one_piece(gather: &Gather) -> Cow<'_, [u8]> {
-    if gather.count() == HEAD + 2 {
-        return Cow::Borrowed(gather.buf(HEAD + 1));
+    in_one(segments(gather))
+}
+
+/// The same of segments that were taken.
+pub fn joined(segments: &[Buf]) -> Cow<'_, [u8]> {
+    in_one(segments.iter().map(|segment| &**segment))
+}
+
+fn in_one<'b>(mut segments: impl Iterator<Item = &'b [u8]> + Clone) -> Cow<'b, [u8]> {
+    let mut rest = segments.clone().skip(1);
+    if rest.next().is_none() {
+        return Cow::Borrowed(segments.next().unwrap_or_default());
     }
-    let bytes = (HEAD + 1..gather.count()).map(|index| gather.buf(index).len()).sum();
-    let mut all = Vec::with_capacity(bytes);
-    (HEAD + 1..gather.count()).for_each(|index| all.extend_from_slice(gather.buf(index)));
+    let mut all = Vec::with_capacity(segments.clone().map(<[u8]>::len).sum());
+    segments.for_each(|segment| all.extend_from_slice(segment));
     Cow::Owned(all)
 }
 
+/// Lends the segments of the client's body; [`give_segments`] brings them back.
+pub fn take_segments(gather: &mut Gather) -> Vec<Buf> {
+    gather.unlay();
+    (HEAD + 1..gather.count()).map(|index| gather.take(index)).collect()
+}
+
+pub fn give_segments(gather: &mut Gather, segments: Vec<Buf>) {
+    for (index, segment) in segments.into_iter().enumerate() {
+        gather.put(HEAD + 1 + index, segment);
+    }
+}
+
 /// The segments of the client's body.
-pub fn segments(gather: &Gather) -> impl Iterator<Item = &[u8]> {
+pub fn segments(gather: &Gather) -> impl Iterator<Item = &[u8]> + Clone {
     (HEAD + 1..gather.count()).map(|index| &**gather.buf(index))
 }
 

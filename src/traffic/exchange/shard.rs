@@ -2,6 +2,7 @@
 
 use super::state::States;
 use crate::base::ids::RequestId;
+use crate::contract::chore::Chores;
 use crate::contract::errand::Errand;
 use crate::contract::meters::Unserved;
 use crate::contract::record::Record;
@@ -47,6 +48,8 @@ pub struct Shard {
     pub book: Book,
     /// What control is to fetch.
     pub errands: RefCell<rtrb::Producer<Arc<Errand>>>,
+    /// What the helper is to do.
+    pub chores: RefCell<Chores>,
     pub on_overflow: OnOverflow,
     pub draining: Cell<bool>,
     /// Client connections that are open.
@@ -82,6 +85,7 @@ pub struct Parts {
     pub snapshots: Arc<ArcSwap<Snapshot>>,
     pub ring: rtrb::Producer<Record>,
     pub errands: rtrb::Producer<Arc<Errand>>,
+    pub chores: Chores,
     pub on_overflow: OnOverflow,
     /// The same in all shards: the first half of every request id.
     pub process: u64,
@@ -101,6 +105,7 @@ impl Shard {
             signing: SigningKeys::default(),
             book: Book::new(parts.ring),
             errands: RefCell::new(parts.errands),
+            chores: RefCell::new(parts.chores),
             on_overflow: parts.on_overflow,
             draining: Cell::new(false),
             connections: Cell::new(0),

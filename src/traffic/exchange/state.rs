@@ -4,6 +4,8 @@
 //!
 //! Invariant: a state that was given back holds no byte of the request that it served.
 
+use super::aside;
+use super::outbound::HEAD;
 use super::reading::Packed;
 use super::shard::Shard;
 use crate::base::buf::Buf;
@@ -144,7 +146,11 @@ impl Exchange {
     /// The request is not sent again: its buffers serve others.
     pub fn release_request(&mut self, shard: &Shard) {
         shard.buffers.give(std::mem::take(&mut self.intake.forward));
-        shard.buffers.give_gather(std::mem::take(&mut self.course.body));
+        let mut body = std::mem::take(&mut self.course.body);
+        if body.count() > HEAD && body.buf(HEAD).capacity() as u64 >= aside::LARGE_BYTES {
+            aside::free(body.take(HEAD), shard);
+        }
+        shard.buffers.give_gather(body);
         self.course.shelf = Shelf::default();
         let held = std::mem::take(&mut self.course.held_bytes);
         shard.buffered.set(shard.buffered.get().saturating_sub(held));

@@ -13,6 +13,7 @@ use super::gemini::carried::{GIVEN, MADE};
 use super::gemini::signature;
 use super::names::alias;
 use super::proof;
+use crate::contract::endpoint::Endpoint;
 use crate::traffic::dialect::json::{Item, Tree};
 use memchr::memmem::Finder;
 use std::borrow::Cow;
@@ -47,6 +48,19 @@ const _: () = assert!(MADE[0] == b'_' && MADE[1] == b'-' && GIVEN[0] == b'_' && 
 /// Longest ids that providers take.
 const CHAT_ID_BYTES: usize = 40;
 const ID_BYTES: usize = 64;
+
+/// How clients of an endpoint speak, if they bring a history.
+pub fn speech(endpoint: Endpoint) -> Option<Speech> {
+    match endpoint {
+        Endpoint::Messages | Endpoint::CountTokens => Some(Speech::Anthropic),
+        Endpoint::Responses => Some(Speech::Responses),
+        Endpoint::ChatCompletions => Some(Speech::OpenAi),
+        Endpoint::GenerateContent | Endpoint::StreamGenerateContent | Endpoint::GeminiCountTokens => {
+            Some(Speech::Gemini)
+        }
+        _ => None,
+    }
+}
 
 /// Whether a body for this model may hold anything of the kind. Its pieces may end anywhere.
 pub fn may_be_in<'b>(speech: Speech, model: &str, pieces: impl Iterator<Item = &'b [u8]>) -> bool {

@@ -1,0 +1,73 @@
+//! What takes long on a large body, done by the helper while the shard serves others.
+//!
+//! Invariant: the body is where it was when the work is done; if it was given up, nobody has it any more.
+
+use super::outbound;
+use super::shard::Shard;
+use super::state::Course;
+use crate::base::buf::Buf;
+use crate::base::fault::{Fault, FaultKind};
+use crate::contract::errand::Shelf;
+use crate::net::runtime;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+/// Bodies from this size on are read and written anew aside: a shard would have a millisecond to do.
+pub const LARGE_BYTES: u64 = 512 * 1024;
+/// The same of bodies that are only searched.
+pub const VAST_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Between looks whether the work is done.
+const LOOK: Duration = Duration::from_millis(1);
+
+/// Works on the client's body, in its segments, and on what was fetched for it.
+///
+/// # Errors
+/// The work panicked.
+pub async fn with_body<T: Send + Sync + 'static>(
+    course: &mut Course,
+    shard: &Shard,
+    work: impl FnOnce(&[Buf], &Shelf) -> T + Send + 'static,
+) -> Result<T, Fault> {
+    let segments = outbound::take_segments(&mut course.body);
+    let shelf = std::mem::take(&mut course.shelf);
+    let (segments, shelf, result) = done(shard, move || {
+        let result = work(&segments, &shelf);
+        (segments, shelf, result)
+    })
+    .await?;
+    outbound::give_segments(&mut course.body, segments);
+    course.shelf = shelf;
+    Ok(result)
+}
+
+/// Frees what the helper wrote, and where: that takes milliseconds for tens of megabytes.
+pub fn free(buf: Buf, shard: &Shard) {
+    // Where there is no room for it, it is freed here.
+    drop(shard.chores.borrow_mut().give(Box::new(move || drop(buf))));
+}
+
+/// Has something done. Where the helper has too much to do already, it is done here and now.
+async fn done<T: Send + Sync + 'static>(
+    shard: &Shard,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Fault> {
+    let mut place = Arc::new(OnceLock::new());
+    let theirs = place.clone();
+    let chore = Box::new(move || {
+        // Nobody else fills it.
+        drop(theirs.set(work()));
+    });
+    let given = shard.chores.borrow_mut().give(chore);
+    if let Err(chore) = given {
+        chore();
+    }
+    loop {
+        // The helper has let go of it, with what came of the work or without.
+        match Arc::try_unwrap(place) {
+            Ok(place) => return place.into_inner().ok_or_else(|| FaultKind::Internal.into()),
+            Err(shared) => place = shared,
+        }
+        runtime::sleep(LOOK).await;
+    }
+}
