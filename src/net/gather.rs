@@ -14,7 +14,7 @@ use std::ops::Range;
 /// Pieces handed to the kernel at once (`UIO_MAXIOV`).
 const PIECES_MAX: usize = 1024;
 
-/// Bytes handed to the kernel at once, and up to one piece more: to a peer that keeps up it copies all that it is
+/// Bytes handed to the kernel at once, and up to as many more: to a peer that keeps up it copies all that it is
 /// given in one go, and nothing else happens on the thread meanwhile.
 const WRITE_BYTES: usize = 128 * 1024;
 
@@ -147,7 +147,7 @@ impl Gather {
         self.laid().iter().map(move |p| &bufs[p.buf][p.range.clone()])
     }
 
-    /// The whole message in one buffer, if there is one piece or little enough to be put together. The buffer comes
+    /// The whole message in one buffer, if there is one piece, not too long, or little enough to be put together. The buffer comes
     /// back by [`Gather::restore`].
     pub(super) fn flatten(&mut self) -> Option<Flat> {
         let bytes = self.len();
@@ -156,7 +156,8 @@ impl Gather {
         let buf = bufs.get_mut(FIRST)?;
         let (from, own) = (first.range.start, buf.len());
         let copied = bytes - first.range.len();
-        let fits = copied == 0 || (bytes <= FLAT_BYTES && copied <= buf.room());
+        let fits =
+            if copied == 0 { bytes <= WRITE_BYTES } else { bytes <= FLAT_BYTES && copied <= buf.room() };
         if first.buf != FIRST || first.range.end != own || !fits {
             return None;
         }
@@ -183,9 +184,11 @@ impl Gather {
         vectors.clear();
         *written = 0;
         for piece in pieces {
-            let slice = &bufs[piece.buf][piece.range.clone()];
-            let iov_base = slice.as_ptr().cast_mut().cast();
-            vectors.push(libc::iovec { iov_base, iov_len: slice.len() });
+            // A long piece is not handed over at once, either.
+            for slice in bufs[piece.buf][piece.range.clone()].chunks(WRITE_BYTES) {
+                let iov_base = slice.as_ptr().cast_mut().cast();
+                vectors.push(libc::iovec { iov_base, iov_len: slice.len() });
+            }
         }
     }
 
@@ -274,7 +277,7 @@ mod tests {
         }
     }
 
-    /// One piece is sent as it lies, however long; several long ones, and those without room, are not copied.
+    /// One piece is sent as it lies; several long ones, and those without room, are not copied.
     #[test]
     fn long_messages_stay_in_pieces() {
         let mut one = Gather::default();
@@ -340,5 +343,13 @@ mod tests {
         assert_eq!(gather.read_iovec_len(), 1);
         assert_eq!(gather.advance(WRITE_BYTES / 2 + 1), Left::None);
         assert_eq!(gather.read_iovec_len(), 0);
+        let mut one = Gather::default();
+        one.whole(buf(&vec![b'x'; 3 * WRITE_BYTES + 1]));
+        assert!(one.flatten().is_none());
+        one.rewind();
+        assert_eq!(one.read_iovec_len(), 1);
+        assert_eq!(one.advance(WRITE_BYTES + 1), Left::Some);
+        assert_eq!(one.left()[0].iov_len, WRITE_BYTES - 1);
+        assert_eq!(one.advance(2 * WRITE_BYTES), Left::None);
     }
 }
