@@ -42,12 +42,13 @@ impl SigningKeys {
         key
     }
 
-    /// Adds the lines that sign a request to `out`. `head` is the whole head, with the empty line at its end; `pass`
+    /// Adds the lines that sign a request to `out`. `head` is the whole head, with the empty line at its end, `body` the
+    /// body's [`hashed`]; `pass`
     /// is the number of the pass that the keys are of.
-    pub fn sign<'b>(
+    pub fn sign(
         &self,
         head: &[u8],
-        body: impl Iterator<Item = &'b [u8]>,
+        body: &Digest,
         (pass, keys): (u64, &AwsKeys),
         unix_seconds: u64,
         out: &mut Vec<u8>,
@@ -60,7 +61,7 @@ impl SigningKeys {
         let mut fields = signed(head);
         fields.extend(signed(out));
         fields.sort_by_key(|(name, _)| name.to_ascii_lowercase());
-        let request = canonical(head, &fields, &hashed(body));
+        let request = canonical(head, &fields, body);
         let signature = hmac::sign(&self.of(pass, keys, &time), &string_to_sign(keys, &time, &request));
         let names = names(&fields);
         out.extend_from_slice(b"authorization: ");
@@ -268,7 +269,8 @@ fn encoded(bytes: impl Iterator<Item = u8>, out: &mut Vec<u8>) {
     }
 }
 
-fn hashed<'b>(pieces: impl Iterator<Item = &'b [u8]>) -> Digest {
+/// The SHA-256 of a body that comes in pieces.
+pub fn hashed<'b>(pieces: impl Iterator<Item = &'b [u8]>) -> Digest {
     let mut context = Context::new(&SHA256);
     pieces.for_each(|piece| context.update(piece));
     context.finish()

@@ -4,6 +4,7 @@
 //! exactly what the test writes. Tests of the data plane run on both drivers.
 
 mod anthropic;
+mod aside;
 mod auth;
 mod backlog;
 mod bedrock;

@@ -74,7 +74,7 @@ fn requests_are_signed() {
         let variables = [("AWS_ACCESS_KEY_ID", "AE"), ("AWS_SECRET_ACCESS_KEY", "canary-e")];
         let gateway = start(&setup(io, provider.address, &blocks), &variables);
         let mut client = gateway.client();
-        let long = "long words ".repeat(40_000);
+        let long = "long words ".repeat(60_000);
         for model in ["own", "own-x"] {
             for content in ["hi", &long] {
                 assert_eq!(client.ask(&ask_with(model, content)).status, 200);

@@ -6,7 +6,7 @@ use super::Failure;
 use crate::contract::pass::AwsKeys;
 use crate::control::config::url::BaseUrl;
 use crate::control::reach::Reach;
-use crate::http::sigv4::SigningKeys;
+use crate::http::sigv4::{self, SigningKeys};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1;
@@ -72,8 +72,8 @@ impl<'p> Web<'p> {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         head.push_str("\r\n");
-        let (mut lines, body) = (vec![], [self.body.as_bytes()]);
-        SigningKeys::default().sign(head.as_bytes(), body.into_iter(), (0, keys), unix_seconds, &mut lines);
+        let (mut lines, body) = (vec![], sigv4::hashed([self.body.as_bytes()].into_iter()));
+        SigningKeys::default().sign(head.as_bytes(), &body, (0, keys), unix_seconds, &mut lines);
         let lines = String::from_utf8_lossy(&lines);
         for name in ["x-amz-date", "x-amz-security-token", "authorization"] {
             let value = lines.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));

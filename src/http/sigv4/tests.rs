@@ -23,7 +23,13 @@ fn keys(id: &str, secret: &str, token: Option<&str>, region: &str, service: &str
 fn lines(keys: &AwsKeys, unix_seconds: u64, head: &str, body: &[&[u8]]) -> String {
     let mut out = Vec::new();
     let head = format!("{head}\r\n");
-    SigningKeys::default().sign(head.as_bytes(), body.iter().copied(), (1, keys), unix_seconds, &mut out);
+    SigningKeys::default().sign(
+        head.as_bytes(),
+        &hashed(body.iter().copied()),
+        (1, keys),
+        unix_seconds,
+        &mut out,
+    );
     String::from_utf8(out).expect("text")
 }
 

@@ -134,7 +134,7 @@ impl Trip<'_> {
 
     /// Adds the provider's pass to a request that is laid out, where it is shown one; gives its number.
     fn show_pass(&self, exchange: &mut Exchange, reply: &Reply<'_>) -> Result<Option<u64>, Fault> {
-        let show = |slot: &Arc<PassSlot>| pass::show(&mut exchange.course.body, slot, reply.shard);
+        let show = |slot: &Arc<PassSlot>| pass::show(&mut exchange.course, slot, reply.shard);
         self.provider.pass.as_ref().map(show).transpose()
     }
 
@@ -168,6 +168,7 @@ impl Trip<'_> {
     ) -> Result<Option<Laid>, Fault> {
         let shard = reply.shard;
         let is_large = exchange.course.body_bytes >= aside::LARGE_BYTES;
+        exchange.course.hash = None;
         match &self.way {
             Way::Straight(path) => {
                 let cuts = self.foreign(exchange, shard).await?;

@@ -10,7 +10,7 @@ use crate::base::fault::{Fault, FaultKind};
 use crate::contract::endpoint::StreamStyle;
 use crate::contract::errand::{Shelf, Want};
 use crate::contract::snapshot::{Credential, Provider, Unsupported};
-use crate::http::encode;
+use crate::http::{encode, sigv4};
 use crate::net::pool::BufferPool;
 use crate::traffic::dialect::{self, Ask};
 use crate::traffic::provider::request::{self, Forwarded};
@@ -84,12 +84,16 @@ pub fn lay_out(exchange: &mut Exchange, way: &Way<'_>, pool: &BufferPool) -> Res
 pub async fn lay_out_aside(exchange: &mut Exchange, way: &Way<'_>, shard: &Shard) -> Result<Laid, Fault> {
     let writing = Writing::of(exchange, way)?;
     shard.buffers.give(exchange.course.body.take(HEAD));
+    let is_signed = way.provider.pass.is_some();
     let written = aside::with_body(&mut exchange.course, shard, move |body, shelf| {
         let body = outbound::joined(body);
         let mut out = Buf::with_capacity(body.len() + body.len() / 8);
-        writing.write(body, shelf, out.tail()).map(|translated| (out, translated))
+        let translated = writing.write(body, shelf, out.tail())?;
+        let hash = is_signed.then(|| sigv4::hashed([&*out].into_iter()));
+        Ok::<_, Fault>((out, translated, hash))
     });
-    let (out, translated) = written.await??;
+    let (out, translated, hash) = written.await??;
+    exchange.course.hash = hash;
     Ok(finish(exchange, way, out, translated))
 }
 

@@ -27,6 +27,7 @@ use crate::traffic::dialect::{
 };
 use crate::traffic::route::Targets;
 use crate::traffic::translate::Translation;
+use ring::digest::Digest;
 use std::cell::RefCell;
 
 /// One exchange.
@@ -76,6 +77,8 @@ pub struct Course {
     /// The body's segments, as `outbound` wants them.
     pub body: Gather,
     pub body_bytes: u64,
+    /// Of the body that is laid out, if the helper wrote it and it is to be signed.
+    pub hash: Option<Digest>,
     /// Memory of the body's segments, as the shard counts it.
     pub held_bytes: u64,
     /// What was fetched that the body names by URL.
@@ -112,6 +115,7 @@ impl Exchange {
                 targets: Targets::NONE,
                 body: Gather::default(),
                 body_bytes: 0,
+                hash: None,
                 held_bytes: 0,
                 shelf: Shelf::default(),
             },

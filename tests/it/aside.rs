@@ -1,0 +1,127 @@
+//! Bodies so large that the shard has them read and written by another thread: nothing may come out differently.
+
+use crate::harness::{Gateway, Io, Scripted, Setup, on_both_drivers, post, refusing};
+use serde_json::{Value, json};
+
+const CHAT: &str = "/v1/chat/completions";
+const CLAUDE: &str = r#"{"id":"msg_1","type":"message","role":"assistant","model":"claude-x","content":[{"type":"text","text":"Riga."}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2}}"#;
+/// From where on bodies are translated aside, and from where on they are searched aside.
+const LARGE: usize = 512 * 1024;
+const VAST: usize = 8 * 1024 * 1024;
+
+/// Model `c` of Anthropic's format, `m/…` of `OpenAI`'s, and `both`, whose first target is of Anthropic's and refuses
+/// connections.
+fn stage(io: Io) -> (Scripted, Gateway, socket2::Socket) {
+    let upstream = Scripted::start(|_, mut peer| {
+        while let Some(request) = peer.request() {
+            let body = if request.starts_with("POST /v1/messages ") { CLAUDE } else { "{}" };
+            let length = body.len();
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+            );
+            peer.send((head + body).as_bytes());
+        }
+    });
+    let (socket, closed) = refusing();
+    let setup = Setup::at(io, upstream.address)
+        .provider_of("anthropic", "claude", &format!("http://{}", upstream.address), "")
+        .provider_of("anthropic", "dead", &format!("http://{closed}"), "")
+        .model("c", "{provider: claude, model: claude-x}", "")
+        .model(
+            "both",
+            "{provider: dead, model: claude-x, priority: 1}, {provider: up, model: x, priority: 2}",
+            "",
+        );
+    let gateway = Gateway::start(&setup);
+    (upstream, gateway, socket)
+}
+
+/// The body that the provider has got last.
+fn sent(upstream: &Scripted) -> String {
+    let request = upstream.seen().pop().expect("a request");
+    request.split_once("\r\n\r\n").expect("a head").1.to_owned()
+}
+
+/// A body of at least so many bytes, in many short turns.
+fn chat(model: &str, bytes: usize) -> String {
+    let turn = r#"{"role": "user", "content": "a \"line\"\n"}, {"role": "assistant", "content": "\u00e9"}, "#;
+    let turns = turn.repeat(bytes / turn.len() + 1);
+    format!(
+        r#"{{"model": "{model}", "messages": [{turns}{{"role": "user", "content": "Where?"}}], "max_tokens": 9}}"#
+    )
+}
+
+/// What a large body becomes is what a small one becomes, times its turns.
+#[test]
+fn large_bodies_are_translated_alike() {
+    on_both_drivers(|io| {
+        let (upstream, gateway, _closed) = stage(io);
+        let mut client = gateway.client();
+        let mut first = None;
+        for bytes in [1000, LARGE - 1000, LARGE + 1000, 3 * LARGE] {
+            let answer = client.ask(&post(CHAT, &chat("c", bytes)));
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            assert_eq!(answer.json()["choices"][0]["message"]["content"], json!("Riga."));
+            let body: Value = serde_json::from_str(&sent(&upstream)).expect("JSON");
+            assert_eq!((&body["model"], &body["max_tokens"]), (&json!("claude-x"), &json!(9)));
+            let turns = body["messages"].as_array().expect("turns");
+            assert!(turns.len() > bytes / 100, "{} turns", turns.len());
+            let (last, rest) = turns.split_last().expect("turns");
+            assert!(last.to_string().contains("Where?"));
+            let pair = first.get_or_insert_with(|| rest[..2].to_vec());
+            assert!(rest.chunks(2).all(|turns| turns == &pair[..]), "a turn differs at {bytes} bytes");
+        }
+    });
+}
+
+/// A body that was lent to the helper goes to the next target as the client wrote it.
+#[test]
+fn the_next_target_has_the_whole_body() {
+    on_both_drivers(|io| {
+        let (upstream, gateway, _closed) = stage(io);
+        for bytes in [LARGE, VAST] {
+            assert_eq!(gateway.client().ask(&post(CHAT, &chat("both", bytes))).status, 200);
+            assert!(sent(&upstream) == chat("x", bytes), "the body differs");
+        }
+    });
+}
+
+/// What other vendors' models left is cut out of large bodies, too.
+#[test]
+fn marks_are_found_in_large_bodies() {
+    on_both_drivers(|io| {
+        let (upstream, gateway, _closed) = stage(io);
+        let id = format!("call_0_-sig-_{}", "c2ln".repeat(20));
+        let chat = |model: &str, id: &str, bytes: usize| {
+            format!(
+                r#"{{"model":"{model}","messages":[{{"role":"user","content":"{}"}},{{"role":"tool","tool_call_id":"{id}","content":"x"}}]}}"#,
+                "word ".repeat(bytes / 5)
+            )
+        };
+        for bytes in [1000, LARGE, VAST] {
+            assert_eq!(gateway.client().ask(&post(CHAT, &chat("m/x", &id, bytes))).status, 200);
+            let body = sent(&upstream);
+            let parsed: Value = serde_json::from_str(&body).expect("JSON");
+            let alias = parsed["messages"][1]["tool_call_id"].as_str().expect("an id");
+            assert!(alias.len() <= 40, "{alias}");
+            assert!(body == chat("x", alias, bytes), "the body differs at {bytes} bytes");
+        }
+    });
+}
+
+/// A client that leaves while its body is with the helper takes nothing with it, and what cannot be translated is told.
+#[test]
+fn work_may_be_given_up() {
+    on_both_drivers(|io| {
+        let (upstream, gateway, _closed) = stage(io);
+        for _ in 0..4 {
+            gateway.client().send(&post(CHAT, &chat("c", 4 * LARGE)));
+        }
+        let wrong =
+            chat("c", LARGE).replace("\"role\": \"user\", \"content\": \"Where?\"", "\"role\": \"nobody\"");
+        gateway.client().ask(&post(CHAT, &wrong)).refused(400, "invalid_request");
+        assert_eq!(gateway.client().ask(&post(CHAT, &chat("c", LARGE))).status, 200);
+        assert!(sent(&upstream).contains("Where?"));
+        assert_eq!(gateway.records(6).len(), 6);
+    });
+}
