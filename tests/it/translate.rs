@@ -326,6 +326,45 @@ fn provider_errors_cross() {
     gateway.client().ask(&ask(CHAT, "c/x", "")).refused(502, "upstream_account");
 }
 
+/// Of a translated answer's head a client sees what is left of the provider's share, and when to come again, as the
+/// provider wrote it, of answers and of errors alike; and nothing that says whose account it is.
+#[test]
+fn shares_are_told() {
+    let kept = [
+        ("anthropic-ratelimit-requests-remaining", "3999"),
+        ("x-ratelimit-reset-tokens", "6ms"),
+        ("x-ratelimitbysize-remaining-minute", "40"),
+        ("ratelimit-policy", "\"fixed\";q=500"),
+        ("x-should-retry", "true"),
+        ("openai-processing-ms", "835"),
+        ("retry-after", "2"),
+    ];
+    let own = ["openai-organization", "anthropic-organization-id", "openai-project", "set-cookie", "server"];
+    let fields: String = kept.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let fields = own.iter().fold(fields, |fields, name| fields + name + ": canary\r\n");
+    let message = r#"{"id":"msg_1","type":"message","role":"assistant","model":"claude-x","content":[{"type":"text","text":"ok"}],"stop_reason":"end_turn","usage":{"input_tokens":3,"output_tokens":2}}"#;
+    let limited = r#"{"type":"error","error":{"type":"rate_limit_error","message":"slow"}}"#;
+    for (status, body, kind, more) in [
+        (200, message, "application/json", ""),
+        (200, THINKING, "text/event-stream", r#","stream":true"#),
+        (429, limited, "application/json", ""),
+    ] {
+        let length = body.len();
+        let upstream = Scripted::always(format!(
+            "HTTP/1.1 {status} \r\ncontent-type: {kind}\r\n{fields}request-id: req_1\r\ncontent-length: {length}\r\n\r\n{body}"
+        ));
+        let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+        let answer = gateway.client().ask(&ask(CHAT, "c/x", more));
+        assert_eq!(answer.status, status, "{}", answer.text());
+        for (name, value) in kept {
+            let told: Vec<_> = answer.headers.iter().filter(|(known, _)| known == name).collect();
+            assert!(matches!(&*told, [(_, only)] if only == value), "{status} {name}: {told:?}");
+        }
+        assert_eq!(answer.header("x-ringgate-upstream-request-id"), Some("req_1"));
+        assert!(own.iter().all(|name| answer.header(name).is_none()), "{:?}", answer.headers);
+    }
+}
+
 /// What a provider cannot be asked for is refused by name before it is asked, in the client's own shape; a model of
 /// which another target can be asked is asked there.
 #[test]

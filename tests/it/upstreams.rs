@@ -396,9 +396,53 @@ fn provider_of_keys(statuses: &'static [(&'static str, &'static str)]) -> Script
 }
 
 fn with_keys(io: Io, upstream: SocketAddr, keys: &str) -> Gateway {
-    let row = format!("{{format: openai, base_url: \"http://{upstream}/v1\", api_keys: [{keys}]}}");
+    with_keys_of("openai", io, upstream, keys)
+}
+
+fn with_keys_of(format: &str, io: Io, upstream: SocketAddr, keys: &str) -> Gateway {
+    let row = format!("{{format: {format}, base_url: \"http://{upstream}/v1\", api_keys: [{keys}]}}");
     let setup = Setup::at(io, upstream).provider_row("several", &row);
     Gateway::start(&setup.model("m", "{provider: several, model: m}", ""))
+}
+
+/// A key whose limit, or whose end, the provider tells inside an answer rests as by a status: where the answer passes,
+/// and where it is translated; for as long as the error asks for, which its client is told, too.
+#[test]
+fn keys_rest_by_what_streams_say() {
+    let openai = r#"{"error":{"message":"Limit reached. Please try again in 1h0m0.5s.","type":"requests","code":"rate_limit_exceeded"}}"#;
+    let google = r#"{"error":{"code":429,"message":"slow","status":"RESOURCE_EXHAUSTED","details":[{"@type":"type.googleapis.com/google.rpc.RetryInfo","retryDelay":"3600.5s"}]}}"#;
+    let refused =
+        r#"{"error":{"message":"No such key.","type":"invalid_request_error","code":"invalid_api_key"}}"#;
+    let chat = r#"{"model":"m","stream":true,"messages":[]}"#;
+    let messages =
+        r#"{"model":"m","stream":true,"max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#;
+    for (format, path, body, bad, status, hint) in [
+        ("openai", "/v1/chat/completions", chat, format!("data: {openai}\n\n"), 429, Some("3601")),
+        ("openai", "/v1/messages", messages, format!("data: {openai}\n\n"), 429, Some("3601")),
+        ("gemini", "/v1/messages", messages, format!("data: {google}\n\n"), 429, Some("3601")),
+        ("openai", "/v1/chat/completions", chat, format!("data: {refused}\n\n"), 502, None),
+    ] {
+        let upstream = Scripted::start(move |_, mut peer| {
+            while let Some(request) = peer.request() {
+                let fine = if request.contains("generateContent") || request.contains("GenerateContent") {
+                    "data: {\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"ok\"}]},\"finishReason\":\"STOP\"}]}\n\n"
+                } else {
+                    "data: {\"id\":\"1\",\"model\":\"m\",\"choices\":[{\"index\":0,\"delta\":{\"content\":\"ok\"},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n"
+                };
+                let body = if request.contains("canary-spent") { &*bad } else { fine };
+                peer.send(format!("HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: {}\r\n\r\n{body}", body.len()).as_bytes());
+            }
+        });
+        let keys = "{key: canary-spent, weight: 100000}, {key: canary-good}";
+        let gateway = with_keys_of(format, Io::Auto, upstream.address, keys);
+        let mut client = gateway.client();
+        let answer = client.ask(&post(path, body));
+        assert_eq!((answer.status, answer.header("retry-after")), (status, hint), "{}", answer.text());
+        for _ in 0..5 {
+            assert_eq!(client.ask(&post(path, body)).status, 200, "{format} {path}: the other key goes");
+        }
+        until("the count", || (gateway.metric("gateway_upstream_keys_rested_total") == 1).then_some(()));
+    }
 }
 
 /// Several keys of a provider share its requests. One that it refuses or limits rests, the request goes out with

@@ -49,9 +49,10 @@ pub async fn run(snapshot: &Snapshot, exchange: &mut Exchange, reply: &mut Reply
         let usage = wants_usage(provider, endpoint);
         let trip = Trip { snapshot, model, target, provider, way, usage, latest };
         match trip.ask(exchange, reply).await {
-            Ok((answer, crossed)) => {
+            Ok((answer, crossed, key)) => {
                 let passage = relay::Passage {
                     provider,
+                    key,
                     timeouts: &model.timeouts,
                     latest,
                     hide_usage: usage == InjectUsage::Yes && exchange.ask.as_ref().is_some_and(hides_usage),
@@ -90,13 +91,13 @@ struct Missed {
     go_on: bool,
 }
 
-impl Trip<'_> {
-    /// Asks the target. Where it refuses or limits the key and has others, with another one.
+impl<'s> Trip<'s> {
+    /// Asks the target, and tells with which of its keys. Where it refuses or limits the key and has others, with another one.
     async fn ask(
         &self,
         exchange: &mut Exchange,
         reply: &Reply<'_>,
-    ) -> Result<(Answer, Option<Crossed>), Missed> {
+    ) -> Result<(Answer, Option<Crossed>, Option<&'s Credential>), Missed> {
         let (shard, credentials) = (reply.shard, &self.provider.credentials);
         let mut tries = 0;
         loop {
@@ -120,14 +121,14 @@ impl Trip<'_> {
                 slot.refuse(pass);
             }
             match (key, verdict) {
-                (_, Verdict::Good) => return Ok((answer, crossed)),
+                (_, Verdict::Good) => return Ok((answer, crossed, key)),
                 (Some(key), verdict) if credentials.len() > 1 => {
                     shard.keys.rest(key, verdict, response::retry_after_ms(&answer.head), now);
                     if tries >= u64::from(TRIED_MAX) || !shard.keys.has_another(credentials, key, now) {
-                        return Ok((answer, crossed));
+                        return Ok((answer, crossed, Some(key)));
                     }
                 }
-                _ => return Ok((answer, crossed)),
+                _ => return Ok((answer, crossed, key)),
             }
         }
     }

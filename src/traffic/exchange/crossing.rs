@@ -32,8 +32,18 @@ const MESSAGES_VERSION: &[u8] = b"anthropic-version: 2023-06-01\r\n";
 const FORWARDED: [&[u8]; 2] = [b"user-agent:", b"x-client-request-id:"];
 /// The field of an Anthropic client's head that names features.
 const BETA: &[u8] = b"anthropic-beta:";
-/// Fields of a provider's head that mean the same to every client.
-const KEPT: [&[u8]; 1] = [b"x-ringgate-upstream-request-id:"];
+/// Beginnings of fields of a provider's head that every client may read as they are: the request's id there, and what is
+/// left of a share of it, by the provider's own names for that. Nothing among them says whose account it is.
+const KEPT: [&[u8]; 6] = [
+    b"x-ringgate-upstream-request-id:",
+    b"x-ratelimit",
+    b"anthropic-ratelimit-",
+    b"ratelimit",
+    b"x-should-retry:",
+    b"openai-processing-ms:",
+];
+/// When to come again, which an answer that is an error has in other words, too.
+const HINTS: [&[u8]; 2] = [b"retry-after:", b"retry-after-ms:"];
 
 /// What its answer is to be translated by.
 pub struct Crossed {
@@ -243,6 +253,7 @@ pub fn head(answer: &mut Answer, crossed: &Crossed, style: StreamStyle, pool: &B
         (Form::Stream, _) => EVENTS,
     });
     keep(&answer.head, out);
+    copy(&answer.head, &HINTS, out);
     if !crossed.dropped.is_empty() {
         encode::field(out, "x-ringgate-dropped", crossed.dropped.as_bytes());
     }

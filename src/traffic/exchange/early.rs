@@ -5,13 +5,14 @@
 //! operator's.
 
 use super::crossing;
-use super::failure::scrubbed;
+use super::failure::{retry_after, scrubbed};
 use super::relay::Passage;
 use super::state::Reading;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::endpoint::StreamStyle;
 use crate::traffic::dialect::json::Tree;
 use crate::traffic::dialect::stream::Events;
+use crate::traffic::provider::response;
 use crate::traffic::translate::event::Failure;
 use crate::traffic::translate::{Speech, failure};
 
@@ -19,6 +20,8 @@ use crate::traffic::translate::{Speech, failure};
 pub struct Early {
     pub status: u16,
     pub body: Vec<u8>,
+    /// When the provider wants to be asked again, if the error says so.
+    pub retry_ms: Option<u64>,
 }
 
 /// What the error at the beginning of an answer is as an answer of its own; none if it does not say what it means.
@@ -56,8 +59,9 @@ pub fn complaint(reading: &Reading, passage: &Passage<'_>) -> Fault {
     Fault::told(FaultKind::UpstreamStreamError, format!("The provider reported an error: {said:.1000}"))
 }
 
-/// The field lines of an answer's head that are as good for what is told in its place.
-pub fn fields(head: &[u8]) -> Vec<u8> {
+/// The field lines of an answer's head that are as good for what is told in its place, and when to come again, if that is
+/// told by the body alone.
+pub fn fields(head: &[u8], retry_ms: Option<u64>) -> Vec<u8> {
     const OF_THE_BODY: [&[u8]; 3] = [b"content-type:", b"content-encoding:", b"cache-control:"];
     let mut fields = crossing::JSON.to_vec();
     for line in head.split_inclusive(|byte| *byte == b'\n').skip(1) {
@@ -66,6 +70,9 @@ pub fn fields(head: &[u8]) -> Vec<u8> {
         if !OF_THE_BODY.iter().any(begins) {
             fields.extend_from_slice(line);
         }
+    }
+    if let Some(ms) = retry_ms.filter(|_| response::retry_after_ms(head).is_none()) {
+        retry_after(ms, &mut fields);
     }
     fields
 }
@@ -95,7 +102,8 @@ fn rendered(found: &Failure<'_>, client: Speech) -> Result<Option<Early>, Fault>
         return Err(FaultKind::UpstreamAccount.into());
     }
     let mut body = vec![];
-    Ok(failure::instead(found, client, &mut body).map(|status| Early { status, body }))
+    let retry_ms = found.retry_ms;
+    Ok(failure::instead(found, client, &mut body).map(|status| Early { status, body, retry_ms }))
 }
 
 /// The one answer of an array that has no other yet.

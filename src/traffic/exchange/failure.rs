@@ -106,9 +106,10 @@ impl Failure {
     }
 }
 
-/// Writes when to come again as every client understands it, and where that is not a whole second also as `OpenAI`'s and
+/// Writes when to come again, a day from now at most, as every client understands it, and where that is not a whole second also as `OpenAI`'s and
 /// Anthropic's official clients do.
-fn retry_after(ms: u64, fields: &mut Vec<u8>) {
+pub fn retry_after(ms: u64, fields: &mut Vec<u8>) {
+    let ms = ms.min(HINT_MS);
     let mut number = itoa::Buffer::new();
     encode::field(fields, "retry-after", number.format(ms.div_ceil(1000)).as_bytes());
     if !ms.is_multiple_of(1000) {

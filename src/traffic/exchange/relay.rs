@@ -12,12 +12,13 @@ use super::failure::{Failure, scrubbed};
 use super::inbound::{Inbound, cut_off};
 use super::reading::Packed;
 use super::reply::{Ending, Reply};
+use super::shard::Shard;
 use super::state::{Exchange, Reading};
 use crate::base::buf::Buf;
 use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::endpoint::{Dialect, StreamStyle};
-use crate::contract::snapshot::{Format, Provider, Timeouts};
+use crate::contract::snapshot::{Credential, Format, Provider, Timeouts};
 use crate::http::coding::Coding;
 use crate::http::response::ResponseFraming;
 use crate::http::{chunked, encode};
@@ -26,7 +27,8 @@ use crate::net::gather::FLAT_BYTES;
 use crate::traffic::account::Tally;
 use crate::traffic::dialect::stream::Place;
 use crate::traffic::dialect::{ElementScan, EventFilter, HideUsage, UsageScan, refusal};
-use crate::traffic::provider::response::BodyShape;
+use crate::traffic::provider::response::{self, BodyShape};
+use crate::traffic::route::keys::Verdict;
 use crate::traffic::translate::{Crossing, Form};
 use crate::traffic::upstream::call::Answer;
 use crate::traffic::upstream::pool::Conn;
@@ -41,6 +43,8 @@ const TAIL_MS: u64 = 50;
 /// What holds for one answer.
 pub struct Passage<'s> {
     pub provider: &'s Provider,
+    /// The one of the provider's keys that the request went with.
+    pub key: Option<&'s Credential>,
     pub timeouts: &'s Timeouts,
     /// When the whole exchange must be over.
     pub latest: Moment,
@@ -49,6 +53,16 @@ pub struct Passage<'s> {
     pub style: StreamStyle,
     /// The provider's format is not the client's.
     pub crossing: Option<Crossing>,
+}
+
+impl Passage<'_> {
+    /// Lets the key rest that the request went with, if the provider has others: what it says inside an answer counts as
+    /// much as its status.
+    fn rest(&self, verdict: Verdict, hint_ms: Option<u64>, shard: &Shard) {
+        if let Some(key) = self.key.filter(|_| self.provider.credentials.len() > 1) {
+            shard.keys.rest(key, verdict, hint_ms, shard.deadlines.coarse_now());
+        }
+    }
 }
 
 /// Relays an answer to its end.
@@ -75,14 +89,18 @@ pub async fn run(
         }
         400.. => {
             let failure = Box::pin(Failure::read(passage, answer, reply)).await?;
-            match passage.crossing {
+            let told = match passage.crossing {
                 None if unread.is_some() => {
                     let speech = early::speech(passage.style);
                     Box::pin(failure.cross(Crossing { client: speech, provider: speech }, reply)).await
                 }
                 None => Box::pin(failure.pass(passage, reply)).await,
                 Some(crossing) => Box::pin(failure.cross(crossing, reply)).await,
+            };
+            if matches!(&told, Err(fault) if fault.kind == FaultKind::UpstreamAccount) {
+                passage.rest(Verdict::Refused, None, reply.shard);
             }
+            told
         }
         _ => {
             if let Some(coding) = unread {
@@ -248,11 +266,11 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             match wrong {
                 Some(fault) if !begun => return Err(fault),
                 None if !begun && self.reading.has_failed() => {
-                    if let Some(early) = early::instead(
-                        self.reading,
-                        self.passage,
-                        self.buf.get(..emit.bytes).unwrap_or_default(),
-                    )? {
+                    let passing = self.buf.get(..emit.bytes).unwrap_or_default();
+                    let early = early::instead(self.reading, self.passage, passing);
+                    let early =
+                        early.inspect_err(|_| self.passage.rest(Verdict::Refused, None, self.reply.shard));
+                    if let Some(early) = early? {
                         return Box::pin(self.refuse(early)).await;
                     }
                     if !self.is_passing() {
@@ -306,7 +324,9 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
     async fn refuse(&mut self, early: Early) -> Result<(), Fault> {
         // Whatever follows on this connection belongs to the answer.
         self.keep_alive = false;
-        self.reply.whole(early.status, &early::fields(&self.head), &early.body).await
+        let hint_ms = response::retry_after_ms(&self.head).or(early.retry_ms);
+        self.passage.rest(Verdict::of(early.status), hint_ms, self.reply.shard);
+        self.reply.whole(early.status, &early::fields(&self.head, early.retry_ms), &early.body).await
     }
 
     /// The head of a stream that passes as it is goes ahead of its body: its first event may be long in coming.

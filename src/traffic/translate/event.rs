@@ -106,13 +106,15 @@ pub struct Failure<'a> {
     pub message: Quoted<'a>,
     /// The provider's own name for it.
     pub code: Option<Quoted<'a>>,
+    /// When the provider wants to be asked again, if it says so beside the error.
+    pub retry_ms: Option<u64>,
 }
 
 impl Failure<'_> {
     /// The same, for longer than the bytes that it was read from.
     pub fn kept(&self) -> Failure<'static> {
         let text = |text: &Quoted<'_>| Quoted::raw(text.as_written()).into_owned();
-        Failure { kind: self.kind, message: text(&self.message), code: self.code.as_ref().map(text) }
+        Failure { message: text(&self.message), code: self.code.as_ref().map(text), ..*self }
     }
 }
 

@@ -6,6 +6,7 @@
 use super::Speech;
 use super::event::{Failure, FailureKind};
 use crate::contract::endpoint::Dialect;
+use crate::http::delay;
 use crate::traffic::dialect::json::{Item, Quoted, Tree, Writer};
 
 /// One row: status, `OpenAI`'s type and code, Anthropic's type, Google's status.
@@ -80,7 +81,7 @@ fn write(found: &Failure<'_>, to: Speech, retry_ms: Option<u64>, out: &mut Vec<u
 /// What an error that a provider told inside an answer is as an answer of its own, while the client has nothing: its
 /// status, and its body in `out`. `None` if the error does not say what it means.
 pub fn instead(found: &Failure<'_>, to: Speech, out: &mut Vec<u8>) -> Option<u16> {
-    (found.kind != FailureKind::Server).then(|| write(found, to, None, out))
+    (found.kind != FailureKind::Server).then(|| write(found, to, found.retry_ms, out))
 }
 
 /// The error that an event tells of.
@@ -119,7 +120,8 @@ pub fn retry_after_ms(from: Speech, body: &[u8]) -> Option<u64> {
 }
 
 fn read<'a>(from: Speech, name: Option<&[u8]>, body: Option<Item<'a>>) -> Failure<'a> {
-    let nothing = Failure { kind: FailureKind::Server, message: Quoted::default(), code: None };
+    let nothing =
+        Failure { kind: FailureKind::Server, message: Quoted::default(), code: None, retry_ms: None };
     match (from, body) {
         (Speech::Bedrock | Speech::BedrockAnthropic, body) => super::bedrock::failure::failure(name, body),
         (_, None) => nothing,
@@ -161,7 +163,24 @@ pub fn of_openai(error: Item<'_>) -> Failure<'_> {
         .or_else(|| ["code", "status", "status_code"].into_iter().find_map(status))
         .unwrap_or(FailureKind::Server);
     let too_long = matches!(kind, FailureKind::Invalid | FailureKind::Server) && is_too_long(&message);
-    Failure { kind: if too_long { FailureKind::TooLong } else { kind }, message, code: code.or(name) }
+    let retry_ms = hint_ms(&message).filter(|_| kind == FailureKind::RateLimit);
+    Failure {
+        kind: if too_long { FailureKind::TooLong } else { kind },
+        message,
+        code: code.or(name),
+        retry_ms,
+    }
+}
+
+/// When to come again by the words of a message, which is all that `OpenAI` says of it inside a stream.
+fn hint_ms(message: &Quoted<'_>) -> Option<u64> {
+    let text = std::str::from_utf8(message.as_written()).ok()?;
+    let hint = ["try again in ", "retry after "].iter().find_map(|words| text.split_once(words))?.1;
+    let mut words = hint.split_ascii_whitespace();
+    let number = words.next()?.trim_end_matches('.');
+    let seconds = words.next().is_some_and(|unit| unit.starts_with("second"));
+    let whole = seconds.then(|| delay::duration_ms(&format!("{number}s")));
+    whole.unwrap_or_else(|| delay::duration_ms(number))
 }
 
 /// What servers say that check requests before they look at them: a text, or a list of complaints.

@@ -324,7 +324,7 @@ pub fn failure(body: Item<'_>) -> Failure<'_> {
         Some(name) => failure_kind(name, &message),
         None => FailureKind::Server,
     };
-    Failure { kind, message, code: name }
+    Failure { kind, message, code: name, retry_ms: None }
 }
 
 fn failure_kind(name: &Quoted<'_>, message: &Quoted<'_>) -> FailureKind {

@@ -353,7 +353,12 @@ fn meaning(reason: Quoted<'_>) -> Ended<'_> {
         b"malformed_model_output" | b"malformed_tool_use" => {
             let name = String::from_utf8_lossy(reason.as_written()).into_owned();
             let message = Quoted::of(&format!("The model did not finish its answer: {name}."));
-            return Ended::Broken(Failure { kind: FailureKind::Server, message, code: Some(reason) });
+            return Ended::Broken(Failure {
+                kind: FailureKind::Server,
+                message,
+                code: Some(reason),
+                retry_ms: None,
+            });
         }
         _ => Stop::End,
     })

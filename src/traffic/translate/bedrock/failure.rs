@@ -15,7 +15,7 @@ pub fn failure<'a>(name: Option<&[u8]>, body: Option<Item<'a>>) -> Failure<'a> {
     let original = body.and_then(|body| body.get("originalStatusCode")).and_then(|status| status.count());
     let kind = kind(name.unwrap_or_default(), &message, original);
     let code = name.map(|name| Quoted::of(&String::from_utf8_lossy(name)));
-    Failure { kind, message, code }
+    Failure { kind, message, code, retry_ms: None }
 }
 
 /// The name without its namespace, and without the address behind it.

@@ -191,7 +191,8 @@ fn broken(end: Item<'_>) -> Option<Failure<'_>> {
         b"TIMEOUT" => FailureKind::Timeout,
         _ => return None,
     };
-    Some(Failure { kind, message: end.text_at("error").unwrap_or_default(), code: Some(reason) })
+    let message = end.text_at("error").unwrap_or_default();
+    Some(Failure { kind, message, code: Some(reason), retry_ms: None })
 }
 
 /// What was counted, which is more than what is billed: that leaves out the provider's own words around the prompt.
@@ -211,7 +212,7 @@ pub fn failure(body: Item<'_>) -> Failure<'_> {
     let message = body.text_at("message").unwrap_or_default();
     let too_long = memmem::find(message.as_written(), b"too many tokens").is_some();
     let kind = if too_long { FailureKind::TooLong } else { FailureKind::Server };
-    Failure { kind, message, code: None }
+    Failure { kind, message, code: None, retry_ms: None }
 }
 
 fn unreadable() -> Fault {

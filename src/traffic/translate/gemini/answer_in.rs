@@ -252,7 +252,7 @@ impl Reader {
             }
             Finish::Broken => {
                 let message = candidate.text_at("finishMessage").unwrap_or_default();
-                Some(Failure { kind: FailureKind::Server, message, code: Some(reason) })
+                Some(Failure { kind: FailureKind::Server, message, code: Some(reason), retry_ms: None })
             }
         }
     }
@@ -332,7 +332,8 @@ pub fn failure(body: Item<'_>) -> Failure<'_> {
     let text = |name| error.and_then(|error| error.text_at(name)).unwrap_or_default();
     let (status, message) = (text("status"), text("message"));
     let kind = failure_kind(&status, &message, error);
-    Failure { kind, message, code: Some(status).filter(|status| !status.is_empty()) }
+    let code = Some(status).filter(|status| !status.is_empty());
+    Failure { kind, message, code, retry_ms: retry_after_ms(body) }
 }
 
 fn failure_kind(status: &Quoted<'_>, message: &Quoted<'_>, error: Option<Item<'_>>) -> FailureKind {

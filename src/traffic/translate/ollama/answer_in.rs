@@ -147,7 +147,7 @@ impl Reader {
 pub fn failure(body: Item<'_>) -> Failure<'_> {
     let error = body.get("error");
     let message = error.and_then(|error| error.text().or_else(|| error.text_at("message")));
-    Failure { kind: FailureKind::Server, message: message.unwrap_or_default(), code: None }
+    Failure { kind: FailureKind::Server, message: message.unwrap_or_default(), code: None, retry_ms: None }
 }
 
 fn unreadable() -> Fault {

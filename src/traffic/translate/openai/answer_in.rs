@@ -114,7 +114,7 @@ impl Reader {
         self.calls.close(tell);
         if self.broken {
             let message = Quoted::raw(b"The model did not finish its answer.");
-            tell(Event::Failed(Failure { kind: FailureKind::Server, message, code: None }));
+            tell(Event::Failed(Failure { kind: FailureKind::Server, message, code: None, retry_ms: None }));
             return Ok(());
         }
         tell(Event::Stop { reason, sequence: self.sequence.take() });
