@@ -46,6 +46,17 @@ impl Losses {
         self.names.extend(name.chars().take(NAME_BYTES).map(plain));
     }
 
+    /// The same, for a name as the client wrote it.
+    pub fn foreign_hint(&mut self, name: &[u8]) {
+        if !self.knows(name) {
+            self.hint(&String::from_utf8_lossy(&name[..name.len().min(NAME_BYTES)]));
+        }
+    }
+
+    fn knows(&self, name: &[u8]) -> bool {
+        self.known.iter().any(|known| known.as_bytes() == name)
+    }
+
     /// The answer may be another one without it.
     pub fn parameter(&mut self, name: &str) {
         self.parameters = true;
@@ -54,7 +65,7 @@ impl Losses {
 
     /// The same, for a name as the client wrote it.
     pub fn foreign_parameter(&mut self, name: &[u8]) {
-        if self.known.iter().any(|known| known.as_bytes() == name) {
+        if self.knows(name) {
             return;
         }
         self.parameter(&String::from_utf8_lossy(&name[..name.len().min(NAME_BYTES)]));

@@ -121,6 +121,11 @@ pub fn is_openais(model: &str) -> bool {
     ["gpt-", "chatgpt", "o1", "o3", "o4"].iter().any(|start| bare(model).starts_with(start))
 }
 
+/// Whether `OpenAI` itself serves the model, and so knows what is to be kept of an answer, and where.
+pub fn served_by_openai(model: &str) -> bool {
+    is_openais(model) && !bare(model).starts_with("gpt-oss")
+}
+
 /// Whether the model takes an effort.
 pub fn reasons(model: &str) -> bool {
     Family::of(model).is_some()

@@ -36,6 +36,7 @@ pub mod loss;
 mod makers;
 mod media;
 pub mod names;
+mod odds;
 pub mod ollama;
 pub mod openai;
 mod picture;
@@ -110,6 +111,11 @@ impl Speech {
             Speech::Count(Dialect::Anthropic) => Some(Endpoint::CountTokens),
             Speech::Count(Dialect::Gemini) => Some(Endpoint::GeminiCountTokens),
         }
+    }
+
+    /// One of the two in which `OpenAI`'s models are asked, whose requests have members alike that others have not.
+    const fn is_openais(self) -> bool {
+        matches!(self, Speech::OpenAi | Speech::Responses)
     }
 
     /// Who serves the model, of a provider that speaks messages.
@@ -293,6 +299,9 @@ pub fn request_in_form(
         return lacking.map(Translated::silent);
     }
     let own = match to.speech {
+        Speech::OpenAi | Speech::Responses if from.is_openais() && makers::served_by_openai(to.model) => {
+            &openai::SHARED[..]
+        }
         Speech::Bedrock => &bedrock::request_out::OWN[..],
         Speech::Cohere => &cohere::request_out::OWN,
         _ => &[],

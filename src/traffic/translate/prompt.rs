@@ -24,8 +24,9 @@ pub struct Prompt<'b> {
     /// `none`, `minimal`, `low`, `medium`, `high`, `xhigh`, `max`.
     pub effort: Option<Quoted<'b>>,
     pub thinking: Option<Thinking>,
-    /// Who the client's own user is.
+    /// Who the client's own user is, and by what abuse may be told of them: two names in `OpenAI`'s formats, one elsewhere.
     pub user: Option<Quoted<'b>>,
+    pub safety_identifier: Option<Quoted<'b>>,
     pub service_tier: Option<Quoted<'b>>,
     /// Members that the provider knows by these very names, for clients that know whom they speak to.
     pub own: Vec<(&'static str, Item<'b>)>,
@@ -43,6 +44,7 @@ pub enum Knob {
     Seed,
     FrequencyPenalty,
     PresencePenalty,
+    /// On, unless its value is `false`: one dialect has the wish for it in a list of wishes.
     Logprobs,
     TopLogprobs,
     LogitBias,
@@ -164,6 +166,18 @@ impl Prompt<'_> {
         if self.tools.is_empty() {
             self.choice = None;
         }
+    }
+}
+
+impl<'b> Prompt<'b> {
+    /// Who the client's own user is, for formats that have one name for it.
+    pub fn who(&self) -> Option<&Quoted<'b>> {
+        self.safety_identifier.as_ref().or(self.user.as_ref())
+    }
+
+    /// One of the members that the provider knows by these very names.
+    pub fn own(&self, name: &str) -> Option<Item<'b>> {
+        self.own.iter().find(|(own, _)| *own == name).map(|(_, value)| *value)
     }
 }
 

@@ -60,6 +60,7 @@ impl Teller {
             Event::Open(block) => self.open(&block, renamed, out),
             Event::Piece(piece) => self.piece(piece, out),
             Event::Signature(signature) => self.signature(signature, out),
+            Event::Odds(_) => {}
             Event::Cited(citation) => self.cite(&citation, out),
             Event::Close => self.close(out),
             Event::Usage(counts) => self.counts = counts,

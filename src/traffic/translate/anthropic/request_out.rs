@@ -403,7 +403,7 @@ impl Body<'_> {
             }
             self.out.close("]");
         }
-        match &prompt.user {
+        match prompt.who() {
             // The provider refuses addresses.
             Some(user) if user.as_written().contains(&b'@') => self.losses.hint("user"),
             Some(user) => {

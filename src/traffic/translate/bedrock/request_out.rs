@@ -363,7 +363,7 @@ impl Body<'_> {
     }
 
     fn rest(&mut self, prompt: &Prompt<'_>) {
-        match &prompt.user {
+        match prompt.who() {
             Some(user) if is_metadata(user) => {
                 self.out.key("requestMetadata").open("{\"user\":").quoted(user).close("}");
             }

@@ -6,9 +6,9 @@
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted};
-use crate::traffic::translate::arguments;
 use crate::traffic::translate::event::{Block, Event, Failure, FailureKind, Stop};
 use crate::traffic::translate::shape::present;
+use crate::traffic::translate::{arguments, odds};
 use memchr::memmem;
 
 /// Where events go.
@@ -56,6 +56,7 @@ impl Reader {
         let message = event.get("delta").and_then(|delta| delta.get("message"));
         match kind {
             b"content-start" | b"content-delta" => {
+                odds(event.get("logprobs"), tell);
                 let content = message.and_then(|message| message.get("content"));
                 content.map_or(Ok(()), |content| self.content(content, tell))
             }
@@ -94,6 +95,9 @@ impl Reader {
         }
         self.start(answer, tell)?;
         self.piece(Open::Thought, message.text_at("tool_plan"), tell);
+        for entry in answer.get("logprobs").iter().flat_map(Item::elements) {
+            odds(Some(entry), tell);
+        }
         for content in message.get("content").into_iter().flat_map(|content| content.elements()) {
             self.content(content, tell)?;
             self.close(tell);
@@ -180,6 +184,13 @@ impl Reader {
         };
         tell(Event::Stop { reason, sequence: None });
         tell(Event::End);
+    }
+}
+
+/// How likely the tokens of a piece of text were.
+fn odds(entry: Option<Item<'_>>, tell: Tell<'_>) {
+    if let Some(entry) = present(entry) {
+        tell(Event::Odds(&odds::of_cohere(entry)));
     }
 }
 

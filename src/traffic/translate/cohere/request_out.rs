@@ -368,10 +368,27 @@ impl Body<'_> {
                 return;
             }
             Knob::TopP => "p",
+            // And that of penalties goes from 0 to 1.
+            Knob::FrequencyPenalty | Knob::PresencePenalty if number().is_some_and(|p| p < 0.0) => {
+                return lose(knob, &value, self.losses);
+            }
+            Knob::FrequencyPenalty if number().is_some_and(|p| p > 1.0) => {
+                self.out.key("frequency_penalty").raw(b"1");
+                return;
+            }
+            Knob::PresencePenalty if number().is_some_and(|p| p > 1.0) => {
+                self.out.key("presence_penalty").raw(b"1");
+                return;
+            }
             Knob::TopK => "k",
             Knob::Seed => "seed",
             Knob::FrequencyPenalty => "frequency_penalty",
             Knob::PresencePenalty => "presence_penalty",
+            Knob::Logprobs if value.flag() == Some(false) => return,
+            Knob::Logprobs => {
+                self.out.key("logprobs").flag(true);
+                return;
+            }
             knob => return lose(knob, &value, self.losses),
         };
         self.out.key(name).item(&value);
@@ -396,7 +413,7 @@ impl Body<'_> {
     }
 
     fn rest(&mut self, prompt: &Prompt<'_>) {
-        if prompt.user.is_some() {
+        if prompt.who().is_some() {
             self.losses.hint("user");
         }
         if prompt.service_tier.as_ref().is_some_and(|tier| !is_usual_tier(tier)) {

@@ -12,8 +12,8 @@ use crate::traffic::dialect::json::{Item, Kind, Quoted, escape_bytes};
 use crate::traffic::dialect::usage;
 use crate::traffic::translate::event::{Block, Counts, Event, Failure, FailureKind, Stop};
 use crate::traffic::translate::names::{alias, fnv};
-use crate::traffic::translate::proof;
 use crate::traffic::translate::shape::present;
+use crate::traffic::translate::{odds, proof};
 use memchr::memmem;
 
 /// Where events go.
@@ -130,6 +130,9 @@ impl Reader {
             self.stop = self.stop.or(blocked.then_some(Stop::Refused));
             return Ok(None);
         };
+        if let Some(result) = present(candidate.get("logprobsResult")) {
+            tell(Event::Odds(&odds::of_google(result)));
+        }
         let parts = candidate.get("content").and_then(|content| content.get("parts"));
         for part in parts.into_iter().flat_map(|parts| parts.elements()) {
             self.part(part, candidate, tell)?;

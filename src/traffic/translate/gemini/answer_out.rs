@@ -10,7 +10,7 @@ use crate::traffic::dialect::json::{Quoted, Writer};
 use crate::traffic::translate::cited::{Cited, Source, Widths};
 use crate::traffic::translate::event::{Block, Event, Failure, Stop};
 use crate::traffic::translate::names::Renamed;
-use crate::traffic::translate::{Form, arguments, failure};
+use crate::traffic::translate::{Form, arguments, failure, odds};
 
 /// What a whole answer and each chunk begin with.
 const HEAD: &str = "{\"candidates\":[{\"index\":0,\"content\":{\"role\":\"model\",\"parts\":[";
@@ -35,6 +35,8 @@ pub struct Teller {
     cited: Cited,
     widths: Widths,
     sources: Vec<Source>,
+    /// How likely the tokens were of the next piece; of a whole answer, of all of them.
+    odds: Vec<u8>,
 }
 
 /// What stands around the chunks of a stream.
@@ -72,6 +74,7 @@ impl Teller {
             cited: Cited::default(),
             widths: Widths::default(),
             sources: vec![],
+            odds: vec![],
         }
     }
 
@@ -91,6 +94,7 @@ impl Teller {
             Event::Open(block) => self.open(&block, renamed, out),
             Event::Piece(piece) => self.piece(piece, out),
             Event::Signature(proof) => self.signature.extend_from_slice(proof.as_written()),
+            Event::Odds(elements) => self.likely(elements, out),
             Event::Cited(citation) => self.cited.cite(&citation),
             Event::Close => self.close(out),
             Event::Usage(counts) => self.usage = counts.usage,
@@ -149,6 +153,14 @@ impl Teller {
             Form::Whole => write(&mut Writer(out)),
             Form::Stream => self.chunk(out, write),
         }
+    }
+
+    /// Odds that no piece followed have a chunk of their own.
+    fn likely(&mut self, elements: &[u8], out: &mut Vec<u8>) {
+        if self.form == Form::Stream && !self.odds.is_empty() {
+            self.chunk(out, |part| _ = part.raw(b"{\"text\":\"\"}"));
+        }
+        odds::add(elements, &mut self.odds);
     }
 
     fn piece(&mut self, piece: &Quoted<'_>, out: &mut Vec<u8>) {
@@ -251,9 +263,18 @@ impl Teller {
         self.begin_chunk(out);
         out.extend_from_slice(HEAD.as_bytes());
         write(&mut Writer(out));
-        out.extend_from_slice(b"]}}]");
+        out.extend_from_slice(b"]}");
+        self.say_odds(out);
+        out.extend_from_slice(b"}]");
         out.extend_from_slice(&self.tail);
         self.end_chunk(out);
+    }
+
+    fn say_odds(&mut self, out: &mut Vec<u8>) {
+        if !self.odds.is_empty() {
+            odds::as_google(&self.odds, Writer(out).key("logprobsResult"));
+            self.odds.clear();
+        }
     }
 
     fn begin_chunk(&mut self, out: &mut Vec<u8>) {
@@ -295,6 +316,8 @@ impl Teller {
         let mut answer = Writer(out);
         answer.close("]}").key("finishReason").text(finish_reason(self.stop.unwrap_or(Stop::End)));
         self.ground(&mut answer);
+        self.say_odds(out);
+        let mut answer = Writer(out);
         answer.close("}]");
         write_usage(&self.usage, answer.key("usageMetadata"));
         out.extend_from_slice(&self.tail);

@@ -13,13 +13,15 @@ use crate::traffic::translate::shape::At;
 use std::collections::VecDeque;
 
 /// Numbers of `generationConfig` that other formats know.
-const KNOBS: [(&str, Knob); 6] = [
+const KNOBS: [(&str, Knob); 8] = [
     ("temperature", Knob::Temperature),
     ("topP", Knob::TopP),
     ("topK", Knob::TopK),
     ("seed", Knob::Seed),
     ("frequencyPenalty", Knob::FrequencyPenalty),
     ("presencePenalty", Knob::PresencePenalty),
+    ("responseLogprobs", Knob::Logprobs),
+    ("logprobs", Knob::TopLogprobs),
 ];
 
 /// Members that only this provider's own filters and accounts know: the answer is the same without them.

@@ -132,6 +132,14 @@ impl Body<'_> {
             Knob::PresencePenalty => "presencePenalty",
             // What is larger is an error here.
             Knob::Seed if whole.is_some() => "seed",
+            Knob::Logprobs if value.flag() == Some(false) => return,
+            Knob::Logprobs => {
+                self.out.key("responseLogprobs").flag(true);
+                return;
+            }
+            // None is not a number of others here.
+            Knob::TopLogprobs if value.count() == Some(0) => return,
+            Knob::TopLogprobs => "logprobs",
             knob => return lose(knob, &value, self.losses),
         };
         self.out.key(name).item(&value);
@@ -184,7 +192,7 @@ impl Body<'_> {
     }
 
     fn rest(&mut self, prompt: &Prompt<'_>) {
-        if prompt.user.is_some() {
+        if prompt.who().is_some() {
             self.losses.hint("user");
         }
         match &prompt.service_tier {

@@ -8,6 +8,7 @@ use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted, escape_bytes};
 use crate::traffic::translate::event::{Block, Event, Failure, FailureKind, Stop};
 use crate::traffic::translate::names::fnv;
+use crate::traffic::translate::odds;
 use crate::traffic::translate::shape::present;
 
 /// Where events go.
@@ -49,6 +50,9 @@ impl Reader {
             None => (line, "response"),
         };
         self.piece(Open::Thought, said.text_at("thinking"), tell);
+        if let Some(list) = present(line.get("logprobs")) {
+            tell(Event::Odds(&odds::of_openai(list)));
+        }
         self.piece(Open::Text, said.text_at(text), tell);
         for call in said.get("tool_calls").into_iter().flat_map(|calls| calls.elements()) {
             self.call(call, tell)?;

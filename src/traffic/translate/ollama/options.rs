@@ -1,7 +1,7 @@
 //! The members that a chat and a text to be completed have alike.
 
 use crate::traffic::dialect::json::{Item, Quoted, Writer};
-use crate::traffic::translate::knobs::{is_usual_tier, lose};
+use crate::traffic::translate::knobs::{is_usual_tier, lose, says_nothing};
 use crate::traffic::translate::loss::Losses;
 use crate::traffic::translate::prompt::{Knob, Output, Prompt, Thinking};
 
@@ -17,8 +17,9 @@ pub fn write(prompt: &Prompt<'_>, model: &str, out: &mut Writer<'_>, losses: &mu
         Some(Think::Off) => _ = out.key("think").flag(false),
         Some(Think::Level(level)) => _ = out.key("think").text(level),
     }
+    odds(prompt, out);
     options(prompt, out, losses);
-    if prompt.user.is_some() {
+    if prompt.who().is_some() {
         losses.hint("user");
     }
     if prompt.service_tier.as_ref().is_some_and(|tier| !is_usual_tier(tier)) {
@@ -61,6 +62,17 @@ fn named(prompt: &Prompt<'_>, losses: &mut Losses) {
     }
 }
 
+/// How likely the answer's tokens were is no option, and is named as the older dialects name it.
+fn odds(prompt: &Prompt<'_>, out: &mut Writer<'_>) {
+    for (knob, value) in prompt.knobs.iter().filter(|(knob, value)| !says_nothing(*knob, value)) {
+        match knob {
+            Knob::Logprobs => _ = out.key("logprobs").flag(true),
+            Knob::TopLogprobs => _ = out.key("top_logprobs").item(value),
+            _ => {}
+        }
+    }
+}
+
 fn options(prompt: &Prompt<'_>, out: &mut Writer<'_>, losses: &mut Losses) {
     let start = out.0.len();
     out.key("options").open("{");
@@ -92,6 +104,7 @@ fn option(knob: Knob, value: Item<'_>, out: &mut Writer<'_>, losses: &mut Losses
         Knob::Seed => "seed",
         Knob::FrequencyPenalty => "frequency_penalty",
         Knob::PresencePenalty => "presence_penalty",
+        Knob::Logprobs | Knob::TopLogprobs => return,
         knob => return lose(knob, &value, losses),
     };
     out.key(name).item(&value);

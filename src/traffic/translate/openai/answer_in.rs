@@ -6,7 +6,7 @@ use crate::base::fault::{Fault, FaultKind};
 use crate::traffic::dialect::json::{Item, Quoted};
 use crate::traffic::translate::event::{Block, Citation, Event, Failure, FailureKind, Stop};
 use crate::traffic::translate::shape::present;
-use crate::traffic::translate::{failure, media};
+use crate::traffic::translate::{failure, media, odds};
 
 /// Where events go.
 pub type Tell<'t> = &'t mut dyn FnMut(Event<'_>);
@@ -58,6 +58,7 @@ impl Reader {
         }
         if let Some(choice) = first_choice(chunk) {
             self.start(chunk, tell)?;
+            odds(choice, tell);
             if let Some(delta) = choice.get("delta") {
                 self.said(delta, tell)?;
             }
@@ -132,6 +133,7 @@ impl Reader {
         }
         let choice = first_choice(answer).ok_or_else(unreadable)?;
         self.start(answer, tell)?;
+        odds(choice, tell);
         match present(choice.get("message")) {
             Some(message) => self.said(message, tell)?,
             // What was filtered before it said anything.
@@ -305,6 +307,13 @@ impl Reader {
 fn first_choice(holder: Item<'_>) -> Option<Item<'_>> {
     let first = |choice: &Item<'_>| present(choice.get("index")).is_none_or(|index| index.count() == Some(0));
     holder.get("choices")?.elements().find(first)
+}
+
+/// How likely the tokens are that a choice's text has.
+fn odds(choice: Item<'_>, tell: Tell<'_>) {
+    if let Some(list) = choice.get("logprobs").and_then(|odds| present(odds.get("content"))) {
+        tell(Event::Odds(&odds::of_openai(list)));
+    }
 }
 
 fn usage(holder: Item<'_>, tell: Tell<'_>) {

@@ -4,7 +4,7 @@ use crate::traffic::dialect::json::{Quoted, Writer};
 use crate::traffic::translate::cited::Cited;
 use crate::traffic::translate::event::{Block, Counts, Event, Stop};
 use crate::traffic::translate::names::Renamed;
-use crate::traffic::translate::{Form, failure};
+use crate::traffic::translate::{Form, failure, odds};
 
 /// Thoughts longer than this are shown, but none is handed out for a later turn: nothing else of a stream is kept.
 const THOUGHT_BYTES: usize = 256 * 1024;
@@ -26,6 +26,8 @@ pub struct Teller {
     thought: Thought,
     cited: Cited,
     images: u64,
+    /// How likely the tokens of the next piece were.
+    odds: Vec<u8>,
     message: Message,
 }
 
@@ -55,6 +57,7 @@ struct Message {
     thoughts: Vec<u8>,
     images: Vec<u8>,
     annotations: Vec<u8>,
+    odds: Vec<u8>,
 }
 
 impl Teller {
@@ -73,6 +76,7 @@ impl Teller {
             thought: Thought::default(),
             cited: Cited::default(),
             images: 0,
+            odds: vec![],
             message: Message::default(),
         }
     }
@@ -84,6 +88,7 @@ impl Teller {
             Event::Open(block) => self.open(&block, renamed, out),
             Event::Piece(piece) => self.piece(piece, out),
             Event::Signature(signature) => self.thought.signature.extend_from_slice(signature.as_written()),
+            Event::Odds(elements) => self.likely(elements, out),
             Event::Cited(citation) => self.cited.cite(&citation),
             Event::Close => self.close(out),
             Event::Usage(counts) => self.counts = Some(counts),
@@ -119,12 +124,44 @@ impl Teller {
         out.key("model").quoted(&Quoted::raw(&self.model)).key("choices").open("[{\"index\":0,");
     }
 
+    fn likely(&mut self, elements: &[u8], out: &mut Vec<u8>) {
+        if self.form == Form::Whole {
+            odds::add(elements, &mut self.message.odds);
+            return;
+        }
+        self.say_odds(out);
+        self.odds.extend_from_slice(elements);
+    }
+
+    /// Odds that no piece followed have a chunk of their own.
+    fn say_odds(&mut self, out: &mut Vec<u8>) {
+        if !self.odds.is_empty() {
+            let odds = std::mem::take(&mut self.odds);
+            self.likely_chunk(out, &odds, |delta| _ = delta, None);
+        }
+    }
+
     /// Writes one chunk whose delta `write` fills.
     fn chunk(&self, out: &mut Vec<u8>, write: impl FnOnce(&mut Writer<'_>), finish: Option<&str>) {
+        self.likely_chunk(out, b"", write, finish);
+    }
+
+    /// The same with the odds of its tokens.
+    fn likely_chunk(
+        &self,
+        out: &mut Vec<u8>,
+        odds: &[u8],
+        write: impl FnOnce(&mut Writer<'_>),
+        finish: Option<&str>,
+    ) {
         out.extend_from_slice(&self.prefix);
         out.extend_from_slice(b"\"delta\":{");
         write(&mut Writer(out));
-        out.extend_from_slice(b"},\"finish_reason\":");
+        out.push(b'}');
+        if !odds.is_empty() {
+            write_odds(odds, Writer(out).key("logprobs"));
+        }
+        out.extend_from_slice(b",\"finish_reason\":");
         match finish {
             None => out.extend_from_slice(b"null}]}\n\n"),
             Some(reason) => {
@@ -230,8 +267,10 @@ impl Teller {
         }
         let index = self.calls.saturating_sub(1);
         let open = self.open;
-        self.chunk(
+        let odds = if open == Open::Text { std::mem::take(&mut self.odds) } else { vec![] };
+        self.likely_chunk(
             out,
+            &odds,
             |delta| {
                 _ = match open {
                     Open::None => return,
@@ -302,6 +341,7 @@ impl Teller {
         if self.form == Form::Whole {
             return;
         }
+        self.say_odds(out);
         let thoughts = &self.message.thoughts;
         if !thoughts.is_empty() {
             self.chunk(
@@ -332,7 +372,8 @@ impl Teller {
     fn write_whole(&mut self, out: &mut Vec<u8>) {
         let mut answer = Writer(out);
         self.head("chat.completion", &mut answer);
-        let Message { content, refusal, reasoning, calls, thoughts, images, annotations } = &self.message;
+        let Message { content, refusal, reasoning, calls, thoughts, images, annotations, odds } =
+            &self.message;
         answer.0.extend_from_slice(b"\"message\":{\"role\":\"assistant\"");
         for (name, text) in [("content", content), ("refusal", refusal)] {
             match text {
@@ -355,12 +396,22 @@ impl Teller {
             }
         }
         let reason = finish_reason(self.stop.unwrap_or(Stop::End));
-        answer.close("}").key("logprobs").raw(b"null").key("finish_reason").text(reason).close("}]");
+        answer.close("}").key("logprobs");
+        if odds.is_empty() {
+            answer.raw(b"null");
+        } else {
+            write_odds(odds, &mut answer);
+        }
+        answer.key("finish_reason").text(reason).close("}]");
         if let Some(counts) = &self.counts {
             write_usage(counts, answer.key("usage"));
         }
         answer.close("}");
     }
+}
+
+fn write_odds(elements: &[u8], out: &mut Writer<'_>) {
+    out.open("{").key("content").open("[").raw(elements).close("]").key("refusal").raw(b"null").close("}");
 }
 
 fn write_usage(counts: &Counts, out: &mut Writer<'_>) {

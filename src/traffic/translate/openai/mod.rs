@@ -9,3 +9,8 @@ mod counts;
 mod messages_in;
 pub mod request_in;
 pub mod request_out;
+
+/// Members of requests that chat completions and responses have alike, and no other format: what is kept of an answer,
+/// with which labels, and how prompts are cached.
+pub const SHARED: [&str; 6] =
+    ["metadata", "moderation", "prompt_cache_key", "prompt_cache_options", "prompt_cache_retention", "store"];

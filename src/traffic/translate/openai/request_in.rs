@@ -88,11 +88,10 @@ fn member<'b>(
         b"reasoning_effort" => prompt.effort = At::root("reasoning_effort").effort(Some(value))?,
         b"reasoning" => reasoning(prompt, value, losses)?,
         b"thinking" => prompt.thinking = thinking(value, losses)?,
-        b"user" => {
-            let user = At::root("user").text(Some(value))?;
-            prompt.user.get_or_insert(user);
+        b"user" => prompt.user = Some(At::root("user").text(Some(value))?),
+        b"safety_identifier" => {
+            prompt.safety_identifier = Some(At::root("safety_identifier").text(Some(value))?);
         }
-        b"safety_identifier" => prompt.user = Some(At::root("safety_identifier").text(Some(value))?),
         b"service_tier" => {
             let tier = At::root("service_tier").text(Some(value))?;
             // What other servers of this dialect call it.
@@ -117,7 +116,7 @@ fn member<'b>(
 /// `stream_options` is heeded by whoever writes the answer.
 fn hint(name: &[u8], losses: &mut Losses) {
     if name != b"stream_options" {
-        losses.hint(&String::from_utf8_lossy(name));
+        losses.foreign_hint(name);
     }
 }
 

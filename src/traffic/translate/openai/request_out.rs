@@ -7,7 +7,7 @@ use crate::traffic::translate::asking;
 use crate::traffic::translate::closed::{can_be_held, is_closed};
 use crate::traffic::translate::knobs::lose;
 use crate::traffic::translate::loss::{Losses, untranslatable};
-use crate::traffic::translate::makers::{Mind, is_openais, keeps_thoughts};
+use crate::traffic::translate::makers::{Mind, is_openais, keeps_thoughts, served_by_openai};
 use crate::traffic::translate::names::{Renamed, alias, shortened};
 use crate::traffic::translate::prompt::{
     Arguments, Content, Knob, Output, Part, Prompt, Role, Source, ToolChoice, Turn, calls_before_last,
@@ -54,7 +54,7 @@ pub fn write(
     let renamed = body.tools(prompt);
     body.limits(prompt, model);
     body.output(prompt);
-    body.rest(prompt, usage);
+    body.rest(prompt, model, usage);
     body.out.close("}");
     Ok(renamed)
 }
@@ -357,6 +357,7 @@ impl Body<'_> {
         for (knob, value) in &prompt.knobs {
             match KNOBS.iter().find(|(_, known)| known == knob) {
                 Some(_) if !mind.takes(*knob) => lose(*knob, value, self.losses),
+                Some((name, Knob::Logprobs)) => _ = self.out.key(name).flag(value.flag() != Some(false)),
                 Some((name, known)) if *known != Knob::TopK => _ = self.out.key(name).item(value),
                 _ => self.losses.parameter("top_k"),
             }
@@ -410,10 +411,15 @@ impl Body<'_> {
         }
     }
 
-    fn rest(&mut self, prompt: &Prompt<'_>, usage: StreamUsage) {
-        if let Some(user) = &prompt.user {
+    fn rest(&mut self, prompt: &Prompt<'_>, model: &str, usage: StreamUsage) {
+        let told_apart = served_by_openai(model);
+        if let Some(user) = if told_apart { prompt.user.as_ref() } else { prompt.who() } {
             self.out.key("user").quoted(&shortened(user));
         }
+        if let Some(name) = prompt.safety_identifier.as_ref().filter(|_| told_apart) {
+            self.out.key("safety_identifier").quoted(&shortened(name));
+        }
+        self.shared(prompt);
         if let Some(tier) = &prompt.service_tier {
             self.out.key("service_tier").quoted(tier);
         }
@@ -421,6 +427,18 @@ impl Body<'_> {
             self.out.key("stream").flag(true);
             if usage == StreamUsage::Asked {
                 self.out.key("stream_options").raw(b"{\"include_usage\":true}");
+            }
+        }
+    }
+
+    /// What the client's dialect names alike. Labels are refused where nothing is kept.
+    fn shared(&mut self, prompt: &Prompt<'_>) {
+        let stores = prompt.own("store").and_then(|store| store.flag()) == Some(true);
+        for (name, value) in &prompt.own {
+            match *name {
+                "metadata" if !stores => self.losses.hint(name),
+                "store" if !stores => {}
+                name => _ = self.out.key(name).item(value),
             }
         }
     }

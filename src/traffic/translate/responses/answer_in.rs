@@ -9,7 +9,7 @@ use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted};
 use crate::traffic::translate::event::{Block, Citation, Event, Stop};
 use crate::traffic::translate::shape::present;
-use crate::traffic::translate::{failure, proof};
+use crate::traffic::translate::{failure, odds, proof};
 
 /// Where events go.
 type Tell<'t> = &'t mut dyn FnMut(Event<'_>);
@@ -216,6 +216,7 @@ impl Reader {
                         b"refusal" => (Open::Refusal, "refusal"),
                         _ => continue,
                     };
+                    odds(part, tell);
                     self.say(open, part.text_at(name), tell);
                     self.annotations(part, tell);
                 }
@@ -270,6 +271,7 @@ impl Reader {
         tell: Tell<'_>,
     ) -> Result<(), Fault> {
         self.turn_to(data, tell)?;
+        odds(data, tell);
         if open == Open::Call && self.open != Open::Call {
             return Err(unreadable());
         }
@@ -350,6 +352,13 @@ fn image(item: Item<'_>, tell: Tell<'_>) {
     let media = [b"image/", format.as_written()].concat();
     tell(Event::Open(Block::Image { media: Quoted::raw(&media), data }));
     tell(Event::Close);
+}
+
+/// How likely the tokens of a text were.
+fn odds(text: Item<'_>, tell: Tell<'_>) {
+    if let Some(list) = text.get("logprobs").filter(|list| list.elements().next().is_some()) {
+        tell(Event::Odds(&odds::of_openai(list)));
+    }
 }
 
 /// All arguments of a call at once.

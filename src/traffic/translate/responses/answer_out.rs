@@ -13,7 +13,7 @@ use crate::traffic::dialect::json::{Item, Quoted, Writer};
 use crate::traffic::translate::cited::Cited;
 use crate::traffic::translate::event::{Block, Event, Failure, Stop};
 use crate::traffic::translate::names::Renamed;
-use crate::traffic::translate::{Form, failure};
+use crate::traffic::translate::{Form, failure, odds};
 
 /// Members of a request that its answer repeats, and what they are where the request has them not.
 const REPEATED: [(&str, &str); 12] = [
@@ -67,6 +67,9 @@ pub struct Teller {
     /// What the texts rest on, and that of the open one: elements of an array.
     cited: Cited,
     annotations: Vec<u8>,
+    /// How likely the tokens of the open text were, and those of the next piece.
+    odds: Vec<u8>,
+    fresh_odds: Vec<u8>,
     /// Whether the client knows of the open thought's text.
     shown: bool,
     /// Items that are complete.
@@ -140,6 +143,8 @@ impl Teller {
             beside: vec![],
             cited: Cited::default(),
             annotations: vec![],
+            odds: vec![],
+            fresh_odds: vec![],
             shown: false,
             output: vec![],
             usage: None,
@@ -154,7 +159,12 @@ impl Teller {
 
     /// Bytes of the answer that are kept until its end.
     pub fn held(&self) -> usize {
-        self.output.len() + self.said.len() + self.beside.len() + self.annotations.len()
+        self.output.len()
+            + self.said.len()
+            + self.beside.len()
+            + self.annotations.len()
+            + self.odds.len()
+            + self.fresh_odds.len()
     }
 
     /// Writes what an event is in this dialect.
@@ -166,6 +176,7 @@ impl Teller {
             Event::Signature(signature) if self.open == Open::Thought => {
                 self.beside.extend_from_slice(signature.as_written());
             }
+            Event::Odds(elements) => odds::add(elements, &mut self.fresh_odds),
             Event::Cited(citation) => self.cited.cite(&citation),
             Event::Close => self.close(out),
             Event::Usage(counts) => self.usage = Some(counts.usage),
@@ -361,7 +372,9 @@ impl Teller {
                 if stage == Stage::Done && !self.annotations.is_empty() {
                     out.raw(&self.annotations);
                 }
-                out.close("],\"logprobs\":[]}");
+                out.close("]");
+                write_odds(if stage == Stage::Done { &self.odds } else { b"" }, out);
+                out.close("}");
             }
             Open::Refusal => _ = out.open("{\"type\":\"refusal\"").key("refusal").quoted(&said).close("}"),
             Open::Thought => _ = out.open("{\"type\":\"summary_text\"").key("text").quoted(&said).close("}"),
@@ -387,8 +400,11 @@ impl Teller {
             return;
         }
         self.said.extend_from_slice(piece.as_written());
+        let mut likely = vec![];
         if self.open == Open::Text {
             self.cited.piece(piece);
+            likely = std::mem::take(&mut self.fresh_odds);
+            odds::add(&likely, &mut self.odds);
         }
         if self.form == Form::Whole {
             return;
@@ -412,7 +428,7 @@ impl Teller {
         }
         event.key("delta").quoted(piece);
         if open == Open::Text {
-            event.key("logprobs").raw(b"[]");
+            write_odds(&likely, &mut event);
         }
         event.close("}\n\n");
     }
@@ -422,6 +438,8 @@ impl Teller {
             return;
         }
         if self.open == Open::Text {
+            let fresh = std::mem::take(&mut self.fresh_odds);
+            odds::add(&fresh, &mut self.odds);
             self.annotate(out);
         }
         if self.form == Form::Stream {
@@ -432,6 +450,7 @@ impl Teller {
         self.output = output;
         self.open = Open::None;
         self.annotations.clear();
+        self.odds.clear();
         self.shown = false;
         self.index += 1;
     }
@@ -481,17 +500,19 @@ impl Teller {
     /// An event that repeats what the open item says.
     fn all_said(&mut self, name: &str, member: &str, out: &mut Vec<u8>) {
         let (open, place) = (self.open, self.place());
+        let likely = std::mem::take(&mut self.odds);
         let mut event = self.of_item(name, out);
         if open != Open::Call {
             event.key(place).count(0);
         }
         event.key(member).quoted(&Quoted::raw(&self.said));
         match open {
-            Open::Text => _ = event.key("logprobs").raw(b"[]"),
+            Open::Text => write_odds(&likely, &mut event),
             Open::Call => _ = event.raw(&self.beside),
             Open::None | Open::Refusal | Open::Thought | Open::HiddenThought | Open::Image => {}
         }
         event.close("}\n\n");
+        self.odds = likely;
     }
 
     /// The response that failed, for clients that look at its status, and the event at which the official ones raise.
@@ -515,6 +536,14 @@ impl Teller {
 /// What an image is, as this dialect names it.
 fn kind_of_image<'m>(media: &'m Quoted<'_>) -> &'m [u8] {
     media.as_written().strip_prefix(b"image/").unwrap_or(b"png")
+}
+
+fn write_odds(elements: &[u8], out: &mut Writer<'_>) {
+    out.key("logprobs").open("[");
+    if !elements.is_empty() {
+        out.raw(elements);
+    }
+    out.close("]");
 }
 
 fn write_usage(usage: &Usage, out: &mut Writer<'_>) {

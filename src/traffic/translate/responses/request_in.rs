@@ -15,7 +15,8 @@ use crate::traffic::translate::loss::{Losses, invalid, untranslatable};
 use crate::traffic::translate::prompt::{Content, Knob, Output, Part, Prompt, Role, Tool, ToolChoice, Turn};
 use crate::traffic::translate::shape::At;
 
-const KNOBS: [(&str, Knob); 2] = [("temperature", Knob::Temperature), ("top_p", Knob::TopP)];
+const KNOBS: [(&str, Knob); 3] =
+    [("temperature", Knob::Temperature), ("top_p", Knob::TopP), ("top_logprobs", Knob::TopLogprobs)];
 
 /// Members that only tell a provider how to keep, cache or count: the answer is the same without them.
 const HINTS: [&str; 5] =
@@ -76,18 +77,17 @@ fn member<'b>(
         }
         b"reasoning" => prompt.effort = reasoning(value, losses)?,
         b"text" => text(prompt, value)?,
-        b"user" => {
-            let user = At::root("user").text(Some(value))?;
-            prompt.user.get_or_insert(user);
+        b"user" => prompt.user = Some(At::root("user").text(Some(value))?),
+        b"safety_identifier" => {
+            prompt.safety_identifier = Some(At::root("safety_identifier").text(Some(value))?);
         }
-        b"safety_identifier" => prompt.user = Some(At::root("safety_identifier").text(Some(value))?),
         b"service_tier" => prompt.service_tier = Some(At::root("service_tier").text(Some(value))?),
-        b"include" => include(value, losses),
+        b"include" => include(prompt, value, losses),
         // What streams are padded with, and what is so anyway.
         b"stream_options" => {}
         b"truncation" if value.text().is_some_and(|word| word.is("disabled")) => {}
         b"store" | b"background" if value.flag() == Some(false) => {}
-        b"store" => losses.hint("store"),
+        b"store" => losses.foreign_hint(name),
         b"background" => {
             return Err(untranslatable("An answer in the background is kept by no provider of this model."));
         }
@@ -99,7 +99,7 @@ fn member<'b>(
         }
         _ => match KNOBS.iter().find(|(known, _)| is(known)) {
             Some((_, knob)) => prompt.knobs.push((*knob, value)),
-            None if HINTS.iter().any(is) => losses.hint(&String::from_utf8_lossy(name)),
+            None if HINTS.iter().any(is) => losses.foreign_hint(name),
             None => losses.foreign_parameter(name),
         },
     }
@@ -107,10 +107,13 @@ fn member<'b>(
 }
 
 /// Thoughts that a later request can give back come without being asked for.
-fn include(value: Item<'_>, losses: &mut Losses) {
-    let given = |wanted: Item<'_>| wanted.text().is_some_and(|word| word.is("reasoning.encrypted_content"));
-    if !value.elements().all(given) {
-        losses.hint("include");
+fn include<'b>(prompt: &mut Prompt<'b>, value: Item<'b>, losses: &mut Losses) {
+    for wanted in value.elements() {
+        match wanted.text().as_ref().map(Quoted::unescaped).as_deref() {
+            Some(b"reasoning.encrypted_content") => {}
+            Some(b"message.output_text.logprobs") => prompt.knobs.push((Knob::Logprobs, wanted)),
+            _ => losses.hint("include"),
+        }
     }
 }
 

@@ -4,12 +4,12 @@
 //! in front of what they led to.
 
 use crate::base::fault::Fault;
-use crate::traffic::dialect::json::{Quoted, Writer};
+use crate::traffic::dialect::json::{Item, Quoted, Writer};
 use crate::traffic::translate::asking;
 use crate::traffic::translate::closed::{can_be_held, is_closed};
-use crate::traffic::translate::knobs::lose;
+use crate::traffic::translate::knobs::{lose, says_nothing};
 use crate::traffic::translate::loss::{Losses, untranslatable};
-use crate::traffic::translate::makers::{Mind, reasons};
+use crate::traffic::translate::makers::{Mind, reasons, served_by_openai};
 use crate::traffic::translate::names::{Renamed, alias, shortened};
 use crate::traffic::translate::prompt::{
     Arguments, Content, Knob, Output, Part, Prompt, Role, Source, Thinking, ToolChoice, Turn,
@@ -50,7 +50,7 @@ pub fn write(
     body.limits(prompt, &mind);
     body.thinking(prompt, model, &mind);
     body.text_settings(prompt);
-    body.rest(prompt);
+    body.rest(prompt, model);
     body.out.close("}");
     Ok(renamed)
 }
@@ -303,7 +303,10 @@ impl Body<'_> {
             let name = match knob {
                 Knob::Temperature if mind.takes(*knob) => "temperature",
                 Knob::TopP if mind.takes(*knob) => "top_p",
+                Knob::TopLogprobs if mind.takes(*knob) => "top_logprobs",
                 Knob::Verbosity => continue,
+                // It is asked for among other wishes.
+                Knob::Logprobs if mind.takes(*knob) => continue,
                 knob => {
                     lose(*knob, value, self.losses);
                     continue;
@@ -320,6 +323,7 @@ impl Body<'_> {
             if told || mind.lost {
                 self.losses.hint("thinking");
             }
+            self.include(prompt, mind, false);
             return;
         }
         if told || mind.effort.is_some() {
@@ -332,7 +336,25 @@ impl Body<'_> {
             }
             self.out.close("}");
         }
-        self.out.key("include").raw(b"[\"reasoning.encrypted_content\"]");
+        self.include(prompt, mind, true);
+    }
+
+    /// What is to be told that is not told to everybody.
+    fn include(&mut self, prompt: &Prompt<'_>, mind: &Mind<'_>, sealed: bool) {
+        let wanted =
+            |(knob, value): &(Knob, Item<'_>)| *knob == Knob::Logprobs && !says_nothing(*knob, value);
+        let odds = mind.takes(Knob::Logprobs) && prompt.knobs.iter().any(wanted);
+        if !sealed && !odds {
+            return;
+        }
+        self.out.key("include").open("[");
+        if sealed {
+            self.out.text("reasoning.encrypted_content");
+        }
+        if odds {
+            self.out.text("message.output_text.logprobs");
+        }
+        self.out.close("]");
     }
 
     fn text_settings(&mut self, prompt: &Prompt<'_>) {
@@ -364,10 +386,19 @@ impl Body<'_> {
         self.out.close("}");
     }
 
-    fn rest(&mut self, prompt: &Prompt<'_>) {
-        self.out.key("store").flag(false);
-        if let Some(user) = &prompt.user {
+    /// Nothing is stored that the client did not ask to.
+    fn rest(&mut self, prompt: &Prompt<'_>, model: &str) {
+        let stores = prompt.own("store").and_then(|store| store.flag()) == Some(true);
+        self.out.key("store").flag(stores);
+        for (name, value) in prompt.own.iter().filter(|(name, _)| *name != "store") {
+            self.out.key(name).item(value);
+        }
+        let told_apart = served_by_openai(model);
+        if let Some(user) = if told_apart { prompt.user.as_ref() } else { prompt.who() } {
             self.out.key("user").quoted(&shortened(user));
+        }
+        if let Some(name) = prompt.safety_identifier.as_ref().filter(|_| told_apart) {
+            self.out.key("safety_identifier").quoted(&shortened(name));
         }
         if let Some(tier) = &prompt.service_tier {
             self.out.key("service_tier").quoted(tier);
