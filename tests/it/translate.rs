@@ -365,6 +365,44 @@ fn shares_are_told() {
     }
 }
 
+/// What a whole answer tells, and its client's dialect has no place for, is named beside what the request lost.
+#[test]
+fn answers_name_what_they_lose() {
+    let message = json!({
+        "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-x", "stop_reason": "end_turn",
+        "content": [
+            {"type": "server_tool_use", "id": "s", "name": "bash_code_execution", "input": {"command": "ls"}},
+            {"type": "bash_code_execution_tool_result", "tool_use_id": "s", "content": {}},
+            {"type": "text", "text": "ok", "citations": [
+                {"type": "char_location", "cited_text": "x", "document_index": 0, "document_title": "A", "start_char_index": 0, "end_char_index": 1},
+            ]},
+        ],
+        "usage": {"input_tokens": 3, "output_tokens": 2},
+    });
+    let upstream = Scripted::always(answered("application/json", &message.to_string()));
+    let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+    let mut client = gateway.client();
+    for (path, body, lost) in [
+        (
+            CHAT,
+            r#"{"model":"c/x","seed":1,"messages":[{"role":"user","content":"hi"}]}"#,
+            "seed,server_tool_use,bash_code_execution_tool_result,citations",
+        ),
+        (
+            "/v1/responses",
+            r#"{"model":"c/x","input":"hi"}"#,
+            "server_tool_use,bash_code_execution_tool_result",
+        ),
+        (MESSAGES, r#"{"model":"c/x","max_tokens":9,"messages":[{"role":"user","content":"hi"}]}"#, ""),
+    ] {
+        let answer = client.ask(&post(path, body));
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        let named = answer.headers.iter().filter(|(name, _)| name == "x-ringgate-dropped");
+        let named: Vec<_> = named.map(|(_, value)| value.as_str()).collect();
+        assert_eq!(named.join(","), lost, "{path}");
+    }
+}
+
 /// What a provider cannot be asked for is refused by name before it is asked, in the client's own shape; a model of
 /// which another target can be asked is asked there.
 #[test]

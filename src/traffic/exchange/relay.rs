@@ -497,6 +497,12 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         let overhead = u64::from(tally.record.overhead_in_us) + back;
         let mut head = std::mem::take(&mut self.head);
         let out = head.tail();
+        if let Reading::Translated(translation) = &mut *self.reading {
+            let unplaced = translation.unplaced();
+            if !unplaced.is_empty() {
+                encode::field(out, "x-ringgate-dropped", unplaced.as_bytes());
+            }
+        }
         self.reply.rest_of_head(out, self.status, self.ending);
         out.extend_from_slice(b"x-ringgate-overhead-us: ");
         out.extend_from_slice(itoa::Buffer::new().format(overhead).as_bytes());

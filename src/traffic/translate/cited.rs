@@ -25,10 +25,19 @@ pub struct Cited {
 
 /// One source, as the insides of JSON strings, and where it stands.
 pub struct Source {
+    /// Empty: its provider alone finds it, by `id`.
     pub url: Vec<u8>,
+    pub id: Vec<u8>,
     pub title: Vec<u8>,
+    pub quote: Vec<u8>,
     pub start: u64,
     pub end: u64,
+}
+
+/// Whether a source's name is its URL.
+pub fn is_web(source: &Quoted<'_>) -> bool {
+    let start = source.as_written();
+    start.starts_with(b"https:") || start.starts_with(b"http:")
 }
 
 impl Cited {
@@ -43,12 +52,14 @@ impl Cited {
     }
 
     pub fn cite(&mut self, citation: &Citation<'_>) {
-        let (url, title) = (citation.url.as_written().to_vec(), citation.title.as_written().to_vec());
-        self.bytes += url.len() + title.len();
+        let text = |text: &Quoted<'_>| text.as_written().to_vec();
+        let (url, id) = (text(&citation.url), text(&citation.id));
+        let (title, quote) = (text(&citation.title), text(&citation.quote));
+        self.bytes += url.len() + id.len() + title.len() + quote.len();
         if self.bytes <= WAITING_BYTES {
             let (start, end) = citation.span.unwrap_or((0, u64::MAX));
             let (start, end) = (start.saturating_add(self.before), end.saturating_add(self.before));
-            self.waiting.push(Source { url, title, start, end });
+            self.waiting.push(Source { url, id, title, quote, start, end });
         }
     }
 
@@ -70,6 +81,11 @@ impl Cited {
 }
 
 impl Source {
+    /// Whether it stands somewhere in the net.
+    pub fn is_web(&self) -> bool {
+        !self.url.is_empty()
+    }
+
     /// Writes members that `OpenAI`'s formats have alike, its place counted from `before`.
     pub fn members(&self, before: u64, out: &mut Writer<'_>) {
         out.key("start_index").count(self.start.saturating_sub(before));
@@ -194,8 +210,7 @@ mod tests {
         let mut cited = Cited::default();
         let cite = |cited: &mut Cited, span| {
             let url = Quoted::raw(b"https://a.example");
-            let (title, quote) = (Quoted::default(), Quoted::default());
-            cited.cite(&Citation { url, title, quote, span });
+            cited.cite(&Citation { url, span, ..Citation::default() });
         };
         cited.piece(&Quoted::raw("é\\n".as_bytes()));
         cited.open();

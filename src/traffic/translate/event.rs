@@ -1,7 +1,7 @@
 //! An answer in no format: one event after the other, whether it came as a stream or whole.
 //!
 //! Invariant: `Start` comes first and once; blocks do not overlap; `Piece`, `Signature` and `Close` belong to the open
-//! block, and so does `Cited`, which is a text's; `Stop` comes when all blocks are closed, `End` last. `Usage`, `Odds` and `Ping` may stand anywhere between. After
+//! block, and so does `Cited`, which is a text's; `Stop` comes when all blocks are closed, `End` last. `Usage`, `Odds`, `Untold` and `Ping` may stand anywhere between. After
 //! `Failed` nothing comes.
 
 use crate::contract::record::Usage;
@@ -32,6 +32,9 @@ pub enum Event<'a> {
     },
     /// Nothing, to show that the provider is there.
     Ping,
+    /// Something that no other dialect has a place for, by its provider's name: what tools did that the provider runs, or
+    /// what its filters found.
+    Untold(Quoted<'a>),
     Failed(Failure<'a>),
     End,
 }
@@ -77,9 +80,12 @@ pub enum Block<'a> {
 }
 
 /// A source that a text rests on.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Citation<'a> {
+    /// Empty where it stands nowhere in the net: it is a document of the request's, or a file of the provider's.
     pub url: Quoted<'a>,
+    /// What its provider calls it then.
+    pub id: Quoted<'a>,
     pub title: Quoted<'a>,
     /// Words of the source.
     pub quote: Quoted<'a>,

@@ -347,6 +347,11 @@ pub fn request_in_form(
         // A chat goes on behind its question, and nowhere else.
         losses.parameter("suffix");
     }
+    let cites = to.speech == Speech::Cohere && prompt.own("documents").is_some();
+    if cites && prompt.stream && matches!(from, Speech::OpenAi | Speech::Completions) {
+        // Documents without a URL have no place in such an answer, and of a stream that cannot be said later.
+        losses.hint("citations");
+    }
     let renamed = match to.speech {
         Speech::OpenAi => openai::request_out::write(&prompt, to.model, to.stream_usage, out, &mut losses)?,
         Speech::Anthropic => {

@@ -2,6 +2,7 @@
 
 use super::event::{Event, Failure};
 use super::frames::{Frame, FrameKind, Frames};
+use super::loss::Losses;
 use super::names::Renamed;
 use super::{
     Crossing, Form, Speech, anthropic, bedrock, cohere, completions, count, embeddings, failure, gemini,
@@ -40,6 +41,8 @@ struct Facts {
     complaint: Option<Box<Failure<'static>>>,
     ended: bool,
     told: u32,
+    /// What of it no client is told.
+    untold: Losses,
 }
 
 /// What one piece of a stream came to.
@@ -136,6 +139,7 @@ impl Facts {
             Event::Failed(failure) => self.complaint = Some(Box::new(failure.kept())),
             Event::End => self.ended = true,
             Event::Piece(_) => self.told += 1,
+            Event::Untold(name) => self.untold.hint(&String::from_utf8_lossy(name.as_written())),
             _ => {}
         }
     }
@@ -332,6 +336,16 @@ impl Translation {
     /// What the provider said of it.
     pub fn complaint(&self) -> Option<&Failure<'static>> {
         self.facts.complaint.as_deref()
+    }
+
+    /// What of a whole answer the client's dialect has no place for, by name. A stream's head has left before that is known.
+    pub fn unplaced(&mut self) -> String {
+        if matches!(&self.teller, Teller::OpenAi(teller) if teller.unplaced) {
+            self.facts.untold.hint("citations");
+        }
+        let verbatim = self.form == Form::Stream || matches!(self.teller, Teller::Verbatim);
+        let untold = std::mem::take(&mut self.facts.untold);
+        if verbatim { String::new() } else { untold.told().unwrap_or_default() }
     }
 
     /// The client has the whole answer.

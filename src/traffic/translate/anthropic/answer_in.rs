@@ -3,6 +3,7 @@
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted, escape_bytes};
+use crate::traffic::translate::cited::is_web;
 use crate::traffic::translate::event::{self, Block, Citation, Event, Failure, FailureKind, Stop};
 use crate::traffic::translate::shape::present;
 use memchr::memmem;
@@ -166,6 +167,9 @@ impl Reader {
             self.open = open(block, tell)?;
             self.close(tell);
         }
+        if present(message.get("amazon-bedrock-trace")).is_some() {
+            tell(Event::Untold(Quoted::raw(b"amazon-bedrock-trace")));
+        }
         self.usage(message.get("usage"), tell);
         self.stop(message, tell);
         self.end(tell);
@@ -273,7 +277,10 @@ fn open(block: Item<'_>, tell: Tell<'_>) -> Result<Open, Fault> {
             let begun = input.map(|input| source(input, tell)).is_some();
             return Ok(Open::Call { begun });
         }
-        _ => return Ok(Open::Untold),
+        untold => {
+            tell(Event::Untold(Quoted::of(&String::from_utf8_lossy(untold))));
+            return Ok(Open::Untold);
+        }
     };
     let open = if matches!(told, Block::Text) { Open::Text } else { Open::Thought };
     tell(Event::Open(told));
@@ -286,9 +293,21 @@ fn open(block: Item<'_>, tell: Tell<'_>) -> Result<Open, Fault> {
 
 /// What stands somewhere in the net. Other dialects have no place for what stands in a document of the request.
 fn cited(citation: Item<'_>, tell: Tell<'_>) {
-    let Some(url) = citation.text_at("url").filter(|url| !url.is_empty()) else { return };
     let text = |name| citation.text_at(name).unwrap_or_default();
-    tell(Event::Cited(Citation { url, title: text("title"), quote: text("cited_text"), span: None }));
+    let given = |name| citation.text_at(name).filter(|text| !text.is_empty());
+    // What is no page is a document of the request's, or a result of a search that the client made itself.
+    let own = given("source").or_else(|| given("file_id")).or_else(|| given("document_title"));
+    let (url, id) = match (given("url"), own) {
+        (Some(url), _) => (url, Quoted::default()),
+        (None, Some(own)) if is_web(&own) => (own, Quoted::default()),
+        (None, Some(own)) => (Quoted::default(), own),
+        (None, None) => {
+            let number = citation.get("document_index").and_then(|index| index.count()).unwrap_or_default();
+            (Quoted::default(), Quoted::of(&format!("document {number}")))
+        }
+    };
+    let title = given("title").or_else(|| given("document_title")).unwrap_or_default();
+    tell(Event::Cited(Citation { url, id, title, quote: text("cited_text"), span: None }));
 }
 
 /// Tells an object as the source that it is.

@@ -60,7 +60,7 @@ impl Teller {
             Event::Open(block) => self.open(&block, renamed, out),
             Event::Piece(piece) => self.piece(piece, out),
             Event::Signature(signature) => self.signature(signature, out),
-            Event::Odds(_) => {}
+            Event::Odds(_) | Event::Untold(_) => {}
             Event::Cited(citation) => self.cite(&citation, out),
             Event::Close => self.close(out),
             Event::Usage(counts) => self.counts = counts,
@@ -172,6 +172,14 @@ impl Teller {
             return;
         }
         let cited = |out: &mut Writer<'_>| {
+            if citation.url.is_empty() {
+                // As of a result that the client gave: what it is the index of, the provider does not say.
+                out.open("{\"type\":\"search_result_location\"").key("cited_text").quoted(&citation.quote);
+                out.key("source").quoted(&citation.id).key("title").quoted(&citation.title);
+                out.key("search_result_index").count(0).key("start_block_index").count(0);
+                out.key("end_block_index").count(1).close("}");
+                return;
+            }
             out.open("{\"type\":\"web_search_result_location\"").key("cited_text").quoted(&citation.quote);
             out.key("encrypted_index").text("").key("title").quoted(&citation.title);
             out.key("url").quoted(&citation.url).close("}");

@@ -128,6 +128,10 @@ impl Reader {
             let message = String::from_utf8_lossy(broken.message.as_written()).into_owned();
             return Err(Fault::told(FaultKind::UpstreamUnreadable, message));
         }
+        let trace = answer.get("trace").and_then(|trace| present(trace.get("guardrail")));
+        if trace.is_some_and(|trace| trace.members().next().is_some()) {
+            tell(Event::Untold(Quoted::raw(b"trace.guardrail")));
+        }
         self.usage(answer.get("usage"), tell);
         self.end(tell);
         Ok(())
@@ -144,7 +148,11 @@ impl Reader {
     }
 
     fn whole_block(&mut self, block: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-        if let Some(call) = present(block.get("toolUse")).filter(|call| !is_providers(*call)) {
+        let given = present(block.get("toolUse"));
+        if given.is_some_and(is_providers) || block.get("toolResult").is_some() {
+            tell(Event::Untold(Quoted::raw(b"server_tool_use")));
+        }
+        if let Some(call) = given.filter(|call| !is_providers(*call)) {
             self.call(call, tell)?;
             if let Some(input) = present(call.get("input")) {
                 let mut source = Vec::with_capacity(input.raw().len() + 16);
@@ -247,14 +255,19 @@ impl Reader {
         }
     }
 
-    /// What stands somewhere in the net. Other formats have no place for what stands in a document of the request.
+    /// What stands somewhere in the net, or in a document of the request.
     fn cited(&mut self, citation: Item<'_>, tell: Tell<'_>) {
         let web = citation.get("location").and_then(|location| location.get("web"));
-        let Some(url) = web.and_then(|web| web.text_at("url")).filter(|url| !url.is_empty()) else { return };
+        let url = web.and_then(|web| web.text_at("url")).unwrap_or_default();
         let said = citation.get("sourceContent").and_then(|said| said.elements().next()?.text_at("text"));
         let (title, quote) = (citation.text_at("title").unwrap_or_default(), said.unwrap_or_default());
+        let source = citation.text_at("source").filter(|source| !source.is_empty());
+        let id = if url.is_empty() { source.unwrap_or_else(|| title.clone()) } else { Quoted::default() };
+        if url.is_empty() && id.is_empty() {
+            return;
+        }
         self.turn(Open::Text, tell);
-        tell(Event::Cited(Citation { url, title, quote, span: None }));
+        tell(Event::Cited(Citation { url, id, title, quote, span: None }));
     }
 
     fn image(&mut self, block: Item<'_>, tell: Tell<'_>) {

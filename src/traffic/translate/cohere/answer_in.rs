@@ -1,12 +1,12 @@
 //! An answer of this provider, whole or as a stream, as events.
 //!
-//! A plan to call tools is a thought. What an answer cites is not told: it stands beside the text, and no other format
-//! has a place for it. Answers do not name their model, so the reader is told.
+//! A plan to call tools is a thought. Answers do not name their model, so the reader is told.
 
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted};
-use crate::traffic::translate::event::{Block, Event, Failure, FailureKind, Stop};
+use crate::traffic::translate::cited::is_web;
+use crate::traffic::translate::event::{Block, Citation, Event, Failure, FailureKind, Stop};
 use crate::traffic::translate::shape::present;
 use crate::traffic::translate::{arguments, odds};
 use memchr::memmem;
@@ -77,7 +77,13 @@ impl Reader {
                 self.end(event.get("delta").ok_or_else(unreadable)?, tell);
                 Ok(())
             }
-            // What it cites, and what is for those who look for faults.
+            b"citation-start" => {
+                if let Some(citation) = message.and_then(|message| message.get("citations")) {
+                    self.cited(citation, tell);
+                }
+                Ok(())
+            }
+            // What is for those who look for faults.
             _ => Ok(()),
         }
     }
@@ -98,8 +104,16 @@ impl Reader {
         for entry in answer.get("logprobs").iter().flat_map(Item::elements) {
             odds(Some(entry), tell);
         }
-        for content in message.get("content").into_iter().flat_map(|content| content.elements()) {
+        let contents = message.get("content").into_iter().flat_map(|content| content.elements());
+        for (index, content) in contents.enumerate() {
             self.content(content, tell)?;
+            let of_it = |citation: &Item<'_>| {
+                let place = citation.get("content_index").and_then(|place| place.count());
+                place.is_none_or(|place| place == index as u64)
+            };
+            for citation in message.get("citations").iter().flat_map(Item::elements).filter(of_it) {
+                self.cited(citation, tell);
+            }
             self.close(tell);
         }
         for call in message.get("tool_calls").into_iter().flat_map(|calls| calls.elements()) {
@@ -136,6 +150,29 @@ impl Reader {
             tell(Event::Open(if open == Open::Thought { Block::Thought } else { Block::Text }));
         }
         tell(Event::Piece(&piece));
+    }
+
+    /// What the open text rests on: documents, or what tools gave.
+    fn cited(&mut self, citation: Item<'_>, tell: Tell<'_>) {
+        if self.open != Open::Text {
+            return;
+        }
+        let place = |name| citation.get(name).and_then(|place| place.count());
+        let span = place("start").zip(place("end")).filter(|(start, end)| start < end);
+        for source in citation.get("sources").iter().flat_map(Item::elements) {
+            let inside = present(source.get("document")).or_else(|| present(source.get("tool_output")));
+            let given = |name| inside.and_then(|inside| inside.text_at(name)).filter(|text| !text.is_empty());
+            let (url, id) = match given("url").filter(is_web) {
+                Some(url) => (url, Quoted::default()),
+                None => (Quoted::default(), source.text_at("id").unwrap_or_default()),
+            };
+            if url.is_empty() && id.is_empty() {
+                continue;
+            }
+            let quote = given("snippet").or_else(|| given("text")).unwrap_or_default();
+            let title = given("title").unwrap_or_default();
+            tell(Event::Cited(Citation { url, id, title, quote, span }));
+        }
     }
 
     fn call(&mut self, call: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {

@@ -38,7 +38,12 @@ impl Teller {
             Event::Usage(counts) => self.usage = Some(counts.usage),
             Event::Stop { reason, .. } => self.stop = Some(reason),
             Event::Ping if self.form == Form::Stream => out.extend_from_slice(b": ping\n\n"),
-            Event::Piece(_) | Event::Signature(_) | Event::Odds(_) | Event::Cited(_) | Event::Ping => {}
+            Event::Piece(_)
+            | Event::Signature(_)
+            | Event::Odds(_)
+            | Event::Cited(_)
+            | Event::Untold(_)
+            | Event::Ping => {}
             Event::Failed(found) => failure::openai_event(&found, out),
             Event::End => self.end(out),
         }

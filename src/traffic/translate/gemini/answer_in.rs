@@ -157,6 +157,11 @@ impl Reader {
         if let Some(call) = present(part.get("functionCall")) {
             return self.call(call, signature.as_ref(), tell);
         }
+        for name in ["executableCode", "codeExecutionResult", "toolCall", "toolResponse"] {
+            if part.get(name).is_some() {
+                tell(Event::Untold(Quoted::of(name)));
+            }
+        }
         let thought = part.get("thought").and_then(|thought| thought.flag()) == Some(true);
         if let Some(text) = part.text_at("text") {
             self.piece(if thought { Open::Thought } else { Open::Text }, &text, tell);

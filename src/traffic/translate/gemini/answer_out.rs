@@ -99,7 +99,7 @@ impl Teller {
             Event::Close => self.close(out),
             Event::Usage(counts) => self.usage = counts.usage,
             Event::Stop { reason, .. } => self.stop = Some(reason),
-            Event::Ping => {}
+            Event::Ping | Event::Untold(_) => {}
             Event::Failed(found) => self.fail(&found, out),
             Event::End => self.end(out),
         }
@@ -334,8 +334,14 @@ impl Teller {
         }
         out.key("groundingMetadata").open("{").key("groundingChunks").open("[");
         for source in &self.sources {
-            out.open("{\"web\":{").key("uri").quoted(&Quoted::raw(&source.url));
-            out.key("title").quoted(&Quoted::raw(&source.title)).close("}}");
+            if source.is_web() {
+                out.open("{\"web\":{").key("uri").quoted(&Quoted::raw(&source.url));
+                out.key("title").quoted(&Quoted::raw(&source.title)).close("}}");
+                continue;
+            }
+            out.open("{\"retrievedContext\":{").key("uri").quoted(&Quoted::raw(&source.id));
+            out.key("title").quoted(&Quoted::raw(&source.title));
+            out.key("text").quoted(&Quoted::raw(&source.quote)).close("}}");
         }
         out.close("]").key("groundingSupports").open("[");
         for (index, source) in self.sources.iter().enumerate() {

@@ -1,8 +1,20 @@
 //! What an answer's texts rest on, which this format tells behind them: sources, and which bytes rest on which.
 
 use crate::traffic::dialect::json::{Item, Quoted};
-use crate::traffic::translate::cited::Widths;
+use crate::traffic::translate::cited::{Widths, is_web};
 use crate::traffic::translate::event::{Citation, Event};
+
+/// A page, a place on a map, or a text that was looked up in what the client keeps at the provider.
+fn source(chunk: Item<'_>) -> Option<Citation<'_>> {
+    let kept = chunk.get("retrievedContext");
+    let source = ["web", "maps"].into_iter().find_map(|kind| chunk.get(kind)).or(kept)?;
+    let given = |name| source.text_at(name).filter(|text| !text.is_empty());
+    let named = given("uri").or_else(|| given("documentName")).or_else(|| given("fileSearchStore"));
+    let named = named.or_else(|| given("title"))?;
+    let (url, id) = if is_web(&named) { (named, Quoted::default()) } else { (Quoted::default(), named) };
+    let (title, quote) = (given("title").unwrap_or_default(), given("text").unwrap_or_default());
+    Some(Citation { url, id, title, quote, span: None })
+}
 
 /// The texts of an answer, so far as places in them can be told.
 #[derive(Default)]
@@ -35,11 +47,9 @@ impl Grounding {
             let span = support.get("segment").and_then(|segment| self.span(segment));
             for index in support.get("groundingChunkIndices").iter().flat_map(Item::elements) {
                 let chunk = index.count().and_then(|index| chunks.get(usize::try_from(index).ok()?));
-                let Some(web) = chunk.and_then(|chunk| chunk.get("web")) else { continue };
-                let Some(url) = web.text_at("uri").filter(|url| !url.is_empty()) else { continue };
-                let (title, quote) = (web.text_at("title").unwrap_or_default(), Quoted::default());
+                let Some(source) = chunk.and_then(|chunk| source(*chunk)) else { continue };
                 self.told = true;
-                tell(Event::Cited(Citation { url, title, quote, span }));
+                tell(Event::Cited(Citation { span, ..source }));
             }
         }
     }

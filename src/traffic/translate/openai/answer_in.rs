@@ -107,8 +107,7 @@ impl Reader {
         self.ended = true;
         if self.open == Open::Text && !self.cited {
             for url in std::mem::take(&mut self.listed) {
-                let (title, quote) = (Quoted::default(), Quoted::default());
-                tell(Event::Cited(Citation { url, title, quote, span: None }));
+                tell(Event::Cited(Citation { url, ..Citation::default() }));
             }
         }
         self.close(tell);
@@ -229,7 +228,13 @@ impl Reader {
         let span = place("start_index").zip(place("end_index")).filter(|(start, end)| start < end);
         self.turn(Open::Text, tell);
         self.cited = true;
-        tell(Event::Cited(Citation { url, title: text("title"), quote: text("content"), span }));
+        tell(Event::Cited(Citation {
+            url,
+            title: text("title"),
+            quote: text("content"),
+            span,
+            ..Citation::default()
+        }));
     }
 
     /// Notes what the answer rests on, where servers list it beside what they say.

@@ -1,7 +1,7 @@
 //! Events as a chat completion, whole or in chunks.
 
 use crate::traffic::dialect::json::{Quoted, Writer};
-use crate::traffic::translate::cited::Cited;
+use crate::traffic::translate::cited::{Cited, Source};
 use crate::traffic::translate::event::{Block, Counts, Event, Stop};
 use crate::traffic::translate::names::Renamed;
 use crate::traffic::translate::{Form, failure, odds};
@@ -25,6 +25,8 @@ pub struct Teller {
     stop: Option<Stop>,
     thought: Thought,
     cited: Cited,
+    /// Sources were left out, because they have no URL: this dialect knows no others.
+    pub unplaced: bool,
     images: u64,
     /// How likely the tokens of the next piece were.
     odds: Vec<u8>,
@@ -75,6 +77,7 @@ impl Teller {
             stop: None,
             thought: Thought::default(),
             cited: Cited::default(),
+            unplaced: false,
             images: 0,
             odds: vec![],
             message: Message::default(),
@@ -94,7 +97,7 @@ impl Teller {
             Event::Usage(counts) => self.counts = Some(counts),
             Event::Stop { reason, .. } => self.stop(reason, out),
             Event::Ping if self.form == Form::Stream => out.extend_from_slice(b": ping\n\n"),
-            Event::Ping => {}
+            Event::Ping | Event::Untold(_) => {}
             Event::Failed(found) => failure::openai_event(&found, out),
             Event::End => self.end(out),
         }
@@ -298,7 +301,10 @@ impl Teller {
 
     /// Tells what the text rests on that ends here.
     fn annotate(&mut self, out: &mut Vec<u8>) {
-        let sources = self.cited.take();
+        let mut sources = self.cited.take();
+        let all = sources.len();
+        sources.retain(Source::is_web);
+        self.unplaced |= sources.len() < all;
         if sources.is_empty() {
             return;
         }

@@ -238,7 +238,7 @@ impl Reader {
                 arguments(item, tell);
             }
             // Tools that the provider runs itself: what they found is in the text.
-            _ => {}
+            kind => tell(Event::Untold(Quoted::of(&String::from_utf8_lossy(kind)))),
         }
         self.close(tell);
         Ok(())
@@ -333,15 +333,19 @@ impl Reader {
         }
     }
 
-    /// What stands somewhere in the net. Other dialects have no place for what stands in a file of the provider's.
+    /// What stands somewhere in the net, or in a file that the provider has.
     fn annotation(&mut self, annotation: Item<'_>, tell: Tell<'_>) {
-        let Some(url) = annotation.text_at("url").filter(|url| !url.is_empty()) else { return };
+        let text = |name| annotation.text_at(name).unwrap_or_default();
+        let (url, id) = (text("url"), text("file_id"));
+        if url.is_empty() && id.is_empty() {
+            return;
+        }
         let place = |name| annotation.get(name).and_then(|place| place.count());
         let span = place("start_index").zip(place("end_index")).filter(|(start, end)| start < end);
-        let (title, quote) = (annotation.text_at("title").unwrap_or_default(), Quoted::default());
+        let title = if url.is_empty() { text("filename") } else { text("title") };
         self.open(Open::Text, tell);
         self.cited = true;
-        tell(Event::Cited(Citation { url, title, quote, span }));
+        tell(Event::Cited(Citation { url, id, title, span, ..Citation::default() }));
     }
 }
 

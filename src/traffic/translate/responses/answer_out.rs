@@ -182,7 +182,7 @@ impl Teller {
             Event::Usage(counts) => self.usage = Some(counts.usage),
             Event::Stop { reason, .. } => self.stop = Some(reason),
             Event::Ping if self.form == Form::Stream => out.extend_from_slice(b": ping\n\n"),
-            Event::Signature(_) | Event::Ping => {}
+            Event::Signature(_) | Event::Ping | Event::Untold(_) => {}
             Event::Failed(found) => self.fail(&found, out),
             Event::End => self.end(out),
         }
@@ -461,7 +461,14 @@ impl Teller {
         for (index, source) in self.cited.take().into_iter().enumerate() {
             let mut annotation = vec![];
             let mut members = Writer(&mut annotation);
-            source.members(self.cited.before(), members.open("{\"type\":\"url_citation\""));
+            if source.is_web() {
+                source.members(self.cited.before(), members.open("{\"type\":\"url_citation\""));
+            } else {
+                members.open("{\"type\":\"file_citation\"").key("file_id").quoted(&Quoted::raw(&source.id));
+                let name = if source.title.is_empty() { &source.id } else { &source.title };
+                let end = source.end.saturating_sub(self.cited.before());
+                members.key("filename").quoted(&Quoted::raw(name)).key("index").count(end);
+            }
             members.close("}");
             Writer(&mut annotations).raw(&annotation);
             if self.form == Form::Stream {

@@ -350,7 +350,7 @@ fn tell_sources(sources: &[(String, Option<(u8, u8)>)], tell: &mut dyn FnMut(Eve
     for (name, span) in sources {
         let (url, title) = (Quoted::of(&format!("https://{name}.example/")), Quoted::of(name));
         let span = span.map(|(start, more)| (u64::from(start), u64::from(start) + u64::from(more)));
-        tell(Event::Cited(Citation { url, title, quote: Quoted::default(), span }));
+        tell(Event::Cited(Citation { url, title, span, ..Citation::default() }));
     }
 }
 
