@@ -106,7 +106,7 @@ fn has_id_mark(text: &[u8]) -> bool {
 fn is_foreign(text: &[u8]) -> bool {
     let value = text[SIGNATURE.needle().len()..].trim_ascii_start();
     let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii_start();
-    [&b"\"\""[..], b"\"gemini:", b"\"openai:"].iter().any(|mark| value.starts_with(mark))
+    [&b"\"\""[..], b"\"gemini:", b"\"openai:", b"\"details:"].iter().any(|mark| value.starts_with(mark))
 }
 
 /// What goes of a body for this model, in the body's order.
@@ -314,6 +314,8 @@ mod tests {
     fn messages() {
         let other = r#"{"type":"thinking","thinking":"a","signature":"gemini:c2ln"}"#;
         let third = r#"{ "type" : "thinking", "signature" : "openai:gAAA", "thinking":""}"#;
+        let routed =
+            r#"{"type":"thinking","thinking":"a","signature":"details:{\"type\":\"reasoning.text\"}"}"#;
         let own = r#"{"type":"thinking","thinking":"b","signature":"EqQB"}"#;
         let bare = r#"{"type":"thinking","thinking":"c","signature":""}"#;
         let text = r#"{"type": "text", "text":"\"signature\":\"gemini:\""}"#;
@@ -328,6 +330,7 @@ mod tests {
             (format!("{hi} , {},{hi}", said(other)), format!("{hi} , {hi}")),
             (format!("{hi},{}", said(&format!("{other},{third}"))), hi.to_owned()),
             (said(&format!("{bare},{text}")), said(text)),
+            (said(&format!("{text},{routed}")), said(text)),
         ] {
             assert_eq!(left(Speech::Anthropic, "claude-x", &body(&before)), body(&after));
         }

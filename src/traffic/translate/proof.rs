@@ -1,12 +1,13 @@
 //! What proves thoughts, and whose proofs they are.
 //!
 //! A provider wants its own proofs back and refuses a request with another's. Clients keep them without a word on where
-//! they come from, so that one of Google's or of `OpenAI`'s has a mark; one without a mark is taken for Anthropic's.
+//! they come from, so that one of Google's or of `OpenAI`'s, or one that a router gave, has a mark; one without a mark is taken for Anthropic's.
 
 use crate::traffic::dialect::json::Quoted;
 
 const GOOGLE: &[u8] = b"gemini:";
 const OPENAI: &[u8] = b"openai:";
+const DETAILS: &[u8] = b"details:";
 
 /// A signature of Google's, marked.
 pub fn of_google(signature: &[u8]) -> Quoted<'static> {
@@ -28,7 +29,18 @@ pub fn openais<'s>(signature: &'s Quoted<'_>) -> Option<&'s [u8]> {
     signature.as_written().strip_prefix(OPENAI)
 }
 
+/// The source of an object in which a router has a proof, as the inside of a JSON string, marked.
+pub fn of_details(source: &[u8]) -> Quoted<'static> {
+    Quoted::raw(&[DETAILS, source].concat()).into_owned()
+}
+
+/// Such an object, if a router gave it.
+pub fn details<'s>(signature: &'s Quoted<'_>) -> Option<&'s [u8]> {
+    signature.as_written().strip_prefix(DETAILS)
+}
+
 /// Whether a signature may be one of Anthropic's.
 pub fn is_anthropics(signature: &Quoted<'_>) -> bool {
-    !signature.is_empty() && googles(signature).is_none() && openais(signature).is_none()
+    let marked = [GOOGLE, OPENAI, DETAILS].iter().any(|mark| signature.as_written().starts_with(mark));
+    !signature.is_empty() && !marked
 }

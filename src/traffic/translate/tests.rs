@@ -18,6 +18,7 @@ mod providers;
 mod requests;
 mod rough;
 mod rough_requests;
+mod router;
 
 use super::frames::FrameKind;
 use super::*;

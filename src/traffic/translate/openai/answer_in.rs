@@ -1,7 +1,7 @@
 //! A chat completion of a provider, whole or in chunks, as events.
 
 use super::calls::Calls;
-use super::counts;
+use super::{counts, details};
 use crate::base::fault::{Fault, FaultKind};
 use crate::traffic::dialect::json::{Item, Quoted};
 use crate::traffic::translate::event::{Block, Citation, Event, Failure, FailureKind, Stop};
@@ -27,6 +27,8 @@ pub struct Reader {
     /// Addresses that stand beside the answer, in every chunk or in the last, and whether a text named its own.
     listed: Vec<Quoted<'static>>,
     cited: bool,
+    /// Proofs of thoughts that came behind calls.
+    late: Vec<Quoted<'static>>,
     /// It ended with an error of which nothing else is said.
     broken: bool,
     ended: bool,
@@ -112,6 +114,9 @@ impl Reader {
         }
         self.close(tell);
         self.calls.close(tell);
+        for proof in std::mem::take(&mut self.late) {
+            self.prove(&proof, tell);
+        }
         if self.broken {
             let message = Quoted::raw(b"The model did not finish its answer.");
             tell(Event::Failed(Failure { kind: FailureKind::Server, message, code: None, retry_ms: None }));
@@ -178,10 +183,13 @@ impl Reader {
         if thought.is_none() {
             // The same in parts, which some servers have alone.
             for part in details.iter().flat_map(Item::elements) {
-                self.piece(Open::Thought, part.text_at("text").or_else(|| part.text_at("summary")), tell);
+                self.piece(Open::Thought, details::words(part), tell);
             }
         }
         self.piece(Open::Thought, thought, tell);
+        for part in details.iter().flat_map(Item::elements) {
+            self.proved(part, tell);
+        }
         if let Some(text) = text {
             self.piece(Open::Text, text.text(), tell);
             // Some servers answer in parts.
@@ -205,6 +213,25 @@ impl Reader {
             self.calls.only(call, tell)?;
         }
         Ok(())
+    }
+
+    /// A part of a thought with its proof, behind which another begins.
+    fn proved(&mut self, part: Item<'_>, tell: Tell<'_>) {
+        let Some(proof) = details::proof_of(part) else { return };
+        if self.calls.any() {
+            // Arguments of a call may still be coming.
+            if self.late.len() < LISTED {
+                self.late.push(proof);
+            }
+            return;
+        }
+        self.prove(&proof, tell);
+    }
+
+    fn prove(&mut self, proof: &Quoted<'_>, tell: Tell<'_>) {
+        self.turn(Open::Thought, tell);
+        tell(Event::Signature(proof));
+        self.close(tell);
     }
 
     /// A part of a text, or a thought that some servers have among such parts.

@@ -1,5 +1,6 @@
 //! The messages of a chat completion request as turns.
 
+use super::details;
 use super::request_in::{MARKS, cached};
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted};
@@ -30,7 +31,6 @@ const MEMBERS: [&str; 13] = [
     "audio",
     "reasoning_content",
     "reasoning",
-    // The same once more.
     "reasoning_details",
     "function_call",
 ];
@@ -42,6 +42,8 @@ struct Message<'b> {
     audio: Option<Item<'b>>,
     calls: Option<Item<'b>>,
     thoughts: Option<Item<'b>>,
+    /// The same of a router.
+    details: Option<Item<'b>>,
     /// A thought without a proof, under one name or another.
     told: Option<Item<'b>>,
     call_id: Option<Item<'b>>,
@@ -61,7 +63,7 @@ fn turn<'b>(at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<Turn<'
         audio,
         told,
         telling,
-        _,
+        details,
         function,
     ] = at.fields(Some(message), MEMBERS)?;
     losses.unread("messages[].", message, &MEMBERS);
@@ -70,7 +72,7 @@ fn turn<'b>(at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<Turn<'
     }
     let cached = cached(cache_control.or(breakpoint), losses);
     let told = told.or(telling);
-    let message = Message { content, refusal, audio, calls, thoughts, told, call_id, cached };
+    let message = Message { content, refusal, audio, calls, thoughts, details, told, call_id, cached };
     match &*at.name("role").text(role)?.unescaped() {
         b"system" | b"developer" => said(at, &message, Role::System, losses),
         b"user" => said(at, &message, Role::User, losses),
@@ -91,7 +93,10 @@ fn said<'b>(at: At<'_>, message: &Message<'b>, role: Role, losses: &mut Losses) 
 fn assistant<'b>(at: At<'_>, message: &Message<'b>, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
     let mut all = match message.thoughts {
         Some(blocks) => thoughts(at.name("thinking_blocks"), blocks)?,
-        None => told(message.told).map(unproved).into_iter().collect(),
+        None => match message.details.and_then(details::thoughts) {
+            Some(proved) => proved,
+            None => told(message.told).map(unproved).into_iter().collect(),
+        },
     };
     if let Some(content) = message.content {
         all.append(&mut parts(at.name("content"), content, losses)?);

@@ -6,6 +6,7 @@ pub mod answer_in;
 pub mod answer_out;
 mod calls;
 mod counts;
+mod details;
 mod messages_in;
 pub mod request_in;
 pub mod request_out;

@@ -1,5 +1,6 @@
 //! A prompt as a chat completion request.
 
+use super::details;
 use super::request_in::KNOBS;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Quoted, Writer};
@@ -41,8 +42,13 @@ pub fn write(
     losses: &mut Losses,
 ) -> Result<Renamed, Fault> {
     let keeps_thoughts = keeps_thoughts(model);
-    losses.thoughts(prompt, |part| keeps_thoughts && part.content.unsigned_thought().is_some());
-    let mut body = Body { openais: is_openais(model), keeps_thoughts, out: Writer(out), losses };
+    losses.thoughts(prompt, |part| match &part.content {
+        Content::Thought { signature: Some(signature), .. } if !signature.is_empty() => {
+            details::are_of(signature, model)
+        }
+        content => keeps_thoughts && content.unsigned_thought().is_some(),
+    });
+    let mut body = Body { model, openais: is_openais(model), keeps_thoughts, out: Writer(out), losses };
     body.out.open("{").key("model").text(model).key("messages").open("[");
     if let Some(asked) = asking::for_unnamed_json(prompt) {
         body.said("system", &[&Part::of(Content::Text(Quoted::of(&asked)))])?;
@@ -61,6 +67,7 @@ pub fn write(
 
 /// A body that is being written.
 struct Body<'w> {
+    model: &'w str,
     /// The model is `OpenAI`'s own.
     openais: bool,
     /// The model gets its thoughts back.
@@ -209,6 +216,15 @@ impl Body<'_> {
             self.out.key("reasoning_content").open("\"");
             thoughts.for_each(|thought| self.out.0.extend_from_slice(thought.as_written()));
             self.out.close("\"");
+        }
+        let mut proved = parts.iter().filter_map(|part| match &part.content {
+            Content::Thought { text, signature: Some(proof) } if details::are_of(proof, self.model) => {
+                Some((text, proof))
+            }
+            _ => None,
+        });
+        if let Some(first) = proved.next() {
+            details::write([first].into_iter().chain(proved), self.out.key("reasoning_details"));
         }
     }
 
