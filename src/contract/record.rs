@@ -19,7 +19,29 @@ pub struct Usage {
     pub cache_write: u64,
     pub output: u64,
     pub reasoning: u64,
+    /// Of what went into a cache, what stays there for an hour and not for minutes.
+    pub cache_write_hour: u64,
+    /// Of input and of output, what is sound.
+    pub audio_input: u64,
+    pub audio_output: u64,
 }
+
+impl Usage {
+    /// Nothing was used.
+    pub const NONE: Self = Self {
+        input: 0,
+        cached_input: 0,
+        cache_write: 0,
+        output: 0,
+        reasoning: 0,
+        cache_write_hour: 0,
+        audio_input: 0,
+        audio_output: 0,
+    };
+}
+
+/// Longest that the rings may have to hold of one exchange: 8,192 of them wait in each.
+const _: () = assert!(size_of::<Record>() <= 512);
 
 /// One finished exchange.
 #[derive(Clone, Debug)]
@@ -84,7 +106,7 @@ impl Record {
         user_agent: Text::EMPTY,
         detail: None,
         client: None,
-        usage: Usage { input: 0, cached_input: 0, cache_write: 0, output: 0, reasoning: 0 },
+        usage: Usage::NONE,
         request_bytes: 0,
         response_bytes: 0,
         overhead_in_us: 0,

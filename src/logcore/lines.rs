@@ -38,7 +38,10 @@ pub fn write(out: &mut Vec<u8>, record: &Record, booted_unix_us: u64, names: &mu
         always(out, b",\"output_tokens\":", usage.output);
         number(out, b",\"cached_input_tokens\":", usage.cached_input);
         number(out, b",\"cache_write_tokens\":", usage.cache_write);
+        number(out, b",\"cache_write_hour_tokens\":", usage.cache_write_hour);
         number(out, b",\"reasoning_tokens\":", usage.reasoning);
+        number(out, b",\"audio_input_tokens\":", usage.audio_input);
+        number(out, b",\"audio_output_tokens\":", usage.audio_output);
     }
     number(out, b",\"request_bytes\":", record.request_bytes);
     number(out, b",\"response_bytes\":", record.response_bytes);

@@ -179,6 +179,48 @@ fn answers_pass_and_are_counted() {
     });
 }
 
+/// What a cache keeps for an hour is on record beside all that went into it, of whole answers and of streams, passed on or
+/// translated.
+#[test]
+fn hours_in_caches_are_recorded() {
+    let start = r#"{"input_tokens":2,"cache_creation_input_tokens":30,"cache_read_input_tokens":0,"cache_creation":{"ephemeral_5m_input_tokens":10,"ephemeral_1h_input_tokens":20},"output_tokens":1}"#;
+    let made = |content: &str, reason: &str| {
+        format!(
+            r#"{{"id":"msg_1","type":"message","role":"assistant","model":"x","content":[{content}],"stop_reason":{reason},"usage":{start}}}"#
+        )
+    };
+    let whole = made(r#"{"type":"text","text":"ok"}"#, "\"end_turn\"");
+    let events = [
+        format!(r#"{{"type":"message_start","message":{}}}"#, made("", "null")),
+        r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":"ok"}}"#.to_owned(),
+        r#"{"type":"content_block_stop","index":0}"#.to_owned(),
+        r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":4}}"#
+            .to_owned(),
+        r#"{"type":"message_stop"}"#.to_owned(),
+    ];
+    let name = |event: &str| event.split('"').nth(3).expect("a type").to_owned();
+    let stream: String =
+        events.iter().map(|event| format!("event: {}\ndata: {event}\n\n", name(event))).collect();
+    for (body, kind, more) in
+        [(&whole, "application/json", ""), (&stream, "text/event-stream", r#","stream":true"#)]
+    {
+        let upstream = Scripted::always(format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ));
+        let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+        let chat = format!(r#"{{"model":"c/x","messages":[{{"role":"user","content":"hi"}}]{more}}}"#);
+        for request in [message("", more), post("/v1/chat/completions", &chat)] {
+            let answer = gateway.client().ask(&request);
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            let record = gateway.record(answer.id());
+            let [written, hour, input] =
+                ["cache_write_tokens", "cache_write_hour_tokens", "input_tokens"].map(|name| &record[name]);
+            assert_eq!((written, hour, input), (&30.into(), &20.into(), &32.into()), "{record}");
+        }
+    }
+}
+
 /// Counted tokens come back, and are no usage.
 #[test]
 fn tokens_are_counted_by_the_provider() {

@@ -31,6 +31,8 @@ enum Part {
     InputDetails,
     OutputDetails,
     Total,
+    AudioInput,
+    AudioOutput,
     Other,
 }
 
@@ -42,6 +44,8 @@ impl Part {
             Part::Cached => Some(&mut usage.cached_input),
             Part::CacheWrite => Some(&mut usage.cache_write),
             Part::Reasoning => Some(&mut usage.reasoning),
+            Part::AudioInput => Some(&mut usage.audio_input),
+            Part::AudioOutput => Some(&mut usage.audio_output),
             Part::InputDetails | Part::OutputDetails | Part::Total | Part::Other => None,
         }
     }
@@ -116,9 +120,11 @@ impl Cursor<'_> {
             b'c' if details == Part::InputDetails && self.takes(b"cached_tokens\"") => Part::Cached,
             b'c' if details == Part::InputDetails && self.takes(b"cache_write_tokens\"") => Part::CacheWrite,
             b'r' if details == Part::OutputDetails && self.takes(b"reasoning_tokens\"") => Part::Reasoning,
-            b'a' if self.takes(b"audio_tokens\"") || self.takes(b"accepted_prediction_tokens\"") => {
-                Part::Other
-            }
+            b'a' if self.takes(b"audio_tokens\"") => match details {
+                Part::InputDetails => Part::AudioInput,
+                _ => Part::AudioOutput,
+            },
+            b'a' if self.takes(b"accepted_prediction_tokens\"") => Part::Other,
             b'r' if self.takes(b"rejected_prediction_tokens\"") => Part::Other,
             _ => self.other_key()?,
         };
@@ -267,7 +273,7 @@ mod tests {
             "completion_tokens_details":{"reasoning_tokens":7,"accepted_prediction_tokens":null}},
             "service_tier":"de}fa\"ult","system_fingerprint":null,"x":[{}]}
         "#;
-        let usage = Usage { input: 12, cached_input: 5, cache_write: 0, output: 34, reasoning: 7 };
+        let usage = Usage { input: 12, cached_input: 5, output: 34, reasoning: 7, ..Usage::NONE };
         assert_eq!(read(full), Some(usage));
         assert_eq!(read(br#":{"input_tokens":1}}"#).map(|u| u.input), Some(1));
         assert_eq!(read(br#":{"input_tokens":1,"output_tokens":null}}"#).map(|u| u.input), Some(1));

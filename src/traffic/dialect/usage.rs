@@ -20,6 +20,10 @@ const CACHE_WRITE: u8 = TAGS + 6;
 const REASONING: u8 = TAGS + 7;
 const TOOL_PROMPT: u8 = TAGS + 8;
 const TOTAL: u8 = TAGS + 9;
+const CACHE_CREATION: u8 = TAGS + 10;
+const CACHE_WRITE_HOUR: u8 = TAGS + 11;
+const AUDIO_INPUT: u8 = TAGS + 12;
+const AUDIO_OUTPUT: u8 = TAGS + 13;
 
 /// Counts from a usage object whose value was asked for with `Want::Members(USAGE)`.
 #[derive(Default)]
@@ -70,8 +74,15 @@ impl Tally {
         match (key.path, key.name) {
             (USAGE, b"prompt_tokens" | b"input_tokens") => Want::Value(INPUT),
             (USAGE, b"completion_tokens" | b"output_tokens") => Want::Value(OUTPUT),
-            (USAGE, b"prompt_tokens_details" | b"input_tokens_details") => Want::Members(INPUT_DETAILS),
-            (USAGE, b"completion_tokens_details" | b"output_tokens_details") => Want::Members(OUTPUT_DETAILS),
+            // Transcriptions have the same in the singular.
+            (USAGE, b"prompt_tokens_details" | b"input_tokens_details" | b"input_token_details") => {
+                Want::Members(INPUT_DETAILS)
+            }
+            (USAGE, b"completion_tokens_details" | b"output_tokens_details" | b"output_token_details") => {
+                Want::Members(OUTPUT_DETAILS)
+            }
+            (INPUT_DETAILS, b"audio_tokens") => Want::Value(AUDIO_INPUT),
+            (OUTPUT_DETAILS, b"audio_tokens") => Want::Value(AUDIO_OUTPUT),
             // Some servers have them outside of the details.
             (INPUT_DETAILS | USAGE, b"cached_tokens") | (USAGE, b"prompt_cache_hit_tokens") => {
                 Want::Value(CACHED)
@@ -89,6 +100,8 @@ impl Tally {
             (USAGE, b"output_tokens") => Want::Value(OUTPUT),
             (USAGE, b"cache_read_input_tokens") => Want::Value(CACHED),
             (USAGE, b"cache_creation_input_tokens") => Want::Value(CACHE_WRITE),
+            (USAGE, b"cache_creation") => Want::Members(CACHE_CREATION),
+            (CACHE_CREATION, b"ephemeral_1h_input_tokens") => Want::Value(CACHE_WRITE_HOUR),
             (USAGE, b"output_tokens_details") => Want::Members(OUTPUT_DETAILS),
             (OUTPUT_DETAILS, b"thinking_tokens") => Want::Value(REASONING),
             _ => Want::Skip,
@@ -115,6 +128,9 @@ impl Tally {
             CACHED => &mut self.counts.cached_input,
             CACHE_WRITE => &mut self.counts.cache_write,
             REASONING => &mut self.counts.reasoning,
+            CACHE_WRITE_HOUR => &mut self.counts.cache_write_hour,
+            AUDIO_INPUT => &mut self.counts.audio_input,
+            AUDIO_OUTPUT => &mut self.counts.audio_output,
             TOOL_PROMPT => &mut self.tool_prompt,
             TOTAL => &mut self.total,
             USAGE => {
@@ -328,7 +344,7 @@ mod tests {
     }
 
     const FULL: Usage =
-        Usage { input: 1500, cached_input: 1024, cache_write: 256, output: 90, reasoning: 40 };
+        Usage { input: 1500, cached_input: 1024, cache_write: 256, output: 90, reasoning: 40, ..Usage::NONE };
 
     /// Both families of names are read, in any pieces, from a real answer and from odd numbers.
     #[test]
@@ -352,7 +368,7 @@ mod tests {
             r#"{"usage":{"prompt_tokens":12,"completion_tokens":2,"cached_tokens":8,"reasoning_tokens":1}}"#;
         let apart = r#"{"usage":{"prompt_tokens":12,"completion_tokens":1,"total_tokens":14,
             "prompt_tokens_details":{"cached_tokens":8},"completion_tokens_details":{"reasoning_tokens":1}}}"#;
-        let expected = Usage { input: 12, cached_input: 8, cache_write: 0, output: 2, reasoning: 1 };
+        let expected = Usage { input: 12, cached_input: 8, output: 2, reasoning: 1, ..Usage::NONE };
         for piece in [1, 7, 1000] {
             for body in [outside, other_name, apart] {
                 assert_eq!(usage(body, piece), Some(expected), "{body}");
@@ -381,11 +397,31 @@ mod tests {
         assert_eq!(usage_in(Dialect::Anthropic, huge, 5).map(|u| u.input), Some(u64::MAX));
     }
 
+    /// What has a price of its own is counted apart: what a cache keeps for an hour, and sound; of a transcription, too.
+    #[test]
+    fn classes_within_are_counted() {
+        let message = r#"{"usage":{"input_tokens":2,"cache_creation_input_tokens":30,"cache_read_input_tokens":0,
+            "cache_creation":{"ephemeral_5m_input_tokens":10,"ephemeral_1h_input_tokens":20},"output_tokens":4}}"#;
+        let cached = Usage { input: 32, cache_write: 30, cache_write_hour: 20, output: 4, ..Usage::NONE };
+        let chat = r#"{"usage":{"prompt_tokens":9,"completion_tokens":8,"total_tokens":17,
+            "prompt_tokens_details":{"cached_tokens":0,"audio_tokens":5},
+            "completion_tokens_details":{"reasoning_tokens":0,"audio_tokens":7,"accepted_prediction_tokens":0}}}"#;
+        let sound = Usage { input: 9, output: 8, audio_input: 5, audio_output: 7, ..Usage::NONE };
+        let heard = r#"{"text":"hi","usage":{"type":"tokens","input_tokens":14,
+            "input_token_details":{"text_tokens":0,"audio_tokens":14},"output_tokens":3,"total_tokens":17}}"#;
+        for piece in [1, 3, 7, 1000] {
+            assert_eq!(usage_in(Dialect::Anthropic, message, piece), Some(cached));
+            assert_eq!(usage(chat, piece), Some(sound));
+            let told = Usage { input: 14, output: 3, audio_input: 14, ..Usage::NONE };
+            assert_eq!(usage(heard, piece), Some(told));
+        }
+    }
+
     /// Google's thoughts and what its tools put into the prompt are counted, thoughts once, and where a report counts
     /// nothing the one before it stays.
     #[test]
     fn google_counts_apart() {
-        let counts = Usage { input: 100, cached_input: 60, cache_write: 0, output: 20, reasoning: 12 };
+        let counts = Usage { input: 100, cached_input: 60, output: 20, reasoning: 12, ..Usage::NONE };
         let full = Usage { input: 130, output: 32, ..counts };
         assert_eq!(google(counts, 30, 162), full);
         assert_eq!(google(counts, 30, 0), full);

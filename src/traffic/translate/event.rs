@@ -25,7 +25,7 @@ pub enum Event<'a> {
     Signature(&'a Quoted<'a>),
     Close,
     /// Counts that take the place of those before.
-    Usage(Counts),
+    Usage(Usage),
     Stop {
         reason: Stop,
         sequence: Option<Quoted<'a>>,
@@ -37,23 +37,6 @@ pub enum Event<'a> {
     Untold(Quoted<'a>),
     Failed(Failure<'a>),
     End,
-}
-
-/// Tokens of an answer.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct Counts {
-    pub usage: Usage,
-    /// Of what went into a cache, what stays there for an hour and not for minutes.
-    pub hour_write: u64,
-    /// Of input and of output, what is sound.
-    pub audio_input: u64,
-    pub audio_output: u64,
-}
-
-impl From<Usage> for Counts {
-    fn from(usage: Usage) -> Self {
-        Self { usage, ..Self::default() }
-    }
 }
 
 /// What the pieces make.

@@ -135,7 +135,7 @@ impl Teller {
 impl Facts {
     fn note(&mut self, event: &Event<'_>) {
         match event {
-            Event::Usage(counts) => self.usage = Some(counts.usage),
+            Event::Usage(usage) => self.usage = Some(*usage),
             Event::Failed(failure) => self.complaint = Some(Box::new(failure.kept())),
             Event::End => self.ended = true,
             Event::Piece(_) => self.told += 1,

@@ -154,7 +154,7 @@ mod tests {
     #[test]
     fn usage_is_read() {
         let deeper = r#"{"candidates":[{"content":{"parts":[{"functionCall":{"args":{"usageMetadata":{"promptTokenCount":9}}}}]}}],"usage":{"prompt_tokens":9}"#;
-        let usage = Some(Usage { input: 150, cached_input: 100, cache_write: 0, output: 28, reasoning: 12 });
+        let usage = Some(Usage { input: 150, cached_input: 100, output: 28, reasoning: 12, ..Usage::NONE });
         let full = r#""usageMetadata":{"promptTokenCount":120,"cachedContentTokenCount":100,"candidatesTokenCount":16,"thoughtsTokenCount":12,"toolUsePromptTokenCount":30,"totalTokenCount":178,"promptTokensDetails":[{"tokenCount":7}]}"#;
         assert_eq!(scanned(&format!("{deeper},{full}}}")), (usage, 1, false, Place::End));
         let first = format!("{deeper},\"usageMetadata\":{{\"promptTokenCount\":1}}}}");

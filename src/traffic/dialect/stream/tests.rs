@@ -100,7 +100,7 @@ fn later_counts_replace_earlier_ones() {
         let text = start.to_owned() + &deltas.iter().map(|usage| delta(usage)).collect::<String>();
         let passed = pass_cut(MESSAGE, HideUsage::No, &text);
         let (input, cached_input, cache_write, output, reasoning) = usage;
-        let usage = Usage { input, cached_input, cache_write, output, reasoning };
+        let usage = Usage { input, cached_input, cache_write, output, reasoning, ..Usage::NONE };
         assert_eq!((passed.text.as_str(), passed.facts.usage), (text.as_str(), Some(usage)));
         assert!(!passed.facts.done && !passed.facts.error);
     }
@@ -383,7 +383,7 @@ proptest! {
 /// end, and its last event needs no blank line.
 #[test]
 fn google_gives_a_reason() {
-    let usage = Usage { input: 120, cached_input: 100, cache_write: 0, output: 28, reasoning: 12 };
+    let usage = Usage { input: 120, cached_input: 100, output: 28, reasoning: 12, ..Usage::NONE };
     let events = GEMINI.matches("data: ").count() as u32;
     let whole = StreamFacts { usage: Some(usage), finished: true, events, ..StreamFacts::default() };
     for text in [GEMINI, GEMINI.trim_end()] {

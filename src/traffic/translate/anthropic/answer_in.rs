@@ -4,7 +4,7 @@ use crate::base::fault::{Fault, FaultKind};
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted, escape_bytes};
 use crate::traffic::translate::cited::is_web;
-use crate::traffic::translate::event::{self, Block, Citation, Event, Failure, FailureKind, Stop};
+use crate::traffic::translate::event::{Block, Citation, Event, Failure, FailureKind, Stop};
 use crate::traffic::translate::shape::present;
 use memchr::memmem;
 
@@ -68,7 +68,7 @@ struct Counts {
 
 impl Counts {
     /// Values that are there take the place of those before.
-    fn update(&mut self, usage: Option<Item<'_>>) -> Option<event::Counts> {
+    fn update(&mut self, usage: Option<Item<'_>>) -> Option<Usage> {
         let usage = present(usage)?;
         for (name, value) in usage.entries() {
             let place = match &*name {
@@ -85,14 +85,15 @@ impl Counts {
                 *place = count;
             }
         }
-        let usage = Usage {
+        Some(Usage {
             input: self.input.saturating_add(self.read).saturating_add(self.written),
             cached_input: self.read,
             cache_write: self.written,
             output: self.output,
             reasoning: self.thought,
-        };
-        Some(event::Counts { hour_write: self.hour_write, ..usage.into() })
+            cache_write_hour: self.hour_write,
+            ..Usage::default()
+        })
     }
 }
 

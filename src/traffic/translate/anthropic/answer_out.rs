@@ -1,8 +1,9 @@
 //! Events as a message, whole or as a stream.
 
+use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted, Writer};
 use crate::traffic::translate::arguments;
-use crate::traffic::translate::event::{Block, Citation, Counts, Event, Stop};
+use crate::traffic::translate::event::{Block, Citation, Event, Stop};
 use crate::traffic::translate::names::Renamed;
 use crate::traffic::translate::{Form, failure, picture};
 
@@ -13,7 +14,7 @@ pub struct Teller {
     asked: Option<Quoted<'static>>,
     open: Open,
     index: u64,
-    counts: Counts,
+    usage: Usage,
     stop: Option<Stop>,
     sequence: Option<Quoted<'static>>,
     /// Of a whole answer: the source of the arguments of the open call, and the signature of the open thought.
@@ -39,7 +40,7 @@ impl Teller {
             asked: None,
             open: Open::None,
             index: 0,
-            counts: Counts::default(),
+            usage: Usage::default(),
             stop: None,
             sequence: None,
             arguments: vec![],
@@ -63,7 +64,7 @@ impl Teller {
             Event::Odds(_) | Event::Untold(_) => {}
             Event::Cited(citation) => self.cite(&citation, out),
             Event::Close => self.close(out),
-            Event::Usage(counts) => self.counts = counts,
+            Event::Usage(usage) => self.usage = usage,
             Event::Stop { reason, sequence } => {
                 self.stop = Some(reason);
                 self.sequence = sequence.map(Quoted::into_owned);
@@ -92,7 +93,7 @@ impl Teller {
         message.key("content").open("[");
         if self.form == Form::Stream {
             message.close("],\"stop_reason\":null,\"stop_sequence\":null").key("usage");
-            write_usage(&self.counts, &mut message);
+            write_usage(&self.usage, &mut message);
             message.close("}}\n\n");
         }
     }
@@ -266,7 +267,7 @@ impl Teller {
         if self.form == Form::Stream {
             end.close("}");
         }
-        write_usage(&self.counts, end.key("usage"));
+        write_usage(&self.usage, end.key("usage"));
         end.close("}");
         if self.form == Form::Stream {
             end.close("\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n");
@@ -289,8 +290,7 @@ pub fn event(event: Item<'_>, out: &mut Vec<u8>) {
     out.push(b'\n');
 }
 
-fn write_usage(counts: &Counts, out: &mut Writer<'_>) {
-    let Counts { usage, hour_write, .. } = counts;
+fn write_usage(usage: &Usage, out: &mut Writer<'_>) {
     // Some servers count what they wrote into a cache among what they read from it.
     let uncached = usage.input.saturating_sub(usage.cached_input);
     let written = usage.cache_write.min(uncached);
@@ -298,7 +298,8 @@ fn write_usage(counts: &Counts, out: &mut Writer<'_>) {
     out.open("{").key("input_tokens").count(fresh);
     out.key("cache_creation_input_tokens").count(written);
     if written > 0 {
-        let (hour, minutes) = (written.min(*hour_write), written.saturating_sub(*hour_write));
+        let (hour, minutes) =
+            (written.min(usage.cache_write_hour), written.saturating_sub(usage.cache_write_hour));
         out.key("cache_creation").open("{").key("ephemeral_5m_input_tokens").count(minutes);
         out.key("ephemeral_1h_input_tokens").count(hour).close("}");
     }

@@ -7,7 +7,7 @@ use super::family::Family;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted, escape_bytes};
-use crate::traffic::translate::event::{Block, Citation, Counts, Event, Failure, FailureKind, Stop};
+use crate::traffic::translate::event::{Block, Citation, Event, Failure, FailureKind, Stop};
 use crate::traffic::translate::shape::present;
 
 /// Where events go.
@@ -337,8 +337,10 @@ impl Reader {
             cache_write: written,
             output: count("outputTokens"),
             reasoning: self.thought,
+            cache_write_hour: hour_write(usage),
+            ..Usage::default()
         };
-        tell(Event::Usage(Counts { hour_write: hour_write(usage), ..usage_told.into() }));
+        tell(Event::Usage(usage_told));
     }
 }
 

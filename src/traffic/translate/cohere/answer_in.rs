@@ -210,7 +210,7 @@ impl Reader {
         }
         self.close(tell);
         if let Some(usage) = present(end.get("usage")) {
-            tell(Event::Usage(counts(usage).into()));
+            tell(Event::Usage(counts(usage)));
         }
         let reason = end.text_at("finish_reason").unwrap_or_default();
         let reason = match &*reason.unescaped() {

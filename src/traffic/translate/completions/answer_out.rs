@@ -35,7 +35,7 @@ impl Teller {
             Event::Open(block) => self.open = matches!(block, Block::Text | Block::Refusal),
             Event::Piece(piece) if self.open => self.piece(piece, out),
             Event::Close => self.open = false,
-            Event::Usage(counts) => self.usage = Some(counts.usage),
+            Event::Usage(usage) => self.usage = Some(usage),
             Event::Stop { reason, .. } => self.stop = Some(reason),
             Event::Ping if self.form == Form::Stream => out.extend_from_slice(b": ping\n\n"),
             Event::Piece(_)

@@ -10,7 +10,7 @@ use crate::contract::record::Usage;
 use crate::http::delay;
 use crate::traffic::dialect::json::{Item, Kind, Quoted, escape_bytes};
 use crate::traffic::dialect::usage;
-use crate::traffic::translate::event::{Block, Counts, Event, Failure, FailureKind, Stop};
+use crate::traffic::translate::event::{Block, Event, Failure, FailureKind, Stop};
 use crate::traffic::translate::names::{alias, fnv};
 use crate::traffic::translate::shape::present;
 use crate::traffic::translate::{odds, proof};
@@ -301,21 +301,18 @@ fn blocked(answer: Item<'_>) -> bool {
     present(answer.get("promptFeedback")).is_some_and(|feedback| feedback.text_at("blockReason").is_some())
 }
 
-fn counts(usage: Item<'_>) -> Counts {
+fn counts(usage: Item<'_>) -> Usage {
     let count = |name| usage.get(name).and_then(|count| count.count()).unwrap_or_default();
     let counts = Usage {
         input: count("promptTokenCount"),
         cached_input: count("cachedContentTokenCount"),
-        cache_write: 0,
         output: count("candidatesTokenCount"),
         reasoning: count("thoughtsTokenCount"),
-    };
-    let counts = usage::google(counts, count("toolUsePromptTokenCount"), count("totalTokenCount"));
-    Counts {
         audio_input: sound(usage, "promptTokensDetails"),
         audio_output: sound(usage, "candidatesTokensDetails"),
-        ..counts.into()
-    }
+        ..Usage::default()
+    };
+    usage::google(counts, count("toolUsePromptTokenCount"), count("totalTokenCount"))
 }
 
 /// Of what was counted, what is sound.

@@ -97,7 +97,7 @@ impl Teller {
             Event::Odds(elements) => self.likely(elements, out),
             Event::Cited(citation) => self.cited.cite(&citation),
             Event::Close => self.close(out),
-            Event::Usage(counts) => self.usage = counts.usage,
+            Event::Usage(usage) => self.usage = usage,
             Event::Stop { reason, .. } => self.stop = Some(reason),
             Event::Ping | Event::Untold(_) => {}
             Event::Failed(found) => self.fail(&found, out),

@@ -132,7 +132,7 @@ impl Reader {
         let (input, output) = (count("prompt_eval_count"), count("eval_count"));
         if input.is_some() || output.is_some() {
             let (input, output) = (input.unwrap_or_default(), output.unwrap_or_default());
-            tell(Event::Usage(Usage { input, output, ..Usage::default() }.into()));
+            tell(Event::Usage(Usage { input, output, ..Usage::default() }));
         }
         let cut = line.text_at("done_reason").is_some_and(|reason| reason.is("length"));
         let reason = match (cut, self.calls) {

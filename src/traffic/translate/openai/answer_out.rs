@@ -1,8 +1,9 @@
 //! Events as a chat completion, whole or in chunks.
 
+use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Quoted, Writer};
 use crate::traffic::translate::cited::{Cited, Source};
-use crate::traffic::translate::event::{Block, Counts, Event, Stop};
+use crate::traffic::translate::event::{Block, Event, Stop};
 use crate::traffic::translate::names::Renamed;
 use crate::traffic::translate::{Form, failure, odds};
 
@@ -21,7 +22,7 @@ pub struct Teller {
     model: Vec<u8>,
     open: Open,
     calls: u64,
-    counts: Option<Counts>,
+    usage: Option<Usage>,
     stop: Option<Stop>,
     thought: Thought,
     cited: Cited,
@@ -73,7 +74,7 @@ impl Teller {
             model: vec![],
             open: Open::None,
             calls: 0,
-            counts: None,
+            usage: None,
             stop: None,
             thought: Thought::default(),
             cited: Cited::default(),
@@ -94,7 +95,7 @@ impl Teller {
             Event::Odds(elements) => self.likely(elements, out),
             Event::Cited(citation) => self.cited.cite(&citation),
             Event::Close => self.close(out),
-            Event::Usage(counts) => self.counts = Some(counts),
+            Event::Usage(usage) => self.usage = Some(usage),
             Event::Stop { reason, .. } => self.stop(reason, out),
             Event::Ping if self.form == Form::Stream => out.extend_from_slice(b": ping\n\n"),
             Event::Ping | Event::Untold(_) => {}
@@ -364,12 +365,12 @@ impl Teller {
             self.write_whole(out);
             return;
         }
-        if let Some(counts) = self.counts.filter(|_| self.wants_usage) {
+        if let Some(usage) = self.usage.filter(|_| self.wants_usage) {
             // The prefix up to its choices, of which there are none.
             let head = self.prefix.len() - b"{\"index\":0,".len();
             out.extend_from_slice(&self.prefix[..head]);
             let mut chunk = Writer(out);
-            write_usage(&counts, chunk.close("]").key("usage"));
+            write_usage(&usage, chunk.close("]").key("usage"));
             chunk.close("}\n\n");
         }
         out.extend_from_slice(b"data: [DONE]\n\n");
@@ -409,8 +410,8 @@ impl Teller {
             write_odds(odds, &mut answer);
         }
         answer.key("finish_reason").text(reason).close("}]");
-        if let Some(counts) = &self.counts {
-            write_usage(counts, answer.key("usage"));
+        if let Some(usage) = &self.usage {
+            write_usage(usage, answer.key("usage"));
         }
         answer.close("}");
     }
@@ -420,18 +421,17 @@ fn write_odds(elements: &[u8], out: &mut Writer<'_>) {
     out.open("{").key("content").open("[").raw(elements).close("]").key("refusal").raw(b"null").close("}");
 }
 
-fn write_usage(counts: &Counts, out: &mut Writer<'_>) {
-    let Counts { usage, audio_input, audio_output, .. } = counts;
+fn write_usage(usage: &Usage, out: &mut Writer<'_>) {
     out.open("{").key("prompt_tokens").count(usage.input).key("completion_tokens").count(usage.output);
     out.key("total_tokens").count(usage.input.saturating_add(usage.output));
     out.key("prompt_tokens_details").open("{\"cached_tokens\":").count(usage.cached_input);
     out.key("cache_write_tokens").count(usage.cache_write);
-    if *audio_input > 0 {
-        out.key("audio_tokens").count(*audio_input);
+    if usage.audio_input > 0 {
+        out.key("audio_tokens").count(usage.audio_input);
     }
     out.close("}").key("completion_tokens_details").open("{\"reasoning_tokens\":").count(usage.reasoning);
-    if *audio_output > 0 {
-        out.key("audio_tokens").count(*audio_output);
+    if usage.audio_output > 0 {
+        out.key("audio_tokens").count(usage.audio_output);
     }
     out.close("}}");
 }

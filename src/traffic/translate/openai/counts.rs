@@ -3,11 +3,10 @@
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::Item;
 use crate::traffic::dialect::usage::with_thoughts;
-use crate::traffic::translate::event::Counts;
 use crate::traffic::translate::shape::present;
 
 /// The counts of an answer or a chunk. One maker puts them into an object of its own, in the last chunk.
-pub fn read(holder: Item<'_>) -> Option<Counts> {
+pub fn read(holder: Item<'_>) -> Option<Usage> {
     let own = || present(holder.get("x_groq")?.get("usage"));
     let usage = present(holder.get("usage")).or_else(own)?;
     let count = |holder: Option<Item<'_>>, name| holder?.get(name)?.count();
@@ -27,16 +26,14 @@ pub fn read(holder: Item<'_>) -> Option<Counts> {
     let input = count(usage, "prompt_tokens").unwrap_or_default();
     let output = count(usage, "completion_tokens").unwrap_or_default();
     let total = count(usage, "total_tokens").unwrap_or_default();
-    Some(Counts {
-        usage: Usage {
-            input,
-            cached_input: cached.unwrap_or_default(),
-            cache_write: count(prompt, "cache_write_tokens").unwrap_or_default(),
-            output: with_thoughts(input, output, reasoning, total),
-            reasoning,
-        },
+    Some(Usage {
+        input,
+        cached_input: cached.unwrap_or_default(),
+        cache_write: count(prompt, "cache_write_tokens").unwrap_or_default(),
+        output: with_thoughts(input, output, reasoning, total),
+        reasoning,
         audio_input: count(prompt, "audio_tokens").unwrap_or_default(),
         audio_output: count(completion, "audio_tokens").unwrap_or_default(),
-        hour_write: 0,
+        ..Usage::default()
     })
 }

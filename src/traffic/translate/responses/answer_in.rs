@@ -144,7 +144,7 @@ impl Reader {
     fn end(&mut self, response: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         self.close(tell);
         if let Some(usage) = usage(response) {
-            tell(Event::Usage(usage.into()));
+            tell(Event::Usage(usage));
         }
         let status = response.text_at("status").ok_or_else(unreadable)?;
         let reason = match &*status.unescaped() {
@@ -387,6 +387,9 @@ fn usage(response: Item<'_>) -> Option<Usage> {
         cache_write: count(input, "cache_write_tokens").unwrap_or_default(),
         output: count(usage, "output_tokens").unwrap_or_default(),
         reasoning: count(output, "reasoning_tokens").unwrap_or_default(),
+        audio_input: count(input, "audio_tokens").unwrap_or_default(),
+        audio_output: count(output, "audio_tokens").unwrap_or_default(),
+        ..Usage::default()
     })
 }
 

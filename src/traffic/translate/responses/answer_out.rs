@@ -179,7 +179,7 @@ impl Teller {
             Event::Odds(elements) => odds::add(elements, &mut self.fresh_odds),
             Event::Cited(citation) => self.cited.cite(&citation),
             Event::Close => self.close(out),
-            Event::Usage(counts) => self.usage = Some(counts.usage),
+            Event::Usage(usage) => self.usage = Some(usage),
             Event::Stop { reason, .. } => self.stop = Some(reason),
             Event::Ping if self.form == Form::Stream => out.extend_from_slice(b": ping\n\n"),
             Event::Signature(_) | Event::Ping | Event::Untold(_) => {}

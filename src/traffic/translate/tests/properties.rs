@@ -392,8 +392,9 @@ fn tell_all(happenings: &[Happening], reason: Stop, tell: &mut dyn FnMut(Event<'
                     cache_write: written,
                     output,
                     reasoning,
+                    ..Usage::NONE
                 };
-                tell(Event::Usage(usage.into()));
+                tell(Event::Usage(usage));
             }
         }
     }
