@@ -13,6 +13,8 @@ pub enum Endpoint {
     Responses,
     /// `POST /v1/responses/input_tokens`
     InputTokens,
+    /// `POST /v1/responses/compact`
+    Compact,
     Rerank,
     Moderations,
     ImageGenerations,
@@ -106,12 +108,13 @@ pub struct EndpointRow {
 }
 
 impl Endpoint {
-    pub const ALL: [Endpoint; 25] = [
+    pub const ALL: [Endpoint; 26] = [
         Endpoint::ChatCompletions,
         Endpoint::Completions,
         Endpoint::Embeddings,
         Endpoint::Responses,
         Endpoint::InputTokens,
+        Endpoint::Compact,
         Endpoint::Rerank,
         Endpoint::Moderations,
         Endpoint::ImageGenerations,
@@ -160,6 +163,7 @@ impl Endpoint {
             Endpoint::InputTokens => {
                 row!("/responses/input_tokens" "POST" B::Json, S::OpenAiEvents, "count_tokens")
             }
+            Endpoint::Compact => row!("/responses/compact" "POST" B::Json, S::OpenAiEvents, "compact"),
             Endpoint::Rerank => row!("/rerank" "POST" B::Json, S::OpenAiChunks, "rerank"),
             Endpoint::Moderations => row!("/moderations" "POST" B::Json, S::OpenAiChunks, "moderation"),
             Endpoint::ImageGenerations => {

@@ -371,7 +371,7 @@ impl Provider {
     /// Where it has an endpoint, below its `base_url`: where its format has it, unless it is known to lack it.
     pub fn path(&self, endpoint: Endpoint) -> Option<&'static str> {
         let lacks = match endpoint {
-            Endpoint::Responses | Endpoint::InputTokens => !self.has_responses,
+            Endpoint::Responses | Endpoint::InputTokens | Endpoint::Compact => !self.has_responses,
             // There other methods embed, or one text at a time.
             Endpoint::EmbedContent | Endpoint::BatchEmbedContents => self.is_vertex(),
             _ => false,

@@ -1,6 +1,6 @@
 //! Clients of responses, models behind another format.
 
-use crate::harness::{Gateway, Io, Scripted, on_both_drivers, post};
+use crate::harness::{Gateway, Io, KEY, Scripted, on_both_drivers, post};
 use crate::translate::{OVERLOADED, THINKING, answered, data, setup, staged};
 use serde_json::{Value, json};
 
@@ -68,6 +68,43 @@ fn responses_cross() {
             assert_eq!((&record["stream"], &record["fault"]), (&true.into(), &Value::Null), "{record}");
         }
     });
+}
+
+/// A history is made compact by a provider that does that, as it says it, and its tokens are on record; others cannot. What
+/// is stored at a provider is not here, whoever asks for it and how.
+#[test]
+fn compacting_passes_and_what_is_stored_does_not() {
+    let said = r#"{"id":"resp_1","object":"response.compaction","output":[{"type":"compaction","encrypted_content":"gA"}],"usage":{"input_tokens":70,"output_tokens":9,"total_tokens":79}}"#;
+    let upstream = Scripted::always(answered("application/json", said));
+    let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+    let mut client = gateway.client();
+    let compact =
+        |model: &str| post("/v1/responses/compact", &format!(r#"{{"model":"{model}","input":"hi"}}"#));
+    let answer = client.ask(&compact("m/x"));
+    assert_eq!((answer.status, answer.text()), (200, said.into()));
+    let record = gateway.record(answer.id());
+    assert_eq!(
+        (&record["endpoint"], &record["input_tokens"], &record["output_tokens"]),
+        (&"/v1/responses/compact".into(), &70.into(), &9.into()),
+        "{record}"
+    );
+    let seen = upstream.seen().pop().expect("a request");
+    assert!(seen.starts_with("POST /v1/responses/compact HTTP/1.1\r\n"), "{seen}");
+    assert!(seen.ends_with(r#"{"model":"x","input":"hi"}"#), "{seen}");
+    for model in ["p/x", "c/x"] {
+        client.ask(&compact(model)).refused(400, "format_not_spoken");
+    }
+    client.ask(&compact("nobody")).refused(404, "model_not_found");
+    for line in
+        ["GET /v1/responses/resp_1", "DELETE /v1/responses/resp_1", "GET /v1/responses/resp_1/input_items"]
+    {
+        let request = format!("{line} HTTP/1.1\r\nhost: g\r\nauthorization: Bearer {KEY}\r\n\r\n");
+        let message = client.ask(request.as_bytes()).refused(404, "unknown_url");
+        assert!(message.contains("stored"), "{message}");
+    }
+    let message = client.ask(&post("/v1/responses/resp_1/cancel", "{}")).refused(404, "unknown_url");
+    assert!(message.contains("stored"), "{message}");
+    assert_eq!(upstream.seen().len(), 1, "nobody else was asked");
 }
 
 /// A provider of `OpenAI`'s format is asked for responses unless it is said to have none: then for a chat completion.

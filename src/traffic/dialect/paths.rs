@@ -21,6 +21,8 @@ pub struct Match<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum PathFault {
     Unknown,
+    /// What a provider keeps of an answer: its path names no model, and nothing here knows whose it is.
+    Stored,
     MethodNotAllowed {
         /// Value of the `allow` field.
         allow: &'static str,
@@ -30,7 +32,7 @@ pub enum PathFault {
 impl PathFault {
     pub const fn kind(self) -> FaultKind {
         match self {
-            PathFault::Unknown => FaultKind::UnknownPath,
+            PathFault::Unknown | PathFault::Stored => FaultKind::UnknownPath,
             PathFault::MethodNotAllowed { .. } => FaultKind::MethodNotAllowed,
         }
     }
@@ -38,13 +40,24 @@ impl PathFault {
 
 /// The endpoint of a path, if it takes the method. `HEAD` goes where `GET` does.
 pub fn find<'a>(method: &str, path: &'a str) -> Result<Match<'a>, PathFault> {
-    let (endpoint, model_id) = endpoint(path).ok_or(PathFault::Unknown)?;
+    let found = endpoint(path);
+    let missed = || if is_stored(path) { PathFault::Stored } else { PathFault::Unknown };
+    let (endpoint, model_id) = found.ok_or_else(missed)?;
     let allow = match endpoint.row().method {
         "GET" => "GET, HEAD",
         other => other,
     };
     let takes = method == endpoint.row().method || (method == "HEAD" && allow == "GET, HEAD");
     if takes { Ok(Match { endpoint, model_id }) } else { Err(PathFault::MethodNotAllowed { allow }) }
+}
+
+/// Whether a path names something that a provider was asked to store.
+fn is_stored(path: &str) -> bool {
+    const KEPT: [&str; 3] = ["/responses/", "/chat/completions/", "/conversations/"];
+    let path = path.strip_prefix("/openai").unwrap_or(path);
+    let rest = path.strip_prefix("/v1").unwrap_or(path);
+    KEPT.iter().any(|kept| rest.strip_prefix(kept).is_some_and(|id| !id.is_empty()))
+        || rest == "/conversations"
 }
 
 fn endpoint(path: &str) -> Option<(Endpoint, Option<&str>)> {
@@ -56,6 +69,7 @@ fn endpoint(path: &str) -> Option<(Endpoint, Option<&str>)> {
         "/v1/embeddings" => Endpoint::Embeddings,
         "/v1/responses" | "/openai/responses" => Endpoint::Responses,
         "/v1/responses/input_tokens" | "/openai/responses/input_tokens" => Endpoint::InputTokens,
+        "/v1/responses/compact" | "/openai/responses/compact" => Endpoint::Compact,
         // The second spelling is that of the packages for rerankers.
         "/v1/rerank" | "/v2/rerank" => Endpoint::Rerank,
         "/v1/moderations" => Endpoint::Moderations,
@@ -205,6 +219,28 @@ mod tests {
             "http://host/v1/models",
         ] {
             assert_eq!(find("POST", path), Err(PathFault::Unknown), "{path}");
+            assert_eq!(find("GET", path), Err(PathFault::Unknown), "{path}");
+        }
+    }
+
+    /// What a provider has stored is known for what it is, by any method; what only looks like it is not.
+    #[test]
+    fn stored_answers_are_known() {
+        for path in [
+            "/v1/responses/resp_1",
+            "/v1/responses/resp_1/cancel",
+            "/v1/responses/resp_1/input_items",
+            "/openai/v1/responses/resp_1",
+            "/openai/responses/resp_1",
+            "/v1/conversations",
+            "/v1/conversations/conv_1/items",
+            "/v1/chat/completions/chatcmpl-1",
+        ] {
+            for method in ["GET", "POST", "DELETE"] {
+                assert_eq!(find(method, path), Err(PathFault::Stored), "{method} {path}");
+            }
+        }
+        for path in ["/v1/responses/", "/v1/response/x", "/v2/responses/x", "/v1/conversationsx"] {
             assert_eq!(find("GET", path), Err(PathFault::Unknown), "{path}");
         }
     }

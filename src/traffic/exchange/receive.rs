@@ -153,6 +153,10 @@ pub fn read_head(
     Ok(())
 }
 
+/// What a client is told that asks for what it let a provider store.
+const STORED: &str = "What a provider has stored (responses, conversations, chat completions) cannot be reached through \
+    this gateway: the URL names no model. Send all items in `input`, or all messages.";
+
 impl Intake {
     fn find(&mut self, head: &RequestHead<'_>) {
         match paths::find(head.method, head.path) {
@@ -166,6 +170,9 @@ impl Intake {
                 }
             }
             Err(paths::PathFault::Unknown) => self.fault = Some((FaultKind::UnknownPath.into(), None)),
+            Err(paths::PathFault::Stored) => {
+                self.fault = Some((Fault::told(FaultKind::UnknownPath, STORED), None))
+            }
             Err(paths::PathFault::MethodNotAllowed { allow }) => {
                 self.fault = Some((FaultKind::MethodNotAllowed.into(), Some(allow)));
             }

@@ -53,7 +53,7 @@ const ID_BYTES: usize = 64;
 pub fn speech(endpoint: Endpoint) -> Option<Speech> {
     match endpoint {
         Endpoint::Messages | Endpoint::CountTokens => Some(Speech::Anthropic),
-        Endpoint::Responses => Some(Speech::Responses),
+        Endpoint::Responses | Endpoint::Compact => Some(Speech::Responses),
         Endpoint::ChatCompletions => Some(Speech::OpenAi),
         Endpoint::GenerateContent | Endpoint::StreamGenerateContent | Endpoint::GeminiCountTokens => {
             Some(Speech::Gemini)
