@@ -1,7 +1,7 @@
 //! Roles of AWS that keys assume before they sign.
 
 use crate::credentials::{answer, ask, ok, provider, quiet, server, setup, shown, start};
-use crate::harness::{Scripted, fresh_dir, on_both_drivers, until};
+use crate::harness::{Io, Scripted, fresh_dir, on_both_drivers, until};
 use crate::signatures::verify;
 
 const FAR: &str = "2099-01-01T00:00:00Z";
@@ -132,4 +132,75 @@ fn forbidden_roles_are_told() {
     gateway.client().ask(&ask("p")).refused(502, "credential_missing");
     until("the reason", || gateway.stderr().contains("refused with 403: AccessDenied").then_some(()));
     assert!(!gateway.stderr().contains("canary"));
+}
+
+/// Profiles of who has signed in somewhere, and of who has another issuer's token, lead to keys: by the file alone that
+/// names roles. When a session is over, that is told, and no secret.
+#[test]
+fn profiles_lead_to_sessions() {
+    let services = server(|request| {
+        let (head, body) = request.split_once("\r\n\r\n").expect("a whole request");
+        let line = head.lines().next().unwrap_or_default();
+        if line == "GET /federation/credentials?role_name=Reader&account_id=12 HTTP/1.1"
+            && head.contains("x-amz-sso_bearer_token: canary-session")
+        {
+            return ok(
+                r#"{"roleCredentials":{"accessKeyId":"A-sso","secretAccessKey":"canary-sso","sessionToken":"canary-t","expiration":4070908800000}}"#,
+            );
+        }
+        if line.starts_with("POST /")
+            && body.contains("AssumeRoleWithWebIdentity")
+            && body.contains("canary-web")
+        {
+            return ok(&format!(
+                "<Credentials><AccessKeyId>A-web</AccessKeyId><SecretAccessKey>canary-key</SecretAccessKey>\
+                <SessionToken>canary-t</SessionToken><Expiration>{FAR}</Expiration></Credentials>"
+            ));
+        }
+        answer("404 Not Found", "")
+    });
+    let (provider, dir) = (provider(), fresh_dir());
+    let cache = dir.join(".aws/sso/cache");
+    std::fs::create_dir_all(&cache).expect("a directory");
+    // What is hashed are the names of the sessions `team` and `old`.
+    let session = |name: &str, ends: &str| {
+        let text = format!(r#"{{"accessToken":"canary-session","expiresAt":"{ends}","region":"r"}}"#);
+        std::fs::write(cache.join(name), text).expect("a file can be written");
+    };
+    for (name, ends) in [("team", FAR), ("old", "2020-01-01T00:00:00Z")] {
+        let hash = ring::digest::digest(&ring::digest::SHA1_FOR_LEGACY_USE_ONLY, name.as_bytes());
+        let name: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        session(&(name + ".json"), ends);
+    }
+    let token = dir.join("web-token");
+    std::fs::write(&token, "canary-web\n").expect("a file can be written");
+    let sessions = "sso_account_id=12\nsso_role_name=Reader\n";
+    std::fs::write(
+        dir.join(".aws/config"),
+        format!(
+            "[profile signed]\nsso_session=team\n{sessions}[sso-session team]\nsso_region=r\nsso_start_url=https://d.example\n\
+             [profile over]\nsso_session=old\n{sessions}[sso-session old]\nsso_region=r\n\
+             [profile web]\nrole_arn=arn:aws:iam::8:role/w\nweb_identity_token_file={}\n",
+            token.display()
+        ),
+    )
+    .expect("a file can be written");
+    let block = |profile: &str| {
+        format!(
+            "{{aws: {{region: r, source: profile, profile: {profile}, token_url: \"http://{}\"}}}}",
+            services.address
+        )
+    };
+    let (signed, over, web) = (block("signed"), block("over"), block("web"));
+    let blocks = [("signed", &*signed), ("over", &*over), ("web", &*web)];
+    let home = [("HOME", dir.to_str().expect("a plain path"))];
+    let gateway = start(&setup(Io::Auto, provider.address, &blocks), &home);
+    for (model, id) in [("signed", "A-sso"), ("web", "A-web")] {
+        shown(&gateway, &provider, model);
+        let request = provider.seen().pop().expect("a request");
+        assert!(request.contains(&format!("Credential={id}/")), "{request}");
+    }
+    gateway.client().ask(&ask("over")).refused(502, "credential_missing");
+    until("the reason", || gateway.stderr().contains("sign in anew (aws sso login)").then_some(()));
+    quiet(&gateway);
 }

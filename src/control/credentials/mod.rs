@@ -11,6 +11,7 @@ mod entra;
 mod google;
 mod keeper;
 mod role;
+mod sso;
 mod table;
 mod web;
 mod wire;
@@ -20,6 +21,7 @@ pub use entra::{Client, Machine as EntraMachine};
 pub use google::{Account, Machine as GoogleMachine, SigningKey};
 pub use keeper::{first_passes, keep_fresh};
 pub use role::{Base, Role, Roles};
+pub use sso::{SignOn, token_file_name};
 pub use table::{Table, identity};
 pub use web::{Place, Web};
 
@@ -43,6 +45,7 @@ pub enum Source {
     AwsImds(AwsMachine),
     AwsWebIdentity(WebIdentity),
     AwsRole(Box<Roles>),
+    AwsSso(Box<SignOn>),
     GoogleServiceAccount(Box<Account>),
     GoogleMetadata(GoogleMachine),
     EntraClient(Client),
@@ -60,6 +63,7 @@ impl Source {
             Source::AwsImds(machine) => machine.fetch().await,
             Source::AwsWebIdentity(identity) => identity.fetch().await,
             Source::AwsRole(roles) => roles.fetch().await,
+            Source::AwsSso(sign_on) => sign_on.fetch().await,
             Source::GoogleServiceAccount(account) => account.fetch().await,
             Source::GoogleMetadata(machine) => machine.fetch().await,
             Source::EntraClient(client) => client.fetch().await,
@@ -71,6 +75,11 @@ impl Source {
     pub fn parts(&self) -> Vec<&[u8]> {
         match self {
             Source::AwsRole(roles) => roles.parts(),
+            // A file of profiles names these.
+            Source::AwsSso(sign_on) => vec![sign_on.account.as_bytes(), sign_on.role.as_bytes()],
+            Source::AwsWebIdentity(identity) => {
+                vec![identity.role_arn.as_bytes(), identity.session.as_bytes()]
+            }
             _ => vec![],
         }
     }
@@ -82,6 +91,7 @@ impl Source {
             Source::AwsImds(_) => "aws_imds",
             Source::AwsWebIdentity(_) => "aws_web_identity",
             Source::AwsRole(_) => "aws_role",
+            Source::AwsSso(_) => "aws_sso",
             Source::GoogleServiceAccount(_) => "google_service_account",
             Source::GoogleMetadata(_) => "google_metadata",
             Source::EntraClient(_) => "entra_client",

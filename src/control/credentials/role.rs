@@ -88,7 +88,13 @@ impl Roles {
                 role.external_id.as_deref().unwrap_or("").as_bytes(),
             ]
         });
-        secrets.map(|secret| secret.map_or(&b""[..], Secret::expose)).chain(roles).collect()
+        let fetched = match &self.base {
+            Base::Fetched(source) => source.parts(),
+            Base::Here(_) => vec![],
+        };
+        let secrets =
+            fetched.into_iter().chain(secrets.map(|secret| secret.map_or(&b""[..], Secret::expose)));
+        secrets.chain(roles).collect()
     }
 }
 

@@ -129,7 +129,7 @@ fn credentials(
     let mut used: &[&str] = &[];
     let found = if let Some(text) = params.field("api_key").as_ref().and_then(Item::text) {
         (Key::read(text), None)
-    } else if given("aws_role_name") {
+    } else if given("aws_role_name") && given("aws_web_identity_token") {
         used = &["aws_role_name", "aws_web_identity_token", "aws_session_name", "aws_sts_endpoint"];
         (Key::None, Some(role(params, region, report)?))
     } else if given("aws_access_key_id") && given("aws_secret_access_key") {
@@ -148,8 +148,17 @@ fn credentials(
         report.changed(model, how);
         (Key::None, Some(signed("env", region)))
     };
+    let (found, of_role) = match found {
+        (key, Some(auth)) if given("aws_role_name") && !used.contains(&"aws_role_name") => {
+            ((key, Some(assumed(auth, params)?)), &ASSUMED[..])
+        }
+        found => (found, &[][..]),
+    };
     let elsewhere = ["aws_region_name", "aws_bedrock_runtime_endpoint", "model_id"];
-    for name in PARAMS.iter().filter(|name| !used.contains(name) && !elsewhere.contains(name)) {
+    for name in PARAMS
+        .iter()
+        .filter(|name| !used.contains(name) && !of_role.contains(name) && !elsewhere.contains(name))
+    {
         if let Some(item) = params.field(name) {
             report.not_carried(&item, "it is of no use with the entry's other credentials");
         }
@@ -161,13 +170,26 @@ fn signed(source: &str, region: &str) -> Auth {
     Auth::new("aws").text("region", region).text("source", source)
 }
 
+/// What is said of a role that keys assume.
+const ASSUMED: [&str; 4] = ["aws_role_name", "aws_session_name", "aws_external_id", "aws_sts_endpoint"];
+
+/// Keys that assume a role before they sign.
+fn assumed(mut auth: Auth, params: &Item<'_>) -> Result<Auth, String> {
+    let names = [("role_arn", ASSUMED[0]), ("role_session_name", ASSUMED[1]), ("external_id", ASSUMED[2])];
+    for (name, param) in names {
+        if let Some(text) = stated(params, param)? {
+            auth = auth.text(name, text);
+        }
+    }
+    if let Some(address) = stated(params, ASSUMED[3])? {
+        auth = auth.text("sts_url", checked(address)?);
+    }
+    Ok(auth)
+}
+
 /// A role for a token in a file.
 fn role(params: &Item<'_>, region: &str, report: &mut Report) -> Result<Auth, String> {
-    let Some(item) = params.field("aws_web_identity_token") else {
-        return Err(
-            "a role is taken here for a web identity's token alone (auth.aws.source: web_identity)".into()
-        );
-    };
+    let Some(item) = params.field("aws_web_identity_token") else { return Err("it has no token".into()) };
     if params.field("aws_external_id").is_some() {
         return Err("a role with an external id cannot be taken".into());
     }

@@ -9,7 +9,9 @@ use crate::control::config::complaint::Findings;
 use crate::control::config::inputs::Inputs;
 use crate::control::config::profile::Profile;
 use crate::control::config::shape::Presence;
-use crate::control::credentials::{AwsMachine, Container, Role, Scope, Source, WebIdentity};
+use crate::control::credentials::{
+    AwsMachine, Container, Role, Scope, SignOn, Source, WebIdentity, token_file_name,
+};
 use std::path::{Display, PathBuf};
 
 /// The sources that a key means something to.
@@ -20,7 +22,7 @@ const OF_USE: [(&str, &[&str]); 7] = [
     ("profile", &["profile"]),
     ("profile_file", &["profile"]),
     ("token_file", &["web_identity", "container"]),
-    ("token_url", &["web_identity", "container", "imds"]),
+    ("token_url", &["web_identity", "container", "imds", "profile"]),
 ];
 const ECS_AGENT: &str = "http://169.254.170.2";
 const AWS_METADATA: &str = "http://169.254.169.254";
@@ -140,11 +142,45 @@ fn profile(block: &Cursor<'_>, scope: &Scope, ground: &mut Ground<'_, '_>) -> Op
             let [Some(id), Some(key), token] = found else { return None };
             return Some((Meant::Here(keys_of(id, key, token, scope.clone()), "aws_profile"), roles));
         }
+        First::WebIdentity { file, role } => {
+            let place = place(block, &roles::token_service(scope), Trust::Public, ground)?;
+            let token_file = ground.inputs.path(file);
+            let Role { arn, session, .. } = role;
+            let identity = WebIdentity { place, scope: scope.clone(), role_arn: arn, session, token_file };
+            return Some((Meant::Fetched(Source::AwsWebIdentity(identity)), roles));
+        }
+        First::Sso(found) => {
+            let sign_on = sign_on(&found, block, scope, ground)?;
+            return Some((Meant::Fetched(Source::AwsSso(Box::new(sign_on))), roles));
+        }
         First::Environment => "env",
         First::Machine => "imds",
         First::Container => "container",
     };
     Some((keys(source, block, scope.clone(), ground)?, roles))
+}
+
+/// Whoever has signed in at the directory of a profile.
+fn sign_on(
+    found: &roles::SignOn<'_>,
+    block: &Cursor<'_>,
+    scope: &Scope,
+    ground: &mut Ground<'_, '_>,
+) -> Option<SignOn> {
+    let Some(home) = ground.inputs.given("HOME") else {
+        block.complain_at("profile", ground.findings, "has signed in somewhere, and HOME is not set");
+        return None;
+    };
+    let china = if found.region.starts_with("cn-") { ".cn" } else { "" };
+    let usual = format!("https://portal.sso.{}.amazonaws.com{china}", found.region);
+    let file = format!("{home}/.aws/sso/cache/{}", token_file_name(found.session));
+    Some(SignOn {
+        place: place(block, &usual, Trust::Public, ground)?,
+        scope: scope.clone(),
+        account: found.account.into(),
+        role: found.role.into(),
+        token_file: ground.inputs.path(&file),
+    })
 }
 
 /// The file of profiles, or why there is none. `None` after a complaint.
@@ -159,6 +195,11 @@ fn profile_file(block: &Cursor<'_>, inputs: &mut Inputs<'_>) -> Option<Result<(P
     // Roles stand in the other file as a rule. What both say is as the one with the keys has it.
     let other = inputs.given("AWS_CONFIG_FILE").or_else(|| below("config"));
     let other = other.filter(|path| inputs.path(path).is_file()).and_then(|path| inputs.file(&path).ok());
+    // Who signs in somewhere has no file with keys.
+    let missing = usual.as_ref().is_some_and(|path| !inputs.path(path).is_file());
+    if let Some(alone) = other.clone().filter(|_| missing) {
+        return Some(Ok(alone));
+    }
     Some(usual.ok_or_else(|| none.into()).and_then(|path| inputs.file(&path)).map(|(path, content)| {
         let other = other.map_or(Secret::new(""), |(_, content)| content);
         (path, Secret::new([other.expose(), b"\n", content.expose()].concat()))

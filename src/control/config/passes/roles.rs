@@ -8,6 +8,7 @@ use crate::control::credentials::{Base, Role, Roles, Scope, Source};
 /// Profiles that may refer one to the next.
 const CHAIN_MAX: usize = 5;
 const SESSION: &str = "ringgate";
+const KEY_ID: &str = "aws_access_key_id";
 
 /// Where the keys of a profile come from.
 pub enum First<'t> {
@@ -16,6 +17,22 @@ pub enum First<'t> {
     Environment,
     Machine,
     Container,
+    /// For the token in this file a role is given at once.
+    WebIdentity {
+        file: &'t str,
+        role: Role,
+    },
+    Sso(SignOn<'t>),
+}
+
+/// What a profile says of a directory at which somebody has signed in.
+#[derive(PartialEq, Eq, Debug)]
+pub struct SignOn<'t> {
+    pub region: &'t str,
+    pub account: &'t str,
+    pub role: &'t str,
+    /// By what the file with the token is named.
+    pub session: &'t str,
 }
 
 /// The role that the block's keys are to assume.
@@ -59,13 +76,28 @@ pub fn of_profile<'t>(text: &'t str, name: &'t str) -> Result<(First<'t>, Vec<Ro
     let (mut at, mut roles) = (name, Vec::new());
     loop {
         let profile = Profile::find(text, at).ok_or_else(|| format!("there is no profile {at:?}"))?;
-        let Some(arn) = profile.value("role_arn") else { return Ok(ended(First::Profile(at), roles)) };
+        let Some(arn) = profile.value("role_arn") else {
+            let first = match sign_on(text, &profile, at)? {
+                Some(sign_on) => First::Sso(sign_on),
+                None if profile.value("credential_process").is_some() && profile.value(KEY_ID).is_none() => {
+                    return Err(format!(
+                        "the profile {at:?} has a credential_process, and no process is started here"
+                    ));
+                }
+                None => First::Profile(at),
+            };
+            return Ok(ended(first, roles));
+        };
         if roles.len() == CHAIN_MAX {
             return Err(format!("the profile {name:?} leads over too many others"));
         }
         let session = profile.value("role_session_name").unwrap_or(SESSION);
         let made = role(arn, session, profile.value("external_id"));
-        roles.push(made.map_err(|(key, message)| format!("{key} of the profile {at:?} {message}"))?);
+        let made = made.map_err(|(key, message)| format!("{key} of the profile {at:?} {message}"))?;
+        if let Some(file) = profile.value("web_identity_token_file") {
+            return Ok(ended(First::WebIdentity { file, role: made }, roles));
+        }
+        roles.push(made);
         match (profile.value("source_profile"), profile.value("credential_source")) {
             // Its own keys assume its role.
             (Some(source), None) if source == at => return Ok(ended(First::Profile(at), roles)),
@@ -75,12 +107,36 @@ pub fn of_profile<'t>(text: &'t str, name: &'t str) -> Result<(First<'t>, Vec<Ro
             (None, Some("EcsContainer")) => return Ok(ended(First::Container, roles)),
             _ => {
                 return Err(format!(
-                    "the profile {at:?} has a role_arn and needs one of source_profile and credential_source \
-                     (Environment, Ec2InstanceMetadata, EcsContainer)"
+                    "the profile {at:?} has a role_arn and needs one of source_profile, credential_source \
+                     (Environment, Ec2InstanceMetadata, EcsContainer) and web_identity_token_file"
                 ));
             }
         }
     }
+}
+
+/// What a profile says of a directory, in a section of its own or not.
+fn sign_on<'t>(text: &'t str, profile: &Profile<'t>, name: &str) -> Result<Option<SignOn<'t>>, String> {
+    let session = match profile.value("sso_session") {
+        Some(session) => {
+            let section = Profile::find(text, &format!("sso-session {session}"));
+            let section = section.ok_or_else(|| format!("there is no [sso-session {session}]"))?;
+            Some((session, section.value("sso_region")))
+        }
+        None => profile.value("sso_start_url").map(|address| (address, profile.value("sso_region"))),
+    };
+    let Some((session, region)) = session else { return Ok(None) };
+    let needed = |name_of: &str, value: Option<&'t str>| {
+        let plain =
+            |value: &&str| value.bytes().all(|b| b.is_ascii_alphanumeric() || b"+=,.@_-".contains(&b));
+        value.filter(plain).ok_or_else(|| format!("the profile {name:?} needs a proper {name_of}"))
+    };
+    Ok(Some(SignOn {
+        region: needed("sso_region", region)?,
+        account: needed("sso_account_id", profile.value("sso_account_id"))?,
+        role: needed("sso_role_name", profile.value("sso_role_name"))?,
+        session,
+    }))
 }
 
 /// The role that is nearest to the keys is assumed first.
@@ -116,7 +172,12 @@ mod tests {
         [machine]\nrole_arn=arn:aws:iam::4:role/m\ncredential_source=Ec2InstanceMetadata\n\
         [a]\nrole_arn=arn:aws:iam::5:role/a\nsource_profile=b\n[b]\nrole_arn=arn:aws:iam::5:role/b\nsource_profile=a\n\
         [lost]\nrole_arn=arn:aws:iam::6:role/l\nsource_profile=nowhere\n\
-        [none]\nrole_arn=arn:aws:iam::7:role/n\n[bad]\nrole_arn=canary\nsource_profile=default\n";
+        [none]\nrole_arn=arn:aws:iam::7:role/n\n[process]\ncredential_process=canary\n[bad]\nrole_arn=canary\nsource_profile=default\n\
+        [web]\nrole_arn=arn:aws:iam::8:role/w\nweb_identity_token_file=/t\n\
+        [profile signed]\nsso_session=team\nsso_account_id=12\nsso_role_name=Reader\n\
+        [sso-session team]\nsso_region=eu-west-1\nsso_start_url=https://d.example/start\n\
+        [old]\nsso_start_url=https://d.example/start\nsso_region=r\nsso_account_id=12\nsso_role_name=Reader\n\
+        [half]\nsso_session=team\nsso_account_id=12\n[unnamed]\nsso_session=nowhere\n";
 
     fn read(name: &str) -> Result<(String, Vec<String>), String> {
         let (first, roles) = of_profile(FILE, name)?;
@@ -125,6 +186,8 @@ mod tests {
             First::Environment => "(environment)",
             First::Machine => "(machine)",
             First::Container => "(container)",
+            First::WebIdentity { file, role } => return Ok((format!("{file} {}", role.arn), vec![])),
+            First::Sso(found) => return Ok((format!("{found:?}"), vec![])),
         };
         let told = |role: &Role| format!("{} {} {:?}", role.arn, role.session, role.external_id.as_deref());
         Ok((first.to_owned(), roles.iter().map(told).collect()))
@@ -139,6 +202,13 @@ mod tests {
         assert_eq!(read("one"), Ok(("default".into(), vec![one.clone()])));
         assert_eq!(read("two"), Ok(("default".into(), vec![one, two])));
         assert_eq!(read("self").map(|(first, roles)| (first, roles.len())), Ok(("self".into(), 1)));
+        assert_eq!(read("web"), Ok(("/t arn:aws:iam::8:role/w".into(), vec![])));
+        let signed = |region, session| {
+            let found = SignOn { region, account: "12", role: "Reader", session };
+            Ok((format!("{found:?}"), vec![]))
+        };
+        assert_eq!(read("signed"), signed("eu-west-1", "team"));
+        assert_eq!(read("old"), signed("r", "https://d.example/start"));
         assert_eq!(read("machine").map(|(first, roles)| (first, roles.len())), Ok(("(machine)".into(), 1)));
     }
 
@@ -149,6 +219,9 @@ mod tests {
             ("a", "too many others"),
             ("lost", "no profile \"nowhere\""),
             ("none", "needs one of source_profile"),
+            ("half", "needs a proper sso_role_name"),
+            ("unnamed", "no [sso-session nowhere]"),
+            ("process", "no process is started"),
             ("bad", "is no ARN"),
             ("absent", "no profile \"absent\""),
         ] {
