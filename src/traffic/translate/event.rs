@@ -30,6 +30,8 @@ pub enum Event<'a> {
         reason: Stop,
         sequence: Option<Quoted<'a>>,
     },
+    /// Another answer to the same prompt begins, behind the `Stop` of the one before: in whole answers alone.
+    Another,
     /// Nothing, to show that the provider is there.
     Ping,
     /// Something that no other dialect has a place for, by its provider's name: what tools did that the provider runs, or

@@ -59,6 +59,7 @@ use crate::traffic::dialect::json::Tree;
 use anthropic::hosted::Host;
 use loss::Losses;
 use names::Renamed;
+use prompt::Knob;
 
 /// A format that requests and answers have, at a client or at a provider.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -332,6 +333,11 @@ pub fn request_in_form(
         prompt.stream = form == Form::Stream;
     }
     prompt.narrow();
+    if from != to.speech && (!can_be_several(from, to.speech) || prompt.stream) {
+        for (knob, value) in prompt.knobs.extract_if(.., |(knob, _)| *knob == Knob::Choices) {
+            knobs::lose(knob, &value, &mut losses);
+        }
+    }
     if let Some(shelf) = to.shelf {
         let lacking = fetched::supply(&mut prompt, to.speech, to.model, shelf);
         if !lacking.is_empty() {
@@ -379,6 +385,12 @@ pub fn request_in_form(
     let repeated = if from == Speech::Responses { responses::answer_out::repeated(body) } else { vec![] };
     let wanted = embeddings::Wanted::default();
     Ok(Translated { renamed, dropped: losses.told()?, repeated, wanted, lacking: vec![] })
+}
+
+/// Whether a whole answer may be several, of which a client hears and a provider knows.
+const fn can_be_several(from: Speech, to: Speech) -> bool {
+    matches!(from, Speech::OpenAi | Speech::Gemini | Speech::Completions)
+        && matches!(to, Speech::OpenAi | Speech::Gemini)
 }
 
 /// No crossing leads there.

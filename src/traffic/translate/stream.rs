@@ -99,6 +99,11 @@ enum Teller {
 }
 
 impl Teller {
+    /// Its dialect has several answers to one prompt.
+    fn knows_others(&self) -> bool {
+        matches!(self, Teller::OpenAi(_) | Teller::Gemini(_) | Teller::Completions(_))
+    }
+
     fn tell(&mut self, event: Event<'_>, renamed: &Renamed, out: &mut Vec<u8>) {
         match self {
             Teller::OpenAi(teller) => teller.tell(event, renamed, out),
@@ -426,10 +431,16 @@ impl Translation {
     /// # Errors
     /// It has not the form of its API.
     pub fn whole(&mut self, body: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
-        let Self { reader, teller, renamed, tree, facts, .. } = self;
+        let Self { reader, teller, renamed, tree, facts, form, .. } = self;
+        let several = *form == Form::Whole && teller.knows_others();
         let answer = parsed(tree, body)?;
+        let mut beyond = false;
         let tell = &mut |event: Event<'_>| {
             facts.note(&event);
+            beyond |= matches!(event, Event::Another) && !several;
+            if beyond && !matches!(event, Event::Usage(_) | Event::Failed(_) | Event::End) {
+                return;
+            }
             teller.tell(event, renamed, out);
         };
         match reader {

@@ -314,7 +314,7 @@ fn losses_are_refused_by_name() {
         &mut vec![],
     );
     let fault = refused.err().expect("it is refused");
-    assert_eq!(fault.message(), "The model's provider does not take: frob,store,seed,n.");
+    assert_eq!(fault.message(), "The model's provider does not take: frob,store,n,seed.");
 }
 
 /// Names of tools that a provider does not take come back as the client wrote them.

@@ -61,7 +61,7 @@ impl Teller {
             Event::Open(block) => self.open(&block, renamed, out),
             Event::Piece(piece) => self.piece(piece, out),
             Event::Signature(signature) => self.signature(signature, out),
-            Event::Odds(_) | Event::Untold(_) => {}
+            Event::Odds(_) | Event::Untold(_) | Event::Another => {}
             Event::Cited(citation) => self.cite(&citation, out),
             Event::Close => self.close(out),
             Event::Usage(usage) => self.usage = usage,

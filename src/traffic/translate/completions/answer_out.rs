@@ -15,16 +15,19 @@ pub struct Teller {
     head: Vec<u8>,
     /// The open block is text.
     open: bool,
-    /// A whole answer's text, as the inside of a JSON string.
+    /// A whole answer's text, as the inside of a JSON string, and the choices before it.
     text: Vec<u8>,
+    choices: Vec<u8>,
+    before: u64,
     usage: Option<Usage>,
     stop: Option<Stop>,
 }
 
 impl Teller {
     pub fn new(form: Form, created: u64, wants_usage: bool) -> Self {
-        let (head, text) = (vec![], vec![]);
-        Self { form, created, wants_usage, head, open: false, text, usage: None, stop: None }
+        let (head, text, choices) = (vec![], vec![], vec![]);
+        let (usage, stop) = (None, None);
+        Self { form, created, wants_usage, head, open: false, text, choices, before: 0, usage, stop }
     }
 
     /// Writes what an event is in this dialect.
@@ -35,6 +38,12 @@ impl Teller {
             Event::Open(block) => self.open = matches!(block, Block::Text | Block::Refusal),
             Event::Piece(piece) if self.open => self.piece(piece, out),
             Event::Close => self.open = false,
+            Event::Another => {
+                choice(self.before, &Quoted::raw(&self.text), self.stop, &mut self.choices);
+                self.text.clear();
+                self.stop = None;
+                self.before += 1;
+            }
             Event::Usage(usage) => self.usage = Some(usage),
             Event::Stop { reason, .. } => self.stop = Some(reason),
             Event::Ping if self.form == Form::Stream => out.extend_from_slice(b": ping\n\n"),
@@ -62,7 +71,7 @@ impl Teller {
             Form::Whole => self.text.extend_from_slice(piece.as_written()),
             Form::Stream => {
                 self.begin_chunk(out);
-                choice(piece, None, out);
+                choice(0, piece, None, out);
                 out.extend_from_slice(b"]}\n\n");
             }
         }
@@ -77,7 +86,8 @@ impl Teller {
         match self.form {
             Form::Whole => {
                 out.extend_from_slice(&self.head);
-                choice(&Quoted::raw(&self.text), self.stop, out);
+                out.extend_from_slice(&self.choices);
+                choice(self.before, &Quoted::raw(&self.text), self.stop, out);
                 let mut answer = Writer(out);
                 answer.close("]");
                 if let Some(usage) = &self.usage {
@@ -87,7 +97,7 @@ impl Teller {
             }
             Form::Stream => {
                 self.begin_chunk(out);
-                choice(&Quoted::default(), self.stop, out);
+                choice(0, &Quoted::default(), self.stop, out);
                 out.extend_from_slice(b"]}\n\n");
                 if let Some(usage) = self.usage.filter(|_| self.wants_usage) {
                     self.begin_chunk(out);
@@ -101,9 +111,9 @@ impl Teller {
     }
 }
 
-fn choice(text: &Quoted<'_>, stop: Option<Stop>, out: &mut Vec<u8>) {
+fn choice(index: u64, text: &Quoted<'_>, stop: Option<Stop>, out: &mut Vec<u8>) {
     let mut choice = Writer(out);
-    choice.open("{").key("text").quoted(text).key("index").count(0).key("logprobs").raw(b"null");
+    choice.open("{").key("text").quoted(text).key("index").count(index).key("logprobs").raw(b"null");
     choice.key("finish_reason");
     match stop {
         None => choice.raw(b"null"),

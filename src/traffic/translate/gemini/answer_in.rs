@@ -35,6 +35,8 @@ pub struct Reader {
     /// The client is shown what the model thinks.
     shown: bool,
     calls: u32,
+    /// The answer, of several the one at hand, calls a tool.
+    called: bool,
     stop: Option<Stop>,
     grounding: Grounding,
 }
@@ -76,11 +78,16 @@ impl Reader {
     /// # Errors
     /// The stream ended before its answer did.
     pub fn done(&mut self, tell: Tell<'_>) -> Result<(), Fault> {
+        self.end_candidate(tell)?;
+        tell(Event::End);
+        Ok(())
+    }
+
+    fn end_candidate(&mut self, tell: Tell<'_>) -> Result<(), Fault> {
         let Some(reason) = self.stop else { return Err(FaultKind::UpstreamTruncated.into()) };
         self.close(tell);
-        let reason = if reason == Stop::End && self.calls > 0 { Stop::Tools } else { reason };
+        let reason = if reason == Stop::End && self.called { Stop::Tools } else { reason };
         tell(Event::Stop { reason, sequence: None });
-        tell(Event::End);
         Ok(())
     }
 
@@ -98,18 +105,19 @@ impl Reader {
         for answer in answer.elements().chain(only) {
             self.part_of(answer, tell)?;
         }
+        for other in only.iter().flat_map(|answer| others(*answer)) {
+            self.end_candidate(tell).map_err(|_| unreadable())?;
+            tell(Event::Another);
+            (self.stop, self.called, self.grounding) = (None, false, Grounding::default());
+            if let Some(broken) = self.candidate(other, tell)? {
+                return Err(unfinished(broken));
+            }
+        }
         self.done(tell).map_err(|_| unreadable())
     }
 
     fn part_of(&mut self, answer: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-        if let Some(broken) = self.answer(answer, tell)? {
-            let reason = broken.code.unwrap_or_default().unescaped().into_owned();
-            let (reason, said) = (String::from_utf8_lossy(&reason), broken.message.unescaped());
-            let said = String::from_utf8_lossy(&said);
-            let message = format!("The model did not finish its answer: {reason:.40}. {said:.200}");
-            return Err(Fault::told(FaultKind::UpstreamUnreadable, message.trim_end()));
-        }
-        Ok(())
+        self.answer(answer, tell)?.map_or(Ok(()), |broken| Err(unfinished(broken)))
     }
 
     /// A whole answer, or what is new of one.
@@ -130,6 +138,10 @@ impl Reader {
             self.stop = self.stop.or(blocked.then_some(Stop::Refused));
             return Ok(None);
         };
+        self.candidate(candidate, tell)
+    }
+
+    fn candidate<'a>(&mut self, candidate: Item<'a>, tell: Tell<'_>) -> Result<Option<Failure<'a>>, Fault> {
         if let Some(result) = present(candidate.get("logprobsResult")) {
             tell(Event::Odds(&odds::of_google(result)));
         }
@@ -233,6 +245,7 @@ impl Reader {
         let id =
             carried::id(given.as_ref(), signature.as_deref(), || format!("call_{answer}_{}", self.calls));
         self.calls += 1;
+        self.called = true;
         tell(Event::Open(Block::Call { id, name }));
         let arguments = call.get("args").filter(Item::is_object).map_or(&b"{}"[..], |args| args.raw());
         let mut source = Vec::with_capacity(arguments.len() + 16);
@@ -290,10 +303,28 @@ fn meaning(reason: &Quoted<'_>) -> Finish {
     })
 }
 
-/// Other candidates are not asked for.
+/// Of a stream no others are asked for.
 fn first_candidate(answer: Item<'_>) -> Option<Item<'_>> {
-    let first = |one: &Item<'_>| present(one.get("index")).is_none_or(|index| index.count() == Some(0));
-    answer.get("candidates")?.elements().find(first)
+    answer.get("candidates")?.elements().find(is_first)
+}
+
+/// The candidates beside the first.
+fn others(answer: Item<'_>) -> impl Iterator<Item = Item<'_>> {
+    let all = answer.get("candidates").into_iter().flat_map(|all| all.elements());
+    all.filter(|one| !is_first(one))
+}
+
+fn is_first(candidate: &Item<'_>) -> bool {
+    present(candidate.get("index")).is_none_or(|index| index.count() == Some(0))
+}
+
+/// The model made something that is no answer.
+fn unfinished(broken: Failure<'_>) -> Fault {
+    let reason = broken.code.unwrap_or_default().unescaped().into_owned();
+    let (reason, said) = (String::from_utf8_lossy(&reason), broken.message.unescaped());
+    let said = String::from_utf8_lossy(&said);
+    let message = format!("The model did not finish its answer: {reason:.40}. {said:.200}");
+    Fault::told(FaultKind::UpstreamUnreadable, message.trim_end())
 }
 
 /// Whether the provider refuses to answer the prompt at all.

@@ -37,6 +37,8 @@ pub struct Teller {
     sources: Vec<Source>,
     /// How likely the tokens were of the next piece; of a whole answer, of all of them.
     odds: Vec<u8>,
+    /// Candidates of a whole answer before the one at hand.
+    before: u64,
 }
 
 /// What stands around the chunks of a stream.
@@ -75,6 +77,7 @@ impl Teller {
             widths: Widths::default(),
             sources: vec![],
             odds: vec![],
+            before: 0,
         }
     }
 
@@ -99,6 +102,7 @@ impl Teller {
             Event::Close => self.close(out),
             Event::Usage(usage) => self.usage = usage,
             Event::Stop { reason, .. } => self.stop = Some(reason),
+            Event::Another => self.another(out),
             Event::Ping | Event::Untold(_) => {}
             Event::Failed(found) => self.fail(&found, out),
             Event::End => self.end(out),
@@ -313,18 +317,33 @@ impl Teller {
             out.extend_from_slice(HEAD.as_bytes());
             out.extend_from_slice(b"{\"text\":\"\"}");
         }
+        self.end_candidate(out);
         let mut answer = Writer(out);
-        answer.close("]}").key("finishReason").text(finish_reason(self.stop.unwrap_or(Stop::End)));
-        self.ground(&mut answer);
-        self.say_odds(out);
-        let mut answer = Writer(out);
-        answer.close("}]");
+        answer.close("]");
         write_usage(&self.usage, answer.key("usageMetadata"));
         out.extend_from_slice(&self.tail);
         if self.form == Form::Stream {
             self.end_chunk(out);
             self.end_stream(out);
         }
+    }
+
+    fn end_candidate(&mut self, out: &mut Vec<u8>) {
+        let mut answer = Writer(out);
+        answer.close("]}").key("finishReason").text(finish_reason(self.stop.unwrap_or(Stop::End)));
+        self.ground(&mut answer);
+        self.say_odds(out);
+        out.push(b'}');
+    }
+
+    fn another(&mut self, out: &mut Vec<u8>) {
+        self.end_candidate(out);
+        self.before += 1;
+        let mut next = Writer(out);
+        next.open("{").key("index").count(self.before).key("content");
+        next.open("{\"role\":\"model\"").key("parts").open("[");
+        (self.stop, self.cited, self.widths) = (None, Cited::default(), Widths::default());
+        self.sources.clear();
     }
 
     /// What the texts rest on, at their end: sources, and which bytes rest on them.

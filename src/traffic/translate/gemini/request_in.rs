@@ -13,7 +13,7 @@ use crate::traffic::translate::shape::At;
 use std::collections::VecDeque;
 
 /// Numbers of `generationConfig` that other formats know.
-const KNOBS: [(&str, Knob); 8] = [
+const KNOBS: [(&str, Knob); 9] = [
     ("temperature", Knob::Temperature),
     ("topP", Knob::TopP),
     ("topK", Knob::TopK),
@@ -22,6 +22,7 @@ const KNOBS: [(&str, Knob); 8] = [
     ("presencePenalty", Knob::PresencePenalty),
     ("responseLogprobs", Knob::Logprobs),
     ("logprobs", Knob::TopLogprobs),
+    ("candidateCount", Knob::Choices),
 ];
 
 /// Members that only this provider's own filters and accounts know: the answer is the same without them.

@@ -132,6 +132,8 @@ impl Body<'_> {
             Knob::PresencePenalty => "presencePenalty",
             // What is larger is an error here.
             Knob::Seed if whole.is_some() => "seed",
+            Knob::Choices if value.count() == Some(1) => return,
+            Knob::Choices => "candidateCount",
             Knob::Logprobs if value.flag() == Some(false) => return,
             Knob::Logprobs => {
                 self.out.key("responseLogprobs").flag(true);

@@ -100,6 +100,14 @@ impl Reader {
     /// # Errors
     /// The stream ended before its answer did.
     pub fn done(&mut self, tell: Tell<'_>) -> Result<(), Fault> {
+        self.end_choice(tell)?;
+        if !self.broken {
+            tell(Event::End);
+        }
+        Ok(())
+    }
+
+    fn end_choice(&mut self, tell: Tell<'_>) -> Result<(), Fault> {
         let reason = match self.stop.ok_or(FaultKind::UpstreamTruncated)? {
             // What a server says that called tools, or declined, and does not know the word for it.
             Stop::End if self.calls.any() => Stop::Tools,
@@ -123,7 +131,6 @@ impl Reader {
             return Ok(());
         }
         tell(Event::Stop { reason, sequence: self.sequence.take() });
-        tell(Event::End);
         Ok(())
     }
 
@@ -137,6 +144,21 @@ impl Reader {
         }
         let choice = first_choice(answer).ok_or_else(unreadable)?;
         self.start(answer, tell)?;
+        self.choice(choice, tell)?;
+        self.list(answer);
+        for other in others(answer) {
+            self.end_choice(tell)?;
+            tell(Event::Another);
+            (self.calls, self.declined, self.stop) = (Calls::default(), false, None);
+            (self.cited, self.listed) = (false, vec![]);
+            self.choice(other, tell)?;
+        }
+        usage(answer, tell);
+        self.done(tell)
+    }
+
+    /// One of an answer's choices.
+    fn choice(&mut self, choice: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         odds(choice, tell);
         match present(choice.get("message")) {
             Some(message) => self.said(message, tell)?,
@@ -146,9 +168,7 @@ impl Reader {
         }
         self.finish(choice);
         self.stop.get_or_insert(Stop::End);
-        self.list(answer);
-        usage(answer, tell);
-        self.done(tell)
+        Ok(())
     }
 
     fn start(&mut self, chunk: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
@@ -335,10 +355,19 @@ impl Reader {
     }
 }
 
-/// Other choices are not asked for.
+/// Of a stream no others are asked for.
 fn first_choice(holder: Item<'_>) -> Option<Item<'_>> {
-    let first = |choice: &Item<'_>| present(choice.get("index")).is_none_or(|index| index.count() == Some(0));
-    holder.get("choices")?.elements().find(first)
+    holder.get("choices")?.elements().find(is_first)
+}
+
+/// The choices beside the first.
+fn others(holder: Item<'_>) -> impl Iterator<Item = Item<'_>> {
+    let all = holder.get("choices").into_iter().flat_map(|choices| choices.elements());
+    all.filter(|choice| !is_first(choice))
+}
+
+fn is_first(choice: &Item<'_>) -> bool {
+    present(choice.get("index")).is_none_or(|index| index.count() == Some(0))
 }
 
 /// How likely the tokens are that a choice's text has.

@@ -32,6 +32,8 @@ pub struct Teller {
     /// How likely the tokens of the next piece were.
     odds: Vec<u8>,
     message: Message,
+    /// Of a whole answer, the choices before the one at hand.
+    choices: Vec<Vec<u8>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -82,6 +84,7 @@ impl Teller {
             images: 0,
             odds: vec![],
             message: Message::default(),
+            choices: vec![],
         }
     }
 
@@ -98,6 +101,7 @@ impl Teller {
             Event::Usage(usage) => self.usage = Some(usage),
             Event::Stop { reason, .. } => self.stop(reason, out),
             Event::Ping if self.form == Form::Stream => out.extend_from_slice(b": ping\n\n"),
+            Event::Another => self.another(),
             Event::Ping | Event::Untold(_) => {}
             Event::Failed(found) => failure::openai_event(&found, out),
             Event::End => self.end(out),
@@ -376,12 +380,36 @@ impl Teller {
         out.extend_from_slice(b"data: [DONE]\n\n");
     }
 
+    fn another(&mut self) {
+        let choice = self.choice();
+        self.choices.push(choice);
+        (self.message, self.stop, self.calls, self.images) = (Message::default(), None, 0, 0);
+        self.cited = Cited::default();
+    }
+
     fn write_whole(&mut self, out: &mut Vec<u8>) {
+        self.head("chat.completion", &mut Writer(out));
+        let last = self.choice();
+        for (index, choice) in self.choices.iter().chain([&last]).enumerate() {
+            if index > 0 {
+                Writer(out).open("{").key("index").count(index as u64).close(",");
+            }
+            out.extend_from_slice(choice);
+        }
         let mut answer = Writer(out);
-        self.head("chat.completion", &mut answer);
+        answer.close("]");
+        if let Some(usage) = &self.usage {
+            write_usage(usage, answer.key("usage"));
+        }
+        answer.close("}");
+    }
+
+    /// The members of a choice behind its index, and its end.
+    fn choice(&self) -> Vec<u8> {
+        let mut choice = b"\"message\":{\"role\":\"assistant\"".to_vec();
+        let mut answer = Writer(&mut choice);
         let Message { content, refusal, reasoning, calls, thoughts, images, annotations, odds } =
             &self.message;
-        answer.0.extend_from_slice(b"\"message\":{\"role\":\"assistant\"");
         for (name, text) in [("content", content), ("refusal", refusal)] {
             match text {
                 Some(text) => answer.key(name).quoted(&Quoted::raw(text)),
@@ -402,18 +430,14 @@ impl Teller {
                 answer.key(name).open("[").raw(elements).close("]");
             }
         }
-        let reason = finish_reason(self.stop.unwrap_or(Stop::End));
         answer.close("}").key("logprobs");
         if odds.is_empty() {
             answer.raw(b"null");
         } else {
             write_odds(odds, &mut answer);
         }
-        answer.key("finish_reason").text(reason).close("}]");
-        if let Some(usage) = &self.usage {
-            write_usage(usage, answer.key("usage"));
-        }
-        answer.close("}");
+        answer.key("finish_reason").text(finish_reason(self.stop.unwrap_or(Stop::End))).close("}");
+        choice
     }
 }
 

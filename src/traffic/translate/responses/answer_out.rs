@@ -182,7 +182,7 @@ impl Teller {
             Event::Usage(usage) => self.usage = Some(usage),
             Event::Stop { reason, .. } => self.stop = Some(reason),
             Event::Ping if self.form == Form::Stream => out.extend_from_slice(b": ping\n\n"),
-            Event::Signature(_) | Event::Ping | Event::Untold(_) => {}
+            Event::Signature(_) | Event::Ping | Event::Untold(_) | Event::Another => {}
             Event::Failed(found) => self.fail(&found, out),
             Event::End => self.end(out),
         }
