@@ -41,6 +41,8 @@ pub enum Endpoint {
     EmbedContent,
     /// `POST /v1beta/models/{id}:batchEmbedContents`, and the same below `/v1`
     BatchEmbedContents,
+    /// `POST /v1beta/models/{id}:predict`, and the same below `/v1`: what embeds in Google's cloud
+    Predict,
     /// `GET /v1beta/models`
     GeminiModels,
     /// `GET /v1beta/models/{id}`
@@ -108,7 +110,7 @@ pub struct EndpointRow {
 }
 
 impl Endpoint {
-    pub const ALL: [Endpoint; 26] = [
+    pub const ALL: [Endpoint; 27] = [
         Endpoint::ChatCompletions,
         Endpoint::Completions,
         Endpoint::Embeddings,
@@ -132,6 +134,7 @@ impl Endpoint {
         Endpoint::GeminiCountTokens,
         Endpoint::EmbedContent,
         Endpoint::BatchEmbedContents,
+        Endpoint::Predict,
         Endpoint::GeminiModels,
         Endpoint::GeminiModel,
         Endpoint::Unknown,
@@ -202,6 +205,9 @@ impl Endpoint {
             }
             Endpoint::BatchEmbedContents => {
                 row!("/v1beta" "/models/{id}:batchEmbedContents" "POST" B::Json, S::GeminiEvents, "embeddings")
+            }
+            Endpoint::Predict => {
+                row!("/v1beta" "/models/{id}:predict" "POST" B::Json, S::GeminiEvents, "embeddings")
             }
             Endpoint::GeminiModels => row!("/v1beta" "/models" "GET" B::None, S::GeminiEvents, "list_models"),
             Endpoint::GeminiModel => {

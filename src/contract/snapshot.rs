@@ -374,6 +374,7 @@ impl Provider {
             Endpoint::Responses | Endpoint::InputTokens | Endpoint::Compact => !self.has_responses,
             // There other methods embed, or one text at a time.
             Endpoint::EmbedContent | Endpoint::BatchEmbedContents => self.is_vertex(),
+            Endpoint::Predict => !self.is_vertex(),
             _ => false,
         };
         self.format.path(endpoint).filter(|_| !lacks)

@@ -194,3 +194,61 @@ fn what_is_refused() {
     }
     assert!(upstream.seen().is_empty());
 }
+
+/// A client of Google's cloud predicts: at that cloud its request passes as it is, wherever it says that the model is, and
+/// every other provider's embeddings come as predictions.
+#[test]
+fn predictions_are_embeddings() {
+    let said = r#"{"predictions":[{"embeddings":{"values":[0.5],"statistics":{"token_count":3}}}]}"#;
+    let upstream = Scripted::always(format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{said}",
+        said.len()
+    ));
+    let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+    let body = r#"{ "instances": [{"prompt": "a cat"}] }"#;
+    for path in [
+        "/v1beta/models/v%2Fimagen:predict",
+        "/v1beta1/publishers/google/models/v%2Fimagen:predict",
+        "/v1/projects/mine/locations/here/publishers/google/models/v%2Fimagen:predict",
+    ] {
+        let answer = gateway.client().ask(&post(path, body));
+        assert_eq!((answer.status, answer.text().as_str()), (200, said), "{path}");
+        let seen = upstream.seen().pop().expect("a request");
+        let line = "POST /v1/projects/p/locations/l/publishers/google/models/imagen:predict HTTP/1.1\r\n";
+        assert!(seen.starts_with(line) && seen.ends_with(body), "{seen}");
+    }
+
+    let upstream = natives();
+    let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
+    let body = json!({
+        "instances": [{"content": "one", "task_type": "RETRIEVAL_QUERY", "title": null}, {"content": "three", "taskType": "RETRIEVAL_QUERY"}],
+        "parameters": {"outputDimensionality": 3, "autoTruncate": true},
+    });
+    for (model, path) in [
+        ("m/text-embedding-3", "/v1/embeddings"),
+        ("c/embed-v4.0", "/v2/embed"),
+        ("g/gemini-embedding-001", "/v1beta/models/gemini-embedding-001:batchEmbedContents"),
+    ] {
+        let answer = call(&gateway, model, "predict", &body.to_string());
+        let lists: Vec<_> = answer.json()["predictions"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|one| one["embeddings"]["values"].clone())
+            .collect();
+        assert_eq!(lists, [json!([0.25, -1.5, 3]), json!([0.25, -1.5, 5])], "{model}: {}", answer.text());
+        assert_eq!(sent(&upstream).0, path);
+    }
+    let one = json!({"instances": [{"content": "one"}]});
+    let answer = call(&gateway, "m/x", "predict", &one.to_string());
+    assert!(
+        answer.json()["predictions"][0]["embeddings"]["statistics"]["token_count"].is_u64(),
+        "{}",
+        answer.text()
+    );
+    for body in
+        [json!({"instances": []}), json!({"instances": [{"prompt": "a cat"}]}), json!({"instances": 1})]
+    {
+        assert_eq!(call(&gateway, "m/x", "predict", &body.to_string()).status, 400, "{body}");
+    }
+}

@@ -403,7 +403,7 @@ fn refusals_have_googles_shape() {
         (call("alias", "generateContent", HELLO), 403, "PERMISSION_DENIED", "MODEL_NOT_GRANTED"),
         (call("unlisted", "generateContent", HELLO), 404, "NOT_FOUND", "MODEL_NOT_FOUND"),
         (send("/v1beta/models/%zz:generateContent", HELLO), 404, "NOT_FOUND", "MODEL_NOT_FOUND"),
-        (call("g/x", "predict", HELLO), 405, "INVALID_ARGUMENT", "METHOD_NOT_ALLOWED"),
+        (call("g/x", "predictLongRunning", HELLO), 405, "INVALID_ARGUMENT", "METHOD_NOT_ALLOWED"),
         (call("g/x", "generateContent", "{"), 400, "INVALID_ARGUMENT", "INVALID_JSON"),
         (call("absent", "generateContent", HELLO), 502, "UNAVAILABLE", "UPSTREAM_CONNECT"),
         (call("g/x?fault=reset", "generateContent", HELLO), 502, "UNAVAILABLE", "UPSTREAM_RESET"),

@@ -92,18 +92,50 @@ fn endpoint(path: &str) -> Option<(Endpoint, Option<&str>)> {
 fn below_models(path: &str) -> Option<(Endpoint, &str)> {
     let (of_google, rest) = match path.strip_prefix("/v1/models/") {
         Some(rest) => (false, rest),
-        None => (true, path.strip_prefix("/v1beta/models/")?),
+        None => match path.strip_prefix("/v1beta/models/") {
+            Some(rest) => (true, rest),
+            None => return in_cloud(path),
+        },
     };
-    let (endpoint, id) = match rest.rsplit_once(':') {
-        Some((id, "generateContent")) => (Endpoint::GenerateContent, id),
-        Some((id, "streamGenerateContent")) => (Endpoint::StreamGenerateContent, id),
-        Some((id, "countTokens")) => (Endpoint::GeminiCountTokens, id),
-        Some((id, "embedContent")) => (Endpoint::EmbedContent, id),
-        Some((id, "batchEmbedContents")) => (Endpoint::BatchEmbedContents, id),
-        _ if of_google => (Endpoint::GeminiModel, rest),
-        _ => (Endpoint::Model, rest),
+    let (endpoint, id) =
+        method(rest).unwrap_or((if of_google { Endpoint::GeminiModel } else { Endpoint::Model }, rest));
+    is_id(id).then_some((endpoint, id))
+}
+
+fn is_id(id: &str) -> bool {
+    !id.is_empty() && !id.contains(['?', '#'])
+}
+
+/// A method of Google's behind the name of a model.
+fn method(rest: &str) -> Option<(Endpoint, &str)> {
+    let (id, method) = rest.rsplit_once(':')?;
+    let endpoint = match method {
+        "generateContent" => Endpoint::GenerateContent,
+        "streamGenerateContent" => Endpoint::StreamGenerateContent,
+        "countTokens" => Endpoint::GeminiCountTokens,
+        "embedContent" => Endpoint::EmbedContent,
+        "batchEmbedContents" => Endpoint::BatchEmbedContents,
+        "predict" => Endpoint::Predict,
+        _ => return None,
     };
-    (!id.is_empty() && !id.contains(['?', '#'])).then_some((endpoint, id))
+    Some((endpoint, id))
+}
+
+/// The same where clients of Google's cloud look for models: below their publisher, in a project and a place or not. Whose
+/// these are is the provider's matter here.
+fn in_cloud(path: &str) -> Option<(Endpoint, &str)> {
+    const MODELS: &str = "publishers/google/models/";
+    let rest = path.strip_prefix("/v1beta1/").or_else(|| path.strip_prefix("/v1/"))?;
+    let rest = match rest.strip_prefix("projects/") {
+        None => rest,
+        Some(project) => {
+            let (project, rest) = project.split_once("/locations/")?;
+            let (place, rest) = rest.split_once('/')?;
+            let plain = |part: &str| !part.is_empty() && !part.contains('/');
+            (plain(project) && plain(place)).then_some(rest)?
+        }
+    };
+    method(rest.strip_prefix(MODELS)?).filter(|(_, id)| is_id(id))
 }
 
 /// How Azure's paths begin.
@@ -139,7 +171,8 @@ pub fn asks_for_events(query: &str) -> bool {
 
 /// The dialect of what is not found: whose paths it looks like.
 pub fn dialect_of_unknown(path: &str) -> Dialect {
-    if path.starts_with("/v1beta/") { Dialect::Gemini } else { Dialect::OpenAi }
+    let is_googles = path.starts_with("/v1beta/") || path.starts_with("/v1beta1/");
+    if is_googles { Dialect::Gemini } else { Dialect::OpenAi }
 }
 
 /// The model that `{id}` names: percent-decoded once, since names hold slashes and colons.
@@ -242,6 +275,35 @@ mod tests {
         }
         for path in ["/v1/responses/", "/v1/response/x", "/v2/responses/x", "/v1/conversationsx"] {
             assert_eq!(find("GET", path), Err(PathFault::Unknown), "{path}");
+        }
+    }
+
+    /// Clients of Google's cloud find models below their publisher.
+    #[test]
+    fn clouds_have_publishers() {
+        let found = |path| find("POST", path).map(|found| (found.endpoint, found.model_id));
+        for (path, endpoint, id) in [
+            ("/v1beta1/publishers/google/models/g:generateContent", Endpoint::GenerateContent, "g"),
+            (
+                "/v1/projects/p/locations/l/publishers/google/models/a/b:streamGenerateContent",
+                Endpoint::StreamGenerateContent,
+                "a/b",
+            ),
+            ("/v1beta1/projects/p/locations/l/publishers/google/models/e:predict", Endpoint::Predict, "e"),
+            ("/v1/models/e:predict", Endpoint::Predict, "e"),
+        ] {
+            assert_eq!(found(path), Ok((endpoint, Some(id))), "{path}");
+        }
+        for path in [
+            "/v1beta1/publishers/google/models/g",
+            "/v1beta1/publishers/google/models/:predict",
+            "/v1beta1/publishers/anthropic/models/g:rawPredict",
+            "/v1/projects//locations/l/publishers/google/models/g:predict",
+            "/v1/projects/a/b/locations/l/publishers/google/models/g:predict",
+            "/v1/projects/p/locations/l/models/g:predict",
+            "/v1beta/publishers/google/models/g:predict",
+        ] {
+            assert_eq!(found(path), Err(PathFault::Unknown), "{path}");
         }
     }
 

@@ -157,7 +157,7 @@ impl Crossing {
         let speaks = |speech: &Speech| match speech {
             Speech::Gemini => matches!(endpoint, Endpoint::GenerateContent | Endpoint::StreamGenerateContent),
             Speech::GoogleEmbeddings => {
-                matches!(endpoint, Endpoint::EmbedContent | Endpoint::BatchEmbedContents)
+                matches!(endpoint, Endpoint::EmbedContent | Endpoint::BatchEmbedContents | Endpoint::Predict)
             }
             speech => speech.endpoint() == Some(endpoint),
         };

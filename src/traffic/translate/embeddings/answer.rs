@@ -55,7 +55,9 @@ impl Reader {
             return Err(unreadable());
         }
         let usage = self.usage(answer);
-        if self.wanted.of_google {
+        if self.wanted.predicted {
+            Self::predictions(&vectors, usage, &mut Writer(out))?;
+        } else if self.wanted.of_google {
             self.google(&vectors, usage, &mut Writer(out))?;
         } else {
             self.openai(&vectors, usage, &mut Writer(out))?;
@@ -102,6 +104,21 @@ impl Reader {
             out.key("usageMetadata").open("{").key("promptTokenCount").count(usage.input).close("}");
         }
         out.close("}");
+        Ok(())
+    }
+
+    /// How many tokens each text has is known of an only one.
+    fn predictions(vectors: &Vectors<'_>, usage: Option<Usage>, out: &mut Writer<'_>) -> Result<(), Fault> {
+        out.open("{").key("predictions").open("[");
+        for numbers in vectors {
+            out.open("{").key("embeddings").open("{").key("values");
+            spelled(listed(*numbers)?, out)?;
+            if let Some(usage) = usage.filter(|_| vectors.len() == 1) {
+                out.key("statistics").open("{").key("token_count").count(usage.input).close("}");
+            }
+            out.close("}}");
+        }
+        out.close("]}");
         Ok(())
     }
 

@@ -17,6 +17,10 @@ pub fn read<'b>(body: Item<'b>, losses: &mut Losses) -> Result<Request<'b>, Faul
         wanted: Wanted { of_google: true, listed: get(body, "requests").is_some(), ..Wanted::default() },
         ..Request::default()
     };
+    if let Some(instances) = get(body, "instances") {
+        predicted(&mut request, body, instances, losses)?;
+        return Ok(request);
+    }
     let root = At::root("requests");
     match get(body, "requests") {
         None => one(&mut request, body, losses)?,
@@ -32,6 +36,51 @@ pub fn read<'b>(body: Item<'b>, losses: &mut Losses) -> Result<Request<'b>, Faul
     }
     request.wanted.count = request.texts.len();
     Ok(request)
+}
+
+/// The same as Google's cloud has it: texts with what they are for, and numbers for all of them.
+fn predicted<'b>(
+    request: &mut Request<'b>,
+    body: Item<'b>,
+    instances: Item<'b>,
+    losses: &mut Losses,
+) -> Result<(), Fault> {
+    let root = At::root("instances");
+    for (index, instance) in root.array(instances)?.enumerate() {
+        let at = root.index(index);
+        at.object(instance)?;
+        request.texts.push(at.name("content").text(get(instance, "content"))?);
+        request.titles.push(at.name("title").optional_text(get(instance, "title"))?);
+        let purpose = get(instance, "taskType").map_or(Ok(None), task)?;
+        if index > 0 && purpose != request.purpose {
+            return Err(untranslatable(
+                "The model's provider takes one `task_type` for all texts of a request.",
+            ));
+        }
+        request.purpose = purpose;
+    }
+    if request.texts.is_empty() {
+        return Err(root.wants("at least one instance"));
+    }
+    let parameters = get(body, "parameters").into_iter().flat_map(|parameters| parameters.members());
+    for (name, value) in parameters.filter(|(_, value)| !value.is_null()) {
+        match &*camel(&name) {
+            b"outputDimensionality" => {
+                request.dimensions = At::root("outputDimensionality").count(Some(value))?;
+            }
+            // What is too long is refused elsewhere, or cut without a word.
+            b"autoTruncate" => losses.hint("autoTruncate"),
+            name => losses.foreign_parameter(name),
+        }
+    }
+    request.wanted = Wanted {
+        of_google: true,
+        predicted: true,
+        listed: true,
+        count: request.texts.len(),
+        ..Wanted::default()
+    };
+    Ok(())
 }
 
 /// Adds one request. What it says beside its text must be what the others say.

@@ -30,6 +30,8 @@ pub struct Wanted {
     pub base64: bool,
     /// In Google's words, not in `OpenAI`'s.
     pub of_google: bool,
+    /// In those of Google's cloud.
+    pub predicted: bool,
     pub method: Method,
 }
 
