@@ -13,6 +13,7 @@
 //! requests make equal bytes. Nothing is held of a stream but the event at hand, and what the client's dialect repeats.
 
 pub mod anthropic;
+mod apart;
 mod arguments;
 mod asking;
 mod base64;

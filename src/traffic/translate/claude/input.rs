@@ -82,14 +82,9 @@ fn choices_in_words(schema: Item<'_>, out: &mut Writer<'_>) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::written;
     use super::*;
     use crate::traffic::dialect::json::Tree;
-
-    fn written(text: &str, write: impl Fn(Item<'_>, &mut Writer<'_>)) -> String {
-        let (mut tree, mut out) = (Tree::default(), vec![]);
-        write(tree.parse(text.as_bytes()).expect("valid"), &mut Writer(&mut out));
-        String::from_utf8(out).expect("text")
-    }
 
     /// A tool's input is an object's schema, whatever the client sent.
     #[test]

@@ -158,14 +158,8 @@ fn description(schema: &Item<'_>, given: Option<Quoted<'_>>, out: &mut Writer<'_
 
 #[cfg(test)]
 mod tests {
+    use super::super::written;
     use super::*;
-    use crate::traffic::dialect::json::Tree;
-
-    fn written(text: &str, write: impl Fn(Item<'_>, &mut Writer<'_>)) -> String {
-        let (mut tree, mut out) = (Tree::default(), vec![]);
-        write(tree.parse(text.as_bytes()).expect("valid"), &mut Writer(&mut out));
-        String::from_utf8(out).expect("text")
-    }
 
     /// Structured output closes objects, renames what it must, and tells bounds in words; names of properties that look
     /// like keywords stay.

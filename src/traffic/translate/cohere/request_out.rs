@@ -2,13 +2,13 @@
 
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted, Writer};
+use crate::traffic::translate::apart::Messages;
 use crate::traffic::translate::asking;
 use crate::traffic::translate::knobs::{is_usual_tier, lose};
 use crate::traffic::translate::loss::{Losses, untranslatable};
 use crate::traffic::translate::names::{Renamed, alias};
 use crate::traffic::translate::prompt::{
-    Arguments, Content, Knob, Output, Part, Prompt, Role, Source, Thinking, Tool, ToolChoice, Turn,
-    calls_before_last,
+    Arguments, Content, Knob, Output, Part, Prompt, Source, Thinking, Tool, ToolChoice,
 };
 
 /// Longest name of a tool, and longest id of a call.
@@ -61,79 +61,11 @@ struct Body<'w> {
     losses: &'w mut Losses,
 }
 
-impl Body<'_> {
-    /// Where there are tools the model is held to no form of its answer: what is left is to ask for it. Held to JSON that
-    /// nobody speaks of, it would find no end.
-    fn asked(&mut self, prompt: &Prompt<'_>, held: bool) -> Result<(), Fault> {
-        let asked = if held { asking::for_unnamed_json(prompt) } else { asking::for_form(&prompt.output) };
-        let Some(asked) = asked else { return Ok(()) };
-        if !held {
-            self.losses.parameter("response_format");
-        }
-        self.said("system", &[&Part::of(Content::Text(Quoted::of(&asked)))])
-    }
+impl<'w> Messages<'w> for Body<'w> {
+    const ID_BYTES: usize = NAME_BYTES;
 
-    /// All that one side says in a row.
-    fn turns(&mut self, run: &[Turn<'_>]) -> Result<(), Fault> {
-        if run.iter().flat_map(|turn| &turn.parts).any(|part| part.cached.is_some()) {
-            self.losses.hint("cache_control");
-        }
-        match run {
-            [Turn { role: Role::User, .. }, ..] => {
-                self.results(run);
-                run.iter().try_for_each(|turn| self.user(&turn.parts))
-            }
-            [Turn { role: Role::System, .. }, ..] => {
-                let mut said = run.iter().filter(|turn| !turn.parts.is_empty());
-                said.try_for_each(|turn| self.said("system", &turn.listed()))
-            }
-            // Between calls and their results there is no other message.
-            all if calls_before_last(all) => {
-                self.assistant(&all.iter().flat_map(|turn| &turn.parts).collect::<Vec<_>>())
-            }
-            all => all.iter().try_for_each(|turn| self.assistant(&turn.listed())),
-        }
-    }
-
-    /// Results of tools are messages of their own, before what the user says beside them.
-    fn results(&mut self, run: &[Turn<'_>]) {
-        for part in run.iter().flat_map(|turn| &turn.parts) {
-            if let Content::Result { call, parts, failed } = &part.content {
-                self.result(call, parts, *failed);
-            }
-        }
-    }
-
-    /// What the user says. Images of results follow them as the user's.
-    fn user(&mut self, parts: &[Part<'_>]) -> Result<(), Fault> {
-        let mut said: Vec<&Part<'_>> = vec![];
-        for part in parts {
-            if let Content::Result { parts, .. } = &part.content {
-                said.extend(parts.iter().filter(|part| part.content.words().is_none()));
-            }
-        }
-        said.extend(parts.iter().filter(|part| !matches!(part.content, Content::Result { .. })));
-        if said.is_empty() && !parts.is_empty() { Ok(()) } else { self.said("user", &said) }
-    }
-
-    fn result(&mut self, call: &Quoted<'_>, parts: &[Part<'_>], failed: bool) {
-        self.out.open("{\"role\":\"tool\"").key("tool_call_id").quoted(&alias(call, NAME_BYTES));
-        self.out.key("content").open("\"");
-        if failed {
-            self.out.close("Error: ");
-        }
-        let mut first = true;
-        for part in parts {
-            let Some(text) = part.content.words() else { continue };
-            if matches!(part.content, Content::Document { name: Some(_), .. }) {
-                self.losses.hint("title");
-            }
-            if !std::mem::take(&mut first) {
-                self.out.close("\\n");
-            }
-            self.out.0.extend_from_slice(text.as_written());
-        }
-        self.out.close("\"}");
+    fn hands(&mut self) -> (&mut Writer<'w>, &mut Losses) {
+        (&mut self.out, self.losses)
     }
 
     /// A message of texts and images; a single text is a string.
@@ -150,6 +82,58 @@ impl Body<'_> {
         }
         self.out.close("}");
         Ok(())
+    }
+
+    /// What nobody signed was this provider's own thought: the plan of a turn that calls tools, or what a model that
+    /// reasons thought.
+    fn assistant(&mut self, parts: &[&Part<'_>]) -> Result<(), Fault> {
+        let thoughts: Vec<_> = parts.iter().filter_map(|part| part.content.unsigned_thought()).collect();
+        let called = parts.iter().any(|part| matches!(part.content, Content::Call { .. }));
+        let texts = parts.iter().filter_map(|part| match &part.content {
+            Content::Text(text) => Some(text),
+            _ => None,
+        });
+        let shown = self.reasons && !thoughts.is_empty();
+        let silent = texts.clone().all(Quoted::is_empty) && !shown;
+        if silent && !called {
+            return Ok(());
+        }
+        self.out.open("{\"role\":\"assistant\"");
+        if shown {
+            self.out.key("content").open("[");
+            for thought in &thoughts {
+                self.out.open("{\"type\":\"thinking\"").key("thinking").quoted(thought).close("}");
+            }
+            texts.for_each(|text| self.text(text));
+            self.out.close("]");
+        } else if !silent {
+            self.out.key("content").open("\"");
+            texts.for_each(|text| self.out.0.extend_from_slice(text.as_written()));
+            self.out.close("\"");
+        }
+        if called && !self.reasons && !thoughts.is_empty() {
+            self.out.key("tool_plan").open("\"");
+            for thought in &thoughts {
+                self.out.0.extend_from_slice(thought.as_written());
+            }
+            self.out.close("\"");
+        }
+        self.calls(parts)?;
+        self.out.close("}");
+        Ok(())
+    }
+}
+
+impl Body<'_> {
+    /// Where there are tools the model is held to no form of its answer: what is left is to ask for it. Held to JSON that
+    /// nobody speaks of, it would find no end.
+    fn asked(&mut self, prompt: &Prompt<'_>, held: bool) -> Result<(), Fault> {
+        let asked = if held { asking::for_unnamed_json(prompt) } else { asking::for_form(&prompt.output) };
+        let Some(asked) = asked else { return Ok(()) };
+        if !held {
+            self.losses.parameter("response_format");
+        }
+        self.said("system", &[&Part::of(Content::Text(Quoted::of(&asked)))])
     }
 
     fn part(&mut self, part: &Part<'_>) -> Result<(), Fault> {
@@ -198,45 +182,6 @@ impl Body<'_> {
                 return Err(untranslatable("The model's provider takes images as URLs only."));
             }
         }
-        Ok(())
-    }
-
-    /// What nobody signed was this provider's own thought: the plan of a turn that calls tools, or what a model that
-    /// reasons thought.
-    fn assistant(&mut self, parts: &[&Part<'_>]) -> Result<(), Fault> {
-        let thoughts: Vec<_> = parts.iter().filter_map(|part| part.content.unsigned_thought()).collect();
-        let called = parts.iter().any(|part| matches!(part.content, Content::Call { .. }));
-        let texts = parts.iter().filter_map(|part| match &part.content {
-            Content::Text(text) => Some(text),
-            _ => None,
-        });
-        let shown = self.reasons && !thoughts.is_empty();
-        let silent = texts.clone().all(Quoted::is_empty) && !shown;
-        if silent && !called {
-            return Ok(());
-        }
-        self.out.open("{\"role\":\"assistant\"");
-        if shown {
-            self.out.key("content").open("[");
-            for thought in &thoughts {
-                self.out.open("{\"type\":\"thinking\"").key("thinking").quoted(thought).close("}");
-            }
-            texts.for_each(|text| self.text(text));
-            self.out.close("]");
-        } else if !silent {
-            self.out.key("content").open("\"");
-            texts.for_each(|text| self.out.0.extend_from_slice(text.as_written()));
-            self.out.close("\"");
-        }
-        if called && !self.reasons && !thoughts.is_empty() {
-            self.out.key("tool_plan").open("\"");
-            for thought in &thoughts {
-                self.out.0.extend_from_slice(thought.as_written());
-            }
-            self.out.close("\"");
-        }
-        self.calls(parts)?;
-        self.out.close("}");
         Ok(())
     }
 

@@ -4,15 +4,14 @@ use super::details;
 use super::request_in::KNOBS;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Quoted, Writer};
+use crate::traffic::translate::apart::Messages;
 use crate::traffic::translate::asking;
 use crate::traffic::translate::closed::{can_be_held, is_closed};
 use crate::traffic::translate::knobs::lose;
 use crate::traffic::translate::loss::{Losses, untranslatable};
 use crate::traffic::translate::makers::{Mind, is_openais, keeps_thoughts, served_by_openai};
 use crate::traffic::translate::names::{Renamed, alias, shortened};
-use crate::traffic::translate::prompt::{
-    Arguments, Content, Knob, Output, Part, Prompt, Role, Source, ToolChoice, Turn, calls_before_last,
-};
+use crate::traffic::translate::prompt::{Arguments, Content, Knob, Output, Part, Prompt, Source, ToolChoice};
 
 /// Longest name of a tool that this format has.
 const NAME_BYTES: usize = 64;
@@ -76,42 +75,18 @@ struct Body<'w> {
     losses: &'w mut Losses,
 }
 
-impl Body<'_> {
-    /// All that one side says in a row.
-    fn turns(&mut self, run: &[Turn<'_>]) -> Result<(), Fault> {
-        if run.iter().flat_map(|turn| &turn.parts).any(|part| part.cached.is_some()) {
-            self.losses.hint("cache_control");
-        }
-        match run {
-            [Turn { role: Role::User, .. }, ..] => {
-                self.results(run);
-                run.iter().try_for_each(|turn| self.user(&turn.parts))
-            }
-            [Turn { role: Role::System, .. }, ..] => {
-                let mut said = run.iter().filter(|turn| !turn.parts.is_empty());
-                said.try_for_each(|turn| self.said("system", &turn.listed()))
-            }
-            // Between calls and their results there is no other message.
-            all if calls_before_last(all) => {
-                self.assistant(&all.iter().flat_map(|turn| &turn.parts).collect::<Vec<_>>())
-            }
-            all => all.iter().try_for_each(|turn| self.assistant(&turn.listed())),
-        }
-    }
+impl<'w> Messages<'w> for Body<'w> {
+    const ID_BYTES: usize = ID_BYTES;
 
-    /// Results of tools are messages of their own, before what the user says beside them.
-    fn results(&mut self, run: &[Turn<'_>]) {
-        for part in run.iter().flat_map(|turn| &turn.parts) {
-            if let Content::Result { call, parts, failed } = &part.content {
-                self.result(call, parts, *failed);
-            }
-        }
+    fn hands(&mut self) -> (&mut Writer<'w>, &mut Losses) {
+        (&mut self.out, self.losses)
     }
 
     /// A message of text and images; a single text is a string, as every server takes it.
     fn said(&mut self, role: &str, parts: &[&Part<'_>]) -> Result<(), Fault> {
         self.out.open("{\"role\":").text(role).key("content");
         match parts {
+            [] => _ = self.out.text(""),
             [Part { content: Content::Text(text), .. }] => {
                 self.out.quoted(text);
             }
@@ -123,42 +98,6 @@ impl Body<'_> {
         }
         self.out.close("}");
         Ok(())
-    }
-
-    /// What the user says. Images of results follow them as the user's, because a result has text only.
-    fn user(&mut self, parts: &[Part<'_>]) -> Result<(), Fault> {
-        let mut said: Vec<&Part<'_>> = vec![];
-        for part in parts {
-            if let Content::Result { parts, .. } = &part.content {
-                said.extend(parts.iter().filter(|part| part.content.words().is_none()));
-            }
-        }
-        said.extend(parts.iter().filter(|part| !matches!(part.content, Content::Result { .. })));
-        match &*said {
-            [] if parts.is_empty() => self.said("user", &[&Part::of(Content::Text(Quoted::default()))]),
-            [] => Ok(()),
-            said => self.said("user", said),
-        }
-    }
-
-    fn result(&mut self, call: &Quoted<'_>, parts: &[Part<'_>], failed: bool) {
-        self.out.open("{\"role\":\"tool\"").key("tool_call_id").quoted(&alias(call, ID_BYTES));
-        self.out.key("content").open("\"");
-        if failed {
-            self.out.close("Error: ");
-        }
-        let mut first = true;
-        for part in parts {
-            let Some(text) = part.content.words() else { continue };
-            if matches!(part.content, Content::Document { name: Some(_), .. }) {
-                self.losses.hint("title");
-            }
-            if !std::mem::take(&mut first) {
-                self.out.close("\\n");
-            }
-            self.out.0.extend_from_slice(text.as_written());
-        }
-        self.out.close("\"}");
     }
 
     fn assistant(&mut self, parts: &[&Part<'_>]) -> Result<(), Fault> {
@@ -209,7 +148,9 @@ impl Body<'_> {
         self.out.close("}");
         Ok(())
     }
+}
 
+impl Body<'_> {
     fn thoughts(&mut self, parts: &[&Part<'_>]) {
         let mut thoughts = parts.iter().filter_map(|part| part.content.unsigned_thought()).peekable();
         if self.keeps_thoughts && thoughts.peek().is_some() {

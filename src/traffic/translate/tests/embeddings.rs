@@ -12,7 +12,14 @@ fn answered(from: Speech, wanted: Wanted, answer: &str) -> Result<(Value, Transl
     Ok((serde_json::from_slice(&out).expect("JSON"), translation))
 }
 
-const TWO: Wanted = Wanted { count: 2, listed: true, base64: false, of_google: false, predicted: false, method: Method::List };
+const TWO: Wanted = Wanted {
+    count: 2,
+    listed: true,
+    base64: false,
+    of_google: false,
+    predicted: false,
+    method: Method::List,
+};
 
 /// Each provider's lists come back in their order, with the digits that the provider wrote, and what it counted.
 #[test]
