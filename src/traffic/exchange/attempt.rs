@@ -8,6 +8,7 @@ use super::crossing::{self, Crossed, Laid};
 use super::media;
 use super::outbound::{self, HEAD};
 use super::pass;
+use super::passage::Passage;
 use super::relay;
 use super::reply::Reply;
 use super::shard::Shard;
@@ -50,7 +51,7 @@ pub async fn run(snapshot: &Snapshot, exchange: &mut Exchange, reply: &mut Reply
         let trip = Trip { snapshot, model, target, provider, way, usage, latest };
         match trip.ask(exchange, reply).await {
             Ok((answer, crossed, key)) => {
-                let passage = relay::Passage {
+                let passage = Passage {
                     provider,
                     key,
                     timeouts: &model.timeouts,

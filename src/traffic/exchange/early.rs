@@ -6,7 +6,7 @@
 
 use super::crossing;
 use super::failure::{retry_after, scrubbed};
-use super::relay::Passage;
+use super::passage::Passage;
 use super::state::Reading;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::endpoint::StreamStyle;

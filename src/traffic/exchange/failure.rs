@@ -2,7 +2,7 @@
 
 use super::crossing;
 use super::inbound::{Inbound, cut_off};
-use super::relay::Passage;
+use super::passage::Passage;
 use super::reply::Reply;
 use crate::base::buf::Buf;
 use crate::base::fault::{Fault, FaultKind};

@@ -17,6 +17,7 @@ mod local;
 mod media;
 mod outbound;
 mod pass;
+mod passage;
 mod reading;
 mod receive;
 mod relay;

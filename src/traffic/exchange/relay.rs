@@ -10,15 +10,15 @@ use super::crossing::{self, Crossed};
 use super::early::{self, Early};
 use super::failure::{Failure, scrubbed};
 use super::inbound::{Inbound, cut_off};
+use super::passage::Passage;
 use super::reading::Packed;
 use super::reply::{Ending, Reply};
-use super::shard::Shard;
 use super::state::{Exchange, Reading};
 use crate::base::buf::Buf;
 use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::endpoint::{Dialect, StreamStyle};
-use crate::contract::snapshot::{Credential, Format, Provider, Timeouts};
+use crate::contract::snapshot::Format;
 use crate::http::coding::Coding;
 use crate::http::response::ResponseFraming;
 use crate::http::{chunked, encode};
@@ -39,31 +39,6 @@ const END_BYTES: usize = 16;
 /// How long a provider may take to end its body after the last event of a stream, so that its connection can be
 /// used again. The client's body ends then in any case.
 const TAIL_MS: u64 = 50;
-
-/// What holds for one answer.
-pub struct Passage<'s> {
-    pub provider: &'s Provider,
-    /// The one of the provider's keys that the request went with.
-    pub key: Option<&'s Credential>,
-    pub timeouts: &'s Timeouts,
-    /// When the whole exchange must be over.
-    pub latest: Moment,
-    /// Usage was asked for by the gateway alone: the client does not see it.
-    pub hide_usage: bool,
-    pub style: StreamStyle,
-    /// The provider's format is not the client's.
-    pub crossing: Option<Crossing>,
-}
-
-impl Passage<'_> {
-    /// Lets the key rest that the request went with, if the provider has others: what it says inside an answer counts as
-    /// much as its status.
-    fn rest(&self, verdict: Verdict, hint_ms: Option<u64>, shard: &Shard) {
-        if let Some(key) = self.key.filter(|_| self.provider.credentials.len() > 1) {
-            shard.keys.rest(key, verdict, hint_ms, shard.deadlines.coarse_now());
-        }
-    }
-}
 
 /// Relays an answer to its end.
 ///
