@@ -206,7 +206,7 @@ pub fn record(n: u64) -> Record {
         user_agent: Text::cut("OpenAI/Python 2.8.1"),
         detail: None,
         client: Some(([10, 1, 2, 3], 40_000).into()),
-        usage: Usage { input: 120, cached_input: 0, cache_write: 0, output: 34, reasoning: 0 },
+        usage: Usage { input: 120, output: 34, ..Usage::NONE },
         request_bytes: 1024,
         response_bytes: 9000,
         overhead_in_us: 38,

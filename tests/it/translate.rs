@@ -410,7 +410,7 @@ fn what_cannot_be_said_is_refused() {
     let (mock, gateway) = staged(Io::Auto);
     let mut client = gateway.client();
     let message = client.ask(&ask(CHAT, "strict/x", r#","seed":7,"n":2"#)).refused(400, "untranslatable");
-    assert_eq!(message, "The model's provider does not take: seed,n.");
+    assert_eq!(message, "The model's provider does not take: n,seed.");
     let audio = r#"{"model":"c/x","messages":[{"role":"user","content":[{"type":"input_audio","input_audio":{"data":"AA==","format":"wav"}}]}]}"#;
     client.ask(&post(CHAT, audio)).refused(400, "untranslatable");
     for wrong in [

@@ -171,7 +171,7 @@ impl Intake {
             }
             Err(paths::PathFault::Unknown) => self.fault = Some((FaultKind::UnknownPath.into(), None)),
             Err(paths::PathFault::Stored) => {
-                self.fault = Some((Fault::told(FaultKind::UnknownPath, STORED), None))
+                self.fault = Some((Fault::told(FaultKind::UnknownPath, STORED), None));
             }
             Err(paths::PathFault::MethodNotAllowed { allow }) => {
                 self.fault = Some((FaultKind::MethodNotAllowed.into(), Some(allow)));

@@ -86,6 +86,10 @@ enum Reader {
     Bedrock(bedrock::answer_in::Reader),
 }
 
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a translation is on the heap already, and moves as one pointer"
+)]
 enum Teller {
     OpenAi(openai::answer_out::Teller),
     Anthropic(anthropic::answer_out::Teller),

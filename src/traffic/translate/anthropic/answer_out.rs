@@ -61,7 +61,6 @@ impl Teller {
             Event::Open(block) => self.open(&block, renamed, out),
             Event::Piece(piece) => self.piece(piece, out),
             Event::Signature(signature) => self.signature(signature, out),
-            Event::Odds(_) | Event::Untold(_) | Event::Another => {}
             Event::Cited(citation) => self.cite(&citation, out),
             Event::Close => self.close(out),
             Event::Usage(usage) => self.usage = usage,
@@ -72,7 +71,7 @@ impl Teller {
             Event::Ping if self.form == Form::Stream => {
                 out.extend_from_slice(b"event: ping\ndata: {\"type\":\"ping\"}\n\n");
             }
-            Event::Ping => {}
+            Event::Ping | Event::Odds(_) | Event::Untold(_) | Event::Another => {}
             Event::Failed(found) => failure::anthropic_event(&found, out),
             Event::End => self.end(out),
         }
