@@ -217,6 +217,13 @@ impl TlsWriter {
         let mut session = self.session.borrow_mut();
         let taken = session.writer().write_vectored(slices)?;
         debug_assert_eq!(taken, wanted, "the session's buffer has no limit");
+        drop(session);
+        self.drain(out)
+    }
+
+    /// What the session has to say by itself or has encrypted. A session that failed takes no plaintext, but has an alert.
+    fn drain(&self, out: &mut Buf) -> io::Result<()> {
+        let mut session = self.session.borrow_mut();
         while session.wants_write() {
             session.write_tls(out.tail())?;
         }
@@ -231,7 +238,7 @@ impl TlsWriter {
 
     async fn flush(&mut self) -> io::Result<()> {
         let mut out = Buf::default();
-        self.encrypt(&[], &mut out)?;
+        self.drain(&mut out)?;
         self.send(out).await.map(drop)
     }
 

@@ -3,9 +3,10 @@
 use crate::harness::{End, Gateway, Io, KEY, Setup, mock, on_both_drivers, post, until};
 use rustix::process::Signal;
 use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::{AlertDescription, ClientConfig, ClientConnection, Error, RootCertStore, StreamOwned};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,20 +14,33 @@ pub type Tls = StreamOwned<ClientConnection, TcpStream>;
 
 /// A gateway with a certificate of its own, and who signed it.
 pub fn secured(setup: Setup) -> (Gateway, CertificateDer<'static>) {
+    secured_by(setup, |_| String::new())
+}
+
+/// The same with more settings, which may name the certificate's file.
+fn secured_by(setup: Setup, more: impl Fn(&Path) -> String) -> (Gateway, CertificateDer<'static>) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
     let dir = crate::harness::fresh_dir();
     let [cert, key] = ["cert.pem", "key.pem"].map(|name| dir.join(name));
     std::fs::write(&cert, made.cert.pem()).expect("a file can be written");
     std::fs::write(&key, made.signing_key.serialize_pem()).expect("a file can be written");
     let listen = format!(
-        "[{{address: \"127.0.0.1:0\", tls: {{cert: \"{}\", key: \"{}\"}}}}]",
+        "[{{address: \"127.0.0.1:0\", tls: {{cert: \"{}\", key: \"{}\"{}}}}}]",
         cert.display(),
-        key.display()
+        key.display(),
+        more(&cert)
     );
     (Gateway::start(&setup.with("listen", &listen)), made.cert.der().clone())
 }
 
 pub fn connect(gateway: &Gateway, root: &CertificateDer<'static>) -> Tls {
+    let mut tls = unshaken(gateway, root, b"http/1.1");
+    tls.conn.complete_io(&mut tls.sock).expect("a handshake");
+    tls
+}
+
+/// A connection before its handshake, which will ask for this protocol.
+fn unshaken(gateway: &Gateway, root: &CertificateDer<'static>, protocol: &[u8]) -> Tls {
     let mut roots = RootCertStore::empty();
     roots.add(root.clone()).expect("a good certificate");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -34,14 +48,12 @@ pub fn connect(gateway: &Gateway, root: &CertificateDer<'static>) -> Tls {
         .with_safe_default_protocol_versions()
         .expect("versions");
     let mut config = config.with_root_certificates(roots).with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.alpn_protocols = vec![protocol.to_vec()];
     let name = ServerName::try_from("localhost").expect("a name");
     let session = ClientConnection::new(Arc::new(config), name).expect("a session");
     let stream = TcpStream::connect(gateway.address).expect("the gateway accepts connections");
     stream.set_read_timeout(Some(crate::harness::PATIENCE)).expect("a timeout can be set");
-    let mut tls = StreamOwned::new(session, stream);
-    tls.conn.complete_io(&mut tls.sock).expect("a handshake");
-    tls
+    StreamOwned::new(session, stream)
 }
 
 /// Requests and streams pass over TLS as they do without.
@@ -65,6 +77,28 @@ fn tls_serves_requests() {
         drop(tls);
         assert_eq!(gateway.records(3).len(), 3);
     });
+}
+
+/// Who is refused during the handshake is told why, in the words of TLS.
+#[test]
+fn refused_handshakes_end_with_an_alert() {
+    on_both_drivers(|io| {
+        let setup = || Setup::of(io, "http://127.0.0.1:9/v1");
+        let (gateway, root) = secured(setup());
+        alerted(unshaken(&gateway, &root, b"gopher"), AlertDescription::NoApplicationProtocol);
+        let (gateway, root) = secured_by(setup(), |cert| format!(", client_ca: \"{}\"", cert.display()));
+        alerted(unshaken(&gateway, &root, b"http/1.1"), AlertDescription::CertificateRequired);
+    });
+}
+
+/// Asserts that the connection comes to no more than this alert.
+#[track_caller]
+fn alerted(mut tls: Tls, description: AlertDescription) {
+    let error = tls.read(&mut [0; 16]).expect_err("nothing is served");
+    assert_eq!(
+        error.into_inner().expect("TLS's own").to_string(),
+        Error::AlertReceived(description).to_string()
+    );
 }
 
 /// A client that says nothing, before or after its handshake, is not waited for for ever.
