@@ -6,6 +6,8 @@ use crate::harness::{
 };
 use serde_json::Value;
 use std::io::{ErrorKind, Read as _, Write as _};
+use std::sync::Mutex;
+use std::sync::mpsc::channel;
 
 /// Asserts a refusal, its record and its count.
 #[track_caller]
@@ -292,6 +294,45 @@ fn keys_in_errors_are_scrubbed() {
             assert_eq!(answer.status, 400, "{framing}");
             assert_eq!(answer.json()["error"]["message"], "[redacted] is [redacted].");
             assert_eq!(answer.header("x-echo"), Some("Bearer [redacted]"));
+        }
+    });
+}
+
+/// So does an error that it reports inside a stream, be that the first thing it says or not.
+#[test]
+fn keys_in_errors_of_streams_are_scrubbed() {
+    const EVENT: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\"}}]}\n\n";
+    const ELEMENT: &str = "[{\"candidates\":[{\"content\":{\"parts\":[{\"text\":\"a\"}]}}]}";
+    let said = format!("{{\"error\":{{\"message\":\"{UPSTREAM_KEY} is no key\"}}}}");
+    let google = post("/v1beta/models/g/mock:streamGenerateContent", "{\"contents\":[]}");
+    on_both_drivers(|io| {
+        for (request, kind, beginning, error) in [
+            (stream(""), "text/event-stream", "", format!("data: {said}\n\n")),
+            (stream(""), "text/event-stream", EVENT, format!("data: {said}\n\n")),
+            (google.clone(), "application/json", ELEMENT, format!(",{said}]")),
+        ] {
+            let (go_on, told) = channel();
+            let told = Mutex::new(told);
+            let upstream = Scripted::start(move |_, mut peer| {
+                if peer.request().is_some() {
+                    peer.send(
+                        format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\n\r\n{beginning}").as_bytes(),
+                    );
+                    told.lock().expect("no panic").recv().expect("the client reads");
+                    peer.send(error.as_bytes());
+                }
+            });
+            let setup = Setup::at(io, upstream.address)
+                .provider_of("gemini", "google", &format!("http://{}", upstream.address), "")
+                .model("g/*", "{provider: google, model: \"*\"}", "");
+            let gateway = Gateway::start(&setup);
+            let mut client = gateway.client();
+            client.send(&request);
+            client.head();
+            go_on.send(()).expect("the provider waits");
+            client.drain();
+            let text = String::from_utf8_lossy(&client.rest);
+            assert!(text.contains("[redacted] is no key") && !text.contains(UPSTREAM_KEY), "{text}");
         }
     });
 }

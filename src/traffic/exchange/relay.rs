@@ -316,7 +316,13 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             Reading::Events(filter) => {
                 let release = filter.advance(&mut self.buf, last);
                 tally.record.events += release.events;
-                Emit { bytes: release.emit, keep_from: release.keep_from }
+                let emit = Emit { bytes: release.emit, keep_from: release.keep_from };
+                // An error is the last that leaves.
+                if filter.facts().error {
+                    clean(&mut self.buf, emit.bytes, self.passage.provider)
+                } else {
+                    emit
+                }
             }
             Reading::Json(scan) => {
                 let fresh = &self.buf[self.held..];
@@ -336,7 +342,12 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
                 if self.passage.style == StreamStyle::GeminiArray {
                     tally.record.events += answers;
                 }
-                Emit { bytes: all, keep_from: all }
+                let cleanable = scan.has_failed() && !matches!(self.ending, Ending::Length(_));
+                if cleanable {
+                    clean(&mut self.buf, all, self.passage.provider)
+                } else {
+                    Emit { bytes: all, keep_from: all }
+                }
             }
             Reading::Opaque => Emit { bytes: all, keep_from: all },
             Reading::Translated(translation) => {
@@ -346,9 +357,8 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
                 self.outbox.clear();
                 let passed = translation.advance(&self.buf, last, self.outbox.tail());
                 if translation.has_failed() {
-                    let clean = scrubbed(&self.outbox, self.passage.provider);
-                    self.outbox.clear();
-                    self.outbox.extend(&clean);
+                    let all = self.outbox.len();
+                    clean(&mut self.outbox, all, self.passage.provider);
                 }
                 if self.reply.status == 0 && translation.form() == Form::Whole {
                     self.ending = Ending::Length(self.outbox.len() as u64);
@@ -570,6 +580,14 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             shard.upstreams.pool.give(self.conn, shard.deadlines.coarse_now(), self.reply.limits);
         }
     }
+}
+
+/// Takes the provider's keys out of the first `bytes` of what tells of an error, and lets go of what stands behind them.
+fn clean(buf: &mut Buf, bytes: usize, provider: &Provider) -> Emit {
+    let clean = scrubbed(&buf[..bytes], provider);
+    buf.clear();
+    buf.extend(&clean);
+    Emit { bytes: clean.len(), keep_from: clean.len() }
 }
 
 struct Emit {
