@@ -12,14 +12,18 @@ use crate::net::listen;
 use crate::net::runtime::{self, Driver, Wanted};
 use crate::traffic::exchange::shard::OnOverflow;
 use anyhow::{Context, Result, anyhow, bail};
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What is served without a configuration.
 const QUICKSTART: &str = include_str!("../../config/quickstart.yaml");
+
+/// How long the sockets of a killed process may take to be gone.
+const LINGERS: Duration = Duration::from_millis(500);
 
 /// Runs the gateway until it is told to end.
 ///
@@ -174,7 +178,7 @@ fn bind_all(
     for (listener, address) in settings.listen.iter().enumerate() {
         let handed = inherited.as_mut().map(|i| i.take(*address)).unwrap_or_default();
         if handed.is_empty() {
-            let bound = listen::bind(*address, shards).map_err(|e| in_use(*address, &e))?;
+            let bound = bind(*address, shards)?;
             for (shard, socket) in bound.into_iter().enumerate() {
                 sockets[shard].push((listener, socket));
             }
@@ -204,12 +208,26 @@ fn check_driver(handed: &[TcpListener], io: config::Driver) -> Result<()> {
     Ok(())
 }
 
+/// Sockets of this process alone. The ring of a process that was killed holds its sockets for some milliseconds more, so an
+/// address that is in use is asked for again before that is told.
+fn bind(address: SocketAddr, count: usize) -> Result<Vec<TcpListener>> {
+    let began = Instant::now();
+    loop {
+        match listen::bind(address, count) {
+            Err(error) if error.kind() == ErrorKind::AddrInUse && began.elapsed() < LINGERS => {
+                std::thread::sleep(LINGERS / 50);
+            }
+            bound => return bound.map_err(|error| in_use(address, &error)),
+        }
+    }
+}
+
 fn in_use(address: SocketAddr, error: &std::io::Error) -> anyhow::Error {
     let hint = match error.kind() {
-        std::io::ErrorKind::AddrInUse => {
+        ErrorKind::AddrInUse => {
             ": another process listens there (a running ringgate hands it over with `serve --take-over`)"
         }
-        std::io::ErrorKind::PermissionDenied => ": ports below 1024 need CAP_NET_BIND_SERVICE",
+        ErrorKind::PermissionDenied => ": ports below 1024 need CAP_NET_BIND_SERVICE",
         _ => "",
     };
     anyhow!("cannot listen on {address}: {error}{hint}")
@@ -219,8 +237,7 @@ fn bind_admin(address: SocketAddr, inherited: Option<&mut Inherited>) -> Result<
     if let Some(socket) = inherited.and_then(|i| i.take(address).pop()) {
         return Ok(socket);
     }
-    let bound = listen::bind(address, 1).map_err(|e| in_use(address, &e))?;
-    bound.into_iter().next().context("no socket was bound")
+    bind(address, 1)?.into_iter().next().context("no socket was bound")
 }
 
 /// Copies of all sockets, for a successor.

@@ -339,6 +339,31 @@ fn what_keeps_it_from_starting() {
     drop(std::fs::remove_dir_all(dir));
 }
 
+/// A gateway that was killed in the middle of its work starts again at once on the same address, as its supervisor wants.
+#[test]
+fn a_killed_gateway_starts_again_at_once() {
+    on_both_drivers(|io| {
+        let mock = mock();
+        let mut gateway = Gateway::start(&Setup::of(io, &mock.base_url()).shards(2));
+        let fixed = gateway.config_text().replacen("127.0.0.1:0", &gateway.address.to_string(), 1).replacen(
+            "127.0.0.1:0",
+            &gateway.admin.to_string(),
+            1,
+        );
+        for _ in 0..5 {
+            let mut running = gateway.client();
+            running.send(&stream("stall_after=1"));
+            assert_eq!(running.head().0, 200);
+            let dir = crate::harness::fresh_dir();
+            std::fs::write(dir.join("gateway.yaml"), &fixed).expect("a file can be written");
+            gateway.signal(Signal::KILL);
+            assert_eq!(gateway.wait().code(), None);
+            gateway = Gateway::spawn(dir, &[]);
+            assert_eq!(gateway.client().ask(&chat("")).status, 200);
+        }
+    });
+}
+
 /// `check` tells every complaint at once, each with its line; a good file is good.
 #[test]
 fn check_tells_everything_at_once() {
