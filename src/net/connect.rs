@@ -17,6 +17,8 @@ use std::time::Duration;
 pub enum ConnectError {
     /// No address accepted a TCP connection.
     Refused(io::Error),
+    /// This machine has no descriptor or no memory for one more connection; the peer was not asked.
+    Exhausted(io::Error),
     Timeout,
     /// TCP was there, TLS was not.
     Tls(io::Error),
@@ -35,7 +37,7 @@ pub async fn connect(
     timeout: Duration,
 ) -> Result<Stream, ConnectError> {
     runtime::within(timeout, async {
-        let tcp = first_that_accepts(addresses).await.map_err(ConnectError::Refused)?;
+        let tcp = first_that_accepts(addresses).await.map_err(no_connection)?;
         let (reader, writer, fd) = split(tcp);
         let cutter = Cutter::Socket(fd);
         Ok(match tls {
@@ -52,6 +54,13 @@ pub async fn connect(
     })
     .await
     .unwrap_or(Err(ConnectError::Timeout))
+}
+
+fn no_connection(error: io::Error) -> ConnectError {
+    match error.raw_os_error() {
+        Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM) => ConnectError::Exhausted(error),
+        _ => ConnectError::Refused(error),
+    }
 }
 
 /// Tries the addresses in their order. Each has a short start before the next one is tried beside it, so that an

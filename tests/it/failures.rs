@@ -1,8 +1,8 @@
 //! Providers that fail: each way has its own status, code and count, and a broken stream never looks whole.
 
 use crate::harness::{
-    Answer, End, Gateway, Io, Scripted, Setup, UPSTREAM_KEY, chat, mock, on_both_drivers, post, refusing,
-    stream,
+    Answer, End, Gateway, Io, KEY, Scripted, Setup, UPSTREAM_KEY, chat, mock, on_both_drivers, post,
+    refusing, stream,
 };
 use serde_json::Value;
 use std::io::{ErrorKind, Read as _, Write as _};
@@ -48,6 +48,33 @@ fn unreachable_providers() {
         told(&gateway, &client.ask(&ask("dns")), 502, "upstream_dns");
         told(&gateway, &client.ask(&ask("tls")), 502, "upstream_tls");
         assert_eq!(client.ask(&chat("")).header("connection"), None, "the client's connection stays");
+    });
+}
+
+/// A gateway without a descriptor for one more connection says that it is the one who lacks something, and when to come
+/// again; when it has some, all is well.
+#[test]
+fn descriptors_run_out() {
+    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    on_both_drivers(|io| {
+        let mock = mock();
+        let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
+        let mut client = gateway.client();
+        let models = format!("GET /v1/models HTTP/1.1\r\nhost: g\r\nx-api-key: {KEY}\r\n\r\n");
+        assert_eq!(client.ask(models.as_bytes()).status, 200);
+        let allow = |most: Option<u64>| {
+            let limit = Rlimit { current: most, maximum: Some(1024) };
+            prlimit(Pid::from_raw(gateway.pid()), Resource::Nofile, limit).expect("a limit can be set")
+        };
+        allow(Some(3));
+        let answer = client.ask(&chat(""));
+        answer.refused(503, "overloaded");
+        assert_eq!(answer.json()["error"]["ringgate"]["blame"], "gateway");
+        assert!(answer.header("retry-after").is_some());
+        let record = gateway.record(answer.id());
+        assert!(record["detail"].as_str().is_some_and(|detail| detail.contains("open files")), "{record}");
+        allow(Some(1024));
+        assert_eq!(client.ask(&chat("")).status, 200);
     });
 }
 
