@@ -151,7 +151,11 @@ impl LogCore {
                         LogState { lost_lines: self.sink.lost_lines(), stalled: self.link.is_stalled() };
                     reply(self.metrics.text(&mut self.names, &self.sources, &log));
                 }
-                Ok(Command::Reloads(reloads)) => self.metrics.reloads = reloads,
+                Ok(Command::Reloads(reloads)) => {
+                    self.metrics.reloads = reloads;
+                    // Who moves a log away sends a signal, and may then pack it up at once.
+                    self.sink.follow_rotation();
+                }
                 Ok(Command::Passes(passes)) => self.metrics.passes = passes,
                 Ok(Command::End) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}

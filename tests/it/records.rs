@@ -1,6 +1,7 @@
 //! One record for every request, with the right figures in it.
 
-use crate::harness::{Gateway, Io, KEY, Setup, chat, mock, on_both_drivers, post, stream};
+use crate::harness::{Gateway, Io, KEY, Setup, chat, mock, on_both_drivers, post, stream, until};
+use rustix::process::Signal;
 use serde_json::{Value, json};
 
 /// The id in the answer is the id in the record, and no two requests share one.
@@ -161,4 +162,24 @@ fn the_log_may_go_to_standard_output() {
     let record: Value = serde_json::from_str(&line).expect("one line of JSON");
     assert_eq!(record["id"], answer.id());
     assert_eq!(gateway.log(), "");
+}
+
+/// A log that was moved away is begun anew on `SIGHUP`: nothing is written any more to what may be packed up now.
+#[test]
+fn logs_are_begun_anew_on_sighup() {
+    let mock = mock();
+    let gateway = Gateway::start(&Setup::of(Io::Auto, &mock.base_url()));
+    let mut client = gateway.client();
+    for round in 1..4 {
+        let first = client.ask(&chat(""));
+        gateway.record(first.id());
+        let moved = gateway.dir.join("moved.log");
+        std::fs::rename(gateway.dir.join("access.log"), &moved).expect("there is a log");
+        gateway.signal(Signal::HUP);
+        until("the reload", || (gateway.metric("gateway_config_version") > round).then_some(()));
+        let second = client.ask(&chat(""));
+        gateway.record(second.id());
+        let moved = std::fs::read_to_string(moved).expect("it is there");
+        assert!(moved.contains(first.id()) && !moved.contains(second.id()), "{moved}");
+    }
 }
