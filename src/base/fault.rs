@@ -110,6 +110,7 @@ faults! {
     // the gateway
     Overloaded          503 "overloaded"              "server_error"          Gateway "The gateway is overloaded. Try again shortly.";
     RecordBacklog       503 "record_backlog"          "server_error"          Gateway "The gateway cannot record requests fast enough. Try again shortly.";
+    ShuttingDown        503 "shutting_down"           "server_error"          Gateway "The gateway is shutting down. Try again shortly.";
     Internal            500 "internal_error"          "server_error"          Gateway "The gateway failed. Its operator finds the reason under the request id.";
 }
 

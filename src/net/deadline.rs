@@ -44,6 +44,8 @@ pub enum Waiting {
     More,
     /// For the end of the whole exchange.
     Total,
+    /// For nothing any more: the shard ends.
+    Stop,
 }
 
 /// How a connection is cut from outside of the task that owns it.
@@ -237,6 +239,18 @@ impl Deadlines {
                 slot.due.set(0);
                 slot.fired.set(Some(slot.waiting.get()));
                 slot.cutter.cut_waiting_for(slot.waiting.get());
+            }
+        }
+    }
+
+    /// Cuts every connection that an answer is awaited from.
+    pub fn cut_answers(&self) {
+        for slot in self.slots.borrow().iter().flatten() {
+            if matches!(slot.waiting.get(), Waiting::FirstByte | Waiting::More | Waiting::Total) {
+                slot.waiting.set(Waiting::Stop);
+                slot.due.set(0);
+                slot.fired.set(Some(Waiting::Stop));
+                slot.cutter.cut();
             }
         }
     }

@@ -197,7 +197,7 @@ fn who_has_just_come_is_heard() {
     });
 }
 
-/// Streams that outlast the time for draining are cut, and the exit is still orderly.
+/// Answers that outlast the time for draining are cut, their clients told by whom, and the exit is still orderly.
 #[test]
 fn draining_has_an_end() {
     on_both_drivers(|io| {
@@ -207,10 +207,20 @@ fn draining_has_an_end() {
         running.send(&stream("stall_after=2"));
         assert_eq!(running.head().0, 200);
         assert!(running.arrivals(2).len() >= 2);
+        let mut waiting = gateway.client();
+        waiting.send(&chat("stall"));
+        until("both requests at the provider", || (mock.stats().requests == 2).then_some(()));
         gateway.signal(Signal::TERM);
         assert_eq!(gateway.wait().code(), Some(0));
+        waiting.answer().refused(503, "shutting_down");
         running.drain();
-        assert!(!String::from_utf8_lossy(&running.rest).contains("[DONE]"));
+        let text = String::from_utf8_lossy(&running.rest);
+        assert!(
+            text.contains(r#""code":"shutting_down""#) && text.contains(r#""blame":"gateway""#),
+            "{text}"
+        );
+        assert!(!text.contains("[DONE]") && !text.ends_with("0\r\n\r\n"), "{text}");
+        assert!(gateway.records(2).iter().all(|record| record["fault"] == "shutting_down"));
     });
 }
 

@@ -106,6 +106,7 @@ impl Inbound {
 pub fn cut_off(conn: &Conn) -> Fault {
     match conn.deadline.fired() {
         Some(Waiting::Total) => FaultKind::UpstreamTotal.into(),
+        Some(Waiting::Stop) => FaultKind::ShuttingDown.into(),
         Some(_) => FaultKind::UpstreamIdle.into(),
         None => FaultKind::UpstreamTruncated.into(),
     }

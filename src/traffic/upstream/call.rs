@@ -255,6 +255,7 @@ fn malformed(reason: &str) -> Unanswered {
 fn no_answer(conn: &Conn, read: io::Result<usize>, request: &Gather, waited_us: u64) -> Unanswered {
     let kind = match conn.deadline.fired() {
         Some(Waiting::Total) => FaultKind::UpstreamTotal,
+        Some(Waiting::Stop) => FaultKind::ShuttingDown,
         Some(_) => FaultKind::UpstreamFirstByte,
         // A request whose write did not come back cannot be sent again, and one that was worked on must not.
         None if conn.reused && !request.is_empty() && waited_us < STALE_WITHIN_US => {

@@ -42,8 +42,9 @@ const FIRST_WORDS_US: u64 = 1_000_000;
 /// Time between two reports of meters.
 const REPORT_US: u64 = 1_000_000;
 
-/// How long exchanges have to end when the shard is ordered to stop.
+/// How long exchanges have to end when the shard is ordered to stop, and clients to be told.
 const STOP_MS: u64 = 1_000;
+const FAREWELL_MS: u64 = 100;
 
 /// Spare buffers and states that a shard keeps although it does not need them now.
 const SPARE_MIN: usize = 64;
@@ -238,13 +239,17 @@ impl Keeper {
         self.link.set_state(State::Ended);
     }
 
-    /// Cuts every connection, and gives what runs on them a moment to end with a record.
+    /// Cuts every connection, and gives what runs on them a moment to end with a record: those of providers first, so that
+    /// clients are told why their answers end.
     fn stop_all(&mut self, now: Moment) {
         if self.stopped_by == Moment(0) {
             self.drain(now);
             self.stopped_by = now.plus_ms(STOP_MS);
         }
-        self.shard.deadlines.cut_all();
+        self.shard.deadlines.cut_answers();
+        if now.plus_ms(STOP_MS - FAREWELL_MS) >= self.stopped_by {
+            self.shard.deadlines.cut_all();
+        }
     }
 
     /// Accepts what was overlooked. A new connection wakes one of the accepts that wait on its socket; if that
