@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 const QUICKSTART: &str = include_str!("../../config/quickstart.yaml");
 
 /// How long the sockets of a killed process may take to be gone.
-const LINGERS: Duration = Duration::from_millis(500);
+const LINGERS: Duration = Duration::from_secs(1);
 
 /// Runs the gateway until it is told to end.
 ///

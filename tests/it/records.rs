@@ -1,6 +1,6 @@
 //! One record for every request, with the right figures in it.
 
-use crate::harness::{Gateway, Io, KEY, Setup, chat, mock, on_both_drivers, post, stream, until};
+use crate::harness::{Gateway, Io, KEY, Scripted, Setup, chat, mock, on_both_drivers, post, stream, until};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
@@ -53,6 +53,51 @@ fn overhead_is_told() {
         told.sort_unstable();
         assert!(told[0] > 0 && told[0] < 50_000, "{told:?}");
         assert!(told[1] < 250_000, "waiting for the provider is not overhead: {told:?}");
+    });
+}
+
+/// What a provider takes its time for behind its first byte is its own time, too: interim answers, a slow head, the rest of a
+/// body that is read whole. Its errors tell the figure as its answers do.
+#[test]
+fn slow_answers_are_no_overhead() {
+    const BODY: &str = r#"{"id":"m","type":"message","role":"assistant","model":"c","content":[{"type":"text","text":"a"}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}"#;
+    let answer = |status: &str, body: &str| {
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+    };
+    on_both_drivers(|io| {
+        for (model, text, cut) in [
+            ("m/x", format!("HTTP/1.1 103 Early Hints\r\n\r\n{}", answer("200 OK", BODY)), "HTTP/1.1 200"),
+            ("m/x", answer("200 OK", BODY), "content-length"),
+            ("c/x", answer("200 OK", BODY), "stop_reason"),
+            ("m/x", answer("400 Bad Request", r#"{"error":{"message":"x"}}"#), "message"),
+            ("c/x", answer("400 Bad Request", r#"{"error":{"message":"x"}}"#), "message"),
+        ] {
+            let at = text.find(cut).expect("it is in there");
+            let upstream = Scripted::start(move |_, mut peer| {
+                if peer.request().is_some() {
+                    peer.send(&text.as_bytes()[..at]);
+                    std::thread::sleep(std::time::Duration::from_millis(400));
+                    peer.send(&text.as_bytes()[at..]);
+                }
+            });
+            let setup = Setup::at(io, upstream.address)
+                .provider_of("anthropic", "claude", &format!("http://{}", upstream.address), "")
+                .model("c/*", "{provider: claude, model: \"*\"}", "");
+            let gateway = Gateway::start(&setup);
+            let body = format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"a"}}]}}"#);
+            let answer = gateway.client().ask(&post("/v1/chat/completions", &body));
+            let told =
+                answer.header("x-ringgate-overhead-us").expect("a figure").parse::<u64>().expect("a number");
+            let record = gateway.record(answer.id());
+            assert!(
+                told < 300_000 && record["overhead_out_us"].as_u64().is_some_and(|us| us < 300_000),
+                "{told} {record}"
+            );
+            assert!(record["total_us"].as_u64().is_some_and(|us| us >= 390_000), "{record}");
+        }
     });
 }
 

@@ -74,6 +74,12 @@ impl Book {
 }
 
 impl Tally {
+    /// The gateway's own time, if all that it waited for is here: from the request until it was sent, and from what was read
+    /// last until now.
+    pub fn overhead_us(&self, now: Moment) -> u64 {
+        u64::from(self.record.overhead_in_us) + now.micros_since(self.last_event)
+    }
+
     /// Notes the first fault; later ones are consequences.
     pub fn fail(&mut self, kind: FaultKind) {
         self.record.fault.get_or_insert(kind);

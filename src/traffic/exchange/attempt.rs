@@ -369,7 +369,7 @@ async fn call(trip: &Trip<'_>, exchange: &mut Exchange, reply: &Reply<'_>) -> Re
         let first_byte = timings.first_byte.get();
         tally.record.first_byte_us = first_byte.micros_since(sent) as u32;
         tally.record.upstream_status = answer.status;
-        tally.last_event = first_byte;
+        tally.last_event = timings.last_read.get();
     }
     called
 }

@@ -3,13 +3,14 @@
 use super::crossing;
 use super::inbound::{Inbound, cut_off};
 use super::passage::Passage;
-use super::reply::Reply;
+use super::reply::{Reply, overhead};
 use crate::base::buf::Buf;
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::ERROR_BODY_BYTES;
 use crate::contract::snapshot::{Format, Provider};
 use crate::http::encode;
 use crate::net::deadline::Waiting;
+use crate::traffic::account::Tally;
 use crate::traffic::provider::response;
 use crate::traffic::translate::{Crossing, Speech, failure};
 use crate::traffic::upstream::call::Answer;
@@ -72,13 +73,19 @@ impl Failure {
     ///
     /// # Errors
     /// The client is gone, or it is the gateway's own account that the provider complains of.
-    pub async fn pass(self, passage: &Passage<'_>, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    pub async fn pass(
+        self,
+        passage: &Passage<'_>,
+        reply: &mut Reply<'_>,
+        tally: &Tally,
+    ) -> Result<(), Fault> {
         let is_google = passage.provider.format == Format::Gemini;
         if is_google && failure::speaks_of_account(Speech::Gemini, &self.body) {
             return Err(FaultKind::UpstreamAccount.into());
         }
         let line_end = memchr::memchr(b'\n', &self.head).map_or(self.head.len(), |at| at + 1);
-        let fields = scrubbed(&self.head[line_end..], passage.provider);
+        let mut fields = scrubbed(&self.head[line_end..], passage.provider);
+        overhead(tally, &mut fields);
         reply.whole(self.status, &fields, &self.body).await
     }
 
@@ -86,7 +93,7 @@ impl Failure {
     ///
     /// # Errors
     /// The client is gone, or it is the gateway's own account that the provider complains of.
-    pub async fn cross(self, crossing: Crossing, reply: &mut Reply<'_>) -> Result<(), Fault> {
+    pub async fn cross(self, crossing: Crossing, reply: &mut Reply<'_>, tally: &Tally) -> Result<(), Fault> {
         if failure::speaks_of_account(crossing.provider, &self.body) {
             return Err(FaultKind::UpstreamAccount.into());
         }
@@ -102,6 +109,7 @@ impl Failure {
         if let Some(ms) = retry_ms {
             retry_after(ms, &mut fields);
         }
+        overhead(tally, &mut fields);
         reply.whole(status, &fields, &body).await
     }
 }
@@ -146,6 +154,14 @@ pub fn scrubbed(bytes: &[u8], provider: &Provider) -> Vec<u8> {
         clean = without(&clean, secret.expose());
     }
     clean
+}
+
+/// Does the same to the first `bytes` of what tells of an error, and lets go of what stands behind them; gives what is left.
+pub fn scrub(buf: &mut Buf, bytes: usize, provider: &Provider) -> usize {
+    let clean = scrubbed(&buf[..bytes], provider);
+    buf.clear();
+    buf.extend(&clean);
+    clean.len()
 }
 
 fn without(bytes: &[u8], key: &[u8]) -> Vec<u8> {

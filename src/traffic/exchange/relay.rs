@@ -8,11 +8,11 @@
 
 use super::crossing::{self, Crossed};
 use super::early::{self, Early};
-use super::failure::{Failure, scrubbed};
+use super::failure::{Failure, scrub};
 use super::inbound::{Inbound, cut_off};
 use super::passage::Passage;
 use super::reading::Packed;
-use super::reply::{Ending, Reply};
+use super::reply::{Ending, Reply, overhead};
 use super::state::{Exchange, Reading};
 use crate::base::buf::Buf;
 use crate::base::clock::Moment;
@@ -64,14 +64,15 @@ pub async fn run(
         }
         400.. => {
             let failure = Box::pin(Failure::read(passage, answer, reply)).await?;
-            let told = match passage.crossing {
-                None if unread.is_some() => {
-                    let speech = early::speech(passage.style);
-                    Box::pin(failure.cross(Crossing { client: speech, provider: speech }, reply)).await
-                }
-                None => Box::pin(failure.pass(passage, reply)).await,
-                Some(crossing) => Box::pin(failure.cross(crossing, reply)).await,
+            let tally = &mut exchange.tally;
+            tally.last_event = Moment::now();
+            let speech = early::speech(passage.style);
+            let unreadable = unread.map(|_| Crossing { client: speech, provider: speech });
+            let told = match passage.crossing.or(unreadable) {
+                None => Box::pin(failure.pass(passage, reply, tally)).await,
+                Some(crossing) => Box::pin(failure.cross(crossing, reply, tally)).await,
             };
+            tally.record.overhead_out_us = Moment::now().micros_since(tally.last_event) as u32;
             if matches!(&told, Err(fault) if fault.kind == FaultKind::UpstreamAccount) {
                 passage.rest(Verdict::Refused, None, reply.shard);
             }
@@ -246,7 +247,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
                     let early =
                         early.inspect_err(|_| self.passage.rest(Verdict::Refused, None, self.reply.shard));
                     if let Some(early) = early? {
-                        return Box::pin(self.refuse(early)).await;
+                        return Box::pin(self.refuse(early, tally)).await;
                     }
                     if !self.is_passing() {
                         return Err(early::complaint(self.reading, self.passage));
@@ -274,6 +275,10 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
                 None => self.read_more().await? == 0,
                 Some(fault) => self.give_up(fault)? == 0,
             };
+            if self.reply.status == 0 {
+                // Until something can leave it is the provider that is waited for.
+                tally.last_event = Moment::now();
+            }
         }
     }
 
@@ -296,12 +301,16 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
     }
 
     /// Tells the client by a status what the provider said at the beginning of its answer.
-    async fn refuse(&mut self, early: Early) -> Result<(), Fault> {
+    async fn refuse(&mut self, early: Early, tally: &mut Tally) -> Result<(), Fault> {
         // Whatever follows on this connection belongs to the answer.
         self.keep_alive = false;
         let hint_ms = response::retry_after_ms(&self.head).or(early.retry_ms);
         self.passage.rest(Verdict::of(early.status), hint_ms, self.reply.shard);
-        self.reply.whole(early.status, &early::fields(&self.head, early.retry_ms), &early.body).await
+        let mut fields = early::fields(&self.head, early.retry_ms);
+        overhead(tally, &mut fields);
+        let told = self.reply.whole(early.status, &fields, &early.body).await;
+        tally.record.overhead_out_us = Moment::now().micros_since(tally.last_event) as u32;
+        told
     }
 
     /// The head of a stream that passes as it is goes ahead of its body: its first event may be long in coming.
@@ -316,12 +325,11 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             Reading::Events(filter) => {
                 let release = filter.advance(&mut self.buf, last);
                 tally.record.events += release.events;
-                let emit = Emit { bytes: release.emit, keep_from: release.keep_from };
-                // An error is the last that leaves.
                 if filter.facts().error {
-                    clean(&mut self.buf, emit.bytes, self.passage.provider)
+                    // It is the last that leaves.
+                    Emit::all(scrub(&mut self.buf, release.emit, self.passage.provider))
                 } else {
-                    emit
+                    Emit { bytes: release.emit, keep_from: release.keep_from }
                 }
             }
             Reading::Json(scan) => {
@@ -331,25 +339,21 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
                 } else {
                     scan.feed(fresh);
                 }
-                Emit { bytes: all, keep_from: all }
+                Emit::all(all)
             }
             Reading::Packed(packed) => {
                 packed.feed(&self.buf[self.held..]);
-                Emit { bytes: all, keep_from: all }
+                Emit::all(all)
             }
             Reading::Elements(scan) => {
                 let answers = scan.feed(&self.buf[self.held..]);
                 if self.passage.style == StreamStyle::GeminiArray {
                     tally.record.events += answers;
                 }
-                let cleanable = scan.has_failed() && !matches!(self.ending, Ending::Length(_));
-                if cleanable {
-                    clean(&mut self.buf, all, self.passage.provider)
-                } else {
-                    Emit { bytes: all, keep_from: all }
-                }
+                let failed = scan.has_failed() && !matches!(self.ending, Ending::Length(_));
+                Emit::all(if failed { scrub(&mut self.buf, all, self.passage.provider) } else { all })
             }
-            Reading::Opaque => Emit { bytes: all, keep_from: all },
+            Reading::Opaque => Emit::all(all),
             Reading::Translated(translation) => {
                 if self.outbox.capacity() == 0 {
                     self.outbox = self.reply.shard.buffers.small();
@@ -358,7 +362,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
                 let passed = translation.advance(&self.buf, last, self.outbox.tail());
                 if translation.has_failed() {
                     let all = self.outbox.len();
-                    clean(&mut self.outbox, all, self.passage.provider);
+                    scrub(&mut self.outbox, all, self.passage.provider);
                 }
                 if self.reply.status == 0 && translation.form() == Form::Whole {
                     self.ending = Ending::Length(self.outbox.len() as u64);
@@ -478,8 +482,6 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
     }
 
     fn finish_head(&mut self, tally: &Tally) -> Buf {
-        let back = Moment::now().micros_since(tally.last_event);
-        let overhead = u64::from(tally.record.overhead_in_us) + back;
         let mut head = std::mem::take(&mut self.head);
         let out = head.tail();
         if let Reading::Translated(translation) = &mut *self.reading {
@@ -489,9 +491,8 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             }
         }
         self.reply.rest_of_head(out, self.status, self.ending);
-        out.extend_from_slice(b"x-ringgate-overhead-us: ");
-        out.extend_from_slice(itoa::Buffer::new().format(overhead).as_bytes());
-        out.extend_from_slice(b"\r\n\r\n");
+        overhead(tally, out);
+        out.extend_from_slice(b"\r\n");
         head
     }
 
@@ -582,15 +583,13 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
     }
 }
 
-/// Takes the provider's keys out of the first `bytes` of what tells of an error, and lets go of what stands behind them.
-fn clean(buf: &mut Buf, bytes: usize, provider: &Provider) -> Emit {
-    let clean = scrubbed(&buf[..bytes], provider);
-    buf.clear();
-    buf.extend(&clean);
-    Emit { bytes: clean.len(), keep_from: clean.len() }
-}
-
 struct Emit {
     bytes: usize,
     keep_from: usize,
+}
+
+impl Emit {
+    fn all(bytes: usize) -> Self {
+        Self { bytes, keep_from: bytes }
+    }
 }

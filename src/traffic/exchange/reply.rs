@@ -13,6 +13,7 @@ use crate::http::encode;
 use crate::net::deadline::{Deadline, Waiting};
 use crate::net::gather::Gather;
 use crate::net::stream::Writer;
+use crate::traffic::account::Tally;
 use crate::traffic::dialect::refusal;
 
 /// How the client learns where the answer's body ends.
@@ -159,6 +160,12 @@ impl<'c> Reply<'c> {
         }
         self.whole(fault.kind.row().status, &fields, &body).await
     }
+}
+
+/// Adds the field that tells the gateway's own time.
+pub fn overhead(tally: &Tally, out: &mut Vec<u8>) {
+    let us = tally.overhead_us(Moment::now());
+    encode::field(out, "x-ringgate-overhead-us", itoa::Buffer::new().format(us).as_bytes());
 }
 
 /// Fields and body of a refusal.

@@ -48,6 +48,8 @@ pub struct Timings {
     pub sent: Cell<Moment>,
     /// The first byte of the answer was read.
     pub first_byte: Cell<Moment>,
+    /// The last byte of its head was.
+    pub last_read: Cell<Moment>,
 }
 
 /// A failed call: the fault for the client, the evidence for the operator.
@@ -176,6 +178,7 @@ impl Caller {
         let (read, mut rest) = send_and_receive(conn, sending).await;
         let now = Moment::now();
         timings.first_byte.set(now);
+        timings.last_read.set(now);
         if timings.sent.get() == Moment(0) {
             // The answer came before the request was taken.
             timings.sent.set(now);
@@ -209,6 +212,7 @@ impl Caller {
             }
             rest.reserve(1);
             let (read, back) = conn.reader.read(rest).await;
+            timings.last_read.set(Moment::now());
             rest = back;
             match read {
                 Ok(n) if n > 0 => {}
