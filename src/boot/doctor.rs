@@ -30,8 +30,13 @@ pub fn report() -> String {
     let disabled = read("/proc/sys/kernel/io_uring_disabled");
     line(format_args!("  io_uring_disabled     {disabled}"));
     let (soft, hard) = descriptors();
-    let sign = if soft < 65_536 { '!' } else { ' ' };
+    let sign = if hard < 65_536 { '!' } else { ' ' };
     line(format_args!("{sign} open files            {soft} (raised to {hard} when serving)"));
+    if hard < 65_536 {
+        line(format_args!(
+            "                        two for each request that runs: ulimit -Hn, LimitNOFILE= of systemd, --ulimit nofile= of docker"
+        ));
+    }
     line(format_args!("  somaxconn             {}", read("/proc/sys/net/core/somaxconn")));
     line(format_args!(
         "  iowait                io_uring waits show as iowait in top: it is idle time, do not scale on it"

@@ -52,7 +52,8 @@ impl Inherited {
         line.set_read_timeout(Some(PATIENCE))?;
         let mut sockets = vec![];
         loop {
-            let (more, fds) = receive(&line)?;
+            let (more, fds) = receive(&line)
+                .context("the running ringgate does not hand its sockets over (or to another process)")?;
             sockets.extend(fds.into_iter().map(TcpListener::from));
             if !more {
                 return Ok(Self { sockets, line });

@@ -169,6 +169,7 @@ fn sections(
     let mut settings = settings::compile(root, findings);
     let listeners = listeners::compile(root, access, origins, findings);
     settings.listen = listeners.iter().map(|listener| listener.address).collect();
+    settings.check_admin(root, findings);
     let limits =
         root.field("limits").map_or_else(Limits::default, |section| limits::compile(&section, findings));
     let default = Timeouts::default();

@@ -103,6 +103,16 @@ fn overflow(root: &Cursor<'_>) -> Overflow {
 }
 
 impl Settings {
+    /// The operator's interface needs an address of its own.
+    pub fn check_admin(&self, root: &Cursor<'_>, findings: &mut Findings) {
+        let Some(address) = self.admin.filter(|address| address.port() != 0) else { return };
+        if let Some(admin) = root.field("admin")
+            && self.listen.contains(&address)
+        {
+            admin.complain_at("address", findings, format!("{address} is where clients connect (listen)"));
+        }
+    }
+
     /// The keys whose values differ.
     pub fn differences(&self, other: &Settings) -> Vec<&'static str> {
         let pairs = [
