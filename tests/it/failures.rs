@@ -322,6 +322,11 @@ fn keys_in_errors_are_scrubbed() {
             assert_eq!(answer.json()["error"]["message"], "[redacted] is [redacted].");
             assert_eq!(answer.header("x-echo"), Some("Bearer [redacted]"));
         }
+        let moved = format!("HTTP/1.1 307 Temporary Redirect\r\nlocation: /v2?key={UPSTREAM_KEY}\r\n");
+        let upstream = Scripted::once(moved + "content-length: 0\r\n\r\n");
+        let gateway = Gateway::start(&Setup::at(io, upstream.address));
+        let answer = gateway.client().ask(&chat(""));
+        assert_eq!((answer.status, answer.header("location")), (307, Some("/v2?key=[redacted]")));
     });
 }
 

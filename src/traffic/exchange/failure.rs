@@ -15,6 +15,9 @@ use crate::traffic::provider::response;
 use crate::traffic::translate::{Crossing, Speech, failure};
 use crate::traffic::upstream::call::Answer;
 
+/// From here on an answer is no success.
+const FIRST_REDIRECT: u16 = 300;
+
 /// Longest hint when to come again that is passed on.
 const HINT_MS: u64 = 24 * 3_600_000;
 
@@ -162,6 +165,14 @@ pub fn scrub(buf: &mut Buf, bytes: usize, provider: &Provider) -> usize {
     buf.clear();
     buf.extend(&clean);
     clean.len()
+}
+
+/// Takes the provider's keys out of the head of an answer that leads elsewhere, perhaps by a URL that repeats one.
+pub fn clean_redirect(answer: &mut Answer, provider: &Provider) {
+    if answer.status >= FIRST_REDIRECT {
+        let all = answer.head.len();
+        scrub(&mut answer.head, all, provider);
+    }
 }
 
 fn without(bytes: &[u8], key: &[u8]) -> Vec<u8> {

@@ -8,7 +8,7 @@
 
 use super::crossing::{self, Crossed};
 use super::early::{self, Early};
-use super::failure::{Failure, scrub};
+use super::failure::{Failure, clean_redirect, scrub};
 use super::inbound::{Inbound, cut_off};
 use super::passage::Passage;
 use super::reading::Packed;
@@ -47,7 +47,7 @@ const TAIL_MS: u64 = 50;
 /// was told inside the stream, and its connection has to be cut.
 pub async fn run(
     passage: &Passage<'_>,
-    answer: Answer,
+    mut answer: Answer,
     crossed: Option<Crossed>,
     reply: &mut Reply<'_>,
     exchange: &mut Exchange,
@@ -82,6 +82,7 @@ pub async fn run(
             if let Some(coding) = unread {
                 return Err(unreadable(coding));
             }
+            clean_redirect(&mut answer, passage.provider);
             let Exchange { reading, tally, .. } = exchange;
             let mut relay = match crossed {
                 None => Relay::new(passage, answer, reply, reading),
