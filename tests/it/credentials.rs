@@ -1,13 +1,11 @@
 //! Credentials that are fetched and renewed: with token servers that tell the truth, and ones that do not.
 
-use crate::harness::{Gateway, Io, Scripted, Setup, chat, fresh_dir, on_both_drivers, post, until};
+use crate::harness::{Gateway, Io, Scripted, Setup, chat, fresh_dir, on_both_drivers, over_tls, post, until};
 use crate::signatures::verify;
 use ring::signature;
+use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
-use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -490,32 +488,9 @@ fn reloads_keep_tokens() {
 /// Token servers speak TLS, with an authority of the operator's if they want; one that nobody vouches for is not asked.
 #[test]
 fn token_servers_are_verified() {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .expect("a pair");
-    let config = Arc::new(config);
-    let tokens = Scripted::start(move |_, peer| {
-        let session = ServerConnection::new(config.clone()).expect("a session");
-        let mut tls = StreamOwned::new(session, peer.stream);
-        let mut seen = Vec::new();
-        while !seen.ends_with(b"client_secret=s&scope=x") {
-            let mut buffer = [0; 1024];
-            match tls.read(&mut buffer) {
-                Ok(read) if read > 0 => seen.extend_from_slice(&buffer[..read]),
-                _ => return,
-            }
-        }
-        drop(tls.write_all(&ok(r#"{"access_token":"canary-secured","expires_in":3600}"#)));
-    });
+    let granted = ok(r#"{"access_token":"canary-secured","expires_in":3600}"#);
+    let (tokens, ca) = over_tls(b"client_secret=s&scope=x", granted);
     let provider = provider();
-    let dir = fresh_dir();
-    let ca = dir.join("ca.pem");
-    std::fs::write(&ca, made.cert.pem()).expect("a file can be written");
     let auth = |more: &str| {
         let port = tokens.address.port();
         format!(

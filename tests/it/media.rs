@@ -2,17 +2,14 @@
 //! never is.
 
 use crate::harness::{
-    Answer, Gateway, Io, PATIENCE, Scripted, Setup, fresh_dir, on_both_drivers, post, until,
+    Answer, Gateway, Io, PATIENCE, Scripted, Setup, on_both_drivers, over_tls, post, until,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
-use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
+use std::sync::Mutex;
 use std::sync::mpsc::channel;
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const CHAT: &str = "/v1/chat/completions";
@@ -306,31 +303,8 @@ fn patience_ends() {
 /// Hosts of images speak TLS, with an authority of the operator's if they want; one that nobody vouches for gives nothing.
 #[test]
 fn hosts_are_verified() {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .expect("a pair");
-    let config = Arc::new(config);
-    let images = Scripted::start(move |_, peer| {
-        let session = ServerConnection::new(config.clone()).expect("a session");
-        let mut tls = StreamOwned::new(session, peer.stream);
-        let mut seen = Vec::new();
-        while !seen.ends_with(b"\r\n\r\n") {
-            let mut buffer = [0; 1024];
-            match tls.read(&mut buffer) {
-                Ok(read) if read > 0 => seen.extend_from_slice(&buffer[..read]),
-                _ => return,
-            }
-        }
-        drop(tls.write_all(&whole("200 OK", "", PNG)));
-    });
+    let (images, ca) = over_tls(b"\r\n\r\n", whole("200 OK", "", PNG));
     let (upstream, port) = (provider(), images.address.port());
-    let ca = fresh_dir().join("ca.pem");
-    std::fs::write(&ca, made.cert.pem()).expect("a file can be written");
     let url = format!("https://localhost:{port}/a.png");
     for (more, trusted) in [(format!(", ca: \"{}\"", ca.display()), true), (String::new(), false)] {
         let rules = format!("{{fetch: https, private_hosts: [\"localhost:{port}\"]{more}}}");
