@@ -15,7 +15,7 @@ use crate::load::check::OwnTime;
 use crate::load::engine::{Beat, HttpVersion, Load, Session, Setup, Target, Trust, Watch, on_event_loop};
 use crate::load::measure::Recorder;
 use crate::load::run::measure;
-use crate::load::scenario::{Arrivals, Scenario, duration, positive};
+use crate::load::scenario::{Arrivals, Scenario, positive, some_time};
 use crate::mock::{self, Mock, MockOptions, Settings};
 use crate::runtime::Wanted;
 use crate::sys;
@@ -27,7 +27,7 @@ pub struct BenchArgs {
     #[arg(long, default_value_t = 20, value_parser = positive)]
     pub rounds: usize,
     /// How long each measurement takes.
-    #[arg(long, default_value = "500ms", value_parser = duration, value_name = "TIME")]
+    #[arg(long, default_value = "500ms", value_parser = some_time, value_name = "TIME")]
     pub slice: Duration,
     /// Connections that are kept open.
     #[arg(long, default_value_t = 64, value_parser = positive)]
@@ -42,7 +42,7 @@ pub struct BenchArgs {
     #[arg(long, value_name = "CORE")]
     pub cpu: Option<usize>,
     /// How long an answer may take.
-    #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME")]
+    #[arg(long, default_value = "30s", value_parser = some_time, value_name = "TIME")]
     pub timeout: Duration,
     /// Use epoll for the generator, even where a ring would work.
     #[arg(long)]

@@ -354,7 +354,7 @@ mod tests {
             let cpu = Some(Duration::from_micros(times.iter().sum()));
             let mut recorder = Recorder::default();
             recorder.total = tally;
-            contest.add(&Measured { recorder, cpu, own_cpu: Duration::ZERO });
+            contest.add(&Measured { recorder, cpu, own_cpu: Duration::ZERO, took: Duration::ZERO });
         }
         contest
     }

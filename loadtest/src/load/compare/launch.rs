@@ -48,13 +48,21 @@ pub struct Stage {
     pub has_certificate: bool,
 }
 
+/// Where a peer listens.
+#[derive(Clone, Copy, Debug)]
+pub struct Ports {
+    pub plain: u16,
+    pub tls: u16,
+    /// For HTTP/2 without TLS.
+    pub http2: u16,
+}
+
 /// A peer that runs.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
     pub process: Process,
-    pub port: u16,
-    pub tls_port: u16,
+    pub ports: Ports,
     /// From its start to its first good answer.
     pub start: Duration,
 }
@@ -82,8 +90,8 @@ impl Stage {
         }
         let folder = self.folder.join(&peer.name);
         fs::create_dir_all(&folder)?;
-        let (port, tls_port) = (free_port()?, free_port()?);
-        let fill = |text: &str| self.fill(text, &folder, port, tls_port);
+        let ports = Ports { plain: free_port()?, tls: free_port()?, http2: free_port()? };
+        let fill = |text: &str| self.fill(text, &folder, ports);
         for (name, text) in &peer.files {
             fs::write(folder.join(name), fill(text))
                 .with_context(|| format!("cannot write its file {name}"))?;
@@ -97,8 +105,9 @@ impl Stage {
         let begun = Instant::now();
         let child = spawn_on(self.cpu, command)?;
         let process = Process::new(child.id())?;
-        let mut running = Running { child, process, port, tls_port, start: Duration::ZERO };
-        let request = part.draft(&peer.base, "", peer.key.as_deref()).http1(&format!("127.0.0.1:{port}"));
+        let mut running = Running { child, process, ports, start: Duration::ZERO };
+        let host = format!("127.0.0.1:{}", ports.plain);
+        let request = part.draft(&peer.base, "", peer.key.as_deref()).http1(&host);
         running
             .wait(&request, Duration::from_secs(peer.start_s))
             .with_context(|| format!("it said: {}", last_lines(&folder.join("said.log"))))?;
@@ -111,11 +120,12 @@ impl Stage {
         text.replace("{provider}", &self.provider.to_string())
     }
 
-    fn fill(&self, text: &str, folder: &Path, port: u16, tls_port: u16) -> String {
+    fn fill(&self, text: &str, folder: &Path, ports: Ports) -> String {
         let path = |path: PathBuf| path.display().to_string();
         self.fill_header(text)
-            .replace("{port}", &port.to_string())
-            .replace("{tls_port}", &tls_port.to_string())
+            .replace("{port}", &ports.plain.to_string())
+            .replace("{tls_port}", &ports.tls.to_string())
+            .replace("{http2_port}", &ports.http2.to_string())
             .replace("{dir}", &folder.display().to_string())
             .replace("{certificate}", &path(self.folder.join("certificate.pem")))
             .replace("{private_key}", &path(self.folder.join("key.pem")))
@@ -139,7 +149,7 @@ impl Running {
             if let Some(status) = self.child.try_wait()? {
                 bail!("it ended with {status}");
             }
-            match ask(self.port, request) {
+            match ask(self.ports.plain, request) {
                 Ok(status) if status.starts_with("HTTP/1.1 200") => return Ok(()),
                 Ok(status) => last = format!("it answered {status}"),
                 Err(_) => {}

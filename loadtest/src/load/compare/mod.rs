@@ -8,10 +8,11 @@
 
 mod bench;
 mod comparison;
+mod exhibit;
 mod features;
 mod launch;
 mod margin;
-mod peer;
+pub(super) mod peer;
 mod suite;
 mod targets;
 mod truth;

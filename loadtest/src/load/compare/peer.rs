@@ -20,9 +20,9 @@ const PEERS: &[(&str, &str)] = &[
     ("onwards", include_str!("../../../peers/onwards.toml")),
 ];
 
-/// How a peer is started and asked. In the command, its environment and the files, `{port}`, `{tls_port}` (free for
-/// something else where there is no TLS), `{provider}` (host and port), `{dir}` (a folder of its own), `{certificate}`,
-/// `{private_key}` and `{both}` (files) stand for what they are in this run.
+/// How a peer is started and asked. In the command, its environment and the files, `{port}`, `{tls_port}` and
+/// `{http2_port}` (free for something else where they are not needed), `{provider}` (host and port), `{dir}` (a folder of
+/// its own), `{certificate}`, `{private_key}` and `{both}` (files) stand for what they are in this run.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Peer {
@@ -65,6 +65,9 @@ pub struct Peer {
     pub tls: bool,
     #[serde(default)]
     pub http2: bool,
+    /// It listens for HTTP/2 without TLS, by prior knowledge, on a third port.
+    #[serde(default)]
+    pub plain_http2: bool,
     /// Seconds that it may take to answer for the first time.
     #[serde(default = "default_start_s")]
     pub start_s: u64,
@@ -111,9 +114,25 @@ impl Peer {
             stream_events: None,
             tls: false,
             http2: false,
+            plain_http2: false,
             start_s: default_start_s(),
         }
     }
+}
+
+/// The text of one that comes with the program.
+///
+/// # Errors
+/// When there is none of this name.
+pub fn text(name: &str) -> anyhow::Result<&'static str> {
+    let found = PEERS.iter().find(|(known, _)| *known == name);
+    found
+        .map(|(_, text)| *text)
+        .with_context(|| format!("no peer is named \"{name}\"; there are {}", names()))
+}
+
+fn names() -> String {
+    PEERS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
 }
 
 /// The peers of these names or files; `all` are those that come with the program.
@@ -145,8 +164,7 @@ fn find_one(name: &str) -> anyhow::Result<Peer> {
     }
     let path = Path::new(name);
     if !path.exists() && !name.contains(['/', '.']) {
-        let names: Vec<&str> = PEERS.iter().map(|(name, _)| *name).collect();
-        bail!("no peer and no file is named \"{name}\"; there are {}", names.join(", "));
+        bail!("no peer and no file is named \"{name}\"; there are {}", names());
     }
     let text = fs::read_to_string(path).with_context(|| format!("cannot read the peer {name}"))?;
     read(&path.file_stem().map_or(name.into(), |stem| stem.to_string_lossy()), &text)

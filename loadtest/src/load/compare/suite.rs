@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 
 use super::comparison::{Comparison, Contest, Spread};
+use super::exhibit::{Exhibit, exhibits};
 use super::launch::{Running, Stage};
 use super::peer::{self, Peer};
 use super::verdict::{Baseline, Memory, Skipped, StartUp, Table, Verdict};
@@ -29,21 +30,8 @@ pub(super) const DIRECT: &str = "direct";
 /// How long each target has load before anything of it is measured.
 pub(super) const WARMUP: Duration = Duration::from_millis(300);
 
-/// Streams per second for the time to the first event.
-const STREAM_RATE: f64 = 200.0;
-
 /// How much the baseline may drift.
 pub(super) const DRIFT_MAX: f64 = 0.10;
-
-/// One thing that is measured.
-#[derive(Clone, Copy, Debug, PartialEq)]
-struct Exhibit {
-    name: &'static str,
-    rate: Option<f64>,
-    stream: bool,
-    tls: bool,
-    version: HttpVersion,
-}
 
 /// Someone who is measured.
 struct Contender {
@@ -69,6 +57,7 @@ pub fn compare_peers(args: &CompareArgs) -> anyhow::Result<Verdict> {
     let stage = Stage::new(provider.address, args.peer_cpu)?;
     let (mut contenders, mut skipped, mut starts) = (Vec::new(), Vec::new(), Vec::new());
     for mut peer in peers {
+        ensure!(!is_interrupted(), "interrupted before anything was measured");
         peer.headers.values_mut().for_each(|value| *value = stage.fill_header(value));
         match start(&stage, &peer, args.starts) {
             Ok((running, start)) => {
@@ -172,10 +161,12 @@ struct Turn {
 
 impl Turn {
     async fn take(&mut self, load: Load, slice: Duration) {
-        if self.lost.is_some() {
+        if self.lost.is_some() || is_interrupted() {
             return;
         }
         match measure(&mut self.session, load, slice, self.process).await {
+            // One that was cut short before its first answer.
+            Ok(measured) if is_interrupted() && measured.recorder.total.answered() == 0 => {}
             Ok(measured) => self.contest.add(&measured),
             Err(why) => self.lost = Some(format!("{why:#}")),
         }
@@ -216,32 +207,27 @@ impl Suite<'_> {
 
     async fn tables(&mut self) -> anyhow::Result<Vec<Table>> {
         let mut tables = Vec::new();
-        for exhibit in self.exhibits() {
+        for exhibit in exhibits(&self.args.rates, self.stage.has_certificate) {
             if is_interrupted() {
                 break;
             }
-            if !self.contenders.iter().any(|contender| exhibit.fits(contender)) {
+            if !self
+                .contenders
+                .iter()
+                .any(|contender| exhibit.fits(&contender.peer, contender.running.is_some()))
+            {
                 continue;
             }
             let title = exhibit.title();
             say(&title);
             let (comparison, failed) = self.measure(exhibit).await.with_context(|| title.clone())?;
+            // Interrupted before the first answer of its first round.
+            if is_interrupted() && comparison.rows.iter().all(|row| row.rounds == 0) {
+                break;
+            }
             tables.push(Table { title, comparison, failed });
         }
         Ok(tables)
-    }
-
-    fn exhibits(&self) -> Vec<Exhibit> {
-        let plain = Exhibit::PLAIN;
-        let mut exhibits = vec![plain];
-        exhibits.extend(self.args.rates.iter().map(|rate| Exhibit { rate: Some(*rate), ..plain }));
-        let streams = Exhibit { name: "streams of 50 events", stream: true, ..plain };
-        exhibits.extend([streams, Exhibit { rate: Some(STREAM_RATE), ..streams }]);
-        if self.stage.has_certificate {
-            exhibits.push(Exhibit { tls: true, ..plain });
-            exhibits.push(Exhibit { tls: true, version: HttpVersion::Two, ..plain });
-        }
-        exhibits
     }
 
     /// Measures one thing of all who can do it, in rounds; tells who could not after all.
@@ -250,7 +236,11 @@ impl Suite<'_> {
             Load::Open(Beat::Rate { arrivals: Arrivals::Constant, per_second })
         });
         let (mut turns, mut failed): (Vec<Turn>, Vec<String>) = (Vec::new(), Vec::new());
-        for contender in self.contenders.iter().filter(|contender| exhibit.fits(contender)) {
+        for contender in self
+            .contenders
+            .iter()
+            .filter(|contender| exhibit.fits(&contender.peer, contender.running.is_some()))
+        {
             let mut session = self.session(contender, exhibit)?;
             if let Err(why) = session.open().await {
                 failed.push(format!("{}: {why:#}", contender.peer.name));
@@ -263,11 +253,12 @@ impl Suite<'_> {
         let mut steady = self.steady().await?;
         for round in 0..self.args.rounds {
             for turn in 0..turns.len() {
-                if is_interrupted() {
-                    break;
-                }
                 let at = (turn + round) % turns.len();
                 turns[at].take(load, self.args.slice).await;
+            }
+            // A slice that was cut short says nothing of the machine.
+            if is_interrupted() {
+                break;
             }
             let measured = measure(&mut steady, Load::Closed, self.args.slice, None).await?;
             let tally = &measured.recorder.total;
@@ -304,7 +295,7 @@ impl Suite<'_> {
             scenario.plan.connections = self.args.connections.div_ceil(8);
         }
         Session::new(
-            self.target(contender, exhibit.tls)?,
+            self.target(contender, exhibit.tls, exhibit.version)?,
             &scenario,
             &self.setup(exhibit.version),
             self.watch,
@@ -315,13 +306,17 @@ impl Suite<'_> {
         Setup { version, trust: Trust::Anything, seed: 0, timeout: self.args.ask.timeout }
     }
 
-    fn target(&self, contender: &Contender, tls: bool) -> anyhow::Result<Target> {
+    fn target(&self, contender: &Contender, tls: bool, version: HttpVersion) -> anyhow::Result<Target> {
         let base = &contender.peer.base;
-        match (&contender.running, tls) {
-            (None, _) => format!("http://{}{base}", self.provider.address).parse(),
-            (Some(running), true) => format!("https://127.0.0.1:{}{base}", running.tls_port).parse(),
-            (Some(running), false) => format!("http://127.0.0.1:{}{base}", running.port).parse(),
-        }
+        let Some(Running { ports, .. }) = &contender.running else {
+            return format!("http://{}{base}", self.provider.address).parse();
+        };
+        let (scheme, port) = match (tls, version) {
+            (true, _) => ("https", ports.tls),
+            (false, HttpVersion::One) => ("http", ports.plain),
+            (false, HttpVersion::Two) => ("http", ports.http2),
+        };
+        format!("{scheme}://127.0.0.1:{port}{base}").parse()
     }
 
     /// What open streams cost each peer.
@@ -357,8 +352,9 @@ impl Suite<'_> {
 
     async fn open_streams(&self, contender: &Contender, open: usize) -> anyhow::Result<Holder<'_>> {
         let part = part_of(&contender.peer, &contender.peer.open_model, true);
-        let target = self.target(contender, false)?;
-        let mut holder = Holder::new(&target, &part, &self.setup(HttpVersion::One), self.watch)?;
+        let setup = self.setup(HttpVersion::One);
+        let target = self.target(contender, false, setup.version)?;
+        let mut holder = Holder::new(&target, &part, &setup, self.watch)?;
         holder.open_many(open).await?;
         Ok(holder)
     }
@@ -367,31 +363,5 @@ impl Suite<'_> {
 impl Contender {
     fn process(&self) -> Option<Process> {
         self.running.as_ref().map(|running| running.process)
-    }
-}
-
-impl Exhibit {
-    const PLAIN: Self =
-        Self { name: "requests", rate: None, stream: false, tls: false, version: HttpVersion::One };
-
-    fn fits(&self, contender: &Contender) -> bool {
-        let peer = &contender.peer;
-        let is_direct = contender.running.is_none();
-        match (self.tls, self.version) {
-            // Added latency is that of plain connections, and the baseline is measured anyway.
-            (false, _) => !is_direct || self.rate.is_some(),
-            (true, HttpVersion::One) => peer.tls,
-            (true, HttpVersion::Two) => peer.tls && peer.http2,
-        }
-    }
-
-    fn title(&self) -> String {
-        let load = self.rate.map_or("as many as can be".to_owned(), |rate| format!("{rate} per second"));
-        let protocol = match (self.version, self.tls) {
-            (HttpVersion::One, false) => "HTTP/1.1",
-            (HttpVersion::One, true) => "HTTP/1.1 over TLS",
-            (HttpVersion::Two, _) => "HTTP/2 over TLS",
-        };
-        format!("{}, {load}, {protocol}", self.name)
     }
 }

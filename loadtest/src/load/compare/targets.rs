@@ -41,13 +41,13 @@ pub fn compare(args: &CompareArgs) -> anyhow::Result<Comparison> {
             contender.session.slice(load, WARMUP, Recorder::default()).await;
             contenders.push(contender);
         }
-        for round in 0..args.rounds {
+        'rounds: for round in 0..args.rounds {
             for turn in 0..contenders.len() {
                 // Each target is the first as often as any other.
                 let index = (turn + round) % contenders.len();
                 contenders[index].measure(load, args.slice).await?;
                 if is_interrupted() {
-                    break;
+                    break 'rounds;
                 }
             }
         }
@@ -76,7 +76,10 @@ impl Contender {
 
     async fn measure(&mut self, load: Load, slice: Duration) -> anyhow::Result<()> {
         let measured = measure(&mut self.session, load, slice, self.process).await?;
-        self.contest.add(&measured);
+        // One that was cut short before its first answer has no figures.
+        if !is_interrupted() || measured.recorder.total.answered() > 0 {
+            self.contest.add(&measured);
+        }
         Ok(())
     }
 }

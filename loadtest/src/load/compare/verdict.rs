@@ -122,8 +122,14 @@ impl fmt::Display for Skipped {
     }
 }
 
+/// What stands above figures of a run that somebody ended before its time.
+pub const INTERRUPTED: &str = "!! INTERRUPTED: this is what was measured until then";
+
 impl fmt::Display for Verdict {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_complete {
+            writeln!(out, "{INTERRUPTED}")?;
+        }
         if self.baseline.is_unsteady {
             writeln!(out, "!! NOT STEADY, reported by force: {}\n", self.baseline)?;
         } else {

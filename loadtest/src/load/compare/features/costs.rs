@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::file::Feature;
 use crate::load::compare::comparison::Spread;
 use crate::load::compare::margin::Margin;
-use crate::load::compare::verdict::{Baseline, Skipped};
+use crate::load::compare::verdict::{Baseline, INTERRUPTED, Skipped};
 use crate::load::measure::Tally;
 use crate::load::report::{ErrorCount, error_counts, table};
 use crate::load::run::Measured;
@@ -57,6 +57,8 @@ pub struct Fixed {
 #[derive(Clone, Debug, Serialize)]
 pub struct FeatureCosts {
     pub baseline: Baseline,
+    /// Nobody interrupted it.
+    pub is_complete: bool,
     pub rows: Vec<Costed>,
     pub fixed: Vec<Fixed>,
     pub skipped: Vec<Skipped>,
@@ -143,12 +145,15 @@ impl Fixed {
 impl FeatureCosts {
     /// Every answer was good, and all that was wanted was sent.
     pub fn is_good(&self) -> bool {
-        self.rows.iter().all(|row| row.wrong == 0 && row.unsent == 0 && row.requests > 0)
+        self.is_complete && self.rows.iter().all(|row| row.wrong == 0 && row.unsent == 0 && row.requests > 0)
     }
 }
 
 impl fmt::Display for FeatureCosts {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_complete {
+            writeln!(out, "{INTERRUPTED}")?;
+        }
         let mark = if self.baseline.is_unsteady { "!! NOT STEADY, reported by force" } else { "baseline" };
         writeln!(out, "{mark}: {}\n", self.baseline)?;
         let head =

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, ensure};
 
 use super::args::FeaturesArgs;
 use super::costs::{Cost, Costed, FeatureCosts, Fixed};
@@ -47,17 +47,20 @@ pub fn measure_features(args: &FeaturesArgs) -> anyhow::Result<FeatureCosts> {
         let mut steady = bench.steady(watch).await?;
         for round in 0..args.bench.rounds {
             say(&format!("round {} of {}", round + 1, args.bench.rounds));
-            // One that is not whole has no base for its differences.
-            if is_interrupted() {
-                bail!("interrupted in round {}: nothing is reported", round + 1);
-            }
+            let mut measured = Vec::new();
             for turn in 0..contenders.len() {
                 // Each is the first as often as any other.
                 let at = (turn + round) % contenders.len();
-                let (contender, session) = (&mut contenders[at], &mut sessions[at]);
-                let process = contender.running.process;
-                let measured = measure_settled(session, load, args.bench.slice, process, SETTLE).await?;
-                contender.cost.add(&measured);
+                let (process, session) = (contenders[at].running.process, &mut sessions[at]);
+                measured.push((at, measure_settled(session, load, args.bench.slice, process, SETTLE).await?));
+            }
+            // A round that is not whole has no base for its differences.
+            if is_interrupted() {
+                ensure!(round > 0, "interrupted in the first round: nothing was measured");
+                break;
+            }
+            for (at, measured) in &measured {
+                contenders[*at].cost.add(measured);
             }
             steady.look(args.bench.slice).await?;
         }
@@ -67,7 +70,7 @@ pub fn measure_features(args: &FeaturesArgs) -> anyhow::Result<FeatureCosts> {
     let costs: Vec<Cost> = contenders.into_iter().map(|contender| contender.cost).collect();
     let rows = costs.iter().map(|cost| Costed::new(cost, &costs)).collect::<anyhow::Result<_>>()?;
     let fixed = features.list.iter().filter_map(Fixed::of).collect();
-    Ok(FeatureCosts { baseline, rows, fixed, skipped })
+    Ok(FeatureCosts { baseline, is_complete: !is_interrupted(), rows, fixed, skipped })
 }
 
 fn start_all(features: &Features, bench: &Bench<'_>) -> anyhow::Result<(Vec<Contender>, Vec<Skipped>)> {
@@ -118,8 +121,8 @@ impl Contender {
     fn target(&self) -> anyhow::Result<Target> {
         let base = &self.variant.peer.base;
         match self.variant.transport {
-            None => format!("http://127.0.0.1:{}{base}", self.running.port).parse(),
-            Some(_) => format!("https://127.0.0.1:{}{base}", self.running.tls_port).parse(),
+            None => format!("http://127.0.0.1:{}{base}", self.running.ports.plain).parse(),
+            Some(_) => format!("https://127.0.0.1:{}{base}", self.running.ports.tls).parse(),
         }
     }
 }

@@ -61,7 +61,9 @@ impl Relay {
     /// # Errors
     /// When it cannot listen, or has no core or event loop.
     pub fn start(args: &RelayArgs) -> io::Result<Self> {
-        let listener = StdListener::bind(args.listen)?;
+        let listener = StdListener::bind(args.listen).map_err(|failed| {
+            io::Error::new(failed.kind(), format!("cannot listen on {}: {failed}", args.listen))
+        })?;
         let address = listener.local_addr()?;
         let (own, args) = (listener.try_clone()?, args.clone());
         let (ready, told) = channel();

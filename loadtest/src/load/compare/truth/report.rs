@@ -8,7 +8,8 @@ use serde::Serialize;
 use super::args::TruthArgs;
 use super::sample::{Pair, Sample};
 use crate::load::compare::margin::Margin;
-use crate::load::compare::verdict::Baseline;
+use crate::load::compare::verdict::{Baseline, INTERRUPTED};
+use crate::load::engine::is_interrupted;
 use crate::load::measure::{Probe, Tally};
 use crate::load::report::table;
 
@@ -65,6 +66,8 @@ pub struct Truth {
     pub requests: u64,
     pub unsent: u64,
     pub baseline: Baseline,
+    /// Nobody interrupted it.
+    pub is_complete: bool,
     pub bars: Bars,
     /// What the gateway says of itself.
     pub own: Line,
@@ -158,6 +161,7 @@ impl Truth {
             requests: total.good(),
             unsent: total.unsent,
             baseline,
+            is_complete: !is_interrupted(),
             bars,
             own: line(|round| round.own)?,
             seen: line(|round| round.seen)?,
@@ -176,12 +180,15 @@ impl Truth {
 
     /// The gateway is within both bars, and all requests were sent.
     pub fn is_good(&self) -> bool {
-        self.p50.is_within && self.p99.is_within && self.unsent == 0
+        self.is_complete && self.p50.is_within && self.p99.is_within && self.unsent == 0
     }
 }
 
 impl fmt::Display for Truth {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_complete {
+            writeln!(out, "{INTERRUPTED}")?;
+        }
         let mark = if self.baseline.is_unsteady { "!! NOT STEADY, reported by force" } else { "baseline" };
         writeln!(out, "{mark}: {}", self.baseline)?;
         let Self { gateway, requests, rate_per_s, rounds, header, .. } = self;

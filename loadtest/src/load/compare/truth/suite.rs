@@ -37,7 +37,7 @@ pub fn measure_truth(args: &TruthArgs) -> anyhow::Result<Truth> {
         let (provider, provider_target) = bench.direct()?;
         let relayed = format!("http://{}{}", relay.address, provider.base).parse()?;
         let relay_peer = Peer { name: "relay".to_owned(), ..Peer::plain() };
-        let gateway = format!("http://127.0.0.1:{}{}", running.port, peer.base).parse()?;
+        let gateway = format!("http://127.0.0.1:{}{}", running.ports.plain, peer.base).parse()?;
         let bare: OwnTime = OWN_TIME.parse().map_err(|wrong: String| anyhow!(wrong))?;
         let mut turns = [
             Turn::begin(&bench, (&peer, gateway), own_time, load, watch).await?,
@@ -52,8 +52,10 @@ pub fn measure_truth(args: &TruthArgs) -> anyhow::Result<Truth> {
                 // Each is the first as often as any other.
                 turns[(turn + round) % 3].measure(args, load).await?;
             }
+            // A round that is not whole compares nothing.
             if is_interrupted() {
-                bail!("interrupted in round {}: nothing is reported", round + 1);
+                ensure!(round > 0, "interrupted in the first round: nothing was measured");
+                break;
             }
             let [gateway, relay, direct] = &turns;
             rounds.push(Round::of(&gateway.probes.list, &relay.probes.list, &direct.probes.list));
@@ -108,6 +110,9 @@ impl Turn {
         let slice = args.bench.slice;
         let room = (args.rate * slice.as_secs_f64() * ROOM) as usize + 1;
         let measured = measure_into(Recorder::probing(room), &mut self.session, load, slice, None).await?;
+        if is_interrupted() {
+            return Ok(());
+        }
         let mut recorder = measured.recorder;
         self.probes = recorder.take_probes();
         self.total.add(&recorder.total);
