@@ -23,7 +23,14 @@ pub fn pin_to(cpu: usize) -> io::Result<()> {
         libc::CPU_SET(cpu, &mut set);
         libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) != 0
     };
-    if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
+    if failed {
+        let why = io::Error::last_os_error();
+        return Err(io::Error::new(
+            why.kind(),
+            format!("core {cpu} is none that this process may use: {why}"),
+        ));
+    }
+    Ok(())
 }
 
 /// Whether the other side of a socket that has nothing to say has ended it.

@@ -1,8 +1,10 @@
 //! `ringgate-load`: puts load on model gateways and providers, checks every answer, and measures what it costs.
 
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::{Context, anyhow};
 use clap::{Parser, Subcommand};
 use loadtest::load::{
     self, CompareArgs, FeaturesArgs, Held, HoldArgs, RelayArgs, ReportArgs, RunArgs, TruthArgs,
@@ -15,7 +17,17 @@ const EXAMPLES: &str = "Begin with:
   ringgate-load scenarios                                        what can be sent
   ringgate-load run --scenario chat --url http://127.0.0.1:9100/v1 --json chat.json
   ringgate-load report chat.json -o chat.html                    look at it
-`ringgate-load run --help` has more.";
+`ringgate-load run --help` has more, and `ringgate-load formats` says what is in the files.";
+
+const SCENARIO_EXAMPLES: &str = "A scenario of one's own:
+  ringgate-load scenarios chat > mine.toml
+  ringgate-load formats                              what each key means
+  ringgate-load run --scenario ./mine.toml --url http://127.0.0.1:8080/v1";
+
+const PEER_EXAMPLES: &str = "A peer of one's own:
+  ringgate-load peers nginx > mine.toml
+  ringgate-load formats                              what each key means
+  ringgate-load compare --peer ./mine.toml --peer ringgate";
 
 /// Load on model gateways and providers, with every answer checked.
 ///
@@ -30,8 +42,20 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Run(Box<RunArgs>),
-    /// List the scenarios that come with the program.
-    Scenarios,
+    /// List the scenarios that come with the program, or print one to begin with.
+    #[command(after_help = SCENARIO_EXAMPLES)]
+    Scenarios {
+        /// Scenario to print.
+        name: Option<String>,
+    },
+    /// List the peers that come with the program, or print one to begin with.
+    #[command(after_help = PEER_EXAMPLES)]
+    Peers {
+        /// Peer to print.
+        name: Option<String>,
+    },
+    /// Print what scenarios, peers, results and histogram logs look like.
+    Formats,
     Report(ReportArgs),
     /// Open connections that stay idle (one request each), and print what each costs the target in memory.
     Idle(Box<HoldArgs>),
@@ -64,13 +88,19 @@ fn try_main(command: Command) -> anyhow::Result<bool> {
     if !matches!(command, Command::Mock(_) | Command::Relay(_)) {
         std::thread::Builder::new().name("interrupts".to_owned()).spawn(end_when_interrupted)?;
     }
+    load::check_json(command.json())?;
     match command {
         Command::Run(args) => {
             let report = load::run(&args)?;
             load::deliver(&report, args.ask.json.as_deref())?;
-            Ok(report.is_good())
+            match &report.log_failed {
+                Some(why) => Err(anyhow!("the histogram log is not whole: {why}")),
+                None => Ok(report.is_good()),
+            }
         }
-        Command::Scenarios => load::list_scenarios().map(|()| true),
+        Command::Scenarios { name } => print(&load::scenarios(name.as_deref())?),
+        Command::Peers { name } => print(&load::peers(name.as_deref())?),
+        Command::Formats => print(load::FORMATS),
         Command::Report(args) => load::write_page(&args).map(|()| true),
         Command::Idle(args) => hold(&args, Held::Idle),
         Command::Streams(args) => hold(&args, Held::Streams),
@@ -95,6 +125,26 @@ fn try_main(command: Command) -> anyhow::Result<bool> {
     }
 }
 
+impl Command {
+    /// Where its result is to be written.
+    fn json(&self) -> Option<&Path> {
+        match self {
+            Self::Run(args) => args.ask.json.as_deref(),
+            Self::Idle(args) | Self::Streams(args) => args.ask.json.as_deref(),
+            Self::Compare(args) => args.ask.json.as_deref(),
+            Self::Features(args) => args.bench.json.as_deref(),
+            Self::Truth(args) => args.bench.json.as_deref(),
+            // They measure nothing.
+            Self::Scenarios { .. }
+            | Self::Peers { .. }
+            | Self::Formats
+            | Self::Report(_)
+            | Self::Mock(_)
+            | Self::Relay(_) => None,
+        }
+    }
+}
+
 fn end_when_interrupted() {
     sys::wait_for_interrupt();
     load::interrupt();
@@ -104,10 +154,14 @@ fn end_when_interrupted() {
     std::process::exit(130);
 }
 
+fn print(text: &str) -> anyhow::Result<bool> {
+    write!(std::io::stdout(), "{text}").context("cannot print")?;
+    Ok(true)
+}
+
 fn features(args: &FeaturesArgs) -> anyhow::Result<bool> {
     if args.show {
-        write!(std::io::stdout(), "{}", load::show_features())?;
-        return Ok(true);
+        return print(load::show_features());
     }
     let costs = load::measure_features(args)?;
     load::deliver(&costs, args.bench.json.as_deref())?;

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::ensure;
 use clap::Args;
 
 use super::check::Check;
 use super::engine::{HttpVersion, Setup, Target, Trust};
 use super::scenario::{
-    self, Part, Scenario, Settings, ShapeName, catalog, duration, numbered, positive, rate,
+    self, Part, Scenario, Settings, ShapeName, catalog, duration, numbered, positive, rate, some_time,
 };
 use crate::runtime::Wanted;
 
@@ -29,7 +30,7 @@ pub struct AskArgs {
     #[arg(long, value_name = "BYTES", help_heading = "Requests")]
     pub body_bytes: Option<usize>,
     /// How long an answer may take.
-    #[arg(long, default_value = "30s", value_parser = duration, value_name = "TIME", help_heading = "Requests")]
+    #[arg(long, default_value = "30s", value_parser = some_time, value_name = "TIME", help_heading = "Requests")]
     pub timeout: Duration,
     /// File of certificates (PEM) to trust, in place of the public authorities.
     #[arg(long, value_name = "FILE", conflicts_with = "insecure", help_heading = "Connections")]
@@ -79,6 +80,8 @@ const RUN_ABOUT: &str = "Put load on one target, check every answer, and print t
 What is sent comes from a scenario, or from the flags alone; flags change what a scenario says. Latency is shown twice: \
 from when a request was due, as a user who did not wait for the ones before feels it, and from when it was really sent.";
 
+/// Where clap would make a new line of `{n}`, an escape sequence without effect stands in it; none is left where help does
+/// not go to a terminal.
 const RUN_EXAMPLES: &str = "Examples:
   How fast is it, and what does a request cost? (closed loop; 4711 is the gateway)
     ringgate-load run --url http://127.0.0.1:8080/v1/chat/completions --key K --pid 4711
@@ -87,12 +90,12 @@ const RUN_EXAMPLES: &str = "Examples:
   Which rate keeps the p99 under 20 ms?
     ringgate-load run --scenario knee --url http://127.0.0.1:8080/v1 --slo-p99 20ms
   Streams, recorded for a report page:
-    ringgate-load run --scenario streaming --url http://127.0.0.1:8080/v1 --json a.json --hlog a.hlog
+    ringgate-load run --scenario streaming --url http://127.0.0.1:8080/v1 --json a.json
     ringgate-load report a.json -o a.html
-  HTTP/2 over TLS, 8 requests at a time on each of 4 connections:
-    ringgate-load run --url https://gateway.example/v1/responses --http 2 --connections 4 --streams 8
+  HTTP/2 over TLS, 8 requests at a time on each of 64 connections:
+    ringgate-load run --url https://gateway.example/v1/responses --http 2 --streams 8
   A hundred keys, a real model (whose answers differ):
-    ringgate-load run --url URL --key 'team-{n}' --keys 100 --model gpt-5-nano --check shape";
+    ringgate-load run --url URL --key 'team-{\u{1b}[mn}' --keys 100 --model gpt-5-nano --check shape";
 
 /// Put load on one target, check every answer, and print times and costs.
 #[derive(Args, Clone, Debug)]
@@ -117,8 +120,15 @@ pub struct RunArgs {
     /// Events that each stream must have; without it, as many as the first.
     #[arg(long, value_name = "COUNT", requires = "stream", help_heading = "Requests")]
     pub events: Option<u64>,
-    /// Keys to send: as many as this, with their number in place of {n} in --key.
-    #[arg(long, value_name = "COUNT", requires = "key", value_parser = positive, help_heading = "Requests")]
+    /// Keys to send: as many as this, with their number in place of `{n}` in --key.
+    #[arg(
+        long,
+        help = "Keys to send: as many as this, with their number in place of {\u{1b}[mn} in --key",
+        value_name = "COUNT",
+        requires = "key",
+        value_parser = positive,
+        help_heading = "Requests"
+    )]
     pub keys: Option<usize>,
     /// Version of HTTP: 1 or 2 (with TLS by agreement, without by prior knowledge).
     #[arg(long, default_value = "1", value_parser = http_version, value_name = "VERSION", help_heading = "Connections")]
@@ -214,6 +224,12 @@ impl RunArgs {
     /// # Errors
     /// When there is no such scenario, or the flags do not fit it.
     pub fn scenario(&self) -> anyhow::Result<Scenario> {
+        if let (Some(key), Some(2..)) = (&self.ask.key, self.keys) {
+            ensure!(
+                key.contains("{n}"),
+                "--keys needs {{n}} in --key, as in team-{{n}}: \"{key}\" is one key"
+            );
+        }
         let mut scenario = match &self.scenario {
             Some(name) => self.change(catalog::find(name)?),
             None => self.plain(),
@@ -306,7 +322,7 @@ pub struct CompareArgs {
     )]
     pub targets: Vec<NamedTarget>,
     /// A peer to start and to measure; repeat it for each, or say `all`. It is one that comes with the program
-    /// (ringgate, nginx, haproxy, litellm, portkey, onwards), or a TOML file. One that is not installed is skipped.
+    /// (`ringgate-load peers`), or a TOML file. One that is not installed is skipped.
     #[arg(long = "peer", value_name = "NAME|FILE|all", conflicts_with_all = ["targets", "direct", "rate", "stream", "events", "key", "model"], help_heading = "Peers")]
     pub peers: Vec<String>,
     /// Core of the peers; the provider shares the generator's.
@@ -340,7 +356,7 @@ pub struct CompareArgs {
     #[arg(long, default_value_t = 10, value_parser = positive)]
     pub rounds: usize,
     /// How long each measurement takes.
-    #[arg(long, default_value = "500ms", value_parser = duration, value_name = "TIME")]
+    #[arg(long, default_value = "500ms", value_parser = some_time, value_name = "TIME")]
     pub slice: Duration,
     /// Connections to each target that are kept open.
     #[arg(long, default_value_t = 64, value_parser = positive)]

@@ -26,6 +26,7 @@ mod compare;
 
 mod args;
 mod hold;
+mod listing;
 mod run;
 
 pub use args::{AskArgs, CompareArgs, HoldArgs, NamedTarget, ReportArgs, RunArgs};
@@ -35,6 +36,7 @@ pub use compare::{
 };
 pub use engine::{Target, interrupt};
 pub use hold::{Held, MemoryReport, hold};
+pub use listing::{FORMATS, peers, scenarios};
 pub use measure::Process;
-pub use report::{ErrorCount, Quantiles, Report, deliver, list_scenarios, write_page};
+pub use report::{ErrorCount, Quantiles, Report, check_json, deliver, write_page};
 pub use run::run;

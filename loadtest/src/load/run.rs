@@ -1,6 +1,6 @@
 //! Load on one target.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::args::RunArgs;
 use super::engine::{Beat, Ends, Load, Session, Watch, is_interrupted, need_descriptors, on_event_loop};
@@ -34,9 +34,9 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Report> {
             warm_up(&mut session, &scenario.plan).await;
             put(&mut session, &scenario, Some(feed.begin(args.interval)), process).await
         })?;
-    let intervals = collector.finish()?;
+    let collected = collector.finish()?;
     let subject = Subject { args, scenario: &scenario, begun };
-    Ok(Report::new(&subject, &measured, load, intervals))
+    Ok(Report::new(&subject, &measured, load, collected))
 }
 
 /// What one stretch of load gave, and what it cost.
@@ -45,6 +45,8 @@ pub struct Measured {
     /// CPU time of the target.
     pub cpu: Option<Duration>,
     pub own_cpu: Duration,
+    /// How long it took, its last answers included.
+    pub took: Duration,
 }
 
 async fn warm_up(session: &mut Session, plan: &Plan) {
@@ -97,14 +99,18 @@ async fn climb(
 ) -> (Vec<Step>, Option<Intervals>) {
     let mut search = Search::new(ramp);
     let mut steps = Vec::new();
-    while let Some(rate) = search.next().filter(|_| !is_interrupted()) {
+    while let Some(rate) = search.next() {
         let recorder = Recorder::new(total.parts.len(), intervals.take());
         let mut recorder = session.slice(Load::Open(ramp.beat(rate)), ramp.hold, recorder).await;
         intervals = recorder.take_intervals();
+        total.add(&recorder);
+        // A rate that was not held to its end was not kept.
+        if is_interrupted() {
+            break;
+        }
         let step = Step::new(rate, &recorder.total, ramp.slo_p99);
         search.tell(rate, step.keeps_slo);
         steps.push(step);
-        total.add(&recorder);
     }
     (steps, intervals)
 }
@@ -211,6 +217,7 @@ pub async fn measure_settled(
 
 /// CPU time at the begin of what is measured.
 struct Cost {
+    begun: Instant,
     process: Option<Process>,
     cpu: Option<Duration>,
     own_cpu: Duration,
@@ -218,14 +225,15 @@ struct Cost {
 
 impl Cost {
     fn begin(process: Option<Process>) -> anyhow::Result<Self> {
-        Ok(Self { process, cpu: process.map(Process::cpu).transpose()?, own_cpu: sys::thread_cpu()? })
+        let cpu = process.map(Process::cpu).transpose()?;
+        Ok(Self { begun: Instant::now(), process, cpu, own_cpu: sys::thread_cpu()? })
     }
 
     fn end(self, recorder: Recorder) -> anyhow::Result<Measured> {
         let own_cpu = sys::thread_cpu()?.saturating_sub(self.own_cpu);
         let after = self.process.map(Process::cpu).transpose()?;
         let cpu = after.zip(self.cpu).map(|(after, before)| after.saturating_sub(before));
-        Ok(Measured { recorder, cpu, own_cpu })
+        Ok(Measured { recorder, cpu, own_cpu, took: self.begun.elapsed() })
     }
 }
 

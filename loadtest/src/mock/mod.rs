@@ -77,9 +77,11 @@ pub struct Mock {
 #[expect(clippy::needless_pass_by_value, reason = "options are made for one mock")]
 pub fn start(options: MockOptions) -> io::Result<Mock> {
     if options.settings.needs_recording() && options.recording.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "recorded waits need a recording"));
+        let missing = "recorded waits need a recording (--recording)";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, missing));
     }
-    let (address, listeners) = server::listen(options.address, options.threads.max(1))?;
+    let listening = server::listen(options.address, options.threads.max(1));
+    let (address, listeners) = listening.map_err(|failed| cannot_listen(options.address, &failed))?;
     let counters = Arc::new(stats::Counters::default());
     let (ready, told) = mpsc::channel();
     let mut mock =
@@ -101,6 +103,10 @@ pub fn start(options: MockOptions) -> io::Result<Mock> {
         mock.driver = told.recv().map_err(io::Error::other)??;
     }
     Ok(mock)
+}
+
+fn cannot_listen(address: SocketAddr, failed: &io::Error) -> io::Error {
+    io::Error::new(failed.kind(), format!("cannot listen on {address}: {failed}"))
 }
 
 impl Mock {

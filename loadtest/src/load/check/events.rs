@@ -27,6 +27,8 @@ pub struct Events {
     /// The present event has at least one line that is no comment.
     has_line: bool,
     ending: Ending,
+    /// `[DONE]` came, after which there is nothing.
+    is_done: bool,
     /// An event came before the first, or after the last.
     is_out_of_order: bool,
     summing: Summing,
@@ -40,6 +42,7 @@ impl Default for Events {
             line_bytes: 0,
             has_line: false,
             ending: Ending::Missing,
+            is_done: false,
             is_out_of_order: false,
             summing: Summing::default(),
         }
@@ -109,14 +112,14 @@ impl Events {
     fn read_line(&mut self) {
         let line = self.line[..self.line_bytes.min(LINE_BYTES)].trim_ascii_end();
         let (was_ended, is_first) = (self.ending == Ending::Complete, self.count == 0);
+        self.is_out_of_order |= self.is_done && !line.starts_with(b":");
         match line {
             // What follows an error is no good end.
             _ if self.ending == Ending::Error => {}
-            b"data: [DONE]"
-            | b"data:[DONE]"
-            | b"event: message_stop"
-            | b"event: response.completed"
-            | b"event: response.incomplete" => self.ending = Ending::Complete,
+            b"data: [DONE]" | b"data:[DONE]" => (self.ending, self.is_done) = (Ending::Complete, true),
+            b"event: message_stop" | b"event: response.completed" | b"event: response.incomplete" => {
+                self.ending = Ending::Complete;
+            }
             b"event: error" | b"event: response.failed" => self.ending = Ending::Error,
             b"event: message_start" | b"event: response.created" => self.is_out_of_order |= !is_first,
             line if line.starts_with(b"data: {\"error\"") => self.ending = Ending::Error,
@@ -174,6 +177,11 @@ mod tests {
         assert!(is_out_of_order(&["message_start", "message_stop", "content_block_delta"]));
         assert!(!is_out_of_order(&["response.created", "response.completed"]));
         assert!(is_out_of_order(&["response.completed", "response.created"]));
+        let mut events = Events::default();
+        events.feed(b"data: 1\n\ndata: [DONE]\n\n: a comment\n\n");
+        assert!(!events.is_out_of_order());
+        events.feed(b"data: 2\n\n");
+        assert!(events.is_out_of_order());
     }
 
     /// The same events in another order have the same sum, in which their order is not, and another checksum.

@@ -83,6 +83,11 @@ impl Pace {
         .await
     }
 
+    /// When all had become due, or nobody wanted more of them.
+    pub fn over_since(&self) -> Option<Instant> {
+        self.over_since.get()
+    }
+
     /// Requests that were due and that nobody sent.
     pub fn unsent(&self) -> u64 {
         self.due.borrow().len() as u64

@@ -86,6 +86,8 @@ struct Slice {
     prepared: Rc<Prepared>,
     until: Instant,
     pace: Option<Pace>,
+    /// When the last request of an open loop was sent.
+    last_sent: Cell<Instant>,
     /// The number of the next request, which says what it is.
     numbers: Rc<Cell<u64>>,
     recorder: RefCell<Recorder>,
@@ -173,6 +175,7 @@ impl Session {
             prepared: Rc::clone(&self.prepared),
             until: begun + duration,
             pace,
+            last_sent: Cell::new(begun),
             numbers: Rc::clone(&self.numbers),
             recorder: RefCell::new(recorder),
         });
@@ -192,7 +195,7 @@ impl Session {
             self.lanes.push(sender.await);
         }
         // What runs beside the plan may end later, and is no reason to divide by more time.
-        let elapsed = begun.elapsed();
+        let elapsed = slice.sending(begun, duration).unwrap_or_else(|| begun.elapsed());
         for sender in beside {
             self.beside.push(sender.await);
         }
@@ -257,6 +260,14 @@ async fn send_beside(part: usize, mut lane: Lane, slice: Rc<Slice>) -> (usize, L
 }
 
 impl Slice {
+    /// The time in which requests of an open loop were sent. That the last answers of streams take long makes no rate lower,
+    /// and requests that were sent too late make none higher.
+    fn sending(&self, begun: Instant, duration: Duration) -> Option<Duration> {
+        let over_since = self.pace.as_ref()?.over_since()?;
+        let planned = if is_interrupted() { over_since - begun } else { duration };
+        Some(planned.max(self.last_sent.get() - begun))
+    }
+
     fn goes_on(&self) -> bool {
         Instant::now() < self.until && !is_interrupted()
     }
@@ -267,6 +278,9 @@ impl Slice {
 
     async fn exchange(&self, lane: &mut Lane, part: &PreparedPart, wire: &Wire, due_at: Option<Instant>) {
         let mut trace = Trace::begin(&self.recorder, part.index, due_at);
+        if due_at.is_some() {
+            self.last_sent.set(trace.marks.sent_at);
+        }
         let outcome = lane.exchange(wire, &part.behaviour, &mut trace).await;
         let ended = outcome.and_then(|ended| match ended {
             Ended::Good(content) => part.expected.judge(&content).map(|()| ended),

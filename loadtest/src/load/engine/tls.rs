@@ -158,6 +158,17 @@ pub async fn connect(
     }
 }
 
+/// What TLS has against a server, with what can be done about it.
+fn explain(wrong: rustls::Error) -> io::Error {
+    match wrong {
+        rustls::Error::InvalidCertificate(_) => io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("{wrong} (--ca FILE trusts those in a file, --insecure any)"),
+        ),
+        wrong => io::Error::new(io::ErrorKind::InvalidData, wrong),
+    }
+}
+
 impl TlsReader {
     /// Reads behind what the buffer holds; 0 at the end.
     pub async fn read(&mut self, mut input: Vec<u8>) -> (io::Result<usize>, Vec<u8>) {
@@ -207,7 +218,7 @@ impl TlsReader {
         let mut session = self.session.borrow_mut();
         let taken = session.read_tls(&mut &self.cipher[self.taken..])?;
         self.taken += taken;
-        session.process_new_packets().map_err(|wrong| io::Error::new(io::ErrorKind::InvalidData, wrong))?;
+        session.process_new_packets().map_err(explain)?;
         if taken == 0 && session.is_handshaking() {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }

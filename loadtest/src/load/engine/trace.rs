@@ -73,10 +73,10 @@ impl<'a> Trace<'a> {
         if self.marks.first_event_at.is_none() {
             self.marks.first_event_at = Some(now);
             if new > 1 {
-                self.recorder.borrow_mut().gap(self.part, Duration::ZERO, new - 2);
+                self.recorder.borrow_mut().gap(self.part, now, Duration::ZERO, new - 2);
             }
         } else {
-            self.recorder.borrow_mut().gap(self.part, gap, new - 1);
+            self.recorder.borrow_mut().gap(self.part, now, gap, new - 1);
         }
         (self.events, self.last_event_at) = (events, now);
     }

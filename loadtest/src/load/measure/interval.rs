@@ -70,7 +70,9 @@ impl Intervals {
         }
     }
 
-    pub fn gap(&mut self, gap: Duration, merged: u64) {
+    /// Notes a gap that was over at a moment: a stream may be longer than many intervals.
+    pub fn gap(&mut self, at: Instant, gap: Duration, merged: u64) {
+        self.turn(at);
         self.current.gap.record(gap);
         if merged > 0 {
             self.current.gap.record_n(Duration::ZERO, merged);
@@ -125,8 +127,11 @@ mod tests {
             let marks = Marks::begin(begun, begun, ended_at);
             intervals.note(&marks, Ok(Ended::Left));
         }
+        intervals.gap(begun + Duration::from_millis(3500), Duration::from_millis(5), 1);
+        intervals.turn(begun + Duration::from_secs(4));
         drop(intervals);
-        let counts: Vec<_> = looked_at.iter().map(|it| (it.begin.as_secs(), it.left)).collect();
-        assert_eq!(counts, [(0, 2), (1, 0)]);
+        let counts: Vec<_> =
+            looked_at.iter().map(|it| (it.begin.as_secs(), it.left, it.gap.count())).collect();
+        assert_eq!(counts, [(0, 2, 0), (1, 0, 0), (2, 1, 0), (3, 0, 2)]);
     }
 }

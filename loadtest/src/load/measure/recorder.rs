@@ -104,8 +104,8 @@ impl Recorder {
         }
     }
 
-    /// Notes the time between an event and the one before it, and how many more came with it.
-    pub fn gap(&mut self, part: usize, gap: Duration, merged: u64) {
+    /// Notes the time between an event that came at a moment and the one before it, and how many more came with it.
+    pub fn gap(&mut self, part: usize, at: Instant, gap: Duration, merged: u64) {
         for tally in [Some(&mut self.total), self.parts.get_mut(part)].into_iter().flatten() {
             tally.gap.record(gap);
             if merged > 0 {
@@ -113,7 +113,7 @@ impl Recorder {
             }
         }
         if let Some(intervals) = &mut self.intervals {
-            intervals.gap(gap, merged);
+            intervals.gap(at, gap, merged);
         }
     }
 

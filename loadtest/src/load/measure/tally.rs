@@ -37,7 +37,7 @@ pub struct Tally {
     pub complaint: Option<String>,
     /// Requests that were due, but never sent.
     pub unsent: u64,
-    /// Time in which all this was measured.
+    /// Time in which all this was sent, by which rates are told: in a closed loop, up to the last answer.
     pub elapsed: Duration,
 }
 

@@ -1,7 +1,7 @@
 //! Looks at intervals as they end, on a thread of its own: progress, the histogram log, and the series of the report.
 
 use std::fs::File;
-use std::io::{BufWriter, IsTerminal, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
@@ -28,7 +28,15 @@ pub struct Output<'a> {
 
 /// The thread that looks at intervals.
 pub struct Collector {
-    thread: JoinHandle<anyhow::Result<Vec<IntervalRow>>>,
+    thread: JoinHandle<Collected>,
+}
+
+/// What a run left behind.
+#[derive(Debug, Default)]
+pub struct Collected {
+    pub rows: Vec<IntervalRow>,
+    /// Why the log ends before the run does.
+    pub log_failed: Option<String>,
 }
 
 /// What brings intervals to the thread.
@@ -63,15 +71,15 @@ impl Collector {
     /// Waits for the last interval.
     ///
     /// # Errors
-    /// When the log could not be written.
-    pub fn finish(self) -> anyhow::Result<Vec<IntervalRow>> {
-        self.thread.join().map_err(|_| anyhow!("the collector failed"))?
+    /// Never, as a rule: when the thread is gone.
+    pub fn finish(self) -> anyhow::Result<Collected> {
+        self.thread.join().map_err(|_| anyhow!("the collector failed"))
     }
 }
 
 /// A bar of so much time, or one that only shows that time passes; nothing at all where nobody looks.
 fn bar(expected: Option<Duration>) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
+    if !io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
     let (template, length) = match expected {
@@ -83,6 +91,13 @@ fn bar(expected: Option<Duration>) -> ProgressBar {
     bar
 }
 
+impl Collected {
+    /// What was written, or a note that it was not.
+    fn kept<T>(&mut self, written: io::Result<T>) -> Option<T> {
+        written.map_err(|failed| self.log_failed = Some(failed.to_string())).ok()
+    }
+}
+
 struct Work {
     intervals: Receiver<Box<Interval>>,
     looked_at: Sender<Box<Interval>>,
@@ -92,36 +107,39 @@ struct Work {
 }
 
 impl Work {
-    fn run(mut self) -> anyhow::Result<Vec<IntervalRow>> {
+    fn run(mut self) -> Collected {
         let mut log = self.log.take();
-        let rows = self.collect(log.as_mut());
+        let mut collected = self.collect(log.as_mut());
         self.bar.finish_and_clear();
-        if let Some(log) = &mut log {
-            log.flush().context("cannot write the histogram log")?;
+        if let Some(failed) = log.and_then(|mut log| log.flush().err()) {
+            collected.log_failed.get_or_insert(failed.to_string());
         }
-        rows
+        collected
     }
 
-    fn collect(&mut self, log: Option<&mut BufWriter<File>>) -> anyhow::Result<Vec<IntervalRow>> {
-        let mut rows = Vec::new();
-        let Some(mut interval) = self.next() else { return Ok(rows) };
+    /// A log that cannot be written any more, as on a full disk, does not end the run that it is of.
+    fn collect(&mut self, log: Option<&mut BufWriter<File>>) -> Collected {
+        let mut collected = Collected::default();
+        let Some(mut interval) = self.next() else { return collected };
         let begun = SystemTime::now() - interval.begin - interval.length;
         let mut serializer = V2DeflateSerializer::new();
-        let mut log = log.map(|log| hlog::begin(log, &mut serializer, begun)).transpose()?;
+        let mut log = log.and_then(|log| collected.kept(hlog::begin(log, &mut serializer, begun)));
         let now = Instant::now();
         self.begun = now.checked_sub(interval.length).unwrap_or(now);
         loop {
-            if let Some(log) = &mut log {
-                hlog::append(log, &interval).context("cannot write the histogram log")?;
+            if let Some(open) = &mut log
+                && collected.kept(hlog::append(open, &interval)).is_none()
+            {
+                log = None;
             }
             let row = IntervalRow::of(&interval);
             self.show(&row);
-            rows.push(row);
+            collected.rows.push(row);
             // The run may be over: then nobody needs it.
             drop(self.looked_at.send(interval));
             match self.next() {
                 Some(next) => interval = next,
-                None => return Ok(rows),
+                None => return collected,
             }
         }
     }

@@ -4,7 +4,9 @@ use std::io::{self, Write};
 use std::time::SystemTime;
 
 use hdrhistogram::serialization::V2DeflateSerializer;
-use hdrhistogram::serialization::interval_log::{IntervalLogWriter, IntervalLogWriterBuilder, Tag};
+use hdrhistogram::serialization::interval_log::{
+    IntervalLogWriter, IntervalLogWriterBuilder, IntervalLogWriterError, Tag,
+};
 
 use crate::load::measure::Interval;
 
@@ -45,8 +47,12 @@ pub fn append<W: Write>(log: &mut Log<'_, '_, W>, interval: &Interval) -> io::Re
         ("gap", &interval.gap),
     ];
     for (name, times) in times.into_iter().filter(|(_, times)| times.count() > 0) {
-        log.write_histogram(times.histogram(), interval.begin, interval.length, Tag::new(name))
-            .map_err(|failed| io::Error::other(format!("{failed:?}")))?;
+        log.write_histogram(times.histogram(), interval.begin, interval.length, Tag::new(name)).map_err(
+            |failed| match failed {
+                IntervalLogWriterError::IoError(failed) => failed,
+                IntervalLogWriterError::SerializeError(failed) => io::Error::other(failed),
+            },
+        )?;
     }
     Ok(())
 }

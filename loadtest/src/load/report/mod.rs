@@ -15,5 +15,5 @@ mod table;
 pub use collector::{Collector, Output};
 pub use page::write_page;
 pub use result::{ErrorCount, Quantiles, Report, Step, Subject, error_counts};
-pub use summary::{deliver, list_scenarios};
+pub use summary::{check_json, deliver};
 pub use table::table;

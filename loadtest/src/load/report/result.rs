@@ -5,15 +5,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
+use super::collector::Collected;
 use super::series::{Curve, IntervalRow};
 use crate::load::args::RunArgs;
 use crate::load::engine::HttpVersion;
 use crate::load::measure::{Tally, Times};
 use crate::load::run::Measured;
 use crate::load::scenario::{Arrivals, Scenario, Shape};
-
-/// At least this share of a rate must be answered for it to count as kept.
-const RATE_SHARE_MIN: f64 = 0.95;
 
 /// Quantiles of a time, in microseconds.
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -85,12 +83,18 @@ pub struct Report {
     pub parts: Vec<PartReport>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<Step>,
+    /// Of a ramp: what waits for its turn at the end of a step has not waited for much longer than is allowed.
+    #[serde(skip)]
+    pub is_held_shortly: bool,
     /// Of a ramp: the highest rate that kept the SLO.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub knee_per_s: Option<f64>,
     pub latency_curve: Curve,
     pub service_curve: Curve,
     pub intervals: Vec<IntervalRow>,
+    /// Why the histogram log is not whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_failed: Option<String>,
 }
 
 /// One kind of request in a run with several.
@@ -148,13 +152,13 @@ impl Quantiles {
 }
 
 impl Step {
-    /// What a slice at a rate gave, and whether that keeps the SLO: fast enough, all right, and as many as were due.
+    /// What a slice at a rate gave, and whether that keeps the SLO: all that were due were answered, rightly and, from when
+    /// each was due, fast enough.
     pub fn new(rate_per_s: f64, tally: &Tally, slo_p99: Duration) -> Self {
         let latency_us = Quantiles::of(&tally.latency);
         let requests_per_s = tally.per_second(tally.good());
         let is_fast = latency_us.p99 < slo_p99.as_secs_f64() * 1e6;
-        let is_whole =
-            tally.failed() == 0 && tally.unsent == 0 && requests_per_s >= rate_per_s * RATE_SHARE_MIN;
+        let is_whole = tally.answered() > 0 && tally.failed() == 0 && tally.unsent == 0;
         Self {
             rate_per_s,
             requests_per_s,
@@ -184,12 +188,7 @@ impl PartReport {
 }
 
 impl Report {
-    pub fn new(
-        subject: &Subject<'_>,
-        measured: &Measured,
-        steps: Vec<Step>,
-        intervals: Vec<IntervalRow>,
-    ) -> Self {
+    pub fn new(subject: &Subject<'_>, measured: &Measured, steps: Vec<Step>, collected: Collected) -> Self {
         let Subject { args, scenario, begun } = subject;
         let (tally, cpu) = (&measured.recorder.total, measured.cpu);
         let each = |cpu: Duration, count: u64| cpu.as_secs_f64() * 1e6 / count.max(1) as f64;
@@ -227,18 +226,20 @@ impl Report {
             cpu_us_per_request: cpu.map(|cpu| each(cpu, tally.answered())),
             cpu_us_per_event: cpu.filter(|_| tally.events > 0).map(|cpu| each(cpu, tally.events)),
             generator_cpu_us_per_request: each(measured.own_cpu, tally.answered()),
-            generator_busy: measured.own_cpu.as_secs_f64() / tally.elapsed.as_secs_f64().max(0.001),
+            generator_busy: measured.own_cpu.as_secs_f64() / measured.took.as_secs_f64().max(0.001),
             errors: error_counts(tally),
             complaint: tally.complaint.clone(),
             parts: names
                 .zip(&measured.recorder.parts)
                 .map(|(name, part)| PartReport::new(name, part))
                 .collect(),
+            is_held_shortly: matches!(scenario.plan.shape, Shape::Ramp(ramp) if ramp.hold < 2 * ramp.slo_p99),
             knee_per_s: kept.max_by(f64::total_cmp),
             steps,
             latency_curve: Curve::of(&tally.latency),
             service_curve: Curve::of(&tally.service),
-            intervals,
+            intervals: collected.rows,
+            log_failed: collected.log_failed,
         }
     }
 
@@ -294,4 +295,28 @@ fn machine() -> String {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let processor = line("/proc/cpuinfo", "model name");
     format!("{cores} x {processor}, Linux {}", line("/proc/sys/kernel/osrelease", ""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::load::check::Failure;
+
+    fn keeps(latency_ms: u64, change: impl FnOnce(&mut Tally)) -> bool {
+        let mut tally = Tally { elapsed: Duration::from_secs(9), ..Tally::default() };
+        tally.latency.record(Duration::from_millis(latency_ms));
+        change(&mut tally);
+        Step::new(100.0, &tally, Duration::from_millis(20)).keeps_slo
+    }
+
+    /// A rate is kept by answers that are right and in time, each counted from when it was due, however long the last one
+    /// is waited for.
+    #[test]
+    fn what_keeps_an_slo() {
+        assert!(keeps(19, |_| {}));
+        assert!(!keeps(21, |_| {}));
+        assert!(!keeps(19, |tally| tally.fail(Failure::NoEnd, "")));
+        assert!(!keeps(19, |tally| tally.unsent = 1));
+        assert!(!keeps(0, |tally| tally.latency.clear()), "nothing was answered");
+    }
 }

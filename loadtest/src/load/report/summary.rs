@@ -1,7 +1,7 @@
 //! A result as text, and where results go.
 
 use std::fmt::{self, Display};
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
@@ -10,7 +10,6 @@ use serde::Serialize;
 
 use super::result::{ErrorCount, PartReport, Quantiles, Report, Step};
 use super::table::table;
-use crate::load::scenario::catalog;
 
 /// From this share of its core on, the generator may be what was measured.
 const GENERATOR_BUSY: f64 = 0.95;
@@ -41,6 +40,12 @@ impl Display for Report {
                 Some(knee) => writeln!(out, "knee       {knee:.0}/s is the highest rate that kept the SLO")?,
                 None => writeln!(out, "knee       no rate kept the SLO")?,
             }
+            if self.is_held_shortly {
+                writeln!(
+                    out,
+                    "           each was held for less than twice the SLO: too much of it may not show"
+                )?;
+            }
         }
         self.costs(out)?;
         self.errors(out)
@@ -52,6 +57,11 @@ fn microseconds(quantiles: &Quantiles) -> [String; 6] {
     [p50, p90, p99, p999, max, mean].map(|time| format!("{time:.0}"))
 }
 
+/// The same of answers of which there may have been none.
+fn microseconds_of(count: u64, quantiles: &Quantiles) -> [String; 6] {
+    if count > 0 { microseconds(quantiles) } else { std::array::from_fn(|_| "-".to_owned()) }
+}
+
 fn row(name: &str, cells: impl IntoIterator<Item = String>) -> Vec<String> {
     std::iter::once(name.to_owned()).chain(cells).collect()
 }
@@ -61,7 +71,7 @@ impl Report {
         let head = ["p50", "p90", "p99", "p99.9", "max", "mean"].map(str::to_owned);
         let mut rows = vec![row("us", head)];
         let mut add = |name: &str, quantiles: Option<&Quantiles>| {
-            rows.extend(quantiles.map(|quantiles| row(name, microseconds(quantiles))));
+            rows.extend(quantiles.map(|quantiles| row(name, microseconds_of(self.requests, quantiles))));
         };
         if self.is_open_loop {
             add("latency, from when it was due", Some(&self.latency_us));
@@ -72,7 +82,7 @@ impl Report {
         add("to the first byte", Some(&self.first_byte_us));
         add("to the first event", self.first_event_us.as_ref());
         add("between events", self.gap_us.as_ref());
-        add("sent late by", self.late_us.as_ref());
+        rows.extend(self.late_us.as_ref().map(|quantiles| row("sent late by", microseconds(quantiles))));
         rows
     }
 
@@ -81,8 +91,8 @@ impl Report {
         let mut rows = vec![row("part", head.map(str::to_owned))];
         rows.extend(self.parts.iter().map(|part| {
             let PartReport { name, requests, wrong, left, latency_us, first_byte_us, .. } = part;
-            let [p50, p90, p99, p999, ..] = microseconds(latency_us);
-            let first = format!("{:.0}", first_byte_us.p50);
+            let [p50, p90, p99, p999, ..] = microseconds_of(*requests, latency_us);
+            let [first, ..] = microseconds_of(*requests, first_byte_us);
             row(name, [requests.to_string(), wrong.to_string(), left.to_string(), p50, p90, p99, p999, first])
         }));
         rows
@@ -93,7 +103,7 @@ impl Report {
         let mut rows = vec![row("rate/s", head.map(str::to_owned))];
         rows.extend(self.steps.iter().map(|step| {
             let Step { rate_per_s, requests_per_s, latency_us, wrong, unsent, keeps_slo } = step;
-            let [p50, _, p99, _, max, _] = microseconds(latency_us);
+            let [p50, _, p99, _, max, _] = microseconds_of((*requests_per_s > 0.0).into(), latency_us);
             let slo = if *keeps_slo { "kept" } else { "broken" };
             let counts = [wrong.to_string(), unsent.to_string(), slo.to_owned()];
             row(
@@ -139,33 +149,32 @@ impl Report {
     }
 }
 
-/// Prints a result, or gives it as JSON to whatever was asked for.
+/// Prints a result, or gives it as JSON to whatever was asked for. What cannot be written is printed all the same.
 ///
 /// # Errors
 /// When the file cannot be written.
 pub fn deliver(report: &(impl Display + Serialize), json: Option<&Path>) -> anyhow::Result<()> {
-    let text = match json {
-        None => report.to_string(),
-        Some(path) if path == Path::new("-") => serde_json::to_string_pretty(report)?,
-        Some(path) => {
-            let json = serde_json::to_string(report)?;
-            fs::write(path, json).with_context(|| format!("cannot write {}", path.display()))?;
-            report.to_string()
-        }
-    };
-    print(&text)
+    let Some(path) = json else { return print(&report.to_string()) };
+    if path == Path::new("-") {
+        return print(&serde_json::to_string_pretty(report)?);
+    }
+    let json = serde_json::to_string(report)?;
+    let written = fs::write(path, json).with_context(|| format!("cannot write {}", path.display()));
+    print(&report.to_string())?;
+    written
 }
 
-/// Prints the scenarios that come with the program.
+/// Looks whether a result can be written where it is wanted, before anything is measured for it.
 ///
 /// # Errors
-/// When they cannot be printed.
-pub fn list_scenarios() -> anyhow::Result<()> {
-    let scenarios = catalog::all()?;
-    let width = scenarios.iter().map(|it| it.name.len()).max().unwrap_or(0);
-    let lines: Vec<String> =
-        scenarios.iter().map(|it| format!("{:<width$}  {}", it.name, it.about)).collect();
-    print(&lines.join("\n"))
+/// When it cannot.
+pub fn check_json(json: Option<&Path>) -> anyhow::Result<()> {
+    let Some(path) = json.filter(|path| *path != Path::new("-")) else { return Ok(()) };
+    let is_there = path.exists();
+    let opened = OpenOptions::new().append(true).create(true).open(path).map(drop);
+    // What is measured may fail, and then there is no result.
+    let checked = if is_there { opened } else { opened.and_then(|()| fs::remove_file(path)) };
+    checked.with_context(|| format!("cannot write {}", path.display()))
 }
 
 fn print(text: &str) -> anyhow::Result<()> {

@@ -31,6 +31,21 @@ pub fn all() -> anyhow::Result<Vec<Scenario>> {
     SCENARIOS.iter().map(|(name, text)| read(name, text).with_context(|| (*name).to_owned())).collect()
 }
 
+/// The text of one that comes with the program.
+///
+/// # Errors
+/// When there is none of this name.
+pub fn text(name: &str) -> anyhow::Result<&'static str> {
+    let found = SCENARIOS.iter().find(|(known, _)| *known == name);
+    found
+        .map(|(_, text)| *text)
+        .with_context(|| format!("no scenario is named \"{name}\"; there are {}", names()))
+}
+
+fn names() -> String {
+    SCENARIOS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+}
+
 /// The scenario of this name, or in this file.
 ///
 /// # Errors
@@ -41,8 +56,7 @@ pub fn find(name: &str) -> anyhow::Result<Scenario> {
     }
     let path = Path::new(name);
     if !path.exists() && !name.contains(['/', '.']) {
-        let names: Vec<&str> = SCENARIOS.iter().map(|(name, _)| *name).collect();
-        bail!("no scenario and no file is named \"{name}\"; there are {}", names.join(", "));
+        bail!("no scenario and no file is named \"{name}\"; there are {}", names());
     }
     let text = fs::read_to_string(path).with_context(|| format!("cannot read the scenario {name}"))?;
     let stem = path.file_stem().map_or(name.into(), |stem| stem.to_string_lossy());

@@ -167,6 +167,9 @@ impl Settings {
                 "{name} must be from 1 to 1000000"
             );
         }
+        for (name, time) in [("duration", self.duration), ("hold", self.hold)] {
+            ensure!(time.is_none_or(|time| time >= units::TIME_MIN), "{name} must be 1ms at least");
+        }
         plan.connections = self.connections.unwrap_or(plan.connections);
         plan.streams = self.streams.unwrap_or(plan.streams);
         plan.duration = self.duration.unwrap_or(plan.duration);

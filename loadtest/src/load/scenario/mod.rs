@@ -18,7 +18,7 @@ use serde::Deserialize;
 use super::check::{Check, OwnTime};
 
 pub use file::{Settings, ShapeName, explain, read};
-pub use units::{duration, positive, rate};
+pub use units::{duration, positive, rate, some_time};
 
 /// A workload.
 #[derive(Clone, Debug, PartialEq)]

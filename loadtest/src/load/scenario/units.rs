@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The shortest time in which something can be measured.
+pub const TIME_MIN: Duration = Duration::from_millis(1);
+
 /// Reads a time: `500us`, `500ms`, `10s`, `2m`, or seconds.
 ///
 /// # Errors
@@ -20,6 +23,17 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     match number.parse::<f64>() {
         Ok(number) if (0.0..1e6).contains(&number) => Ok(Duration::from_secs_f64(number * seconds)),
         _ => Err(wrong()),
+    }
+}
+
+/// Reads a time that must be more than nothing.
+///
+/// # Errors
+/// A message for whoever wrote it.
+pub fn some_time(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        short if short < TIME_MIN => Err(format!("\"{text}\" is too short: it must be 1ms at least")),
+        time => Ok(time),
     }
 }
 
@@ -60,5 +74,7 @@ mod tests {
         for wrong in ["", "s", "-1s", "1h", "1 s", "NaN"] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
+        assert_eq!(some_time("1ms"), Ok(TIME_MIN));
+        assert!(some_time("0s").is_err() && some_time("999us").is_err());
     }
 }
