@@ -10,10 +10,11 @@ use criterion::measurement::WallTime;
 use criterion::{
     BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
 };
+use ringgate::base::clock::Moment;
 use ringgate::contract::endpoint::{Dialect, Endpoint, StreamStyle};
 use ringgate::contract::link::Link;
 use ringgate::contract::meters::{Meters, Micros};
-use ringgate::contract::record::Record;
+use ringgate::contract::record::{Record, Usage};
 use ringgate::contract::snapshot::Snapshot;
 use ringgate::http::chunked::Decoder;
 use ringgate::http::request::{self, HeadLimits};
@@ -21,9 +22,10 @@ use ringgate::http::response::{self, Asked};
 use ringgate::http::{HeadScan, Slots};
 use ringgate::logcore::{AccessLog, Command, LogCore, Source, WhenFull};
 use ringgate::net::pool::BufferPool;
+use ringgate::traffic::account::{Book, Tally};
 use ringgate::traffic::dialect::{Edits, EventFilter, HideUsage, InjectUsage, RequestScan, UsageScan};
 use ringgate::traffic::provider::request::Forwarded;
-use ringgate::traffic::{auth, provider, route};
+use ringgate::traffic::{auth, policy, provider, route};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -40,7 +42,7 @@ criterion_group! {
         .measurement_time(Duration::from_secs(2))
         .without_plots();
     targets = request_head, authenticate, request_scan, edits, upstream_head, response_head, chunked, usage_scan,
-        event_filter, catalog, route_order, histogram, ring, log_core
+        event_filter, admit, catalog, route_order, settle, histogram, ring, log_core
 }
 
 fn group<'c>(criterion: &'c mut Criterion, name: &str, bytes: usize) -> BenchmarkGroup<'c, WallTime> {
@@ -235,6 +237,19 @@ fn catalog(criterion: &mut Criterion) {
     }
 }
 
+/// A caller is admitted to a model, and the permit is given back.
+fn admit(criterion: &mut Criterion) {
+    let snapshot = snapshot(1000, 100);
+    let caller = auth::authenticate(&snapshot, Some(b"secret-0123456789-7"), || 0).expect("a known key");
+    criterion.bench_function("policy", |bencher| {
+        bencher.iter(|| {
+            let permit =
+                policy::admit(&snapshot, black_box(&caller), black_box("model-7")).expect("it is granted");
+            permit.settle(&Usage::default());
+        });
+    });
+}
+
 /// Three targets of two priorities are put in order.
 fn route_order(criterion: &mut Criterion) {
     let snapshot: Snapshot = snapshot(1, 8);
@@ -246,6 +261,15 @@ fn route_order(criterion: &mut Criterion) {
             route::order(black_box(model), spread)
         });
     });
+}
+
+/// An exchange is closed: its times are taken and counted.
+fn settle(criterion: &mut Criterion) {
+    let (ring, _) = rtrb::RingBuffer::new(1);
+    let book = Book::new(ring);
+    let now = Moment::now();
+    let mut tally = Tally { record: record(1), begun: now, complete: now, last_event: now, ended: Moment(0) };
+    criterion.bench_function("settle", |bencher| bencher.iter(|| book.close(black_box(&mut tally))));
 }
 
 /// One value is counted; values differ as times do.

@@ -4,17 +4,19 @@ use std::time::{Duration, Instant};
 
 use loadtest::mock::{Mock, MockOptions, start};
 
-use crate::client::Client;
+use crate::client::{Client, PATIENCE};
 
 fn wait_for(what: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(5);
+    let deadline = Instant::now() + PATIENCE;
     while !what() {
         assert!(Instant::now() < deadline, "it never happened");
         std::thread::sleep(Duration::from_micros(200));
     }
 }
 
-fn leave(mock: &Mock, model: &str, stream: bool) -> Duration {
+/// Leaves in the middle of an answer; returns how many others the mock has given until it knew of it. That a machine is
+/// slow makes them no more.
+fn leave(mock: &Mock, model: &str, stream: bool) -> usize {
     let before = mock.stats();
     let mut client = Client::connect(mock.address);
     client.post("/v1/chat/completions", &format!(r#"{{"model":"{model}","messages":[],"stream":{stream}}}"#));
@@ -24,12 +26,21 @@ fn leave(mock: &Mock, model: &str, stream: bool) -> Duration {
     }
     let left = Instant::now();
     drop(client);
-    wait_for(|| mock.stats().aborted > before.aborted);
+    let mut answers = 0;
+    while mock.stats().aborted == before.aborted {
+        assert_eq!(
+            Client::connect(mock.address).ask("/v1/chat/completions", r#"{"model":"mock"}"#).status,
+            200
+        );
+        answers += 1;
+        assert!(answers < 10_000, "it never happened");
+    }
+    assert!(mock.aborted_at().expect("an abort") >= left);
     wait_for(|| mock.stats().connections_open == 0);
-    mock.aborted_at().expect("an abort").saturating_duration_since(left)
+    answers
 }
 
-/// A client that leaves during a delay, a stall, a gap or a stall inside a stream is noticed within milliseconds.
+/// A client that leaves during a delay, a stall, a gap or a stall inside a stream is noticed as soon as what comes after it.
 #[test]
 fn notices_at_once() {
     for epoll in [false, true] {
@@ -40,8 +51,10 @@ fn notices_at_once() {
             ("mock?stall_after=2", true),
             ("mock?gap_ms=60000", true),
         ] {
-            let fastest = (0..5).map(|_| leave(&mock, model, stream)).min();
-            assert!(fastest < Some(Duration::from_millis(50)), "{model} on {}: {fastest:?}", mock.driver);
+            for _ in 0..5 {
+                let answers = leave(&mock, model, stream);
+                assert!(answers <= 3, "{model} on {}: {answers} answers later", mock.driver);
+            }
         }
     }
 }
@@ -50,7 +63,7 @@ fn notices_at_once() {
 #[test]
 fn notices_while_writing() {
     let mock = start(MockOptions::default()).expect("start");
-    leave(&mock, "mock?chunks=500000", true);
+    leave(&mock, "mock?chunks=50000", true);
 }
 
 /// An answer that was taken is no abort, and a connection that ends between two answers neither.

@@ -4,6 +4,9 @@ use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
+/// How long anything may take on a slow machine before a test gives up.
+pub const PATIENCE: Duration = Duration::from_mins(1);
+
 pub struct Client {
     pub stream: TcpStream,
     /// Received and not yet used.
@@ -48,7 +51,7 @@ impl Answer {
 impl Client {
     pub fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).expect("connect");
-        stream.set_read_timeout(Some(Duration::from_secs(5))).expect("timeout");
+        stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
         stream.set_nodelay(true).expect("nodelay");
         Self { stream, rest: Vec::new() }
     }

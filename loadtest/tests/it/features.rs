@@ -38,8 +38,10 @@ fn features_are_measured() {
     );
     let (code, out, err) = features(&list, "--json");
     let costs: Value = serde_json::from_str(&out).unwrap_or_else(|_| unreachable!("no JSON: {out} {err}"));
-    assert_eq!(code, Some(0), "{costs:#}");
     let rows = costs["rows"].as_array().expect("rows");
+    // A machine that did not keep up with the rate is told by the exit code.
+    let unsent = rows.iter().any(|row| row["unsent"] != 0);
+    assert!(code == Some(i32::from(unsent)) && rows.iter().all(|row| row["wrong"] == 0), "{costs:#}");
     let names: Vec<_> = rows.iter().filter_map(|row| row["name"].as_str()).collect();
     assert_eq!(names, ["lean", "lean-again", "long", "all-together"]);
     assert!(rows[0]["cpu_us"]["median"].as_f64().is_some_and(|cpu| cpu > 1.0), "{costs:#}");

@@ -3,10 +3,12 @@
 mod abort;
 mod answers;
 mod client;
+mod documents;
 mod faults;
 mod features;
 mod formats;
 mod framing;
+mod interrupts;
 mod load;
 mod peers;
 mod program;

