@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow, bail, ensure};
 
 use super::peer::Peer;
 use crate::load::engine::is_interrupted;
@@ -156,6 +156,7 @@ impl Running {
             }
             std::thread::sleep(ASK_EVERY);
         }
+        ensure!(!is_interrupted(), "interrupted before its first answer");
         Err(anyhow!("no good answer within {longest:?}: {last}"))
     }
 }

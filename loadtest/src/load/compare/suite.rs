@@ -220,7 +220,11 @@ impl Suite<'_> {
             }
             let title = exhibit.title();
             say(&title);
-            let (comparison, failed) = self.measure(exhibit).await.with_context(|| title.clone())?;
+            let (comparison, failed) = match self.measure(exhibit).await {
+                // What was measured before is worth more than what could not be begun.
+                Err(_) if is_interrupted() => break,
+                measured => measured.with_context(|| title.clone())?,
+            };
             // Interrupted before the first answer of its first round.
             if is_interrupted() && comparison.rows.iter().all(|row| row.rounds == 0) {
                 break;

@@ -134,6 +134,7 @@ impl Session {
         for lane in self.lanes.iter_mut().chain(self.beside.iter_mut().map(|(_, lane)| lane)) {
             if let Err(failure) = lane.open().await {
                 match lane.complaint() {
+                    _ if is_interrupted() => bail!("target {address}: interrupted before its first answer"),
                     "" => bail!("target {address}: {failure}"),
                     complaint => bail!("target {address}: {failure}: {complaint}"),
                 }
@@ -145,6 +146,7 @@ impl Session {
         let mut trace = Trace::begin(&recorder, part.index, None);
         match first.exchange(wire, &Behaviour::default(), &mut trace).await {
             Ok(_) => Ok(()),
+            Err(_) if is_interrupted() => bail!("target {address}: interrupted before its first answer"),
             Err(failure) if first.complaint().is_empty() => bail!("target {address}: {failure}"),
             Err(failure) => bail!("target {address}: {failure}: {}", first.complaint()),
         }
