@@ -34,7 +34,7 @@ enum Command {
         #[arg(long, short, value_name = "FILE", env = "RINGGATE_CONFIG")]
         config: PathBuf,
     },
-    /// Run a mock model provider: `OpenAI` and Anthropic shapes, streams, settable delays and faults.
+    /// Run a mock model provider: OpenAI and Anthropic shapes, streams, settable delays and faults.
     Mock(Box<loadtest::mock::MockArgs>),
     /// Print the JSON schema of the configuration, for editors.
     Schema,
@@ -47,7 +47,7 @@ enum Command {
 
 #[derive(Subcommand)]
 enum Import {
-    /// Rewrite the configuration of a `LiteLLM` proxy.
+    /// Rewrite the configuration of a LiteLLM proxy.
     ///
     /// The new configuration goes to standard output or FILE. What it does not have, or has with another meaning, goes
     /// to standard error: a line each, with its place in the source. Secrets are not copied: `os.environ/NAME` becomes

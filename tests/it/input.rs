@@ -60,9 +60,9 @@ fn wrong_bodies_are_refused() {
     });
 }
 
-/// Bytes that are not UTF-8 inside a string are no JSON.
+/// A name that is not UTF-8 is none. Other strings are the provider's to read, and to refuse.
 #[test]
-fn text_must_be_text() {
+fn names_are_text() {
     let mock = mock();
     let gateway = Gateway::start(&Setup::of(Io::Auto, &mock.base_url()));
     let lines = format!("x-api-key: {}\r\ncontent-type: application/json\r\n", crate::harness::KEY);
@@ -70,6 +70,7 @@ fn text_must_be_text() {
         let answer = gateway.client().ask(&post_with(CHAT, &lines, body));
         assert_eq!(answer.status, 400, "{}", answer.text());
     }
+    assert_eq!(mock.stats().requests, 1, "the second is for the provider to refuse");
 }
 
 /// Forms that are none, and forms without a model.
