@@ -44,7 +44,7 @@ fn model(criterion: &mut Criterion) {
         });
         let mut tree = Tree::default();
         group.bench_function(BenchmarkId::new("tree", name), |bencher| {
-            bencher.iter(|| tree.parse(black_box(&body)).expect("valid").offset());
+            bencher.iter(|| tree.parse(black_box(&body)).expect("valid").root().offset());
         });
         let mut copy = Vec::with_capacity(bytes);
         let mut buffers = simd_json::Buffers::new(bytes);

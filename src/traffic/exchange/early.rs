@@ -91,7 +91,8 @@ pub const fn speech(style: StreamStyle) -> Speech {
 fn of_text(style: StreamStyle, text: &[u8]) -> Result<Option<Early>, Fault> {
     let speech = speech(style);
     let mut tree = Tree::default();
-    let Ok(event) = tree.parse(text) else { return Ok(None) };
+    let Ok(page) = tree.parse(text) else { return Ok(None) };
+    let event = page.root();
     let told = rendered(&failure::of_event(speech, event), speech)?;
     let has_shape = event.get("error").is_some_and(|error| error.is_object());
     Ok(told.map(|early| if has_shape { Early { body: text.to_vec(), ..early } } else { early }))

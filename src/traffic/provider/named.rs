@@ -13,7 +13,8 @@ use std::ops::Range;
 /// It names another model than the URL does, or a name that is none.
 pub fn renamed(body: &[u8], asked: &str, name: &str, out: &mut Vec<u8>) -> Result<(), ScanError> {
     let mut tree = Tree::default();
-    let root = tree.parse(body).map_err(ScanError::Json)?;
+    let page = tree.parse(body).map_err(ScanError::Json)?;
+    let root = page.root();
     if name.is_empty() || name.chars().any(char::is_control) {
         return Err(ScanError::InvalidModel);
     }

@@ -3,7 +3,7 @@
 use super::loss::untranslatable;
 use super::prompt::Arguments;
 use crate::base::fault::Fault;
-use crate::traffic::dialect::json::{Item, Quoted, Tree, Writer, escape_bytes};
+use crate::traffic::dialect::json::{self, Item, Quoted, Writer, escape_bytes};
 
 /// Writes the arguments of a call in a request; none are an empty object.
 ///
@@ -15,22 +15,32 @@ pub fn as_object(arguments: &Arguments<'_>, name: &Quoted<'_>, out: &mut Writer<
             out.item(object);
             return Ok(());
         }
-        Arguments::Source(source) => source.unescaped(),
+        Arguments::Source(source) => source,
     };
-    if source.iter().all(u8::is_ascii_whitespace) {
-        out.raw(b"{}");
+    if written(source, out) {
         return Ok(());
     }
-    match Tree::default().parse(&source) {
-        Ok(object) if object.is_object() => {
-            out.item(&object);
-            Ok(())
-        }
-        _ => {
-            let name = String::from_utf8_lossy(name.as_written()).into_owned();
-            Err(untranslatable(format!("The arguments of a call of `{name:.64}` are no JSON object.")))
-        }
+    let name = String::from_utf8_lossy(name.as_written()).into_owned();
+    Err(untranslatable(format!("The arguments of a call of `{name:.64}` are no JSON object.")))
+}
+
+/// Writes the object whose source this is, or an empty one if that is blank. Of anything else nothing is written.
+fn written(source: &Quoted<'_>, out: &mut Writer<'_>) -> bool {
+    let before = out.0.len();
+    let bytes = out.value();
+    let begun = bytes.len();
+    source.unescape_to(bytes);
+    if let Some(object) = json::object(&bytes[begun..]) {
+        bytes.truncate(begun + object.end);
+        bytes.drain(begun..begun + object.start);
+        return true;
     }
+    let blank = bytes[begun..].iter().all(u8::is_ascii_whitespace);
+    bytes.truncate(before);
+    if blank {
+        out.raw(b"{}");
+    }
+    blank
 }
 
 /// The arguments of a call in an answer, as the inside of a JSON string: some servers have them as the object that they
@@ -53,16 +63,7 @@ pub fn are_none(source: &Quoted<'_>) -> bool {
 /// kept under a name of its own.
 pub fn kept(inside: &[u8], out: &mut Writer<'_>) {
     let inside = Quoted::raw(inside);
-    let source = &*inside.unescaped();
-    match Tree::default().parse(source) {
-        Ok(object) if object.is_object() => {
-            out.item(&object);
-        }
-        _ if source.iter().all(u8::is_ascii_whitespace) => {
-            out.raw(b"{}");
-        }
-        _ => {
-            out.open("{\"_raw_arguments\":").source(source).close("}");
-        }
+    if !written(&inside, out) {
+        out.open("{\"_raw_arguments\":").source(&inside.unescaped()).close("}");
     }
 }

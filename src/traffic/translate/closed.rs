@@ -80,7 +80,7 @@ mod tests {
             (r#"{"type":"string"}"#.to_owned(), true),
         ] {
             let mut tree = Tree::default();
-            assert_eq!(is_closed(tree.parse(schema.as_bytes()).expect("valid")), closed, "{schema}");
+            assert_eq!(is_closed(tree.parse(schema.as_bytes()).expect("valid").root()), closed, "{schema}");
         }
     }
 }

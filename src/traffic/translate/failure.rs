@@ -7,7 +7,7 @@ use super::Speech;
 use super::event::{Failure, FailureKind};
 use crate::contract::endpoint::Dialect;
 use crate::http::delay;
-use crate::traffic::dialect::json::{Item, Quoted, Tree, Writer};
+use crate::traffic::dialect::json::{Item, Page, Quoted, Tree, Writer};
 
 /// One row: status, `OpenAI`'s type and code, Anthropic's type, Google's status.
 struct Row {
@@ -59,7 +59,8 @@ pub fn answer(
     out: &mut Vec<u8>,
 ) -> u16 {
     let mut tree = Tree::default();
-    let found = read(from, name, tree.parse(body).ok());
+    let page = tree.parse(body).ok();
+    let found = read(from, name, page.as_ref().map(Page::root));
     // What is wrong with a request in general the status may know better, and so where the body says nothing.
     let is_vague = matches!(found.kind, FailureKind::Server | FailureKind::Invalid);
     let kind = by_status(status).filter(|_| is_vague).unwrap_or(found.kind);
@@ -113,7 +114,7 @@ pub fn speaks_of_account(from: Speech, body: &[u8]) -> bool {
 pub fn retry_after_ms(from: Speech, body: &[u8]) -> Option<u64> {
     match from {
         Speech::Gemini | Speech::VertexAnthropic => {
-            super::gemini::answer_in::retry_after_ms(Tree::default().parse(body).ok()?)
+            super::gemini::answer_in::retry_after_ms(Tree::default().parse(body).ok()?.root())
         }
         _ => None,
     }
@@ -321,7 +322,7 @@ pub fn gemini(failure: &Failure<'_>, retry_ms: Option<u64>, out: &mut Vec<u8>) {
 /// A message in the words of the provider, with words that clients look for where they are not the provider's.
 fn message(failure: &Failure<'_>, out: &mut Writer<'_>) {
     if failure.message.is_empty() {
-        out.text("The provider reported an error without a message.");
+        out.word("The provider reported an error without a message.");
     } else {
         out.quoted(&failure.message);
     }

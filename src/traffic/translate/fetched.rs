@@ -144,7 +144,7 @@ impl Blocks<'_, '_> {
             return;
         };
         if let Some(words) = words(fetched) {
-            self.out.open("{\"type\":\"text\"").key("media_type").text("text/plain");
+            self.out.open("{\"type\":\"text\"").key("media_type").word("text/plain");
             self.out.key("data").text(&words);
         } else {
             self.out.open("{\"type\":\"base64\"").key("media_type").text(fetched.media);

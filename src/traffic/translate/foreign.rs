@@ -112,7 +112,8 @@ fn is_foreign(text: &[u8]) -> bool {
 /// What goes of a body for this model, in the body's order.
 pub fn cuts(speech: Speech, model: &str, body: &[u8]) -> Vec<Cut> {
     let mut tree = Tree::default();
-    let Ok(body) = tree.parse(body) else { return vec![] };
+    let Ok(page) = tree.parse(body) else { return vec![] };
+    let body = page.root();
     let mut cuts = vec![];
     let list =
         |name| body.get(name).into_iter().flat_map(|list: Item<'_>| list.elements()).collect::<Vec<_>>();

@@ -8,7 +8,6 @@ use crate::base::fault::{Fault, FaultKind};
 use crate::contract::snapshot::Unsupported;
 use crate::traffic::dialect::json::{Item, Kind};
 use crate::traffic::translate::prompt::{Part, Prompt};
-use std::fmt::Write as _;
 
 /// Names of what was lost, longest that is told.
 const NAME_BYTES: usize = 48;
@@ -37,13 +36,20 @@ impl Losses {
 
     /// The answer is the same without it.
     pub fn hint(&mut self, name: &str) {
-        if self.names.split(',').any(|known| known == name) || self.names.len() > TOLD_BYTES {
+        if self.names.len() > TOLD_BYTES || self.names.split(',').any(|known| known == name) {
             return;
         }
-        let comma = if self.names.is_empty() { "" } else { "," };
-        let plain = |c: char| if c.is_ascii_alphanumeric() || "._-[]".contains(c) { c } else { '?' };
-        _ = write!(self.names, "{comma}");
-        self.names.extend(name.chars().take(NAME_BYTES).map(plain));
+        self.names.reserve(1 + name.len().min(NAME_BYTES));
+        if !self.names.is_empty() {
+            self.names.push(',');
+        }
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | '[' | ']');
+        if name.len() <= NAME_BYTES && name.bytes().all(|byte| is_plain(char::from(byte))) {
+            self.names.push_str(name);
+        } else {
+            let plain = |c: char| if is_plain(c) { c } else { '?' };
+            self.names.extend(name.chars().take(NAME_BYTES).map(plain));
+        }
     }
 
     /// The same, for a name as the client wrote it.
@@ -73,11 +79,17 @@ impl Losses {
 
     /// Names the members of an object that nobody reads, but those that say no.
     pub fn unread(&mut self, holder: &str, item: Item<'_>, read: &[&str]) {
-        let says_no = |value: &Item<'_>| value.is_null() || value.flag() == Some(false) || is_empty(*value);
-        for (name, value) in item.members() {
-            if !says_no(&value) && !read.iter().any(|known| name.is(known)) {
-                self.hint(&format!("{holder}{}", String::from_utf8_lossy(name.as_written())));
+        for (name, value) in item.entries() {
+            if !read.iter().any(|known| known.as_bytes() == &*name) {
+                self.unread_member(holder, &name, value);
             }
+        }
+    }
+
+    /// Names a member that nobody reads, unless it says no.
+    pub fn unread_member(&mut self, holder: &str, name: &[u8], value: Item<'_>) {
+        if !(value.is_null() || value.flag() == Some(false) || is_empty(value)) {
+            self.hint(&format!("{holder}{}", String::from_utf8_lossy(name)));
         }
     }
 

@@ -40,6 +40,7 @@ pub mod names;
 mod odds;
 pub mod ollama;
 pub mod openai;
+mod parts;
 mod picture;
 pub mod prompt;
 mod proof;
@@ -290,7 +291,8 @@ pub fn request_in_form(
     out: &mut Vec<u8>,
 ) -> Result<Translated, Fault> {
     let (mut tree, mut schemas) = (Tree::default(), Tree::default());
-    let body = tree.parse(body).map_err(|fault| Fault::told(FaultKind::InvalidJson, fault.message()))?;
+    let page = tree.parse(body).map_err(|fault| Fault::told(FaultKind::InvalidJson, fault.message()))?;
+    let body = page.root();
     let crossing = Crossing { client: from, provider: to.speech };
     if let Some(host) = to.speech.host().filter(|_| crossing.is_hosted()) {
         let lacking = if crossing.is_verbatim() {
@@ -313,7 +315,7 @@ pub fn request_in_form(
         let wanted = embeddings::request(from, to, body, out, &mut losses)?;
         return Ok(Translated { dropped: losses.told()?, wanted, ..Translated::silent(vec![]) });
     }
-    let raised;
+    let (raised, raised_page);
     let mut prompt = match from {
         Speech::OpenAi => openai::request_in::read(body, &mut losses)?,
         Speech::Anthropic | Speech::Count(Dialect::Anthropic) => {
@@ -322,8 +324,8 @@ pub fn request_in_form(
         Speech::Gemini | Speech::Count(Dialect::Gemini) => {
             let body = if from == Speech::Gemini { body } else { count::inner(body) };
             raised = gemini::schema::raised(body);
-            let schemas = schemas.parse(&raised).map_err(|_| Fault::new(FaultKind::InvalidJson))?;
-            gemini::request_in::read(body, schemas, &mut losses)?
+            raised_page = schemas.parse(&raised).map_err(|_| Fault::new(FaultKind::InvalidJson))?;
+            gemini::request_in::read(body, raised_page.root(), &mut losses)?
         }
         Speech::Responses | Speech::Count(Dialect::OpenAi) => responses::request_in::read(body, &mut losses)?,
         Speech::Completions => completions::request_in::read(body, &mut losses)?,
@@ -359,6 +361,8 @@ pub fn request_in_form(
         // Documents without a URL have no place in such an answer, and of a stream that cannot be said later.
         losses.hint("citations");
     }
+    // It is about as long in any format.
+    out.reserve(page.root().raw().len());
     let renamed = match to.speech {
         Speech::OpenAi => openai::request_out::write(&prompt, to.model, to.stream_usage, out, &mut losses)?,
         Speech::Anthropic => {

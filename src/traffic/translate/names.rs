@@ -9,10 +9,27 @@ use crate::traffic::dialect::json::Quoted;
 /// Digits of the hash in an alias.
 const HASH_DIGITS: usize = 16;
 
+/// Whether a byte may stand in an alias.
+static PLAIN: [bool; 256] = plain(b"_-");
+static DOTTED: [bool; 256] = plain(b"_-.");
+
+const fn plain(more: &[u8]) -> [bool; 256] {
+    let (mut table, mut byte) = ([false; 256], 0);
+    while byte < table.len() {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut rest = more;
+    while let [first, behind @ ..] = rest {
+        table[*first as usize] = true;
+        rest = behind;
+    }
+    table
+}
+
 /// A name as the provider takes it: letters, digits, `_` and `-`, at most `longest` of them.
 pub fn alias<'n>(name: &'n Quoted<'_>, longest: usize) -> Quoted<'n> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    fitted(name, longest, plain, |_| true)
+    fitted(name, longest, &PLAIN, |_| true)
 }
 
 /// Longest name of a client's own user.
@@ -29,23 +46,22 @@ pub fn shortened<'n>(user: &'n Quoted<'_>) -> Quoted<'n> {
 
 /// The same where dots may stand too, and the first byte is a letter or `_`.
 pub fn dotted_alias<'n>(name: &'n Quoted<'_>, longest: usize) -> Quoted<'n> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.');
-    fitted(name, longest, plain, |first| first.is_ascii_alphabetic() || first == b'_')
+    fitted(name, longest, &DOTTED, |first| first.is_ascii_alphabetic() || first == b'_')
 }
 
 fn fitted<'n>(
     name: &'n Quoted<'_>,
     longest: usize,
-    plain: impl Fn(u8) -> bool,
+    plain: &[bool; 256],
     begins: impl Fn(u8) -> bool,
 ) -> Quoted<'n> {
     let written = name.as_written();
-    let fits = written.len() <= longest && written.iter().all(|byte| plain(*byte));
+    let fits = written.len() <= longest && written.iter().all(|byte| plain[usize::from(*byte)]);
     if fits && written.first().is_some_and(|first| begins(*first)) {
         return Quoted::raw(written);
     }
     let meant = name.unescaped();
-    let kept = meant.iter().map(|byte| if plain(*byte) { *byte } else { b'_' });
+    let kept = meant.iter().map(|byte| if plain[usize::from(*byte)] { *byte } else { b'_' });
     let start = kept.clone().next().filter(|first| !begins(*first)).map(|_| b'_');
     let kept = start.into_iter().chain(kept).take(longest - HASH_DIGITS - 1);
     let mut alias: String = kept.map(char::from).collect();

@@ -70,8 +70,8 @@ pub fn add(elements: &[u8], to: &mut Vec<u8>) {
 /// Writes elements as Google's `logprobsResult`.
 pub fn as_google(elements: &[u8], out: &mut Writer<'_>) {
     let (mut tree, list) = (Tree::default(), [b"[", elements, b"]"].concat());
-    let parsed = tree.parse(&list);
-    let elements = || parsed.iter().flat_map(Item::elements);
+    let page = tree.parse(&list);
+    let elements = || page.iter().flat_map(|page| page.root().elements());
     let one = |element: Item<'_>, out: &mut Writer<'_>| {
         out.open("{\"token\":").quoted(&element.text_at("token").unwrap_or_default());
         let odds = element.get("logprob").and_then(|odds| odds.number());
@@ -95,7 +95,7 @@ mod tests {
 
     fn read(text: &str, of: fn(Item<'_>) -> Vec<u8>) -> Value {
         let mut tree = Tree::default();
-        let elements = of(tree.parse(text.as_bytes()).expect("JSON"));
+        let elements = of(tree.parse(text.as_bytes()).expect("JSON").root());
         assert!(!elements.contains(&b'\n'), "one line");
         serde_json::from_slice(&[b"[", &*elements, b"]"].concat()).expect("elements")
     }

@@ -3,6 +3,7 @@
 //! Texts and numbers stay as the client wrote them. What one format alone knows is not in here: whoever reads that
 //! format names it as lost.
 
+pub use super::parts::Parts;
 use crate::traffic::dialect::json::{Item, Quoted};
 use std::collections::HashSet;
 
@@ -63,7 +64,7 @@ pub enum Role {
 /// One message. Results of tools are the user's.
 pub struct Turn<'b> {
     pub role: Role,
-    pub parts: Vec<Part<'b>>,
+    pub parts: Parts<'b>,
 }
 
 /// A part of a message, and whether a prompt cache is to end behind it.

@@ -1,7 +1,7 @@
 //! What stands where in a body, and how a client is told that something else stands there.
 
 use super::loss::invalid;
-use super::prompt::{Content, Part};
+use super::prompt::{Content, Part, Parts};
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Kind, Quoted};
 use std::borrow::Cow;
@@ -41,10 +41,12 @@ impl<'p> At<'p> {
     }
 
     /// What should stand here and does not.
+    #[cold]
     pub fn wants(&self, what: &str) -> Fault {
         invalid(format!("`{self}` must be {what}."))
     }
 
+    #[inline]
     pub fn text<'t>(&self, item: Option<Item<'t>>) -> Result<Quoted<'t>, Fault> {
         item.and_then(|item| item.text()).ok_or_else(|| self.wants("a string"))
     }
@@ -84,6 +86,23 @@ impl<'p> At<'p> {
             .map_err(|twice| invalid(format!("`{self}` has the member `{}` twice.", names[twice])))
     }
 
+    /// Names and values of an object.
+    pub fn entries<'t>(
+        &self,
+        item: Item<'t>,
+    ) -> Result<impl Iterator<Item = (Cow<'t, [u8]>, Item<'t>)> + use<'t>, Fault> {
+        if item.is_object() { Ok(item.entries()) } else { Err(self.wants("an object")) }
+    }
+
+    /// Puts a member's value where nothing may be yet. It may be `null`.
+    #[inline]
+    pub fn put<'t>(&self, place: &mut Option<Item<'t>>, name: &[u8], value: Item<'t>) -> Result<(), Fault> {
+        if place.replace(value).is_none() {
+            return Ok(());
+        }
+        Err(invalid(format!("`{self}` has the member `{}` twice.", String::from_utf8_lossy(name))))
+    }
+
     /// An object, no member of which stands there twice.
     pub fn object<'t>(&self, item: Item<'t>) -> Result<Item<'t>, Fault> {
         if !item.is_object() {
@@ -111,15 +130,16 @@ impl<'p> At<'p> {
         &self,
         item: Item<'t>,
         mut part: impl FnMut(At<'_>, Item<'t>) -> Result<Option<Part<'t>>, Fault>,
-    ) -> Result<Vec<Part<'t>>, Fault> {
+    ) -> Result<Parts<'t>, Fault> {
         if let Some(text) = item.text() {
-            return Ok(vec![Part::of(Content::Text(text))]);
+            return Ok(Part::of(Content::Text(text)).into());
         }
         if item.kind() != Kind::Array {
             return Err(self.wants("a string or an array of its parts"));
         }
         let parts = item.elements().enumerate();
-        parts.filter_map(|(index, item)| part(self.index(index), item).transpose()).collect()
+        let read = parts.filter_map(|(index, item)| part(self.index(index), item).transpose());
+        Ok(read.collect::<Result<Vec<_>, _>>()?.into())
     }
 
     pub fn array<'t>(&self, item: Item<'t>) -> Result<impl Iterator<Item = Item<'t>> + use<'t>, Fault> {

@@ -11,7 +11,7 @@ use super::{
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::{REPEATED_ANSWER_BYTES, TRANSLATED_ANSWER_BYTES, TRANSLATED_EVENT_BYTES};
 use crate::contract::record::Usage;
-use crate::traffic::dialect::json::{Item, Quoted, Tree};
+use crate::traffic::dialect::json::{Page, Quoted, Tree};
 use crate::traffic::dialect::stream::{Framing, Lines};
 use ::base64::Engine as _;
 use ::base64::engine::general_purpose::STANDARD;
@@ -86,10 +86,6 @@ enum Reader {
     Bedrock(bedrock::answer_in::Reader),
 }
 
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a translation is on the heap already, and moves as one pointer"
-)]
 enum Teller {
     OpenAi(openai::answer_out::Teller),
     Anthropic(anthropic::answer_out::Teller),
@@ -437,7 +433,8 @@ impl Translation {
     pub fn whole(&mut self, body: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
         let Self { reader, teller, renamed, tree, facts, form, .. } = self;
         let several = *form == Form::Whole && teller.knows_others();
-        let answer = parsed(tree, body)?;
+        let page = parsed(tree, body)?;
+        let answer = page.root();
         let mut beyond = false;
         let tell = &mut |event: Event<'_>| {
             facts.note(&event);
@@ -484,19 +481,20 @@ impl Translation {
         };
         match reader {
             Reader::OpenAi(reader) if data.trim_ascii() == b"[DONE]" => reader.marked(tell),
-            Reader::OpenAi(reader) => reader.event(parsed(tree, data)?, tell),
+            Reader::OpenAi(reader) => reader.event(parsed(tree, data)?.root(), tell),
             Reader::Anthropic(reader) => {
-                let event = parsed(tree, data)?;
+                let page = parsed(tree, data)?;
+                let event = page.root();
                 reader.event(event, tell)?;
                 if matches!(teller, Teller::Verbatim) && facts.complaint.is_none() {
                     anthropic::answer_out::event(event, out);
                 }
                 Ok(())
             }
-            Reader::Gemini(reader) => reader.event(parsed(tree, data)?, tell),
-            Reader::Responses(reader) => reader.event(parsed(tree, data)?, tell),
-            Reader::Ollama(reader) => reader.event(parsed(tree, data)?, tell),
-            Reader::Cohere(reader) => reader.event(parsed(tree, data)?, tell),
+            Reader::Gemini(reader) => reader.event(parsed(tree, data)?.root(), tell),
+            Reader::Responses(reader) => reader.event(parsed(tree, data)?.root(), tell),
+            Reader::Ollama(reader) => reader.event(parsed(tree, data)?.root(), tell),
+            Reader::Cohere(reader) => reader.event(parsed(tree, data)?.root(), tell),
             // Bedrock's events have their names outside of their data, and embeddings and counts are no streams.
             Reader::Bedrock(_) | Reader::Embeddings(_) | Reader::Count(_) => {
                 Err(FaultKind::UpstreamUnreadable.into())
@@ -507,7 +505,8 @@ impl Translation {
 
     fn frame(&mut self, frame: &Frame<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
         let Self { reader, teller, renamed, tree, facts, chunk, .. } = self;
-        let data = parsed(tree, frame.payload)?;
+        let page = parsed(tree, frame.payload)?;
+        let data = page.root();
         if let Reader::Bedrock(reader) = reader {
             reader.event(frame.name, data, &mut |event: Event<'_>| {
                 facts.note(&event);
@@ -529,7 +528,8 @@ impl Translation {
 
     fn exception(&mut self, frame: &Frame<'_>, out: &mut Vec<u8>) {
         let Self { teller, renamed, tree, facts, .. } = self;
-        let mut found = bedrock::failure::failure(Some(frame.name), tree.parse(frame.payload).ok());
+        let page = tree.parse(frame.payload).ok();
+        let mut found = bedrock::failure::failure(Some(frame.name), page.as_ref().map(Page::root));
         if found.message.is_empty() {
             found.message = Quoted::of(&String::from_utf8_lossy(frame.message));
         }
@@ -557,6 +557,6 @@ impl Translation {
     }
 }
 
-fn parsed<'t>(tree: &'t mut Tree, text: &'t [u8]) -> Result<Item<'t>, Fault> {
+fn parsed<'t>(tree: &'t mut Tree, text: &'t [u8]) -> Result<Page<'t>, Fault> {
     tree.parse(text).map_err(|_| FaultKind::UpstreamUnreadable.into())
 }

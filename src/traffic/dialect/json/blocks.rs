@@ -15,7 +15,7 @@ pub const SMALL_BLOCK: usize = 16;
 
 /// Where the bytes stand that strings are made of.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-struct Kinds {
+pub struct Kinds {
     quotes: u64,
     slashes: u64,
     /// Below 0x20.
@@ -47,8 +47,16 @@ pub struct Found {
 }
 
 /// `"`, `\` and control characters: what no string can hold as it is.
+#[cfg(any(test, not(target_arch = "x86_64")))]
 pub const fn is_special(byte: u8) -> bool {
     byte == b'"' || byte == b'\\' || byte < 0x20
+}
+
+/// Who goes through blocks, in the instructions that they are read with.
+pub trait Search {
+    /// `kinds` tells what a block is made of, given whether anything may be escaped in it. What is called from here has to be
+    /// inlined.
+    fn run(&mut self, kinds: impl Fn(&[u8; BLOCK], Carry) -> Kinds) -> Option<usize>;
 }
 
 /// The instructions that blocks are read with.
@@ -81,39 +89,38 @@ impl Reader {
         Self(Instructions::Plain)
     }
 
-    /// Goes on from the block at `at` to the next one in which a string may begin or end, or something may be wrong,
-    /// and gives what that is made of. The text's last block is filled up with blanks.
     #[cfg_attr(
         target_arch = "x86_64",
         expect(unsafe_code, reason = "vector instructions: a tenth of the time of single bytes")
     )]
     #[inline]
-    pub fn read(self, text: &[u8], at: &mut usize, carry: &mut Carry) -> Found {
+    pub fn run(self, search: &mut impl Search) -> Option<usize> {
         match self.0 {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: nobody has these who has not asked the processor; the function takes no pointers.
-            Instructions::Avx2 => unsafe { read_avx2(text, at, carry) },
+            Instructions::Avx2 => unsafe { run_avx2(search) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: SSE2 is a part of x86-64; the function takes no pointers.
-            Instructions::Sse2 => unsafe { read_sse2(text, at, carry) },
+            Instructions::Sse2 => unsafe { run_sse2(search) },
             #[cfg(not(target_arch = "x86_64"))]
-            Instructions::Plain => carry.read(
-                text,
-                at,
-                |block| !block.iter().any(|byte| is_special(*byte)),
-                |block, _| plain_kinds(block),
-            ),
+            Instructions::Plain => search.run(|block, _| plain_kinds(block)),
         }
     }
 }
 
 impl Carry {
-    /// `kinds` takes whether anything may be escaped in a block.
+    /// Goes on from the block at `at` to the next one in which a string may begin or end, or something may be wrong,
+    /// and gives what that is made of. The text's last block is filled up with blanks.
     #[inline(always)]
-    fn read(&mut self, text: &[u8], at: &mut usize, kinds: impl Fn(&[u8; BLOCK], &Carry) -> Kinds) -> Found {
+    pub fn read(
+        &mut self,
+        text: &[u8],
+        at: &mut usize,
+        kinds: impl Fn(&[u8; BLOCK], Carry) -> Kinds,
+    ) -> Found {
         let mut rest = text.get(*at..).unwrap_or_default();
         while let Some((block, behind)) = rest.split_first_chunk() {
-            let kinds = kinds(block, self);
+            let kinds = kinds(block, *self);
             if kinds.quotes | kinds.slashes | kinds.controls | self.escaping != 0 {
                 *at = text.len() - rest.len();
                 return self.resolve(kinds);
@@ -123,7 +130,7 @@ impl Carry {
         *at = text.len() - rest.len();
         let mut block = [b' '; BLOCK];
         block[..rest.len()].copy_from_slice(rest);
-        self.resolve(kinds(&block, self))
+        self.resolve(kinds(&block, *self))
     }
 
     #[inline(always)]
@@ -230,8 +237,9 @@ fn specials_sse2(block: &[u8; SMALL_BLOCK]) -> u32 {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "sse2")]
-fn read_sse2(text: &[u8], at: &mut usize, carry: &mut Carry) -> Found {
-    carry.read(text, at, |block, carry| kinds_sse2(block, *carry))
+#[inline(never)]
+fn run_sse2(search: &mut impl Search) -> Option<usize> {
+    search.run(|block, carry| kinds_sse2(block, carry))
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -266,8 +274,8 @@ fn kinds_sse2(block: &[u8; BLOCK], carry: Carry) -> Kinds {
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,bmi1,popcnt")]
-fn read_avx2(text: &[u8], at: &mut usize, carry: &mut Carry) -> Found {
-    carry.read(text, at, |block, carry| kinds_avx2(block, *carry))
+fn run_avx2(search: &mut impl Search) -> Option<usize> {
+    search.run(|block, carry| kinds_avx2(block, carry))
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -319,6 +327,27 @@ fn halves_avx2(block: &[u8; BLOCK]) -> [simd::__m256i; 2] {
 mod tests {
     use super::*;
 
+    /// Reads one block.
+    struct One<'t> {
+        text: &'t [u8],
+        at: usize,
+        carry: Carry,
+        found: Option<Found>,
+    }
+
+    impl Search for One<'_> {
+        fn run(&mut self, kinds: impl Fn(&[u8; BLOCK], Carry) -> Kinds) -> Option<usize> {
+            self.found = Some(self.carry.read(self.text, &mut self.at, kinds));
+            None
+        }
+    }
+
+    fn read(reader: Reader, text: &[u8], carry: Carry) -> One<'_> {
+        let mut one = One { text, at: 0, carry, found: None };
+        reader.run(&mut one);
+        one
+    }
+
     /// Every byte value at every place is of the kinds that it is, by whatever instructions, and behind whatever the
     /// block before ended with.
     #[cfg(target_arch = "x86_64")]
@@ -334,10 +363,9 @@ mod tests {
                     let mut carry = *before;
                     let plain = carry.resolve(plain_kinds(&block));
                     for reader in [Reader::best(), Reader(Instructions::Sse2)] {
-                        let (mut before, mut from) = (*before, 0);
-                        let found = reader.read(&block, &mut from, &mut before);
-                        assert_eq!((found, from), (plain, 0), "{byte} at {at} by {reader:?}");
-                        assert_eq!(before, carry, "{byte} at {at} by {reader:?}");
+                        let one = read(reader, &block, *before);
+                        assert_eq!((one.found, one.at), (Some(plain), 0), "{byte} at {at} by {reader:?}");
+                        assert_eq!(one.carry, carry, "{byte} at {at} by {reader:?}");
                     }
                 }
             }
@@ -353,9 +381,8 @@ mod tests {
                 for special in (0..=255).filter(|byte| is_special(*byte)) {
                     let mut text = vec![b'a'; len];
                     text.extend([special, b'a']);
-                    let mut at = 0;
-                    reader.read(&text, &mut at, &mut Carry::default());
-                    assert_eq!(at, len / BLOCK * BLOCK, "{special} at {len} by {reader:?}");
+                    let one = read(reader, &text, Carry::default());
+                    assert_eq!(one.at, len / BLOCK * BLOCK, "{special} at {len} by {reader:?}");
                 }
             }
         }

@@ -57,8 +57,10 @@ impl Place {
 
 /// The value of a valid number, without its fraction; too large ones saturate, negative ones are `None`.
 pub fn whole_number(text: &[u8]) -> Option<u64> {
-    if text.len() <= 19 && text.iter().all(u8::is_ascii_digit) {
-        return Some(text.iter().fold(0, |n, b| n * 10 + u64::from(b - b'0')));
+    let digit = |n: u64, byte: &u8| byte.is_ascii_digit().then(|| n * 10 + u64::from(byte - b'0'));
+    let count = if text.len() <= 19 { text.iter().try_fold(0, digit) } else { None };
+    if count.is_some() {
+        return count;
     }
     let (negative, text) = match text.strip_prefix(b"-") {
         Some(rest) => (true, rest),

@@ -46,13 +46,15 @@ impl<'t> Quoted<'t> {
     }
 
     /// The bytes that are meant. Half of a surrogate pair is U+FFFD.
+    #[inline]
     pub fn unescaped(&self) -> Cow<'_, [u8]> {
-        if !self.0.contains(&b'\\') {
-            return Cow::Borrowed(&self.0);
-        }
+        if self.0.contains(&b'\\') { Cow::Owned(self.meant()) } else { Cow::Borrowed(&self.0) }
+    }
+
+    fn meant(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.0.len());
         unescape(&self.0, &mut out);
-        Cow::Owned(out)
+        out
     }
 
     /// Adds the bytes that are meant to `out`.

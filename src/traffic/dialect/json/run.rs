@@ -2,7 +2,7 @@
 //!
 //! Special are `"`, `\` and control characters. Blocks of bytes become masks with one bit for each of them.
 
-use super::blocks::{BLOCK as LONG_BLOCK, SMALL_BLOCK as BLOCK, is_special, long_specials, specials};
+use super::blocks::{BLOCK as LONG_BLOCK, SMALL_BLOCK as BLOCK, long_specials, specials};
 
 /// Length of the prefix without special bytes.
 #[inline]
@@ -92,14 +92,17 @@ fn escape_len(bytes: &[u8]) -> Option<usize> {
     }
 }
 
-#[inline(never)]
+/// The same of what is shorter than a block: filled up, it is one.
 fn slow_run(bytes: &[u8]) -> usize {
-    bytes.iter().position(|b| is_special(*b)).unwrap_or(bytes.len())
+    let mut block = [b' '; BLOCK];
+    block[..bytes.len()].copy_from_slice(bytes);
+    bytes.len().min(specials(&block).trailing_zeros() as usize)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::traffic::dialect::json::blocks::is_special;
     use proptest::prelude::*;
 
     /// Every byte value at every place is found exactly where it stands.

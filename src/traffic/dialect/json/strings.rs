@@ -8,7 +8,7 @@
     reason = "a few instructions for each string, in loops that keep their state in registers"
 )]
 
-use super::blocks::{BLOCK, Carry, Reader};
+use super::blocks::{BLOCK, Carry, Kinds, Reader, Search};
 
 /// The strings of a text that begins outside of one.
 pub struct Strings<'t> {
@@ -21,12 +21,14 @@ pub struct Strings<'t> {
     base: usize,
     quotes: u64,
     slashes: u64,
+    /// Backslashes of the string at hand in the blocks before, wherever they stand there.
+    passed: u64,
 }
 
 impl<'t> Strings<'t> {
     pub fn from(text: &'t [u8], at: usize) -> Self {
         let (reader, carry) = (Reader::best(), Carry::default());
-        Self { text, reader, carry, next: at, base: at, quotes: 0, slashes: 0 }
+        Self { text, reader, carry, next: at, base: at, quotes: 0, slashes: 0, passed: 0 }
     }
 
     /// Where the next string ends, which begins at `start`: behind its quote. `None`: it does not end, or something is
@@ -35,44 +37,27 @@ impl<'t> Strings<'t> {
     pub fn end(&mut self, start: usize) -> Option<usize> {
         let behind_opening = self.quotes & self.quotes.wrapping_sub(1);
         if behind_opening == 0 {
-            return self.far_end(start);
+            return self.reader.run(self);
         }
         debug_assert_eq!(self.base + self.quotes.trailing_zeros() as usize, start, "strings come in order");
         self.quotes = behind_opening & (behind_opening - 1);
         Some(self.base + behind_opening.trailing_zeros() as usize + 1)
     }
 
-    /// Whether there may be a backslash in the string that ended last, and began at `start`.
+    /// Whether there is a backslash in the string that ended last, and stands there.
     #[inline(always)]
-    pub fn may_have_escapes(&self, start: usize) -> bool {
-        // A string that began in an earlier block is looked through.
-        start < self.base || self.slashes >> (start - self.base) != 0
-    }
-
-    /// The same where a quote is in a block that was not read yet.
-    #[inline(never)]
-    fn far_end(&mut self, start: usize) -> Option<usize> {
-        let begin = self.quote()?;
-        debug_assert_eq!(begin, start, "strings come in order");
-        Some(self.quote()? + 1)
-    }
-
-    fn quote(&mut self) -> Option<usize> {
-        while self.quotes == 0 {
-            if self.next >= self.text.len() {
-                return None;
-            }
-            self.advance();
+    pub fn has_escapes(&self, start: usize, end: usize) -> bool {
+        if start < self.base {
+            return self.passed != 0 || self.slashes << (BLOCK - (end - self.base)) != 0;
         }
-        let at = self.base + self.quotes.trailing_zeros() as usize;
-        self.quotes &= self.quotes - 1;
-        Some(at)
+        let behind = self.slashes >> (start - self.base);
+        behind != 0 && (behind.trailing_zeros() as usize) < end - start
     }
 
     /// Reads on to the next block that matters; of the text something is left.
     #[inline(always)]
-    fn advance(&mut self) {
-        let found = self.reader.read(self.text, &mut self.next, &mut self.carry);
+    fn advance(&mut self, kinds: impl Fn(&[u8; BLOCK], Carry) -> Kinds) {
+        let found = self.carry.read(self.text, &mut self.next, kinds);
         (self.base, self.next) = (self.next, self.next + BLOCK);
         (self.quotes, self.slashes) = (found.quotes, found.slashes);
         if found.wrong | found.doubtful != 0 {
@@ -102,6 +87,30 @@ impl<'t> Strings<'t> {
     }
 }
 
+/// Where a string ends of whose quotes one is in a block that was not read yet.
+impl Search for Strings<'_> {
+    #[inline(always)]
+    fn run(&mut self, kinds: impl Fn(&[u8; BLOCK], Carry) -> Kinds) -> Option<usize> {
+        let mut has_begun = self.quotes != 0;
+        self.passed = if has_begun { self.slashes >> self.quotes.trailing_zeros() } else { 0 };
+        loop {
+            if self.next >= self.text.len() {
+                return None;
+            }
+            self.advance(&kinds);
+            let mut quotes = self.quotes;
+            if !has_begun && quotes != 0 {
+                (quotes, has_begun) = (quotes & (quotes - 1), true);
+            }
+            if quotes != 0 {
+                self.quotes = quotes & (quotes - 1);
+                return Some(self.base + quotes.trailing_zeros() as usize + 1);
+            }
+            self.passed |= self.slashes;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -126,6 +135,7 @@ mod tests {
                 let end = string_end(text, at + 1).ok();
                 prop_assert_eq!(strings.end(at), end);
                 let Some(end) = end else { break };
+                prop_assert_eq!(strings.has_escapes(at, end), text[at..end].contains(&b'\\'));
                 at = end;
             }
         }

@@ -10,13 +10,12 @@ use super::run::string_end;
 use super::token::Word;
 use super::walk::{self, Due, Visit, Walk, blanks};
 use super::{Expected, JsonFault};
-use crate::base::limits::{JSON_DEPTH, JSON_NODES};
+use crate::base::limits::JSON_NODES;
 use std::borrow::Cow;
 
-/// Bytes of text for each node, where texts are short.
+/// Bytes of text for each node, where texts are short, and nodes that every text may have.
 const TYPICAL_BYTES: usize = 24;
-
-const BOM: &[u8] = b"\xEF\xBB\xBF";
+const FEW: usize = 16;
 
 /// What a value is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,6 +47,15 @@ impl Node {
     fn inside<'t>(&self, text: &'t [u8]) -> &'t [u8] {
         &text[self.start as usize + 1..self.end as usize - 1]
     }
+
+    /// Whether a member's name is this one.
+    #[inline]
+    fn is(&self, name: &str, text: &[u8]) -> bool {
+        if self.escaped {
+            return Quoted::raw(self.inside(text)).is(name);
+        }
+        (self.end - self.start) as usize == name.len() + 2 && self.inside(text) == name.as_bytes()
+    }
 }
 
 /// The memory of a tree; serves one text after the other.
@@ -56,11 +64,16 @@ pub struct Tree {
     nodes: Vec<Node>,
 }
 
+/// A text and its nodes.
+pub struct Page<'t> {
+    text: &'t [u8],
+    nodes: &'t [Node],
+}
+
 /// One value of a text.
 #[derive(Clone, Copy)]
 pub struct Item<'t> {
-    text: &'t [u8],
-    nodes: &'t [Node],
+    page: &'t Page<'t>,
     index: u32,
 }
 
@@ -69,24 +82,22 @@ impl Tree {
     ///
     /// # Errors
     /// The text is not JSON, or longer than 4 GiB.
-    pub fn parse<'t>(&'t mut self, text: &'t [u8]) -> Result<Item<'t>, JsonFault> {
+    pub fn parse<'t>(&'t mut self, text: &'t [u8]) -> Result<Page<'t>, JsonFault> {
         self.nodes.clear();
-        self.nodes.reserve(text.len() / TYPICAL_BYTES);
+        self.nodes.reserve(text.len() / TYPICAL_BYTES + FEW);
         if u32::try_from(text.len()).is_err() {
             return Err(JsonFault { at: text.len() as u64, expected: Expected::Nothing });
         }
-        let start = blanks(text, if text.starts_with(BOM) { BOM.len() } else { 0 });
+        let start = walk::start(text);
         let kind = match text.get(start) {
-            Some(b'{') => Some((Kind::Object, Due::Member)),
-            Some(b'[') => Some((Kind::Array, Due::Element)),
+            Some(b'{') => Some(Kind::Object),
+            Some(b'[') => Some(Kind::Array),
             _ => None,
         };
-        let mut growth = Growth { text, nodes: &mut self.nodes, open: [0; JSON_DEPTH], depth: 0 };
-        let behind = if let Some((kind, due)) = kind {
-            let containers = u128::from(kind == Kind::Object);
+        let mut growth = Growth { nodes: &mut self.nodes, open: 0 };
+        let behind = if let Some(kind) = kind {
             growth.open(kind, start);
-            let walk =
-                Walk { at: start + 1, due, depth: 1, containers, awaited: 0 }.run(text, 0, &mut growth);
+            let walk = Walk::into(kind, start).run(text, 0, &mut growth);
             if walk.depth > 0 {
                 let full = growth.is_full().then(|| fault(walk.at, Expected::Fewer));
                 return Err(full.unwrap_or_else(|| stopped(text, &walk)));
@@ -98,7 +109,7 @@ impl Tree {
             end
         };
         end(text, behind)?;
-        Ok(Item { text, nodes: &self.nodes, index: 0 })
+        Ok(Page { text, nodes: &self.nodes })
     }
 
     /// Bytes of memory held.
@@ -172,48 +183,45 @@ fn stopped(text: &[u8], walk: &Walk) -> JsonFault {
 
 /// The nodes of what a walk passes.
 struct Growth<'r> {
-    text: &'r [u8],
     nodes: &'r mut Vec<Node>,
-    /// The nodes of open containers.
-    open: [u32; JSON_DEPTH],
-    depth: usize,
+    /// The container opened last that is not closed. While one is open, the one around it is its next node.
+    open: u32,
 }
 
+#[expect(clippy::inline_always, reason = "a few stores for each value, in the walk's loop")]
 impl Growth<'_> {
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, kind: Kind, start: usize, end: usize, escaped: bool) {
         let next = self.nodes.len() as u32 + 1;
         self.nodes.push(Node { start: start as u32, end: end as u32, next, kind, escaped });
     }
 }
 
+#[expect(clippy::inline_always, reason = "the same")]
 impl Visit for Growth<'_> {
-    #[inline]
-    fn name(&mut self, start: usize, end: usize, may_have_escapes: bool) {
-        let escaped = may_have_escapes && memchr::memchr(b'\\', &self.text[start..end]).is_some();
+    #[inline(always)]
+    fn name(&mut self, start: usize, end: usize, escaped: bool) {
         self.push(Kind::Text, start, end, escaped);
     }
 
-    #[inline]
+    #[inline(always)]
     fn leaf(&mut self, kind: Kind, start: usize, end: usize) {
         self.push(kind, start, end, false);
     }
 
-    #[inline]
+    #[inline(always)]
     fn open(&mut self, kind: Kind, start: usize) {
-        if let Some(open) = self.open.get_mut(self.depth) {
-            *open = self.nodes.len() as u32;
-        }
-        self.depth += 1;
-        self.push(kind, start, start, false);
+        let around = std::mem::replace(&mut self.open, self.nodes.len() as u32);
+        let (start, end) = (start as u32, start as u32);
+        self.nodes.push(Node { start, end, next: around, kind, escaped: false });
     }
 
-    #[inline]
+    #[inline(always)]
     fn close(&mut self, end: usize) {
-        self.depth -= 1;
         let next = self.nodes.len() as u32;
-        if let Some(node) = self.open.get(self.depth).and_then(|open| self.nodes.get_mut(*open as usize)) {
-            (node.end, node.next) = (end as u32, next);
+        if let Some(node) = self.nodes.get_mut(self.open as usize) {
+            self.open = std::mem::replace(&mut node.next, next);
+            node.end = end as u32;
         }
     }
 
@@ -223,9 +231,17 @@ impl Visit for Growth<'_> {
     }
 }
 
+impl Page<'_> {
+    /// The value that the text is.
+    pub const fn root(&self) -> Item<'_> {
+        Item { page: self, index: 0 }
+    }
+}
+
 impl<'t> Item<'t> {
+    #[inline]
     fn node(&self) -> &'t Node {
-        &self.nodes[self.index as usize]
+        &self.page.nodes[self.index as usize]
     }
 
     pub fn kind(&self) -> Kind {
@@ -243,7 +259,7 @@ impl<'t> Item<'t> {
     /// The value as it was written.
     pub fn raw(&self) -> &'t [u8] {
         let node = self.node();
-        &self.text[node.start as usize..node.end as usize]
+        &self.page.text[node.start as usize..node.end as usize]
     }
 
     /// Where the value begins.
@@ -275,7 +291,13 @@ impl<'t> Item<'t> {
     }
 
     fn quoted(&self) -> Quoted<'t> {
-        Quoted::raw(self.node().inside(self.text))
+        Quoted::raw(self.node().inside(self.page.text))
+    }
+
+    /// How many elements it has, if it is an array; of an object twice as many as it has members.
+    pub fn size(&self) -> usize {
+        let mut rest = self.inside(self.kind());
+        std::iter::from_fn(|| rest.take_node()).count()
     }
 
     /// The elements of an array; of anything else none.
@@ -287,36 +309,43 @@ impl<'t> Item<'t> {
     /// Names and values of an object; of anything else none.
     pub fn members(&self) -> impl Iterator<Item = (Quoted<'t>, Item<'t>)> + use<'t> {
         let mut rest = self.inside(Kind::Object);
-        std::iter::from_fn(move || Some((rest.take_one()?.quoted(), rest.take_one()?)))
+        std::iter::from_fn(move || {
+            let (key, value) = rest.take_member()?;
+            Some((Quoted::raw(key.inside(rest.page.text)), value))
+        })
     }
 
     /// The same with names as they are meant.
     pub fn entries(&self) -> impl Iterator<Item = (Cow<'t, [u8]>, Item<'t>)> + use<'t> {
         let mut rest = self.inside(Kind::Object);
-        let text = self.text;
         std::iter::from_fn(move || {
-            let key = rest.take_node()?;
-            let inside = key.inside(text);
-            let name = if key.escaped {
-                Cow::Owned(Quoted::raw(inside).unescaped().into_owned())
-            } else {
-                Cow::Borrowed(inside)
-            };
-            Some((name, rest.take_one()?))
+            let (key, value) = rest.take_member()?;
+            let inside = key.inside(rest.page.text);
+            Some((if key.escaped { meant(inside) } else { Cow::Borrowed(inside) }, value))
         })
     }
 
     /// The value of the first member of this name.
     pub fn get(&self, name: &str) -> Option<Item<'t>> {
         let mut rest = self.inside(Kind::Object);
-        while let Some(key) = rest.take_node() {
-            let value = rest.take_one()?;
-            let inside = key.inside(self.text);
-            if inside == name.as_bytes() || (key.escaped && Quoted::raw(inside).is(name)) {
+        while let Some((key, value)) = rest.take_member() {
+            if key.is(name, self.page.text) {
                 return Some(value);
             }
         }
         None
+    }
+
+    /// The values of the first members of these names, in one pass.
+    pub fn pick<const N: usize>(&self, names: [&str; N]) -> [Option<Item<'t>>; N] {
+        let mut found = [None; N];
+        let mut rest = self.inside(Kind::Object);
+        while let Some((key, value)) = rest.take_member() {
+            if let Some(index) = names.iter().position(|name| key.is(name, self.page.text)) {
+                found[index].get_or_insert(value);
+            }
+        }
+        found
     }
 
     /// The members of these names, in one pass; `null` is as good as absent.
@@ -327,13 +356,8 @@ impl<'t> Item<'t> {
         let mut found = [None; N];
         let mut seen = [false; N];
         let mut rest = self.inside(Kind::Object);
-        while let (Some(key), Some(value)) = (rest.take_node(), rest.take_one()) {
-            let inside = key.inside(self.text);
-            let is = |name: &&str| {
-                inside.len() == name.len() && *inside == *name.as_bytes()
-                    || key.escaped && Quoted::raw(inside).is(name)
-            };
-            let Some(index) = names.iter().position(is) else { continue };
+        while let Some((key, value)) = rest.take_member() {
+            let Some(index) = names.iter().position(|name| key.is(name, self.page.text)) else { continue };
             if std::mem::replace(&mut seen[index], true) {
                 return Err(index);
             }
@@ -350,14 +374,19 @@ impl<'t> Item<'t> {
     fn inside(&self, kind: Kind) -> Inside<'t> {
         let node = self.node();
         let end = if node.kind == kind { node.next } else { self.index + 1 };
-        Inside { text: self.text, nodes: self.nodes, at: self.index + 1, end }
+        Inside { page: self.page, at: self.index + 1, end }
     }
+}
+
+/// What a name means that has escapes.
+#[cold]
+fn meant(inside: &[u8]) -> Cow<'_, [u8]> {
+    Cow::Owned(Quoted::raw(inside).unescaped().into_owned())
 }
 
 /// What is left of a container.
 struct Inside<'t> {
-    text: &'t [u8],
-    nodes: &'t [Node],
+    page: &'t Page<'t>,
     at: u32,
     end: u32,
 }
@@ -368,7 +397,7 @@ impl<'t> Inside<'t> {
         if self.at >= self.end {
             return None;
         }
-        let node = self.nodes.get(self.at as usize)?;
+        let node = self.page.nodes.get(self.at as usize)?;
         self.at = node.next;
         Some(node)
     }
@@ -377,13 +406,26 @@ impl<'t> Inside<'t> {
     fn take_one(&mut self) -> Option<Item<'t>> {
         let index = self.at;
         self.take_node()?;
-        Some(Item { text: self.text, nodes: self.nodes, index })
+        Some(Item { page: self.page, index })
+    }
+
+    /// A name, which is a node, and its value, which begins with the next one.
+    #[inline]
+    fn take_member(&mut self) -> Option<(&'t Node, Item<'t>)> {
+        if self.at >= self.end {
+            return None;
+        }
+        let [key, value, ..] = self.page.nodes.get(self.at as usize..)? else { return None };
+        let item = Item { page: self.page, index: self.at + 1 };
+        self.at = value.next;
+        Some((key, item))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::limits::JSON_DEPTH;
     use proptest::prelude::*;
 
     /// The text that a tree stands for, blanks apart.
@@ -439,7 +481,7 @@ mod tests {
         #[test]
         fn a_tree_is_its_text(text in json()) {
             let (mut tree, mut out) = (Tree::default(), vec![]);
-            rebuilt(tree.parse(text.as_bytes()).expect("valid"), &mut out);
+            rebuilt(tree.parse(text.as_bytes()).expect("valid").root(), &mut out);
             prop_assert_eq!(String::from_utf8(out).expect("text"), text);
         }
 

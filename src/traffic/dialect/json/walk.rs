@@ -15,10 +15,12 @@ use super::token::Word;
 use super::tree::Kind;
 use crate::base::limits::JSON_DEPTH;
 
+const BOM: &[u8] = b"\xEF\xBB\xBF";
+
 /// Who is told what a walk passes. Places are those of the piece.
 pub(super) trait Visit {
-    /// A member's name, with its quotes, and perhaps with escapes.
-    fn name(&mut self, start: usize, end: usize, may_have_escapes: bool);
+    /// A member's name, with its quotes.
+    fn name(&mut self, start: usize, end: usize, escaped: bool);
     /// A value that is no container.
     fn leaf(&mut self, kind: Kind, start: usize, end: usize);
     fn open(&mut self, kind: Kind, start: usize);
@@ -108,6 +110,13 @@ impl Scanner {
 }
 
 impl Walk {
+    /// Into the container of a text that begins at `start`.
+    pub(super) fn into(kind: Kind, start: usize) -> Self {
+        let due = if kind == Kind::Object { Due::Member } else { Due::Element };
+        let containers = u128::from(kind == Kind::Object);
+        Self { at: start + 1, due, depth: 1, containers, awaited: 0 }
+    }
+
     /// Walks on as far as it goes: down to `floor`, to a cut token, or to a wrong byte.
     pub(super) fn run(mut self, bytes: &[u8], floor: usize, visit: &mut impl Visit) -> Self {
         let mut strings = Strings::from(bytes, self.at);
@@ -178,7 +187,7 @@ impl Walk {
             return false;
         }
         let Some(end) = strings.end(self.at) else { return false };
-        visit.name(self.at, end, strings.may_have_escapes(self.at));
+        visit.name(self.at, end, strings.has_escapes(self.at, end));
         (self.at, self.due) = (end, Due::Colon);
         self.colon(bytes)
     }
@@ -255,6 +264,11 @@ impl Walk {
     }
 }
 
+/// Where the first value of a text begins.
+pub(super) fn start(text: &[u8]) -> usize {
+    blanks(text, if text.starts_with(BOM) { BOM.len() } else { 0 })
+}
+
 /// Behind the blanks.
 #[inline(never)]
 pub(super) fn blanks(bytes: &[u8], mut at: usize) -> usize {
@@ -282,6 +296,13 @@ pub(super) fn word(bytes: &[u8], at: usize, word: Word) -> Option<usize> {
 
 /// Where a number ends, if nothing but the end of the text is behind it; else where it is wrong.
 pub(super) fn number(bytes: &[u8], start: usize) -> Result<usize, usize> {
+    // Most are counts.
+    let digits = bytes[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let end = start + digits;
+    let is_count = digits == 1 || digits > 1 && bytes[start] != b'0';
+    if is_count && !matches!(bytes.get(end), Some(b'.' | b'e' | b'E')) {
+        return Ok(end);
+    }
     let mut place = bytes.get(start).and_then(|first| Place::begin(*first)).ok_or(start)?;
     let mut at = start + 1;
     loop {

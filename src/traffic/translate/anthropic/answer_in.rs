@@ -70,18 +70,23 @@ impl Counts {
     /// Values that are there take the place of those before.
     fn update(&mut self, usage: Option<Item<'_>>) -> Option<Usage> {
         let usage = present(usage)?;
-        for (name, value) in usage.entries() {
-            let place = match &*name {
-                b"input_tokens" => &mut self.input,
-                b"cache_read_input_tokens" => &mut self.read,
-                b"cache_creation_input_tokens" => &mut self.written,
-                b"output_tokens" => &mut self.output,
-                b"output_tokens_details" => &mut self.thought,
-                b"cache_creation" => &mut self.hour_write,
-                _ => continue,
-            };
-            let inside = || value.get("thinking_tokens").or_else(|| value.get("ephemeral_1h_input_tokens"));
-            if let Some(count) = value.count().or_else(|| inside()?.count()) {
+        let [input, read, written, output, details, creation] = usage.pick([
+            "input_tokens",
+            "cache_read_input_tokens",
+            "cache_creation_input_tokens",
+            "output_tokens",
+            "output_tokens_details",
+            "cache_creation",
+        ]);
+        for (place, value) in [
+            (&mut self.input, input),
+            (&mut self.read, read),
+            (&mut self.written, written),
+            (&mut self.output, output),
+            (&mut self.thought, details.and_then(|details| details.get("thinking_tokens"))),
+            (&mut self.hour_write, creation.and_then(|kinds| kinds.get("ephemeral_1h_input_tokens"))),
+        ] {
+            if let Some(count) = value.and_then(|value| value.count()) {
                 *place = count;
             }
         }
@@ -116,8 +121,9 @@ impl Reader {
             }
             (b"message_start", Stage::Before) => {
                 let message = data.get("message").ok_or_else(unreadable)?;
-                self.start(message, tell)?;
-                self.usage(message.get("usage"), tell);
+                let [id, model, usage] = message.pick(["id", "model", "usage"]);
+                self.start(id, model, tell)?;
+                self.usage(usage, tell);
             }
             (kind, Stage::Started | Stage::Stopped) => self.running(kind, data, tell)?,
             // An answer without its beginning, or with two.
@@ -144,7 +150,8 @@ impl Reader {
                 self.close(tell);
                 self.usage(data.get("usage"), tell);
                 if let Some(delta) = data.get("delta") {
-                    self.stop(delta, tell);
+                    let [reason, sequence] = delta.pick(["stop_reason", "stop_sequence"]);
+                    self.stop(reason, sequence, tell);
                 }
             }
             b"message_stop" => self.end(tell),
@@ -158,38 +165,45 @@ impl Reader {
     /// # Errors
     /// It has not the form of this API.
     pub fn whole(&mut self, message: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-        if message.text_at("type").is_some_and(|kind| kind.is("error")) {
+        let [id, kind, model, content, reason, sequence, usage, trace] = message.pick([
+            "id",
+            "type",
+            "model",
+            "content",
+            "stop_reason",
+            "stop_sequence",
+            "usage",
+            "amazon-bedrock-trace",
+        ]);
+        if text(kind).is_some_and(|kind| kind.is("error")) {
             self.stage = Stage::Ended;
             tell(Event::Failed(failure(message)));
             return Ok(());
         }
-        self.start(message, tell)?;
-        for block in message.get("content").ok_or_else(unreadable)?.elements() {
+        self.start(id, model, tell)?;
+        for block in content.ok_or_else(unreadable)?.elements() {
             self.open = open(block, tell)?;
             self.close(tell);
         }
-        if present(message.get("amazon-bedrock-trace")).is_some() {
+        if present(trace).is_some() {
             tell(Event::Untold(Quoted::raw(b"amazon-bedrock-trace")));
         }
-        self.usage(message.get("usage"), tell);
-        self.stop(message, tell);
+        self.usage(usage, tell);
+        self.stop(reason, sequence, tell);
         self.end(tell);
         Ok(())
     }
 
-    fn start(&mut self, message: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-        let id = message.text_at("id").ok_or_else(unreadable)?;
-        let model = message.text_at("model").ok_or_else(unreadable)?;
+    fn start(&mut self, id: Option<Item<'_>>, model: Option<Item<'_>>, tell: Tell<'_>) -> Result<(), Fault> {
+        let (id, model) = text(id).zip(text(model)).ok_or_else(unreadable)?;
         self.stage = Stage::Started;
         tell(Event::Start { id, model });
         Ok(())
     }
 
     /// The first reason counts.
-    fn stop(&mut self, holder: Item<'_>, tell: Tell<'_>) {
-        let Some(reason) = holder.text_at("stop_reason").filter(|_| self.stage == Stage::Started) else {
-            return;
-        };
+    fn stop(&mut self, reason: Option<Item<'_>>, sequence: Option<Item<'_>>, tell: Tell<'_>) {
+        let Some(reason) = text(reason).filter(|_| self.stage == Stage::Started) else { return };
         self.close(tell);
         self.stage = Stage::Stopped;
         let reason = match &*reason.unescaped() {
@@ -200,7 +214,7 @@ impl Reader {
             b"pause_turn" => Stop::Paused,
             _ => Stop::End,
         };
-        tell(Event::Stop { reason, sequence: holder.text_at("stop_sequence") });
+        tell(Event::Stop { reason, sequence: text(sequence) });
     }
 
     /// Some servers do not say why.
@@ -285,8 +299,15 @@ fn open(block: Item<'_>, tell: Tell<'_>) -> Result<Open, Fault> {
     };
     let open = if matches!(told, Block::Text) { Open::Text } else { Open::Thought };
     tell(Event::Open(told));
-    block_text(block, tell);
-    for citation in block.get("citations").iter().flat_map(Item::elements) {
+    // All of it in a whole answer, in a stream nothing as a rule.
+    let [words, thought, proof, citations] = block.pick(["text", "thinking", "signature", "citations"]);
+    if let Some(words) = text(words).or_else(|| text(thought)).filter(|words| !words.is_empty()) {
+        tell(Event::Piece(&words));
+    }
+    if let Some(proof) = text(proof).filter(|proof| !proof.is_empty()) {
+        tell(Event::Signature(&proof));
+    }
+    for citation in citations.iter().flat_map(Item::elements) {
         cited(citation, tell);
     }
     Ok(open)
@@ -316,17 +337,6 @@ fn source(object: Item<'_>, tell: Tell<'_>) {
     let mut source = Vec::with_capacity(object.raw().len() + 16);
     escape_bytes(object.raw(), |piece| source.extend_from_slice(piece));
     tell(Event::Piece(&Quoted::raw(&source)));
-}
-
-/// What a block says at once: all of it in a whole answer, in a stream nothing as a rule.
-fn block_text(block: Item<'_>, tell: Tell<'_>) {
-    let text = block.text_at("text").or_else(|| block.text_at("thinking"));
-    if let Some(text) = text.filter(|text| !text.is_empty()) {
-        tell(Event::Piece(&text));
-    }
-    if let Some(signature) = block.text_at("signature").filter(|signature| !signature.is_empty()) {
-        tell(Event::Signature(&signature));
-    }
 }
 
 /// The error in an error event or an error answer.
@@ -363,6 +373,10 @@ fn failure_kind(name: &Quoted<'_>, message: &Quoted<'_>) -> FailureKind {
         b"timeout_error" => FailureKind::Timeout,
         _ => FailureKind::Server,
     }
+}
+
+fn text(item: Option<Item<'_>>) -> Option<Quoted<'_>> {
+    item?.text()
 }
 
 fn kind(item: Item<'_>) -> Result<Quoted<'_>, Fault> {

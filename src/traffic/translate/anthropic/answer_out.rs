@@ -181,7 +181,7 @@ impl Teller {
                 return;
             }
             out.open("{\"type\":\"web_search_result_location\"").key("cited_text").quoted(&citation.quote);
-            out.key("encrypted_index").text("").key("title").quoted(&citation.title);
+            out.key("encrypted_index").word("").key("title").quoted(&citation.title);
             out.key("url").quoted(&citation.url).close("}");
         };
         if self.form == Form::Whole {
@@ -208,7 +208,7 @@ impl Teller {
             .count(self.index)
             .key("delta")
             .open("{\"type\":")
-            .text(kind)
+            .word(kind)
             .key(name)
             .quoted(text);
         delta.close("}}\n\n");
@@ -258,7 +258,7 @@ impl Teller {
         } else {
             end.close("]");
         }
-        end.key("stop_reason").text(reason).key("stop_sequence");
+        end.key("stop_reason").word(reason).key("stop_sequence");
         match &self.sequence {
             Some(sequence) => end.quoted(sequence),
             None => end.raw(b"null"),

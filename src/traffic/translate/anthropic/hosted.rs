@@ -98,7 +98,8 @@ mod tests {
 
     fn carried(body: &str, host: Host, betas: &[&str]) -> String {
         let (mut tree, mut out) = (Tree::default(), vec![]);
-        carry(tree.parse(body.as_bytes()).expect("valid"), host, betas, None, &mut out).expect("an object");
+        carry(tree.parse(body.as_bytes()).expect("valid").root(), host, betas, None, &mut out)
+            .expect("an object");
         String::from_utf8(out).expect("text")
     }
 
@@ -128,8 +129,8 @@ mod tests {
     fn doubles_are_refused() {
         let mut tree = Tree::default();
         for body in [r#"{"system":"a","system":"b"}"#, "[]"] {
-            let body = tree.parse(body.as_bytes()).expect("valid");
-            assert!(carry(body, Host::Bedrock, &[], None, &mut vec![]).is_err());
+            let page = tree.parse(body.as_bytes()).expect("valid");
+            assert!(carry(page.root(), Host::Bedrock, &[], None, &mut vec![]).is_err());
         }
     }
 }

@@ -4,7 +4,8 @@ use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted};
 use crate::traffic::translate::loss::{Losses, invalid, untranslatable};
 use crate::traffic::translate::prompt::{
-    Arguments, Cached, Content, Knob, Output, Part, Prompt, Role, Source, Thinking, Tool, ToolChoice, Turn,
+    Arguments, Cached, Content, Knob, Output, Part, Parts, Prompt, Role, Source, Thinking, Tool, ToolChoice,
+    Turn,
 };
 use crate::traffic::translate::shape::{At, present};
 
@@ -167,7 +168,7 @@ fn turn<'b>(at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<Option
     Ok((!emptied).then_some(Turn { role, parts }))
 }
 
-fn parts<'b>(at: At<'_>, content: Item<'b>, losses: &mut Losses) -> Result<Vec<Part<'b>>, Fault> {
+fn parts<'b>(at: At<'_>, content: Item<'b>, losses: &mut Losses) -> Result<Parts<'b>, Fault> {
     at.content(content, |at, part| {
         if is_search(part) {
             losses.hint("tool_search");
@@ -244,7 +245,7 @@ fn call<'b>(at: At<'_>, block: Item<'b>) -> Result<Content<'b>, Fault> {
 fn result<'b>(at: At<'_>, block: Item<'b>, losses: &mut Losses) -> Result<Content<'b>, Fault> {
     let [call, content, failed] = at.fields(Some(block), ["tool_use_id", "content", "is_error"])?;
     let parts = match content {
-        Some(content) => parts(at.name("content"), content, losses)?,
+        Some(content) => parts(at.name("content"), content, losses)?.into_vec(),
         None => vec![],
     };
     Ok(Content::Result {

@@ -127,13 +127,16 @@ impl Body<'_> {
             self.nothing();
             return Ok(());
         }
-        self.out.open("{\"role\":").text(if assistant { "assistant" } else { "user" });
-        self.out.key("content").open("[");
+        self.out.open(if assistant {
+            "{\"role\":\"assistant\",\"content\":["
+        } else {
+            "{\"role\":\"user\",\"content\":["
+        });
         let is_result = |part: &Part<'_>| matches!(part.content, Content::Result { .. });
         for (_, part) in parts().filter(|(_, part)| is_result(part)) {
             self.part(part)?;
         }
-        let end = parts().last().map(|(_, part)| part).filter(|_| last && assistant);
+        let end = if last && assistant { parts().last().map(|(_, part)| part) } else { None };
         for (role, part) in parts().filter(|(_, part)| !is_result(part)) {
             match &part.content {
                 Content::Text(text) if role == Role::System => self.text(&late_system(text), part.cached),
@@ -153,14 +156,12 @@ impl Body<'_> {
     }
 
     fn part(&mut self, part: &Part<'_>) -> Result<(), Fault> {
-        if !says_something(part) {
-            return Ok(());
-        }
         match &part.content {
             Content::Text(text) => {
                 self.text(text, part.cached);
                 return Ok(());
             }
+            _ if !says_something(part) => return Ok(()),
             Content::Image { source, detail } => {
                 if detail.is_some() {
                     self.losses.hint("image_url.detail");
@@ -178,12 +179,12 @@ impl Body<'_> {
             Content::Audio { .. } => return Err(untranslatable("The model's provider takes no audio.")),
             Content::Video { .. } => return Err(untranslatable("The model's provider takes no video.")),
             Content::Call { id, name, arguments } => {
-                self.out.open("{\"type\":\"tool_use\"").key("id").quoted(&alias(id, ID_BYTES));
+                self.out.open("{\"type\":\"tool_use\",\"id\":").quoted(&alias(id, ID_BYTES));
                 self.out.key("name").quoted(&alias(name, NAME_BYTES)).key("input");
                 arguments::as_object(arguments, name, &mut self.out)?;
             }
             Content::Result { call, parts, failed } => {
-                self.out.open("{\"type\":\"tool_result\"").key("tool_use_id").quoted(&alias(call, ID_BYTES));
+                self.out.open("{\"type\":\"tool_result\",\"tool_use_id\":").quoted(&alias(call, ID_BYTES));
                 if parts.iter().any(says_something) {
                     self.out.key("content").open("[");
                     parts.iter().try_for_each(|part| self.part(part))?;
@@ -211,7 +212,7 @@ impl Body<'_> {
         if text.is_blank() {
             return;
         }
-        self.out.open("{\"type\":\"text\"").key("text").quoted(text);
+        self.out.open("{\"type\":\"text\",\"text\":").quoted(text);
         self.mark(cached);
         self.out.close("}");
     }
@@ -344,7 +345,7 @@ impl Body<'_> {
             Some(ToolChoice::Any) => "any",
             Some(ToolChoice::One(_)) => "tool",
         };
-        self.out.key("tool_choice").open("{\"type\":").text(kind);
+        self.out.key("tool_choice").open("{\"type\":").word(kind);
         if let Some(ToolChoice::One(name)) = choice {
             self.out.key("name").quoted(&alias(name, NAME_BYTES));
         }
@@ -416,10 +417,10 @@ impl Body<'_> {
             // Clouds have no other.
             Some(tier) if !own && (tier.is("auto") || tier.is("default")) => {}
             Some(tier) if own && tier.is("auto") => {
-                self.out.key("service_tier").text("auto");
+                self.out.key("service_tier").word("auto");
             }
             Some(tier) if own && (tier.is("default") || tier.is("standard_only")) => {
-                self.out.key("service_tier").text("standard_only");
+                self.out.key("service_tier").word("standard_only");
             }
             Some(_) => self.losses.parameter("service_tier"),
             None => {}

@@ -52,7 +52,7 @@ fn passing(status: u64) -> Option<FailureKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::traffic::dialect::json::Tree;
+    use crate::traffic::dialect::json::{Page, Tree};
 
     /// An error is known by its name, wherever and however that is told.
     #[test]
@@ -94,8 +94,8 @@ mod tests {
             (Some("SomethingNew"), "[]", FailureKind::Server, "SomethingNew"),
         ] {
             let mut tree = Tree::default();
-            let body = tree.parse(body.as_bytes()).ok();
-            let found = failure(name.map(str::as_bytes), body);
+            let page = tree.parse(body.as_bytes()).ok();
+            let found = failure(name.map(str::as_bytes), page.as_ref().map(Page::root));
             assert_eq!(found.kind, expected, "{name:?}");
             assert!(found.code.is_some_and(|found| found.is(code)), "{name:?}");
         }

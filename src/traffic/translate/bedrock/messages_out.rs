@@ -229,7 +229,7 @@ impl Body<'_> {
         }
         self.out.close("]");
         if failed && !told {
-            self.out.key("status").text("error");
+            self.out.key("status").word("error");
         }
         self.out.close("}}");
         Ok(())

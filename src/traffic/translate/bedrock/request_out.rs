@@ -142,7 +142,7 @@ impl Body<'_> {
         let long = cached == Cached::Long && !matches!(self.family.maker, Maker::Amazon { .. });
         self.out.open("{\"cachePoint\":{\"type\":\"default\"");
         if long {
-            self.out.key("ttl").text("1h");
+            self.out.key("ttl").word("1h");
         }
         self.out.close("}}");
     }
@@ -315,10 +315,10 @@ impl Body<'_> {
         if stops || thinks {
             self.out.key("additionalModelResponseFieldPaths").open("[");
             if stops {
-                self.out.text("/stop_sequence");
+                self.out.word("/stop_sequence");
             }
             if thinks {
-                self.out.text("/usage/output_tokens_details");
+                self.out.word("/usage/output_tokens_details");
             }
             self.out.close("]");
         }
@@ -350,9 +350,9 @@ impl Body<'_> {
         if let Thoughts::Effort(effort) = mind {
             self.out.key("reasoningConfig").open("{");
             match effort {
-                None => _ = self.out.key("type").text("disabled"),
+                None => _ = self.out.key("type").word("disabled"),
                 Some(effort) => {
-                    self.out.key("type").text("enabled").key("maxReasoningEffort").text(effort);
+                    self.out.key("type").word("enabled").key("maxReasoningEffort").text(effort);
                 }
             }
             self.out.close("}");

@@ -112,11 +112,15 @@ static FAMILIES: [Family; 27] = [
     family("", Thinks::Adaptive, Effort::XHigh, true, true, false, 64_000),
 ];
 
+/// Stands before the name of a family.
+const MARK: &[u8] = b"claude-";
+
 impl Family {
     /// The family of a model, by its provider's name for it.
     pub fn of(model: &str) -> &'static Family {
         // Clouds put words of their own before the name.
-        let own = model.rsplit_once("claude-").map_or(model, |(_, own)| own);
+        let mark = model.as_bytes().windows(MARK.len()).rposition(|part| part == MARK);
+        let own = mark.and_then(|at| model.get(at + MARK.len()..)).unwrap_or(model);
         FAMILIES.iter().find(|family| own.starts_with(family.name)).unwrap_or(&FAMILIES[FAMILIES.len() - 1])
     }
 

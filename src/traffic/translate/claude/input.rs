@@ -31,7 +31,7 @@ pub fn input(schema: Option<Item<'_>>, out: &mut Writer<'_>) {
         out.item(&schema);
         return;
     }
-    out.open("{").key("type").text("object");
+    out.open("{").key("type").word("object");
     if chooses {
         properties_of_all(schema, out);
     }
@@ -114,7 +114,7 @@ mod tests {
         let strict = |held: &'static str| {
             move |item: Item<'_>, out: &mut Writer<'_>| {
                 let mut tree = Tree::default();
-                input_of(Some(item), Some(tree.parse(held.as_bytes()).expect("valid")), out);
+                input_of(Some(item), Some(tree.parse(held.as_bytes()).expect("valid").root()), out);
             }
         };
         let closed = r#"{"type":"object","properties":{"a":{"type":"string","description":"(maxLength: 3)"}},"additionalProperties":false}"#;

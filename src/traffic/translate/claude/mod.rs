@@ -18,6 +18,6 @@ fn written(
 ) -> String {
     use crate::traffic::dialect::json::{Tree, Writer};
     let (mut tree, mut out) = (Tree::default(), vec![]);
-    write(tree.parse(text.as_bytes()).expect("valid"), &mut Writer(&mut out));
+    write(tree.parse(text.as_bytes()).expect("valid").root(), &mut Writer(&mut out));
     String::from_utf8(out).expect("text")
 }

@@ -56,7 +56,8 @@ mod tests {
     fn left(model: &str, mind: Mind, temperature: &str, top_p: &str) -> String {
         let text = format!("[{temperature},{top_p},5]");
         let mut tree = Tree::default();
-        let values = tree.parse(text.as_bytes()).expect("valid").elements();
+        let page = tree.parse(text.as_bytes()).expect("valid");
+        let values = page.root().elements();
         let knobs = [Knob::Temperature, Knob::TopP, Knob::TopK].into_iter().zip(values).collect();
         let prompt = Prompt { knobs, ..Prompt::default() };
         let sampling = Sampling::of(&prompt, Family::of(model), mind);

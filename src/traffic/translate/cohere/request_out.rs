@@ -72,7 +72,7 @@ impl<'w> Messages<'w> for Body<'w> {
     fn said(&mut self, role: &str, parts: &[&Part<'_>]) -> Result<(), Fault> {
         self.out.open("{\"role\":").text(role).key("content");
         match parts {
-            [] => _ = self.out.text(""),
+            [] => _ = self.out.word(""),
             [Part { content: Content::Text(text), .. }] => _ = self.out.quoted(text),
             parts => {
                 self.out.open("[");
@@ -214,10 +214,10 @@ impl Body<'_> {
     }
 
     fn call(&mut self, id: &Quoted<'_>, name: &Quoted<'_>, arguments: &Arguments<'_>) {
-        self.out.open("{\"id\":").quoted(&alias(id, NAME_BYTES)).key("type").text("function");
+        self.out.open("{\"id\":").quoted(&alias(id, NAME_BYTES)).key("type").word("function");
         self.out.key("function").open("{\"name\":").quoted(&alias(name, NAME_BYTES)).key("arguments");
         match arguments {
-            Arguments::Source(source) if source.is_blank() => self.out.text("{}"),
+            Arguments::Source(source) if source.is_blank() => self.out.word("{}"),
             Arguments::Source(source) => self.out.quoted(source),
             Arguments::Object(object) => self.out.source(object.raw()),
         };
@@ -248,8 +248,8 @@ impl Body<'_> {
         }
         match &prompt.choice {
             None | Some(ToolChoice::Auto) => {}
-            Some(ToolChoice::None) => _ = self.out.key("tool_choice").text("NONE"),
-            Some(ToolChoice::Any | ToolChoice::One(_)) => _ = self.out.key("tool_choice").text("REQUIRED"),
+            Some(ToolChoice::None) => _ = self.out.key("tool_choice").word("NONE"),
+            Some(ToolChoice::Any | ToolChoice::One(_)) => _ = self.out.key("tool_choice").word("REQUIRED"),
         }
         if prompt.parallel_tools == Some(false) {
             self.losses.parameter("parallel_tool_calls");

@@ -62,7 +62,7 @@ impl Teller {
         let mut head = Writer(&mut self.head);
         head.open("{").key("id").open("\"cmpl-");
         head.0.extend_from_slice(id.as_written());
-        head.close("\"").key("object").text("text_completion").key("created").count(self.created);
+        head.close("\"").key("object").word("text_completion").key("created").count(self.created);
         head.key("model").quoted(model).key("choices").open("[");
     }
 
@@ -117,9 +117,9 @@ fn choice(index: u64, text: &Quoted<'_>, stop: Option<Stop>, out: &mut Vec<u8>) 
     choice.key("finish_reason");
     match stop {
         None => choice.raw(b"null"),
-        Some(Stop::End | Stop::Sequence | Stop::Tools | Stop::Paused) => choice.text("stop"),
-        Some(Stop::Length) => choice.text("length"),
-        Some(Stop::Refused | Stop::Declined) => choice.text("content_filter"),
+        Some(Stop::End | Stop::Sequence | Stop::Tools | Stop::Paused) => choice.word("stop"),
+        Some(Stop::Length) => choice.word("length"),
+        Some(Stop::Refused | Stop::Declined) => choice.word("content_filter"),
     };
     choice.close("}");
 }

@@ -36,7 +36,7 @@ pub fn read<'b>(body: Item<'b>, losses: &mut Losses) -> Result<Prompt<'b>, Fault
         }
     }
     let text = only(text.ok_or_else(|| invalid("`prompt` is missing."))?)?;
-    prompt.turns = vec![Turn { role: Role::User, parts: vec![Part::of(Content::Text(text))] }];
+    prompt.turns = vec![Turn { role: Role::User, parts: Part::of(Content::Text(text)).into() }];
     Ok(prompt)
 }
 

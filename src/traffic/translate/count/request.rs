@@ -162,7 +162,8 @@ pub fn written_verbatim(
 /// Writes what is counted of a whole request.
 fn lay(counter: Counter, to: Destination<'_>, whole: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
     let mut tree = Tree::default();
-    let body = tree.parse(whole).map_err(|_| FaultKind::Internal)?;
+    let page = tree.parse(whole).map_err(|_| FaultKind::Internal)?;
+    let body = page.root();
     let counted = |out: &mut Writer<'_>| {
         for (name, value) in
             body.members().filter(|(name, _)| counter.counted().iter().any(|one| name.is(one)))

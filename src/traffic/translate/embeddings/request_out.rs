@@ -15,7 +15,7 @@ pub fn openai(request: &Request<'_>, model: &str, out: &mut Vec<u8>, losses: &mu
     let mut body = Writer(out);
     body.open("{").key("model").text(model);
     texts(request, body.key("input"));
-    body.key("encoding_format").text("float");
+    body.key("encoding_format").word("float");
     if let Some(dimensions) = request.dimensions {
         body.key("dimensions").count(dimensions);
     }

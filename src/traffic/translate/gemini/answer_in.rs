@@ -22,10 +22,6 @@ type Tell<'t> = &'t mut dyn FnMut(Event<'_>);
 /// Longest name of an answer that stands in the ids of its calls.
 const NAME_BYTES: usize = 40;
 
-/// Names of counts, of which servers leave out those that are zero.
-const COUNTS: [&str; 4] =
-    ["promptTokenCount", "candidatesTokenCount", "thoughtsTokenCount", "totalTokenCount"];
-
 /// Reads one answer.
 #[derive(Default)]
 pub struct Reader {
@@ -122,17 +118,16 @@ impl Reader {
 
     /// A whole answer, or what is new of one.
     fn answer<'a>(&mut self, answer: Item<'a>, tell: Tell<'_>) -> Result<Option<Failure<'a>>, Fault> {
-        let candidate = first_candidate(answer);
-        let usage = present(answer.get("usageMetadata"));
-        let blocked = blocked(answer);
+        let [candidates, usage, feedback] = answer.pick(["candidates", "usageMetadata", "promptFeedback"]);
+        let candidate = first_candidate(candidates);
+        let usage = present(usage);
+        let blocked = is_blocked(feedback);
         if candidate.is_none() && usage.is_none() && !blocked {
             return Ok(None);
         }
         self.start(answer, tell);
-        // Some chunks tell what kind of traffic they are, and no counts.
-        let counted = |usage: &Item<'_>| COUNTS.iter().any(|name| usage.get(name).is_some());
-        if let Some(usage) = usage.filter(counted) {
-            tell(Event::Usage(counts(usage)));
+        if let Some(counts) = usage.and_then(counts) {
+            tell(Event::Usage(counts));
         }
         let Some(candidate) = candidate else {
             self.stop = self.stop.or(blocked.then_some(Stop::Refused));
@@ -164,9 +159,12 @@ impl Reader {
         tell(Event::Start { model: answer.text_at("modelVersion").unwrap_or_default(), id: id.clone() });
     }
 
-    fn part(&mut self, part: Item<'_>, candidate: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-        let signature = part.text_at("thoughtSignature").filter(|signature| !signature.is_empty());
-        if let Some(call) = present(part.get("functionCall")) {
+    fn part<'a>(&mut self, part: Item<'a>, candidate: Item<'a>, tell: Tell<'_>) -> Result<(), Fault> {
+        let [text, thought, signature, call, data] =
+            part.pick(["text", "thought", "thoughtSignature", "functionCall", "inlineData"]);
+        let inside = |item: Option<Item<'a>>| item?.text();
+        let signature = inside(signature).filter(|signature| !signature.is_empty());
+        if let Some(call) = present(call) {
             return self.call(call, signature.as_ref(), tell);
         }
         for name in ["executableCode", "codeExecutionResult", "toolCall", "toolResponse"] {
@@ -174,12 +172,12 @@ impl Reader {
                 tell(Event::Untold(Quoted::of(name)));
             }
         }
-        let thought = part.get("thought").and_then(|thought| thought.flag()) == Some(true);
-        if let Some(text) = part.text_at("text") {
+        let thought = thought.and_then(|thought| thought.flag()) == Some(true);
+        if let Some(text) = inside(text) {
             self.piece(if thought { Open::Thought } else { Open::Text }, &text, tell);
         }
         // What a model draws while it thinks is not its answer.
-        if let Some(data) = part.get("inlineData").filter(|_| !thought) {
+        if let Some(data) = data.filter(|_| !thought) {
             self.image(data, tell);
         }
         if let Some(signature) = signature {
@@ -304,8 +302,8 @@ fn meaning(reason: &Quoted<'_>) -> Finish {
 }
 
 /// Of a stream no others are asked for.
-fn first_candidate(answer: Item<'_>) -> Option<Item<'_>> {
-    answer.get("candidates")?.elements().find(is_first)
+fn first_candidate(candidates: Option<Item<'_>>) -> Option<Item<'_>> {
+    candidates?.elements().find(is_first)
 }
 
 /// The candidates beside the first.
@@ -328,27 +326,39 @@ fn unfinished(broken: Failure<'_>) -> Fault {
 }
 
 /// Whether the provider refuses to answer the prompt at all.
-fn blocked(answer: Item<'_>) -> bool {
-    present(answer.get("promptFeedback")).is_some_and(|feedback| feedback.text_at("blockReason").is_some())
+fn is_blocked(feedback: Option<Item<'_>>) -> bool {
+    present(feedback).is_some_and(|feedback| feedback.text_at("blockReason").is_some())
 }
 
-fn counts(usage: Item<'_>) -> Usage {
-    let count = |name| usage.get(name).and_then(|count| count.count()).unwrap_or_default();
+/// The counts in a report, of which servers leave out those that are zero. `None`: it tells what kind of traffic it is,
+/// and no counts.
+fn counts(usage: Item<'_>) -> Option<Usage> {
+    let [input, output, thoughts, total, cached, tools, inputs, outputs] = usage.pick([
+        "promptTokenCount",
+        "candidatesTokenCount",
+        "thoughtsTokenCount",
+        "totalTokenCount",
+        "cachedContentTokenCount",
+        "toolUsePromptTokenCount",
+        "promptTokensDetails",
+        "candidatesTokensDetails",
+    ]);
+    input.or(output).or(thoughts).or(total)?;
+    let count = |count: Option<Item<'_>>| count.and_then(|count| count.count()).unwrap_or_default();
     let counts = Usage {
-        input: count("promptTokenCount"),
-        cached_input: count("cachedContentTokenCount"),
-        output: count("candidatesTokenCount"),
-        reasoning: count("thoughtsTokenCount"),
-        audio_input: sound(usage, "promptTokensDetails"),
-        audio_output: sound(usage, "candidatesTokensDetails"),
+        input: count(input),
+        cached_input: count(cached),
+        output: count(output),
+        reasoning: count(thoughts),
+        audio_input: sound(inputs),
+        audio_output: sound(outputs),
         ..Usage::default()
     };
-    usage::google(counts, count("toolUsePromptTokenCount"), count("totalTokenCount"))
+    Some(usage::google(counts, count(tools), count(total)))
 }
 
 /// Of what was counted, what is sound.
-fn sound(usage: Item<'_>, details: &str) -> u64 {
-    let details = usage.get(details);
+fn sound(details: Option<Item<'_>>) -> u64 {
     let sound = details
         .iter()
         .flat_map(Item::elements)

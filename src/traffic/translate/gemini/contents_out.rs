@@ -130,8 +130,8 @@ impl<'w, 'p, 'b> Contents<'w, 'p, 'b> {
         let text = joined(parts);
         let meant = text.unescaped();
         match Tree::default().parse(&meant) {
-            Ok(object) if object.is_object() && !failed && !has_reference(&meant) => {
-                self.out.item(&object);
+            Ok(page) if page.root().is_object() && !failed && !has_reference(&meant) => {
+                self.out.item(&page.root());
             }
             _ => {
                 self.out.open("{").key(if failed { "error" } else { "output" }).quoted(&text).close("}");
@@ -172,7 +172,7 @@ impl<'w, 'p, 'b> Contents<'w, 'p, 'b> {
     /// What proves a text came in a part of its own behind it, and goes back so.
     fn proof_of_text(&mut self, proof: Option<&[u8]>) {
         if let Some(proof) = proof {
-            self.out.open("{").key("text").text("");
+            self.out.open("{").key("text").word("");
             self.out.key("thoughtSignature").quoted(&Quoted::raw(proof)).close("}");
         }
     }

@@ -91,8 +91,8 @@ impl<'b> Reading<'b, '_> {
         let mut calls = Calls::default();
         if let Some(system) = system {
             let parts = match system.text() {
-                Some(text) => vec![Part::of(Content::Text(text))],
-                None => content(At::root("systemInstruction"), system, &mut calls, self.losses)?,
+                Some(text) => Part::of(Content::Text(text)).into(),
+                None => content(At::root("systemInstruction"), system, &mut calls, self.losses)?.into(),
             };
             self.prompt.turns.push(Turn { role: Role::System, parts });
         }
@@ -110,7 +110,7 @@ impl<'b> Reading<'b, '_> {
             if role == Role::Assistant && last != Some(Role::Assistant) {
                 calls.forget();
             }
-            self.prompt.turns.push(Turn { role, parts: content(at, one, &mut calls, self.losses)? });
+            self.prompt.turns.push(Turn { role, parts: content(at, one, &mut calls, self.losses)?.into() });
         }
         Ok(())
     }

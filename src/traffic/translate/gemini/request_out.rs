@@ -162,7 +162,7 @@ impl Body<'_> {
 
     fn output(&mut self, output: &Output<'_>) {
         if !matches!(output, Output::Text) {
-            self.out.key("responseMimeType").text("application/json");
+            self.out.key("responseMimeType").word("application/json");
         }
         if let Output::Schema { schema, .. } = output {
             self.out.key("responseJsonSchema").item(schema);
@@ -199,7 +199,7 @@ impl Body<'_> {
         }
         match &prompt.service_tier {
             Some(tier) if tier.is("auto") => {}
-            Some(tier) if tier.is("default") => _ = self.out.key("serviceTier").text("standard"),
+            Some(tier) if tier.is("default") => _ = self.out.key("serviceTier").word("standard"),
             Some(tier) if tier.is("flex") || tier.is("priority") => {
                 _ = self.out.key("serviceTier").quoted(tier);
             }

@@ -133,7 +133,7 @@ fn kind(value: Item<'_>, nullable: bool, out: &mut Writer<'_>) {
     }
     out.key("type");
     if nullable {
-        out.open("[").quoted(&Quoted::raw(&kind)).text("null").close("]");
+        out.open("[").quoted(&Quoted::raw(&kind)).word("null").close("]");
     } else {
         out.quoted(&Quoted::raw(&kind));
     }
@@ -161,7 +161,7 @@ mod tests {
 
     fn raised_text(body: &str) -> String {
         let mut tree = Tree::default();
-        String::from_utf8(raised(tree.parse(body.as_bytes()).expect("valid"))).expect("text")
+        String::from_utf8(raised(tree.parse(body.as_bytes()).expect("valid").root())).expect("text")
     }
 
     /// Types, spellings, `nullable` and counts are JSON Schema's; names of properties that look like keywords stay.

@@ -9,7 +9,7 @@ use crate::traffic::translate::prompt::{Knob, Output, Prompt, Thinking};
 pub fn write(prompt: &Prompt<'_>, model: &str, out: &mut Writer<'_>, losses: &mut Losses) {
     match &prompt.output {
         Output::Text => {}
-        Output::Json => _ = out.key("format").text("json"),
+        Output::Json => _ = out.key("format").word("json"),
         Output::Schema { schema, .. } => _ = out.key("format").item(schema),
     }
     match think(prompt, model) {

@@ -34,6 +34,30 @@ pub struct Reader {
     ended: bool,
 }
 
+/// What a chunk or a whole answer says beside its choices. One maker puts that into an object of its own.
+struct Members<'a> {
+    choices: Option<Item<'a>>,
+    error: Option<Item<'a>>,
+    usage: Option<Item<'a>>,
+    citations: Option<Item<'a>>,
+}
+
+impl<'a> Members<'a> {
+    fn of(holder: Item<'a>) -> Self {
+        let [choices, error, usage, citations, own, object] =
+            holder.pick(["choices", "error", "usage", "citations", "x_groq", "object"]);
+        let own = |name| present(own?.get(name));
+        // Older servers have no object for it.
+        let is_error = || object?.text().filter(|kind| kind.is("error")).map(|_| holder);
+        Self {
+            choices,
+            error: present(error).or_else(|| own("error")).or_else(is_error),
+            usage: present(usage).or_else(|| own("usage")),
+            citations,
+        }
+    }
+}
+
 /// The block that is open and no call.
 #[derive(Clone, Copy, PartialEq, Eq, Default)]
 enum Open {
@@ -55,10 +79,11 @@ impl Reader {
     /// # Errors
     /// It has not the form of this API, or calls of tools are mixed beyond measure.
     pub fn event(&mut self, chunk: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-        if self.failed(chunk, tell) {
+        let members = Members::of(chunk);
+        if self.failed(&members, tell) {
             return Ok(());
         }
-        if let Some(choice) = first_choice(chunk) {
+        if let Some(choice) = first_choice(&members) {
             self.start(chunk, tell)?;
             odds(choice, tell);
             if let Some(delta) = choice.get("delta") {
@@ -66,20 +91,16 @@ impl Reader {
             }
             self.finish(choice);
         }
-        self.list(chunk);
-        usage(chunk, tell);
+        self.list(&members);
+        usage(&members, tell);
         Ok(())
     }
 
     /// Tells the error that stands in place of an answer, or of its next piece.
-    fn failed(&mut self, holder: Item<'_>, tell: Tell<'_>) -> bool {
-        let own = || present(holder.get("x_groq")?.get("error"));
-        // Older servers have no object for it.
-        let flat =
-            || Some(holder).filter(|holder| holder.text_at("object").is_some_and(|kind| kind.is("error")));
-        let Some(error) = present(holder.get("error")).or_else(own).or_else(flat) else { return false };
+    fn failed(&mut self, members: &Members<'_>, tell: Tell<'_>) -> bool {
+        let Some(error) = members.error else { return false };
         self.ended = true;
-        usage(holder, tell);
+        usage(members, tell);
         tell(Event::Failed(failure::of_openai(error)));
         true
     }
@@ -139,21 +160,22 @@ impl Reader {
     /// # Errors
     /// It has not the form of this API.
     pub fn whole(&mut self, answer: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-        if self.failed(answer, tell) {
+        let members = Members::of(answer);
+        if self.failed(&members, tell) {
             return Ok(());
         }
-        let choice = first_choice(answer).ok_or_else(unreadable)?;
+        let choice = first_choice(&members).ok_or_else(unreadable)?;
         self.start(answer, tell)?;
         self.choice(choice, tell)?;
-        self.list(answer);
-        for other in others(answer) {
+        self.list(&members);
+        for other in others(&members) {
             self.end_choice(tell)?;
             tell(Event::Another);
             (self.calls, self.declined, self.stop) = (Calls::default(), false, None);
             (self.cited, self.listed) = (false, vec![]);
             self.choice(other, tell)?;
         }
-        usage(answer, tell);
+        usage(&members, tell);
         self.done(tell)
     }
 
@@ -285,8 +307,8 @@ impl Reader {
     }
 
     /// Notes what the answer rests on, where servers list it beside what they say.
-    fn list(&mut self, holder: Item<'_>) {
-        let Some(list) = holder.get("citations").filter(|_| self.listed.is_empty()) else { return };
+    fn list(&mut self, members: &Members<'_>) {
+        let Some(list) = members.citations.filter(|_| self.listed.is_empty()) else { return };
         let urls = list.elements().take(LISTED).filter_map(|url| url.text()).filter(|url| !url.is_empty());
         self.listed =
             urls.filter(|url| url.as_written().len() <= URL_BYTES).map(Quoted::into_owned).collect();
@@ -356,13 +378,13 @@ impl Reader {
 }
 
 /// Of a stream no others are asked for.
-fn first_choice(holder: Item<'_>) -> Option<Item<'_>> {
-    holder.get("choices")?.elements().find(is_first)
+fn first_choice<'a>(members: &Members<'a>) -> Option<Item<'a>> {
+    members.choices?.elements().find(is_first)
 }
 
 /// The choices beside the first.
-fn others(holder: Item<'_>) -> impl Iterator<Item = Item<'_>> {
-    let all = holder.get("choices").into_iter().flat_map(|choices| choices.elements());
+fn others<'a>(members: &Members<'a>) -> impl Iterator<Item = Item<'a>> + use<'a> {
+    let all = members.choices.into_iter().flat_map(|choices| choices.elements());
     all.filter(|choice| !is_first(choice))
 }
 
@@ -377,8 +399,8 @@ fn odds(choice: Item<'_>, tell: Tell<'_>) {
     }
 }
 
-fn usage(holder: Item<'_>, tell: Tell<'_>) {
-    if let Some(counts) = counts::read(holder) {
+fn usage(members: &Members<'_>, tell: Tell<'_>) {
+    if let Some(counts) = members.usage.and_then(counts::read) {
         tell(Event::Usage(counts));
     }
 }

@@ -10,16 +10,17 @@ use crate::traffic::translate::{Form, failure, odds};
 /// Thoughts longer than this are shown, but none is handed out for a later turn: nothing else of a stream is kept.
 const THOUGHT_BYTES: usize = 256 * 1024;
 
+/// Bytes of what comes first, without names.
+const PREFIX_BYTES: usize = 128;
+
 /// Writes one answer.
 pub struct Teller {
     form: Form,
     /// Seconds since 1970, the same in all chunks.
     created: u64,
     wants_usage: bool,
-    /// What all chunks begin with.
+    /// What all chunks begin with, or a whole answer.
     prefix: Vec<u8>,
-    id: Vec<u8>,
-    model: Vec<u8>,
     open: Open,
     calls: u64,
     usage: Option<Usage>,
@@ -72,8 +73,6 @@ impl Teller {
             created,
             wants_usage,
             prefix: vec![],
-            id: vec![],
-            model: vec![],
             open: Open::None,
             calls: 0,
             usage: None,
@@ -109,27 +108,23 @@ impl Teller {
     }
 
     fn start(&mut self, id: &Quoted<'_>, model: &Quoted<'_>, out: &mut Vec<u8>) {
-        self.id.extend_from_slice(id.as_written());
-        self.model.extend_from_slice(model.as_written());
+        self.prefix.reserve(PREFIX_BYTES + id.as_written().len() + model.as_written().len());
+        let (begin, object) = match self.form {
+            Form::Whole => ("", "chat.completion"),
+            Form::Stream => ("data: ", "chat.completion.chunk"),
+        };
+        let mut prefix = Writer(&mut self.prefix);
+        prefix.close(begin).open("{\"id\":\"");
+        if !id.as_written().starts_with(b"chatcmpl-") {
+            prefix.close("chatcmpl-");
+        }
+        prefix.0.extend_from_slice(id.as_written());
+        prefix.close("\"").key("object").word(object).key("created").count(self.created);
+        prefix.key("model").quoted(model).key("choices").open("[{\"index\":0,");
         if self.form == Form::Whole {
             return;
         }
-        let mut prefix = std::mem::take(&mut self.prefix);
-        prefix.extend_from_slice(b"data: ");
-        self.head("chat.completion.chunk", &mut Writer(&mut prefix));
-        self.prefix = prefix;
-        self.chunk(out, |delta| _ = delta.key("role").text("assistant").key("content").text(""), None);
-    }
-
-    /// The members that a chunk and a whole answer have alike.
-    fn head(&self, object: &str, out: &mut Writer<'_>) {
-        out.open("{").key("id").open("\"");
-        if !self.id.starts_with(b"chatcmpl-") {
-            out.close("chatcmpl-");
-        }
-        out.0.extend_from_slice(&self.id);
-        out.close("\"").key("object").text(object).key("created").count(self.created);
-        out.key("model").quoted(&Quoted::raw(&self.model)).key("choices").open("[{\"index\":0,");
+        self.chunk(out, |delta| _ = delta.key("role").word("assistant").key("content").word(""), None);
     }
 
     fn likely(&mut self, elements: &[u8], out: &mut Vec<u8>) {
@@ -236,7 +231,7 @@ impl Teller {
         let index = self.calls;
         self.calls += 1;
         let call = |out: &mut Writer<'_>| {
-            out.key("id").quoted(id).key("type").text("function").key("function").open("{");
+            out.key("id").quoted(id).key("type").word("function").key("function").open("{");
             out.key("name").quoted(name).key("arguments").open("\"");
         };
         if self.form == Form::Whole {
@@ -381,21 +376,20 @@ impl Teller {
     }
 
     fn another(&mut self) {
-        let choice = self.choice();
+        let mut choice = vec![];
+        self.choice(&mut choice);
         self.choices.push(choice);
         (self.message, self.stop, self.calls, self.images) = (Message::default(), None, 0, 0);
         self.cited = Cited::default();
     }
 
     fn write_whole(&mut self, out: &mut Vec<u8>) {
-        self.head("chat.completion", &mut Writer(out));
-        let last = self.choice();
-        for (index, choice) in self.choices.iter().chain([&last]).enumerate() {
-            if index > 0 {
-                Writer(out).open("{").key("index").count(index as u64).close(",");
-            }
+        out.extend_from_slice(&self.prefix);
+        for (choice, next) in self.choices.iter().zip(1..) {
             out.extend_from_slice(choice);
+            Writer(out).open("{").key("index").count(next).close(",");
         }
+        self.choice(out);
         let mut answer = Writer(out);
         answer.close("]");
         if let Some(usage) = &self.usage {
@@ -405,9 +399,9 @@ impl Teller {
     }
 
     /// The members of a choice behind its index, and its end.
-    fn choice(&self) -> Vec<u8> {
-        let mut choice = b"\"message\":{\"role\":\"assistant\"".to_vec();
-        let mut answer = Writer(&mut choice);
+    fn choice(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"\"message\":{\"role\":\"assistant\"");
+        let mut answer = Writer(out);
         let Message { content, refusal, reasoning, calls, thoughts, images, annotations, odds } =
             &self.message;
         for (name, text) in [("content", content), ("refusal", refusal)] {
@@ -436,8 +430,7 @@ impl Teller {
         } else {
             write_odds(odds, &mut answer);
         }
-        answer.key("finish_reason").text(finish_reason(self.stop.unwrap_or(Stop::End))).close("}");
-        choice
+        answer.key("finish_reason").word(finish_reason(self.stop.unwrap_or(Stop::End))).close("}");
     }
 }
 
@@ -446,7 +439,7 @@ fn write_odds(elements: &[u8], out: &mut Writer<'_>) {
 }
 
 fn write_usage(usage: &Usage, out: &mut Writer<'_>) {
-    out.open("{").key("prompt_tokens").count(usage.input).key("completion_tokens").count(usage.output);
+    out.open("{\"prompt_tokens\":").count(usage.input).key("completion_tokens").count(usage.output);
     out.key("total_tokens").count(usage.input.saturating_add(usage.output));
     out.key("prompt_tokens_details").open("{\"cached_tokens\":").count(usage.cached_input);
     out.key("cache_write_tokens").count(usage.cache_write);

@@ -43,7 +43,8 @@ pub fn are_of(signature: &Quoted<'_>, model: &str) -> bool {
     };
     let mut tree = Tree::default();
     let Some((maker, _)) = model.split_once('/') else { return false };
-    let format = tree.parse(&detail).ok().and_then(|detail| detail.text_at("format"));
+    let page = tree.parse(&detail).ok();
+    let format = page.as_ref().and_then(|page| page.root().text_at("format"));
     let Some(format) = format else { return true };
     let starts = |start: &str| format.as_written().starts_with(start.as_bytes());
     match maker {
@@ -62,7 +63,8 @@ pub fn write<'p>(thoughts: impl Iterator<Item = (&'p Quoted<'p>, &'p Quoted<'p>)
         let Some(source) = proof::details(signature) else { continue };
         let detail = Quoted::raw(source).unescaped().into_owned();
         let mut tree = Tree::default();
-        let Ok(detail) = tree.parse(&detail) else { continue };
+        let Ok(page) = tree.parse(&detail) else { continue };
+        let detail = page.root();
         let is = |kind: &str| detail.text_at("type").is_some_and(|given| given.is(kind));
         let (sealed, text) = (is("reasoning.encrypted"), Some(text).filter(|text| !text.is_empty()));
         if let Some(text) = text.filter(|_| sealed) {

@@ -6,8 +6,8 @@ use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted};
 use crate::traffic::translate::loss::{Losses, untranslatable};
 use crate::traffic::translate::media;
-use crate::traffic::translate::prompt::{Arguments, Cached, Content, Part, Role, Source, Turn};
-use crate::traffic::translate::shape::At;
+use crate::traffic::translate::prompt::{Arguments, Cached, Content, Part, Parts, Role, Source, Turn};
+use crate::traffic::translate::shape::{At, present};
 
 /// Understands all messages.
 ///
@@ -15,28 +15,17 @@ use crate::traffic::translate::shape::At;
 /// One has not the form of this API, or holds content that no other format has.
 pub fn turns<'b>(messages: Item<'b>, losses: &mut Losses) -> Result<Vec<Turn<'b>>, Fault> {
     let at = At::root("messages");
-    at.array(messages)?.enumerate().map(|(index, message)| turn(at.index(index), message, losses)).collect()
+    let mut turns = Vec::with_capacity(messages.size());
+    for (index, message) in at.array(messages)?.enumerate() {
+        turns.push(turn(at.index(index), message, losses)?);
+    }
+    Ok(turns)
 }
 
-/// Members of a message that are read, whoever's it is.
-const MEMBERS: [&str; 13] = [
-    "role",
-    "content",
-    "tool_calls",
-    "tool_call_id",
-    MARKS[0],
-    MARKS[1],
-    "refusal",
-    "thinking_blocks",
-    "audio",
-    "reasoning_content",
-    "reasoning",
-    "reasoning_details",
-    "function_call",
-];
-
-/// What a message may have.
+/// What a message may have, whoever's it is.
+#[derive(Default)]
 struct Message<'b> {
+    role: Option<Item<'b>>,
     content: Option<Item<'b>>,
     refusal: Option<Item<'b>>,
     audio: Option<Item<'b>>,
@@ -45,35 +34,54 @@ struct Message<'b> {
     /// The same of a router.
     details: Option<Item<'b>>,
     /// A thought without a proof, under one name or another.
-    told: Option<Item<'b>>,
+    told: [Option<Item<'b>>; 2],
     call_id: Option<Item<'b>>,
+    function: Option<Item<'b>>,
+    marks: [Option<Item<'b>>; 2],
+    /// What the marks say.
     cached: Option<Cached>,
 }
 
-fn turn<'b>(at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
-    let [
-        role,
-        content,
-        calls,
-        call_id,
-        cache_control,
-        breakpoint,
-        refusal,
-        thoughts,
-        audio,
-        told,
-        telling,
-        details,
-        function,
-    ] = at.fields(Some(message), MEMBERS)?;
-    losses.unread("messages[].", message, &MEMBERS);
-    if function.is_some() {
+impl<'b> Message<'b> {
+    fn read(&mut self, at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<(), Fault> {
+        for (name, value) in at.entries(message)? {
+            match self.place(&name) {
+                Some(place) => at.put(place, &name, value)?,
+                None => losses.unread_member("messages[].", &name, value),
+            }
+        }
+        self.cached = cached(present(self.marks[0]).or(present(self.marks[1])), losses);
+        Ok(())
+    }
+
+    /// Where a member of this name goes.
+    fn place(&mut self, name: &[u8]) -> Option<&mut Option<Item<'b>>> {
+        Some(match name {
+            b"role" => &mut self.role,
+            b"content" => &mut self.content,
+            b"tool_calls" => &mut self.calls,
+            b"tool_call_id" => &mut self.call_id,
+            b"cache_control" => &mut self.marks[0],
+            b"prompt_cache_breakpoint" => &mut self.marks[1],
+            b"refusal" => &mut self.refusal,
+            b"thinking_blocks" => &mut self.thoughts,
+            b"audio" => &mut self.audio,
+            b"reasoning_content" => &mut self.told[0],
+            b"reasoning" => &mut self.told[1],
+            b"reasoning_details" => &mut self.details,
+            b"function_call" => &mut self.function,
+            _ => return None,
+        })
+    }
+}
+
+fn turn<'b>(at: At<'_>, item: Item<'b>, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
+    let mut message = Message::default();
+    message.read(at, item, losses)?;
+    if present(message.function).is_some() {
         return Err(untranslatable(format!("`{at}` has the old member `function_call`: send `tool_calls`.")));
     }
-    let cached = cached(cache_control.or(breakpoint), losses);
-    let told = told.or(telling);
-    let message = Message { content, refusal, audio, calls, thoughts, details, told, call_id, cached };
-    match &*at.name("role").text(role)?.unescaped() {
+    match &*at.name("role").text(message.role)?.unescaped() {
         b"system" | b"developer" => said(at, &message, Role::System, losses),
         b"user" => said(at, &message, Role::User, losses),
         b"assistant" => assistant(at, &message, losses),
@@ -84,42 +92,44 @@ fn turn<'b>(at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<Turn<'
 }
 
 fn said<'b>(at: At<'_>, message: &Message<'b>, role: Role, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
-    let content = message.content.ok_or_else(|| at.name("content").wants("given"))?;
+    let content = present(message.content).ok_or_else(|| at.name("content").wants("given"))?;
     let mut parts = parts(at.name("content"), content, losses)?;
     mark_last(&mut parts, message.cached);
     Ok(Turn { role, parts })
 }
 
 fn assistant<'b>(at: At<'_>, message: &Message<'b>, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
-    let mut all = match message.thoughts {
+    let mut all = match present(message.thoughts) {
         Some(blocks) => thoughts(at.name("thinking_blocks"), blocks)?,
-        None => match message.details.and_then(details::thoughts) {
+        None => match present(message.details).and_then(details::thoughts) {
             Some(proved) => proved,
             None => told(message.told).map(unproved).into_iter().collect(),
         },
     };
-    if let Some(content) = message.content {
-        all.append(&mut parts(at.name("content"), content, losses)?);
+    let calls = present(message.calls);
+    all.reserve_exact(1 + calls.map_or(0, |calls| calls.size()));
+    if let Some(content) = present(message.content) {
+        parts(at.name("content"), content, losses)?.move_to(&mut all);
     }
     if let Some(refusal) = at.name("refusal").optional_text(message.refusal)? {
         all.push(Part::of(Content::Text(refusal)));
     }
-    if message.audio.is_some() {
+    if present(message.audio).is_some() {
         return Err(untranslatable(format!("`{at}.audio` is not translated.")));
     }
-    if let Some(calls) = message.calls {
+    if let Some(calls) = calls {
         let at = at.name("tool_calls");
         for (index, call) in at.array(calls)?.enumerate() {
             all.push(one_call(at.index(index), call)?);
         }
     }
     mark_last(&mut all, message.cached);
-    Ok(Turn { role: Role::Assistant, parts: all })
+    Ok(Turn { role: Role::Assistant, parts: all.into() })
 }
 
 /// Where nothing proves a thought, its text is all there is of it.
-fn told(member: Option<Item<'_>>) -> Option<Quoted<'_>> {
-    member?.text().filter(|text| !text.is_empty())
+fn told([one, other]: [Option<Item<'_>>; 2]) -> Option<Quoted<'_>> {
+    present(one).or(present(other))?.text().filter(|text| !text.is_empty())
 }
 
 fn unproved(text: Quoted<'_>) -> Part<'_> {
@@ -160,15 +170,15 @@ fn one_call<'b>(at: At<'_>, call: Item<'b>) -> Result<Part<'b>, Fault> {
 
 fn result<'b>(at: At<'_>, message: &Message<'b>, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
     let call = at.name("tool_call_id").text(message.call_id)?;
-    let inside = match message.content {
-        Some(content) => parts(at.name("content"), content, losses)?,
+    let inside = match present(message.content) {
+        Some(content) => parts(at.name("content"), content, losses)?.into_vec(),
         None => vec![],
     };
     let content = Content::Result { call, parts: inside, failed: false };
-    Ok(Turn { role: Role::User, parts: vec![Part { content, cached: message.cached }] })
+    Ok(Turn { role: Role::User, parts: Part { content, cached: message.cached }.into() })
 }
 
-fn parts<'b>(at: At<'_>, content: Item<'b>, losses: &mut Losses) -> Result<Vec<Part<'b>>, Fault> {
+fn parts<'b>(at: At<'_>, content: Item<'b>, losses: &mut Losses) -> Result<Parts<'b>, Fault> {
     at.content(content, |at, part| one_part(at, part, losses).map(Some))
 }
 

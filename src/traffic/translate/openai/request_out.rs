@@ -170,10 +170,10 @@ impl Body<'_> {
     }
 
     fn call(&mut self, id: &Quoted<'_>, name: &Quoted<'_>, arguments: &Arguments<'_>) {
-        self.out.open("{\"id\":").quoted(&alias(id, ID_BYTES)).key("type").text("function");
+        self.out.open("{\"id\":").quoted(&alias(id, ID_BYTES)).key("type").word("function");
         self.out.key("function").open("{\"name\":").quoted(&alias(name, NAME_BYTES)).key("arguments");
         match arguments {
-            Arguments::Source(source) if source.is_blank() => self.out.text("{}"),
+            Arguments::Source(source) if source.is_blank() => self.out.word("{}"),
             Arguments::Source(source) => self.out.quoted(source),
             Arguments::Object(object) => self.out.source(object.raw()),
         };
@@ -283,9 +283,9 @@ impl Body<'_> {
         self.out.close("]");
         match &prompt.choice {
             None => {}
-            Some(ToolChoice::Auto) => _ = self.out.key("tool_choice").text("auto"),
-            Some(ToolChoice::None) => _ = self.out.key("tool_choice").text("none"),
-            Some(ToolChoice::Any) => _ = self.out.key("tool_choice").text("required"),
+            Some(ToolChoice::Auto) => _ = self.out.key("tool_choice").word("auto"),
+            Some(ToolChoice::None) => _ = self.out.key("tool_choice").word("none"),
+            Some(ToolChoice::Any) => _ = self.out.key("tool_choice").word("required"),
             Some(ToolChoice::One(name)) => {
                 self.out.key("tool_choice").open("{\"type\":\"function\"").key("function").open("{\"name\":");
                 self.out.quoted(&alias(name, NAME_BYTES)).close("}}");

@@ -206,7 +206,7 @@ impl Teller {
         out.extend_from_slice(name.as_bytes());
         out.extend_from_slice(b"\ndata: ");
         let mut event = Writer(out);
-        event.open("{").key("type").text(name).key("sequence_number").count(self.sequence);
+        event.open("{").key("type").word(name).key("sequence_number").count(self.sequence);
         self.sequence += 1;
         event
     }
@@ -227,7 +227,7 @@ impl Teller {
     }
 
     fn response(&self, status: Status<'_>, out: &mut Writer<'_>) {
-        out.open("{").key("id").quoted(&Quoted::raw(&self.id)).key("object").text("response");
+        out.open("{").key("id").quoted(&Quoted::raw(&self.id)).key("object").word("response");
         out.key("created_at").count(self.created).key("status").text(status.names().0).key("error");
         match status {
             Status::Failed(found) => failure::response_error(found, out),
@@ -330,7 +330,7 @@ impl Teller {
         match self.open {
             Open::None => {}
             Open::Text | Open::Refusal => {
-                out.text("message").key("status").text(status).key("role").text("assistant");
+                out.word("message").key("status").text(status).key("role").word("assistant");
                 out.key("content").open("[");
                 if done {
                     self.part(stage, out);
@@ -338,7 +338,7 @@ impl Teller {
                 out.close("]");
             }
             Open::Thought | Open::HiddenThought => {
-                out.text("reasoning").key("summary").open("[");
+                out.word("reasoning").key("summary").open("[");
                 if done && !self.said.is_empty() {
                     self.part(stage, out);
                 }
@@ -348,11 +348,11 @@ impl Teller {
                 }
             }
             Open::Call => {
-                out.text("function_call").key("status").text(status).raw(&self.beside).key("arguments");
+                out.word("function_call").key("status").text(status).raw(&self.beside).key("arguments");
                 out.quoted(&Quoted::raw(if done { &self.said } else { b"" }));
             }
             Open::Image => {
-                out.text("image_generation_call").key("status").text(status).key("result");
+                out.word("image_generation_call").key("status").text(status).key("result");
                 if done {
                     out.quoted(&Quoted::raw(&self.said)).raw(&self.beside);
                 } else {
@@ -579,7 +579,7 @@ mod tests {
         let body =
             format!(r#"{{"temperature":0.50,"instructions":"{long}","metadata":{metadata},"top_p":null}}"#);
         let mut tree = Tree::default();
-        let members = repeated(tree.parse(body.as_bytes()).expect("JSON"));
+        let members = repeated(tree.parse(body.as_bytes()).expect("JSON").root());
         let text = format!("{{{}}}", String::from_utf8(members).expect("text"));
         assert!(text.contains("\"temperature\":0.50,") && text.lines().count() == 1, "{text}");
         let value: Value = serde_json::from_str(&text).expect("JSON");

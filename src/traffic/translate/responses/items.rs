@@ -6,7 +6,7 @@ use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Kind, Quoted, Writer};
 use crate::traffic::translate::loss::{Losses, untranslatable};
 use crate::traffic::translate::media;
-use crate::traffic::translate::prompt::{Arguments, Content, Part, Role, Source, Turn};
+use crate::traffic::translate::prompt::{Arguments, Content, Part, Parts, Role, Source, Turn};
 use crate::traffic::translate::shape::At;
 
 /// Adds what the items say to the turns before them, and to `searches` what of them is about tools.
@@ -21,7 +21,7 @@ pub fn add<'b>(
 ) -> Result<(), Fault> {
     let at = At::root("input");
     if let Some(text) = input.text() {
-        turns.push(Turn { role: Role::User, parts: vec![Part::of(Content::Text(text))] });
+        turns.push(Turn { role: Role::User, parts: Part::of(Content::Text(text)).into() });
         return Ok(());
     }
     if input.kind() != Kind::Array {
@@ -41,7 +41,7 @@ pub fn add<'b>(
 
 /// What the assistant thinks, says and calls in a row is one turn to other dialects, and so are the results of its
 /// calls. Two messages stay two.
-fn append<'b>(turns: &mut Vec<Turn<'b>>, mut turn: Turn<'b>) {
+fn append<'b>(turns: &mut Vec<Turn<'b>>, turn: Turn<'b>) {
     let Some(last) = turns.last_mut().filter(|last| last.role == turn.role) else {
         return turns.push(turn);
     };
@@ -55,7 +55,7 @@ fn append<'b>(turns: &mut Vec<Turn<'b>>, mut turn: Turn<'b>) {
         Role::Assistant => !(text(end) && text(begin)),
     };
     if one {
-        last.parts.append(&mut turn.parts);
+        last.parts.append(turn.parts);
     } else {
         turns.push(turn);
     }
@@ -84,7 +84,7 @@ fn turn<'b>(at: At<'_>, item: Item<'b>, losses: &mut Losses) -> Result<Option<Tu
             return Err(untranslatable(format!("`{at}` is a `{kind:.40}`, which is not translated.")));
         }
     };
-    Ok(Some(Turn { role, parts: vec![Part::of(content)] }))
+    Ok(Some(Turn { role, parts: Part::of(content).into() }))
 }
 
 fn message<'b>(at: At<'_>, item: Item<'b>, losses: &mut Losses) -> Result<Turn<'b>, Fault> {
@@ -129,7 +129,7 @@ fn result<'b>(at: At<'_>, item: Item<'b>, losses: &mut Losses) -> Result<Content
     let output = output.ok_or_else(|| at.name("output").wants("given"))?;
     Ok(Content::Result {
         call: at.name("call_id").text(call)?,
-        parts: parts(at.name("output"), output, losses)?,
+        parts: parts(at.name("output"), output, losses)?.into_vec(),
         failed: false,
     })
 }
@@ -161,7 +161,7 @@ fn joined(parts: Option<Item<'_>>, between: &[u8]) -> Vec<u8> {
     texts.join(between)
 }
 
-fn parts<'b>(at: At<'_>, content: Item<'b>, losses: &mut Losses) -> Result<Vec<Part<'b>>, Fault> {
+fn parts<'b>(at: At<'_>, content: Item<'b>, losses: &mut Losses) -> Result<Parts<'b>, Fault> {
     at.content(content, |at, part| one_part(at, part, losses).map(Some))
 }
 

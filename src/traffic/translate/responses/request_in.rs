@@ -46,7 +46,7 @@ pub fn read<'b>(body: Item<'b>, losses: &mut Losses) -> Result<Prompt<'b>, Fault
             b"instructions" => {
                 let text = At::root("instructions").text(Some(value))?;
                 if !text.is_empty() {
-                    let parts = vec![Part::of(Content::Text(text))];
+                    let parts = Part::of(Content::Text(text)).into();
                     prompt.turns.push(Turn { role: Role::System, parts });
                 }
             }

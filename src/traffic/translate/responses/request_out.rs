@@ -121,7 +121,7 @@ impl Body<'_> {
         self.out.open("{\"role\":").text(role).key("content");
         let mut rest = parts.clone();
         match (rest.next().map(|part| &part.content), rest.next()) {
-            (None, _) => _ = self.out.text(""),
+            (None, _) => _ = self.out.word(""),
             (Some(Content::Text(text)), None) => _ = self.out.quoted(text),
             _ => {
                 self.out.open("[");
@@ -178,7 +178,7 @@ impl Body<'_> {
         self.out.open("{\"type\":\"function_call\"").key("call_id").quoted(&alias(id, NAME_BYTES));
         self.out.key("name").quoted(&alias(name, NAME_BYTES)).key("arguments");
         match arguments {
-            Arguments::Source(source) if source.is_blank() => self.out.text("{}"),
+            Arguments::Source(source) if source.is_blank() => self.out.word("{}"),
             Arguments::Source(source) => self.out.quoted(source),
             Arguments::Object(object) => self.out.source(object.raw()),
         };
@@ -275,9 +275,9 @@ impl Body<'_> {
         self.out.close("]");
         match &prompt.choice {
             None => {}
-            Some(ToolChoice::Auto) => _ = self.out.key("tool_choice").text("auto"),
-            Some(ToolChoice::None) => _ = self.out.key("tool_choice").text("none"),
-            Some(ToolChoice::Any) => _ = self.out.key("tool_choice").text("required"),
+            Some(ToolChoice::Auto) => _ = self.out.key("tool_choice").word("auto"),
+            Some(ToolChoice::None) => _ = self.out.key("tool_choice").word("none"),
+            Some(ToolChoice::Any) => _ = self.out.key("tool_choice").word("required"),
             Some(ToolChoice::One(name)) => {
                 self.out.key("tool_choice").open("{\"type\":\"function\"").key("name");
                 self.out.quoted(&alias(name, NAME_BYTES)).close("}");
@@ -332,7 +332,7 @@ impl Body<'_> {
                 self.out.key("effort").quoted(effort);
             }
             if told {
-                self.out.key("summary").text("auto");
+                self.out.key("summary").word("auto");
             }
             self.out.close("}");
         }

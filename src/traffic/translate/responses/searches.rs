@@ -51,7 +51,7 @@ impl<'b> Searches<'b> {
         let name = |tool: &Tool<'_>| tool.name.as_written().to_vec();
         let mut known: HashSet<_> = prompt.tools.iter().map(name).collect();
         prompt.tools.extend(self.found.into_iter().filter(|tool| known.insert(name(tool))));
-        for part in prompt.turns.iter_mut().flat_map(|turn| &mut turn.parts) {
+        for part in prompt.turns.iter_mut().flat_map(|turn| turn.parts.iter_mut()) {
             let Content::Call { name, .. } = &mut part.content else { continue };
             let (Some(_), own) = spaces::apart(name) else { continue };
             if !known.contains(name.as_written()) && known.contains(own.as_written()) {

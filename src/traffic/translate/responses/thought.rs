@@ -38,7 +38,8 @@ pub fn seal(thought: Sealed<'_>, out: &mut Writer<'_>) {
 pub fn unseal(sealed: &Quoted<'_>) -> Option<Content<'static>> {
     let source = sealed.unescaped();
     let mut tree = Tree::default();
-    let inside = tree.parse(source.strip_prefix(MARK)?).ok()?;
+    let page = tree.parse(source.strip_prefix(MARK)?).ok()?;
+    let inside = page.root();
     if let Some(data) = inside.text_at("redacted_thinking") {
         return Some(Content::HiddenThought { data: data.into_owned() });
     }
