@@ -2,6 +2,8 @@
 //!
 //! Invariant: everything here is the same in every run, so that two runs can be compared.
 
+pub mod streams;
+
 use ringgate::base::clock::Moment;
 use ringgate::base::ids::{NameId, RequestId};
 use ringgate::base::text::Text;

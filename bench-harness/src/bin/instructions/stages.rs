@@ -1,5 +1,6 @@
 //! The stages that are counted, in the order in which a request flows.
 
+use bench_harness::streams::{STREAMS, Stream};
 use bench_harness::{
     FORWARDED, REQUEST_HEAD, RESPONSE_HEAD, Said, agent_request, chat_answer, chat_request, event,
     message_answer, record, snapshot,
@@ -33,7 +34,7 @@ fn stage(name: &'static str, times: u32, run: impl FnMut() + 'static) -> Stage {
 
 pub fn all() -> Vec<Stage> {
     let snapshot = Rc::new(snapshot(1000, 100));
-    vec![
+    let mut stages = vec![
         stage("request_head_17_fields", 1000, request_head),
         authenticate(snapshot.clone()),
         request_scan("request_scan_1_kb", 200, 1024),
@@ -52,7 +53,9 @@ pub fn all() -> Vec<Stage> {
         translated_answer(),
         settle(),
         record_on_ring(),
-    ]
+    ];
+    stages.extend(STREAMS.map(translated_event));
+    stages
 }
 
 /// A chat request becomes one of messages.
@@ -84,6 +87,15 @@ fn translated_answer() -> Stage {
         let mut translation = Translation::new(from, to, Form::Whole, 0, true, Renamed::default());
         translation.whole(black_box(&message), &mut out).expect("valid");
         black_box(out.len());
+    })
+}
+
+/// One event of a stream that has begun.
+fn translated_event(stream: Stream) -> Stage {
+    let (mut begun, mut out) = (stream.begun(), Vec::with_capacity(4096));
+    stage(stream.stage, 200, move || {
+        out.clear();
+        black_box(begun.stream(black_box(stream.event), false, &mut out).expect("valid"));
     })
 }
 
