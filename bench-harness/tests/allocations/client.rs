@@ -6,7 +6,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// Bytes of the longest answer, and more.
-const ANSWER_BYTES: usize = 512 * 1024;
+const ANSWER_BYTES: usize = 2 * 1024 * 1024;
 /// A gateway that says nothing for so long is broken.
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -24,14 +24,17 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Serves the models of `upstream`: one as `exact`, all behind `star/`, and all in Google's format behind `google/`.
+    /// Serves the models of `upstream`: one as `exact`, all behind `star/`, and all in Anthropic's and Google's formats
+    /// behind `claude/` and `google/`.
     pub fn start(io: Wanted, upstream: SocketAddr) -> Self {
         let text = format!(
             "listen: [\"127.0.0.1:0\"]
 providers:
   up: {{format: openai, base_url: \"http://{upstream}/v1\", api_key: the-key-of-the-gateway-19e2}}
+  claude: {{format: anthropic, base_url: \"http://{upstream}\", api_key: the-key-of-the-gateway-19e2}}
   google: {{format: gemini, base_url: \"http://{upstream}\", api_key: the-key-of-the-gateway-19e2}}
 models:
+  \"claude/*\": {{targets: [{{provider: claude, model: \"*\"}}]}}
   \"google/*\": {{targets: [{{provider: google, model: \"*\"}}]}}
   exact: {{targets: [{{provider: up, model: mock}}]}}
   \"star/*\": {{targets: [{{provider: up, model: \"*\"}}]}}

@@ -25,6 +25,10 @@ static COUNTING: Counting = Counting;
 const CONNECTIONS: usize = 8;
 /// Requests of each kind before the first one that is measured.
 const WARM_UP: usize = 504;
+/// How often a translated stream's buffer may grow, in its life.
+const GROWTHS: u64 = 4;
+/// By how much a long stream is longer than a short one.
+const EVENTS_MORE: usize = 3_600;
 /// Allocations that a measurement may have in all, whatever its number of requests: what the threads do once in a
 /// while grows a table here and there. A request that allocates, be it one in ten, has many more.
 const SLACK: u64 = 16;
@@ -60,11 +64,45 @@ fn no_allocation_per_request(io: Wanted, upstream: &upstream::Upstream) -> bool 
         );
         within &= count <= SLACK;
     }
+    let crossed = crossed();
+    for (short, long) in &crossed {
+        within &= events_are_free(&mut clients, gateway.driver(), short, long);
+    }
     drop(clients);
-    let served: usize = works.iter().map(|work| WARM_UP + work.requests).sum();
+    let measured: usize = works.iter().map(|work| WARM_UP + work.requests).sum();
+    let compared: usize = crossed.iter().map(|(short, long)| 2 * (short.requests + long.requests)).sum();
+    let served = measured + compared;
     let logged = gateway.end();
     assert_eq!(logged, served, "every request has its line in the access log");
     within
+}
+
+/// Streams that are translated allocate for their request and their beginning, and nothing for what their answers are
+/// longer, but for a buffer that grows to the size of the largest read.
+fn events_are_free(clients: &mut Clients, driver: &str, short: &Work, long: &Work) -> bool {
+    let mut count = |work: &Work| {
+        clients.serve(work, work.requests);
+        counting::during(|| clients.serve(work, work.requests))
+    };
+    let (few, many) = (count(short), count(long));
+    let more = many.saturating_sub(few);
+    let within = more <= SLACK + GROWTHS * long.requests as u64;
+    let verdict = if within { "ok" } else { "TOO MANY" };
+    eprintln!(
+        "{driver:<24} {:<48} {few:>6} allocations in {:>5} requests, {more} more with {EVENTS_MORE} more events each: {verdict}",
+        long.name, long.requests
+    );
+    within
+}
+
+/// Pairs of streams for clients of `OpenAI`'s, the second of which has [`EVENTS_MORE`] events more.
+fn crossed() -> [(Work, Work); 2] {
+    [("streams of Anthropic's, translated", "claude"), ("streams of Google's, translated", "google")].map(
+        |(name, format)| {
+            let stream = |events: usize| Work::stream(name, &format!("{format}/mock?chunks={events}"), 80);
+            (stream(400), stream(400 + EVENTS_MORE))
+        },
+    )
 }
 
 /// What is measured. The bodies are those of clients that never heard of the gateway: none asks for usage in its
