@@ -2,7 +2,10 @@
 //!
 //! Takes the shards' rings; does what is on them, in turn, for as long as there are shards.
 //!
-//! Invariant: it never has a processor that a shard wants, and a chore that panics ends alone.
+//! It is no less urgent than a shard: the kernel locks a process's memory for whoever changes it, and a shard that wants
+//! memory would wait for a helper that is kept from its processor.
+//!
+//! Invariant: a chore that panics ends alone.
 
 use crate::contract::chore::Chore;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,13 +13,9 @@ use std::time::Duration;
 
 /// How often it looks whether there are shards left.
 const LOOK: Duration = Duration::from_millis(250);
-/// How much less urgent than a shard it is.
-const NICE: i32 = 10;
 
 /// Runs until the last shard is gone.
 pub fn run(mut rings: Vec<rtrb::Consumer<Chore>>) {
-    // Where that is not allowed, it shares processors with the shards as equals.
-    _ = rustix::process::nice(NICE);
     while rings.iter().any(|ring| !ring.is_abandoned()) {
         // One of each shard, so that none waits for all of another's.
         let mut idle = true;

@@ -1,7 +1,8 @@
 //! Bodies so large that the shard has them read and written by another thread: nothing may come out differently.
 
-use crate::harness::{Gateway, Io, Scripted, Setup, on_both_drivers, post, refusing};
+use crate::harness::{Gateway, Io, Scripted, Setup, on_both_drivers, post, refusing, schedstat};
 use serde_json::{Value, json};
+use std::time::Duration;
 
 const CHAT: &str = "/v1/chat/completions";
 const CLAUDE: &str = r#"{"id":"msg_1","type":"message","role":"assistant","model":"claude-x","content":[{"type":"text","text":"Riga."}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2}}"#;
@@ -82,6 +83,27 @@ fn the_next_target_has_the_whole_body() {
         for bytes in [LARGE, VAST] {
             assert_eq!(gateway.client().ask(&post(CHAT, &chat("both", bytes))).status, 200);
             assert!(sent(&upstream) == chat("x", bytes), "the body differs");
+        }
+    });
+}
+
+/// A large body is not read and written where others wait for it.
+#[test]
+fn the_helper_does_the_work() {
+    on_both_drivers(|io| {
+        let (_upstream, gateway, _closed) = stage(io);
+        let helper = gateway.schedstat_of("helper");
+        let ran = |model: &str, bytes: usize| {
+            let before = schedstat(&helper).ran;
+            assert_eq!(gateway.client().ask(&post(CHAT, &chat(model, bytes))).status, 200);
+            schedstat(&helper).ran.saturating_sub(before)
+        };
+        // A tenth of a nanosecond for each byte is more than it wakes up for, and less than any translation takes.
+        let bytes = VAST + 1000;
+        let least = Duration::from_nanos(bytes as u64 / 10);
+        for (model, bytes, is_work) in [("c", 1000, false), ("c", bytes, true), ("m/x", 1000, false)] {
+            let ran = ran(model, bytes);
+            assert_eq!(ran > least, is_work, "{model}, {bytes} bytes: the helper ran for {ran:?}");
         }
     });
 }

@@ -203,12 +203,17 @@ impl Gateway {
 
     /// The first shard's [`schedstat`](super::schedstat).
     pub fn shard_schedstat(&self) -> PathBuf {
+        self.schedstat_of("shard-0")
+    }
+
+    /// The same of the thread with this name.
+    pub fn schedstat_of(&self, thread: &str) -> PathBuf {
         let tasks =
             std::fs::read_dir(format!("/proc/{}/task", self.pid())).expect("the gateway runs").flatten();
-        let shard = tasks.map(|task| task.path()).find(|task| {
-            std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim() == "shard-0")
-        });
-        shard.expect("a shard").join("schedstat")
+        let found = tasks
+            .map(|task| task.path())
+            .find(|task| std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim() == thread));
+        found.expect("such a thread").join("schedstat")
     }
 }
 
