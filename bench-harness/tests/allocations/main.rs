@@ -25,8 +25,8 @@ static COUNTING: Counting = Counting;
 const CONNECTIONS: usize = 8;
 /// Requests of each kind before the first one that is measured.
 const WARM_UP: usize = 504;
-/// How often a translated stream's buffer may grow, in its life.
-const GROWTHS: u64 = 4;
+/// How often the buffers of a translated stream may grow, in its life: they double up to the size of a read.
+const GROWTHS: u64 = 24;
 /// By how much a long stream is longer than a short one.
 const EVENTS_MORE: usize = 3_600;
 /// Allocations that a measurement may have in all, whatever its number of requests: what the threads do once in a
