@@ -12,7 +12,7 @@ pub const FORMATS: &str = include_str!("../../README.md");
 /// When there is none of this name.
 pub fn scenarios(name: Option<&str>) -> anyhow::Result<String> {
     if let Some(name) = name {
-        return catalog::text(name).map(str::to_owned);
+        return catalog::SHIPPED.text(name).map(str::to_owned);
     }
     Ok(list(catalog::all()?.iter().map(|it| (it.name.as_str(), it.about.as_str()))))
 }
@@ -23,7 +23,7 @@ pub fn scenarios(name: Option<&str>) -> anyhow::Result<String> {
 /// When there is none of this name.
 pub fn peers(name: Option<&str>) -> anyhow::Result<String> {
     if let Some(name) = name {
-        return peer::text(name).map(str::to_owned);
+        return peer::SHIPPED.text(name).map(str::to_owned);
     }
     let peers = peer::find(&["all".to_owned()])?;
     Ok(list(peers.iter().map(|it| (it.name.as_str(), it.about.as_str()))))

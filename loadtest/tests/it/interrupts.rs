@@ -54,8 +54,8 @@ fn relay_to(mock: &Mock) -> String {
     serde_json::to_string(&command).expect("JSON")
 }
 
-/// Rounds that were measured are no worse for the ones that were not: those do not count as ones with nothing in them, of which
-/// there would be many more.
+/// Rounds that were measured are no worse for the ones that were not: those do not count as ones with nothing in them, of
+/// which there would be many more.
 #[test]
 fn targets() {
     let mock = slow_mock();

@@ -9,16 +9,20 @@ use serde::Deserialize;
 
 use crate::load::check::Check;
 use crate::load::scenario::explain;
+use crate::load::scenario::shipped::Shipped;
 
 /// The peers that come with the program.
-const PEERS: &[(&str, &str)] = &[
-    ("ringgate", include_str!("../../../peers/ringgate.toml")),
-    ("nginx", include_str!("../../../peers/nginx.toml")),
-    ("haproxy", include_str!("../../../peers/haproxy.toml")),
-    ("litellm", include_str!("../../../peers/litellm.toml")),
-    ("portkey", include_str!("../../../peers/portkey.toml")),
-    ("onwards", include_str!("../../../peers/onwards.toml")),
-];
+pub const SHIPPED: Shipped = Shipped {
+    sort: "peer",
+    all: &[
+        ("ringgate", include_str!("../../../peers/ringgate.toml")),
+        ("nginx", include_str!("../../../peers/nginx.toml")),
+        ("haproxy", include_str!("../../../peers/haproxy.toml")),
+        ("litellm", include_str!("../../../peers/litellm.toml")),
+        ("portkey", include_str!("../../../peers/portkey.toml")),
+        ("onwards", include_str!("../../../peers/onwards.toml")),
+    ],
+};
 
 /// How a peer is started and asked. In the command, its environment and the files, `{port}`, `{tls_port}` and
 /// `{http2_port}` (free for something else where they are not needed), `{provider}` (host and port), `{dir}` (a folder of
@@ -120,21 +124,6 @@ impl Peer {
     }
 }
 
-/// The text of one that comes with the program.
-///
-/// # Errors
-/// When there is none of this name.
-pub fn text(name: &str) -> anyhow::Result<&'static str> {
-    let found = PEERS.iter().find(|(known, _)| *known == name);
-    found
-        .map(|(_, text)| *text)
-        .with_context(|| format!("no peer is named \"{name}\"; there are {}", names()))
-}
-
-fn names() -> String {
-    PEERS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
-}
-
 /// The peers of these names or files; `all` are those that come with the program.
 ///
 /// # Errors
@@ -143,7 +132,7 @@ pub fn find(names: &[String]) -> anyhow::Result<Vec<Peer>> {
     let mut peers: Vec<Peer> = Vec::new();
     for name in names {
         if name == "all" {
-            for (name, text) in PEERS {
+            for (name, text) in SHIPPED.all {
                 peers.push(read(name, text)?);
             }
         } else {
@@ -159,12 +148,12 @@ pub fn find(names: &[String]) -> anyhow::Result<Vec<Peer>> {
 }
 
 fn find_one(name: &str) -> anyhow::Result<Peer> {
-    if let Some((name, text)) = PEERS.iter().find(|(known, _)| *known == name) {
+    if let Some(text) = SHIPPED.find(name) {
         return read(name, text);
     }
     let path = Path::new(name);
     if !path.exists() && !name.contains(['/', '.']) {
-        bail!("no peer and no file is named \"{name}\"; there are {}", names());
+        bail!("no peer and no file is named \"{name}\"; there are {}", SHIPPED.names());
     }
     let text = fs::read_to_string(path).with_context(|| format!("cannot read the peer {name}"))?;
     read(&path.file_stem().map_or(name.into(), |stem| stem.to_string_lossy()), &text)
@@ -188,7 +177,7 @@ mod tests {
     #[test]
     fn all_are_valid() {
         let peers = find(&["all".to_owned()]).expect("valid");
-        assert_eq!(peers.len(), PEERS.len());
+        assert_eq!(peers.len(), SHIPPED.all.len());
         for peer in peers {
             assert!(
                 ![&peer.about, &peer.install, &peer.tried_with].iter().any(|it| it.is_empty()),

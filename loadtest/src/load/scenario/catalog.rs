@@ -5,45 +5,34 @@ use std::path::Path;
 
 use anyhow::{Context, bail};
 
+use super::shipped::Shipped;
 use super::{Scenario, read};
 
 /// Name and text of each, in the order in which they are listed.
-const SCENARIOS: &[(&str, &str)] = &[
-    ("completion-1k", include_str!("../../../scenarios/completion-1k.toml")),
-    ("completion-32k", include_str!("../../../scenarios/completion-32k.toml")),
-    ("chat", include_str!("../../../scenarios/chat.toml")),
-    ("agent-100k", include_str!("../../../scenarios/agent-100k.toml")),
-    ("embeddings", include_str!("../../../scenarios/embeddings.toml")),
-    ("streaming", include_str!("../../../scenarios/streaming.toml")),
-    ("tenants", include_str!("../../../scenarios/tenants.toml")),
-    ("slow-readers", include_str!("../../../scenarios/slow-readers.toml")),
-    ("disconnects", include_str!("../../../scenarios/disconnects.toml")),
-    ("bursts", include_str!("../../../scenarios/bursts.toml")),
-    ("head-of-line", include_str!("../../../scenarios/head-of-line.toml")),
-    ("knee", include_str!("../../../scenarios/knee.toml")),
-];
+pub const SHIPPED: Shipped = Shipped {
+    sort: "scenario",
+    all: &[
+        ("completion-1k", include_str!("../../../scenarios/completion-1k.toml")),
+        ("completion-32k", include_str!("../../../scenarios/completion-32k.toml")),
+        ("chat", include_str!("../../../scenarios/chat.toml")),
+        ("agent-100k", include_str!("../../../scenarios/agent-100k.toml")),
+        ("embeddings", include_str!("../../../scenarios/embeddings.toml")),
+        ("streaming", include_str!("../../../scenarios/streaming.toml")),
+        ("tenants", include_str!("../../../scenarios/tenants.toml")),
+        ("slow-readers", include_str!("../../../scenarios/slow-readers.toml")),
+        ("disconnects", include_str!("../../../scenarios/disconnects.toml")),
+        ("bursts", include_str!("../../../scenarios/bursts.toml")),
+        ("head-of-line", include_str!("../../../scenarios/head-of-line.toml")),
+        ("knee", include_str!("../../../scenarios/knee.toml")),
+    ],
+};
 
 /// All of them.
 ///
 /// # Errors
 /// Never, as a test shows.
 pub fn all() -> anyhow::Result<Vec<Scenario>> {
-    SCENARIOS.iter().map(|(name, text)| read(name, text).with_context(|| (*name).to_owned())).collect()
-}
-
-/// The text of one that comes with the program.
-///
-/// # Errors
-/// When there is none of this name.
-pub fn text(name: &str) -> anyhow::Result<&'static str> {
-    let found = SCENARIOS.iter().find(|(known, _)| *known == name);
-    found
-        .map(|(_, text)| *text)
-        .with_context(|| format!("no scenario is named \"{name}\"; there are {}", names()))
-}
-
-fn names() -> String {
-    SCENARIOS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    SHIPPED.all.iter().map(|(name, text)| read(name, text).with_context(|| (*name).to_owned())).collect()
 }
 
 /// The scenario of this name, or in this file.
@@ -51,12 +40,12 @@ fn names() -> String {
 /// # Errors
 /// When there is none, or it is wrong; the error says what and where.
 pub fn find(name: &str) -> anyhow::Result<Scenario> {
-    if let Some((name, text)) = SCENARIOS.iter().find(|(known, _)| *known == name) {
+    if let Some(text) = SHIPPED.find(name) {
         return read(name, text).with_context(|| format!("scenario {name}"));
     }
     let path = Path::new(name);
     if !path.exists() && !name.contains(['/', '.']) {
-        bail!("no scenario and no file is named \"{name}\"; there are {}", names());
+        bail!("no scenario and no file is named \"{name}\"; there are {}", SHIPPED.names());
     }
     let text = fs::read_to_string(path).with_context(|| format!("cannot read the scenario {name}"))?;
     let stem = path.file_stem().map_or(name.into(), |stem| stem.to_string_lossy());

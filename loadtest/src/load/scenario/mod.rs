@@ -8,6 +8,7 @@
 pub mod catalog;
 mod file;
 mod request;
+pub mod shipped;
 mod units;
 
 use std::rc::Rc;
