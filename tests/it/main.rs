@@ -43,4 +43,5 @@ mod smuggling;
 mod streaming;
 mod timeouts;
 mod translate;
+mod translated_errors;
 mod upstreams;
