@@ -147,8 +147,8 @@ impl Gather {
         self.laid().iter().map(move |p| &bufs[p.buf][p.range.clone()])
     }
 
-    /// The whole message in one buffer, if there is one piece, not too long, or little enough to be put together. The buffer comes
-    /// back by [`Gather::restore`].
+    /// The whole message in one buffer, if there is one piece, not too long, or little enough to be put together. The
+    /// buffer comes back by [`Gather::restore`].
     pub(super) fn flatten(&mut self) -> Option<Flat> {
         let bytes = self.len();
         let Parts { bufs, pieces, .. } = &mut **self.0.as_mut()?;

@@ -93,7 +93,8 @@ struct Missed {
 }
 
 impl<'s> Trip<'s> {
-    /// Asks the target, and tells with which of its keys. Where it refuses or limits the key and has others, with another one.
+    /// Asks the target, and tells with which of its keys. Where it refuses or limits the key and has others, with another
+    /// one.
     async fn ask(
         &self,
         exchange: &mut Exchange,

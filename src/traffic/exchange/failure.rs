@@ -117,8 +117,8 @@ impl Failure {
     }
 }
 
-/// Writes when to come again, a day from now at most, as every client understands it, and where that is not a whole second also as `OpenAI`'s and
-/// Anthropic's official clients do.
+/// Writes when to come again, a day from now at most, as every client understands it, and where that is not a whole
+/// second also as `OpenAI`'s and Anthropic's official clients do.
 pub fn retry_after(ms: u64, fields: &mut Vec<u8>) {
     let ms = ms.min(HINT_MS);
     let mut number = itoa::Buffer::new();

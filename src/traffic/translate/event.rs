@@ -1,8 +1,8 @@
 //! An answer in no format: one event after the other, whether it came as a stream or whole.
 //!
 //! Invariant: `Start` comes first and once; blocks do not overlap; `Piece`, `Signature` and `Close` belong to the open
-//! block, and so does `Cited`, which is a text's; `Stop` comes when all blocks are closed, `End` last. `Usage`, `Odds`, `Untold` and `Ping` may stand anywhere between. After
-//! `Failed` nothing comes.
+//! block, and so does `Cited`, which is a text's; `Stop` comes when all blocks are closed, `End` last. `Usage`,
+//! `Logprobs`, `Untold` and `Ping` may stand anywhere between. After `Failed` nothing comes.
 
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::Quoted;
@@ -17,8 +17,8 @@ pub enum Event<'a> {
     Open(Block<'a>),
     /// More text of the open block: of a call, the source of its arguments.
     Piece(&'a Quoted<'a>),
-    /// How likely the tokens of the text were that comes next: elements as `odds` has them.
-    Odds(&'a [u8]),
+    /// How likely the tokens of the text were that comes next: elements as `logprobs` has them.
+    Logprobs(&'a [u8]),
     /// What the open text rests on.
     Cited(Citation<'a>),
     /// What proves the open thought to its provider.

@@ -57,7 +57,7 @@ pub struct Mind<'p> {
     pub effort: Option<Quoted<'p>>,
     /// The effort that was asked of a model that takes none.
     pub lost: bool,
-    /// It takes `temperature`, `top_p` and the odds of tokens.
+    /// It takes `temperature`, `top_p` and the logprobs of tokens.
     samples: bool,
     /// It takes penalties and stops.
     steered: bool,

@@ -1,7 +1,8 @@
 //! What proves thoughts, and whose proofs they are.
 //!
 //! A provider wants its own proofs back and refuses a request with another's. Clients keep them without a word on where
-//! they come from, so that one of Google's or of `OpenAI`'s, or one that a router gave, has a mark; one without a mark is taken for Anthropic's.
+//! they come from, so that one of Google's or of `OpenAI`'s, or one that a router gave, has a mark; one without a mark is
+//! taken for Anthropic's.
 
 use crate::traffic::dialect::json::Quoted;
 

@@ -71,7 +71,7 @@ impl Teller {
             Event::Ping if self.form == Form::Stream => {
                 out.extend_from_slice(b"event: ping\ndata: {\"type\":\"ping\"}\n\n");
             }
-            Event::Ping | Event::Odds(_) | Event::Untold(_) | Event::Another => {}
+            Event::Ping | Event::Logprobs(_) | Event::Untold(_) | Event::Another => {}
             Event::Failed(found) => failure::anthropic_event(&found, out),
             Event::End => self.end(out),
         }

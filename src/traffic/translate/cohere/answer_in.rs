@@ -8,7 +8,7 @@ use crate::traffic::dialect::json::{Item, Quoted};
 use crate::traffic::translate::cited::is_web;
 use crate::traffic::translate::event::{Block, Citation, Event, Failure, FailureKind, Stop};
 use crate::traffic::translate::shape::present;
-use crate::traffic::translate::{arguments, odds};
+use crate::traffic::translate::{arguments, logprobs};
 use memchr::memmem;
 
 /// Where events go.
@@ -56,7 +56,7 @@ impl Reader {
         let message = event.get("delta").and_then(|delta| delta.get("message"));
         match kind {
             b"content-start" | b"content-delta" => {
-                odds(event.get("logprobs"), tell);
+                logprobs(event.get("logprobs"), tell);
                 let content = message.and_then(|message| message.get("content"));
                 content.map_or(Ok(()), |content| self.content(content, tell))
             }
@@ -102,7 +102,7 @@ impl Reader {
         self.start(answer, tell)?;
         self.piece(Open::Thought, message.text_at("tool_plan"), tell);
         for entry in answer.get("logprobs").iter().flat_map(Item::elements) {
-            odds(Some(entry), tell);
+            logprobs(Some(entry), tell);
         }
         let contents = message.get("content").into_iter().flat_map(|content| content.elements());
         for (index, content) in contents.enumerate() {
@@ -225,9 +225,9 @@ impl Reader {
 }
 
 /// How likely the tokens of a piece of text were.
-fn odds(entry: Option<Item<'_>>, tell: Tell<'_>) {
+fn logprobs(entry: Option<Item<'_>>, tell: Tell<'_>) {
     if let Some(entry) = present(entry) {
-        tell(Event::Odds(&odds::of_cohere(entry)));
+        tell(Event::Logprobs(&logprobs::of_cohere(entry)));
     }
 }
 

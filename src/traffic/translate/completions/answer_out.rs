@@ -49,7 +49,7 @@ impl Teller {
             Event::Ping if self.form == Form::Stream => out.extend_from_slice(b": ping\n\n"),
             Event::Piece(_)
             | Event::Signature(_)
-            | Event::Odds(_)
+            | Event::Logprobs(_)
             | Event::Cited(_)
             | Event::Untold(_)
             | Event::Ping => {}

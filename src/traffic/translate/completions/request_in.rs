@@ -1,6 +1,6 @@
 //! A completion request as it is understood.
 //!
-//! A chat has one choice, without the odds of its tokens and without its question: what asks for these is a parameter.
+//! A chat has one choice, without the logprobs of its tokens and without its question: what asks for these is a parameter.
 //! Without `max_tokens` the answer is as long as the provider lets it be; the sixteen tokens of the original would end
 //! an answer in the middle of its first sentence.
 

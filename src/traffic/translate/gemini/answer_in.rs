@@ -13,7 +13,7 @@ use crate::traffic::dialect::usage;
 use crate::traffic::translate::event::{Block, Event, Failure, FailureKind, Stop};
 use crate::traffic::translate::names::{alias, fnv};
 use crate::traffic::translate::shape::present;
-use crate::traffic::translate::{odds, proof};
+use crate::traffic::translate::{logprobs, proof};
 use memchr::memmem;
 
 /// Where events go.
@@ -138,7 +138,7 @@ impl Reader {
 
     fn candidate<'a>(&mut self, candidate: Item<'a>, tell: Tell<'_>) -> Result<Option<Failure<'a>>, Fault> {
         if let Some(result) = present(candidate.get("logprobsResult")) {
-            tell(Event::Odds(&odds::of_google(result)));
+            tell(Event::Logprobs(&logprobs::of_google(result)));
         }
         let parts = candidate.get("content").and_then(|content| content.get("parts"));
         for part in parts.into_iter().flat_map(|parts| parts.elements()) {

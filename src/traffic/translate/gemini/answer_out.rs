@@ -10,7 +10,7 @@ use crate::traffic::dialect::json::{Quoted, Writer};
 use crate::traffic::translate::cited::{Cited, Source, Widths};
 use crate::traffic::translate::event::{Block, Event, Failure, Stop};
 use crate::traffic::translate::names::Renamed;
-use crate::traffic::translate::{Form, arguments, failure, odds};
+use crate::traffic::translate::{Form, arguments, failure, logprobs};
 
 /// What a whole answer and each chunk begin with.
 const HEAD: &str = "{\"candidates\":[{\"index\":0,\"content\":{\"role\":\"model\",\"parts\":[";
@@ -36,7 +36,7 @@ pub struct Teller {
     widths: Widths,
     sources: Vec<Source>,
     /// How likely the tokens were of the next piece; of a whole answer, of all of them.
-    odds: Vec<u8>,
+    logprobs: Vec<u8>,
     /// Candidates of a whole answer before the one at hand.
     before: u64,
 }
@@ -76,7 +76,7 @@ impl Teller {
             cited: Cited::default(),
             widths: Widths::default(),
             sources: vec![],
-            odds: vec![],
+            logprobs: vec![],
             before: 0,
         }
     }
@@ -97,7 +97,7 @@ impl Teller {
             Event::Open(block) => self.open(&block, renamed, out),
             Event::Piece(piece) => self.piece(piece, out),
             Event::Signature(proof) => self.signature.extend_from_slice(proof.as_written()),
-            Event::Odds(elements) => self.likely(elements, out),
+            Event::Logprobs(elements) => self.likely(elements, out),
             Event::Cited(citation) => self.cited.cite(&citation),
             Event::Close => self.close(out),
             Event::Usage(usage) => self.usage = usage,
@@ -159,12 +159,12 @@ impl Teller {
         }
     }
 
-    /// Odds that no piece followed have a chunk of their own.
+    /// Logprobs that no piece followed have a chunk of their own.
     fn likely(&mut self, elements: &[u8], out: &mut Vec<u8>) {
-        if self.form == Form::Stream && !self.odds.is_empty() {
+        if self.form == Form::Stream && !self.logprobs.is_empty() {
             self.chunk(out, |part| _ = part.raw(b"{\"text\":\"\"}"));
         }
-        odds::add(elements, &mut self.odds);
+        logprobs::add(elements, &mut self.logprobs);
     }
 
     fn piece(&mut self, piece: &Quoted<'_>, out: &mut Vec<u8>) {
@@ -268,16 +268,16 @@ impl Teller {
         out.extend_from_slice(HEAD.as_bytes());
         write(&mut Writer(out));
         out.extend_from_slice(b"]}");
-        self.say_odds(out);
+        self.say_logprobs(out);
         out.extend_from_slice(b"}]");
         out.extend_from_slice(&self.tail);
         self.end_chunk(out);
     }
 
-    fn say_odds(&mut self, out: &mut Vec<u8>) {
-        if !self.odds.is_empty() {
-            odds::as_google(&self.odds, Writer(out).key("logprobsResult"));
-            self.odds.clear();
+    fn say_logprobs(&mut self, out: &mut Vec<u8>) {
+        if !self.logprobs.is_empty() {
+            logprobs::as_google(&self.logprobs, Writer(out).key("logprobsResult"));
+            self.logprobs.clear();
         }
     }
 
@@ -332,7 +332,7 @@ impl Teller {
         let mut answer = Writer(out);
         answer.close("]}").key("finishReason").text(finish_reason(self.stop.unwrap_or(Stop::End)));
         self.ground(&mut answer);
-        self.say_odds(out);
+        self.say_logprobs(out);
         out.push(b'}');
     }
 

@@ -7,8 +7,8 @@ use crate::base::fault::{Fault, FaultKind};
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted, escape_bytes};
 use crate::traffic::translate::event::{Block, Event, Failure, FailureKind, Stop};
+use crate::traffic::translate::logprobs;
 use crate::traffic::translate::names::fnv;
-use crate::traffic::translate::odds;
 use crate::traffic::translate::shape::present;
 
 /// Where events go.
@@ -51,7 +51,7 @@ impl Reader {
         };
         self.piece(Open::Thought, said.text_at("thinking"), tell);
         if let Some(list) = present(line.get("logprobs")) {
-            tell(Event::Odds(&odds::of_openai(list)));
+            tell(Event::Logprobs(&logprobs::of_openai(list)));
         }
         self.piece(Open::Text, said.text_at(text), tell);
         for call in said.get("tool_calls").into_iter().flat_map(|calls| calls.elements()) {

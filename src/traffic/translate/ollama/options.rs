@@ -17,7 +17,7 @@ pub fn write(prompt: &Prompt<'_>, model: &str, out: &mut Writer<'_>, losses: &mu
         Some(Think::Off) => _ = out.key("think").flag(false),
         Some(Think::Level(level)) => _ = out.key("think").text(level),
     }
-    odds(prompt, out);
+    logprobs(prompt, out);
     options(prompt, out, losses);
     if prompt.who().is_some() {
         losses.hint("user");
@@ -63,7 +63,7 @@ fn named(prompt: &Prompt<'_>, losses: &mut Losses) {
 }
 
 /// How likely the answer's tokens were is no option, and is named as the older dialects name it.
-fn odds(prompt: &Prompt<'_>, out: &mut Writer<'_>) {
+fn logprobs(prompt: &Prompt<'_>, out: &mut Writer<'_>) {
     for (knob, value) in prompt.knobs.iter().filter(|(knob, value)| !says_nothing(*knob, value)) {
         match knob {
             Knob::Logprobs => _ = out.key("logprobs").flag(true),

@@ -6,7 +6,7 @@ use crate::base::fault::{Fault, FaultKind};
 use crate::traffic::dialect::json::{Item, Quoted};
 use crate::traffic::translate::event::{Block, Citation, Event, Failure, FailureKind, Stop};
 use crate::traffic::translate::shape::present;
-use crate::traffic::translate::{failure, media, odds};
+use crate::traffic::translate::{failure, logprobs, media};
 
 /// Where events go.
 pub type Tell<'t> = &'t mut dyn FnMut(Event<'_>);
@@ -85,7 +85,7 @@ impl Reader {
         }
         if let Some(choice) = first_choice(&members) {
             self.start(chunk, tell)?;
-            odds(choice, tell);
+            logprobs(choice, tell);
             if let Some(delta) = choice.get("delta") {
                 self.said(delta, tell)?;
             }
@@ -181,7 +181,7 @@ impl Reader {
 
     /// One of an answer's choices.
     fn choice(&mut self, choice: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-        odds(choice, tell);
+        logprobs(choice, tell);
         match present(choice.get("message")) {
             Some(message) => self.said(message, tell)?,
             // What was filtered before it said anything.
@@ -393,9 +393,9 @@ fn is_first(choice: &Item<'_>) -> bool {
 }
 
 /// How likely the tokens are that a choice's text has.
-fn odds(choice: Item<'_>, tell: Tell<'_>) {
-    if let Some(list) = choice.get("logprobs").and_then(|odds| present(odds.get("content"))) {
-        tell(Event::Odds(&odds::of_openai(list)));
+fn logprobs(choice: Item<'_>, tell: Tell<'_>) {
+    if let Some(list) = choice.get("logprobs").and_then(|logprobs| present(logprobs.get("content"))) {
+        tell(Event::Logprobs(&logprobs::of_openai(list)));
     }
 }
 

@@ -5,7 +5,7 @@ use crate::traffic::dialect::json::{Quoted, Writer};
 use crate::traffic::translate::cited::{Cited, Source};
 use crate::traffic::translate::event::{Block, Event, Stop};
 use crate::traffic::translate::names::Renamed;
-use crate::traffic::translate::{Form, failure, odds};
+use crate::traffic::translate::{Form, failure, logprobs};
 
 /// Thoughts longer than this are shown, but none is handed out for a later turn: nothing else of a stream is kept.
 const THOUGHT_BYTES: usize = 256 * 1024;
@@ -31,7 +31,7 @@ pub struct Teller {
     pub unplaced: bool,
     images: u64,
     /// How likely the tokens of the next piece were.
-    odds: Vec<u8>,
+    logprobs: Vec<u8>,
     message: Message,
     /// Of a whole answer, the choices before the one at hand.
     choices: Vec<Vec<u8>>,
@@ -63,7 +63,7 @@ struct Message {
     thoughts: Vec<u8>,
     images: Vec<u8>,
     annotations: Vec<u8>,
-    odds: Vec<u8>,
+    logprobs: Vec<u8>,
 }
 
 impl Teller {
@@ -81,7 +81,7 @@ impl Teller {
             cited: Cited::default(),
             unplaced: false,
             images: 0,
-            odds: vec![],
+            logprobs: vec![],
             message: Message::default(),
             choices: vec![],
         }
@@ -94,7 +94,7 @@ impl Teller {
             Event::Open(block) => self.open(&block, renamed, out),
             Event::Piece(piece) => self.piece(piece, out),
             Event::Signature(signature) => self.thought.signature.extend_from_slice(signature.as_written()),
-            Event::Odds(elements) => self.likely(elements, out),
+            Event::Logprobs(elements) => self.likely(elements, out),
             Event::Cited(citation) => self.cited.cite(&citation),
             Event::Close => self.close(out),
             Event::Usage(usage) => self.usage = Some(usage),
@@ -129,18 +129,18 @@ impl Teller {
 
     fn likely(&mut self, elements: &[u8], out: &mut Vec<u8>) {
         if self.form == Form::Whole {
-            odds::add(elements, &mut self.message.odds);
+            logprobs::add(elements, &mut self.message.logprobs);
             return;
         }
-        self.say_odds(out);
-        self.odds.extend_from_slice(elements);
+        self.say_logprobs(out);
+        self.logprobs.extend_from_slice(elements);
     }
 
-    /// Odds that no piece followed have a chunk of their own.
-    fn say_odds(&mut self, out: &mut Vec<u8>) {
-        if !self.odds.is_empty() {
-            let odds = std::mem::take(&mut self.odds);
-            self.likely_chunk(out, &odds, |delta| _ = delta, None);
+    /// Logprobs that no piece followed have a chunk of their own.
+    fn say_logprobs(&mut self, out: &mut Vec<u8>) {
+        if !self.logprobs.is_empty() {
+            let logprobs = std::mem::take(&mut self.logprobs);
+            self.likely_chunk(out, &logprobs, |delta| _ = delta, None);
         }
     }
 
@@ -149,11 +149,11 @@ impl Teller {
         self.likely_chunk(out, b"", write, finish);
     }
 
-    /// The same with the odds of its tokens.
+    /// The same with the logprobs of its tokens.
     fn likely_chunk(
         &self,
         out: &mut Vec<u8>,
-        odds: &[u8],
+        logprobs: &[u8],
         write: impl FnOnce(&mut Writer<'_>),
         finish: Option<&str>,
     ) {
@@ -161,8 +161,8 @@ impl Teller {
         out.extend_from_slice(b"\"delta\":{");
         write(&mut Writer(out));
         out.push(b'}');
-        if !odds.is_empty() {
-            write_odds(odds, Writer(out).key("logprobs"));
+        if !logprobs.is_empty() {
+            write_logprobs(logprobs, Writer(out).key("logprobs"));
         }
         out.extend_from_slice(b",\"finish_reason\":");
         match finish {
@@ -270,10 +270,10 @@ impl Teller {
         }
         let index = self.calls.saturating_sub(1);
         let open = self.open;
-        let odds = if open == Open::Text { std::mem::take(&mut self.odds) } else { vec![] };
+        let logprobs = if open == Open::Text { std::mem::take(&mut self.logprobs) } else { vec![] };
         self.likely_chunk(
             out,
-            &odds,
+            &logprobs,
             |delta| {
                 _ = match open {
                     Open::None => return,
@@ -347,7 +347,7 @@ impl Teller {
         if self.form == Form::Whole {
             return;
         }
-        self.say_odds(out);
+        self.say_logprobs(out);
         let thoughts = &self.message.thoughts;
         if !thoughts.is_empty() {
             self.chunk(
@@ -402,7 +402,7 @@ impl Teller {
     fn choice(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(b"\"message\":{\"role\":\"assistant\"");
         let mut answer = Writer(out);
-        let Message { content, refusal, reasoning, calls, thoughts, images, annotations, odds } =
+        let Message { content, refusal, reasoning, calls, thoughts, images, annotations, logprobs } =
             &self.message;
         for (name, text) in [("content", content), ("refusal", refusal)] {
             match text {
@@ -425,16 +425,16 @@ impl Teller {
             }
         }
         answer.close("}").key("logprobs");
-        if odds.is_empty() {
+        if logprobs.is_empty() {
             answer.raw(b"null");
         } else {
-            write_odds(odds, &mut answer);
+            write_logprobs(logprobs, &mut answer);
         }
         answer.key("finish_reason").word(finish_reason(self.stop.unwrap_or(Stop::End))).close("}");
     }
 }
 
-fn write_odds(elements: &[u8], out: &mut Writer<'_>) {
+fn write_logprobs(elements: &[u8], out: &mut Writer<'_>) {
     out.open("{").key("content").open("[").raw(elements).close("]").key("refusal").raw(b"null").close("}");
 }
 

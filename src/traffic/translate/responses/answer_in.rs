@@ -9,7 +9,7 @@ use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted};
 use crate::traffic::translate::event::{Block, Citation, Event, Stop};
 use crate::traffic::translate::shape::present;
-use crate::traffic::translate::{failure, odds, proof};
+use crate::traffic::translate::{failure, logprobs, proof};
 
 /// Where events go.
 type Tell<'t> = &'t mut dyn FnMut(Event<'_>);
@@ -216,7 +216,7 @@ impl Reader {
                         b"refusal" => (Open::Refusal, "refusal"),
                         _ => continue,
                     };
-                    odds(part, tell);
+                    logprobs(part, tell);
                     self.say(open, part.text_at(name), tell);
                     self.annotations(part, tell);
                 }
@@ -271,7 +271,7 @@ impl Reader {
         tell: Tell<'_>,
     ) -> Result<(), Fault> {
         self.turn_to(data, tell)?;
-        odds(data, tell);
+        logprobs(data, tell);
         if open == Open::Call && self.open != Open::Call {
             return Err(unreadable());
         }
@@ -359,9 +359,9 @@ fn image(item: Item<'_>, tell: Tell<'_>) {
 }
 
 /// How likely the tokens of a text were.
-fn odds(text: Item<'_>, tell: Tell<'_>) {
+fn logprobs(text: Item<'_>, tell: Tell<'_>) {
     if let Some(list) = text.get("logprobs").filter(|list| list.elements().next().is_some()) {
-        tell(Event::Odds(&odds::of_openai(list)));
+        tell(Event::Logprobs(&logprobs::of_openai(list)));
     }
 }
 

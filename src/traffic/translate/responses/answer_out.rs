@@ -13,7 +13,7 @@ use crate::traffic::dialect::json::{Item, Quoted, Writer};
 use crate::traffic::translate::cited::Cited;
 use crate::traffic::translate::event::{Block, Event, Failure, Stop};
 use crate::traffic::translate::names::Renamed;
-use crate::traffic::translate::{Form, failure, odds};
+use crate::traffic::translate::{Form, failure, logprobs};
 
 /// Members of a request that its answer repeats, and what they are where the request has them not.
 const REPEATED: [(&str, &str); 12] = [
@@ -68,8 +68,8 @@ pub struct Teller {
     cited: Cited,
     annotations: Vec<u8>,
     /// How likely the tokens of the open text were, and those of the next piece.
-    odds: Vec<u8>,
-    fresh_odds: Vec<u8>,
+    logprobs: Vec<u8>,
+    fresh_logprobs: Vec<u8>,
     /// Whether the client knows of the open thought's text.
     shown: bool,
     /// Items that are complete.
@@ -143,8 +143,8 @@ impl Teller {
             beside: vec![],
             cited: Cited::default(),
             annotations: vec![],
-            odds: vec![],
-            fresh_odds: vec![],
+            logprobs: vec![],
+            fresh_logprobs: vec![],
             shown: false,
             output: vec![],
             usage: None,
@@ -163,8 +163,8 @@ impl Teller {
             + self.said.len()
             + self.beside.len()
             + self.annotations.len()
-            + self.odds.len()
-            + self.fresh_odds.len()
+            + self.logprobs.len()
+            + self.fresh_logprobs.len()
     }
 
     /// Writes what an event is in this dialect.
@@ -176,7 +176,7 @@ impl Teller {
             Event::Signature(signature) if self.open == Open::Thought => {
                 self.beside.extend_from_slice(signature.as_written());
             }
-            Event::Odds(elements) => odds::add(elements, &mut self.fresh_odds),
+            Event::Logprobs(elements) => logprobs::add(elements, &mut self.fresh_logprobs),
             Event::Cited(citation) => self.cited.cite(&citation),
             Event::Close => self.close(out),
             Event::Usage(usage) => self.usage = Some(usage),
@@ -373,7 +373,7 @@ impl Teller {
                     out.raw(&self.annotations);
                 }
                 out.close("]");
-                write_odds(if stage == Stage::Done { &self.odds } else { b"" }, out);
+                write_logprobs(if stage == Stage::Done { &self.logprobs } else { b"" }, out);
                 out.close("}");
             }
             Open::Refusal => _ = out.open("{\"type\":\"refusal\"").key("refusal").quoted(&said).close("}"),
@@ -403,8 +403,8 @@ impl Teller {
         let mut likely = vec![];
         if self.open == Open::Text {
             self.cited.piece(piece);
-            likely = std::mem::take(&mut self.fresh_odds);
-            odds::add(&likely, &mut self.odds);
+            likely = std::mem::take(&mut self.fresh_logprobs);
+            logprobs::add(&likely, &mut self.logprobs);
         }
         if self.form == Form::Whole {
             return;
@@ -428,7 +428,7 @@ impl Teller {
         }
         event.key("delta").quoted(piece);
         if open == Open::Text {
-            write_odds(&likely, &mut event);
+            write_logprobs(&likely, &mut event);
         }
         event.close("}\n\n");
     }
@@ -438,8 +438,8 @@ impl Teller {
             return;
         }
         if self.open == Open::Text {
-            let fresh = std::mem::take(&mut self.fresh_odds);
-            odds::add(&fresh, &mut self.odds);
+            let fresh = std::mem::take(&mut self.fresh_logprobs);
+            logprobs::add(&fresh, &mut self.logprobs);
             self.annotate(out);
         }
         if self.form == Form::Stream {
@@ -450,7 +450,7 @@ impl Teller {
         self.output = output;
         self.open = Open::None;
         self.annotations.clear();
-        self.odds.clear();
+        self.logprobs.clear();
         self.shown = false;
         self.index += 1;
     }
@@ -507,19 +507,19 @@ impl Teller {
     /// An event that repeats what the open item says.
     fn all_said(&mut self, name: &str, member: &str, out: &mut Vec<u8>) {
         let (open, place) = (self.open, self.place());
-        let likely = std::mem::take(&mut self.odds);
+        let likely = std::mem::take(&mut self.logprobs);
         let mut event = self.of_item(name, out);
         if open != Open::Call {
             event.key(place).count(0);
         }
         event.key(member).quoted(&Quoted::raw(&self.said));
         match open {
-            Open::Text => write_odds(&likely, &mut event),
+            Open::Text => write_logprobs(&likely, &mut event),
             Open::Call => _ = event.raw(&self.beside),
             Open::None | Open::Refusal | Open::Thought | Open::HiddenThought | Open::Image => {}
         }
         event.close("}\n\n");
-        self.odds = likely;
+        self.logprobs = likely;
     }
 
     /// The response that failed, for clients that look at its status, and the event at which the official ones raise.
@@ -545,7 +545,7 @@ fn kind_of_image<'m>(media: &'m Quoted<'_>) -> &'m [u8] {
     media.as_written().strip_prefix(b"image/").unwrap_or(b"png")
 }
 
-fn write_odds(elements: &[u8], out: &mut Writer<'_>) {
+fn write_logprobs(elements: &[u8], out: &mut Writer<'_>) {
     out.key("logprobs").open("[");
     if !elements.is_empty() {
         out.raw(elements);

@@ -343,15 +343,15 @@ impl Body<'_> {
     fn include(&mut self, prompt: &Prompt<'_>, mind: &Mind<'_>, sealed: bool) {
         let wanted =
             |(knob, value): &(Knob, Item<'_>)| *knob == Knob::Logprobs && !says_nothing(*knob, value);
-        let odds = mind.takes(Knob::Logprobs) && prompt.knobs.iter().any(wanted);
-        if !sealed && !odds {
+        let logprobs = mind.takes(Knob::Logprobs) && prompt.knobs.iter().any(wanted);
+        if !sealed && !logprobs {
             return;
         }
         self.out.key("include").open("[");
         if sealed {
             self.out.text("reasoning.encrypted_content");
         }
-        if odds {
+        if logprobs {
             self.out.text("message.output_text.logprobs");
         }
         self.out.close("]");

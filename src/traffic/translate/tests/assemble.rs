@@ -71,7 +71,7 @@ pub fn completions(stream: &str) -> Value {
 
 pub fn openai(stream: &str) -> Value {
     assert!(stream.ends_with("data: [DONE]\n\n"), "{stream}");
-    let (mut whole, mut message, mut finish, mut odds) = (json!({}), json!({}), Value::Null, vec![]);
+    let (mut whole, mut message, mut finish, mut logprobs) = (json!({}), json!({}), Value::Null, vec![]);
     for chunk in data(stream) {
         for name in ["id", "created", "model", "usage"] {
             if !chunk[name].is_null() {
@@ -80,7 +80,7 @@ pub fn openai(stream: &str) -> Value {
             }
         }
         let Some(choice) = chunk["choices"].get(0) else { continue };
-        odds.extend(choice["logprobs"]["content"].as_array().into_iter().flatten().cloned());
+        logprobs.extend(choice["logprobs"]["content"].as_array().into_iter().flatten().cloned());
         if !choice["finish_reason"].is_null() {
             assert!(finish.is_null(), "it ends twice");
             finish = choice["finish_reason"].clone();
@@ -105,31 +105,31 @@ pub fn openai(stream: &str) -> Value {
     }
     message.as_object_mut().expect("a message").retain(|_, value| *value != "");
     whole["choices"] = json!([{"index": 0, "message": message, "finish_reason": finish}]);
-    if !odds.is_empty() {
-        whole["choices"][0]["logprobs"] = json!({"content": odds, "refusal": null});
+    if !logprobs.is_empty() {
+        whole["choices"][0]["logprobs"] = json!({"content": logprobs, "refusal": null});
     }
     whole
 }
 
-/// Of the odds of tokens.
+/// Of the logprobs of tokens.
 const LISTS: [&str; 2] = ["chosenCandidates", "topCandidates"];
 
 pub fn gemini(stream: &str) -> Value {
     assert!(stream.ends_with("\r\n\r\n"), "{stream}");
-    let (mut parts, mut last, mut odds) = (vec![], Value::Null, [vec![], vec![]]);
+    let (mut parts, mut last, mut logprobs) = (vec![], Value::Null, [vec![], vec![]]);
     for chunk in data(stream) {
         assert!(last["candidates"][0]["finishReason"].is_null(), "it goes on behind its end");
         for part in chunk["candidates"][0]["content"]["parts"].as_array().expect("parts") {
             join_part(&mut parts, part);
         }
-        for (list, name) in odds.iter_mut().zip(LISTS) {
+        for (list, name) in logprobs.iter_mut().zip(LISTS) {
             let more = chunk["candidates"][0]["logprobsResult"][name].as_array();
             list.extend(more.into_iter().flatten().cloned());
         }
         last = chunk;
     }
     last["candidates"][0]["content"]["parts"] = parts.into();
-    let [chosen, top] = odds;
+    let [chosen, top] = logprobs;
     if !chosen.is_empty() {
         last["candidates"][0]["logprobsResult"] = json!({LISTS[0]: chosen, LISTS[1]: top});
     }
@@ -257,8 +257,10 @@ pub fn responses(stream: &str) -> Value {
             "response.output_text.delta" | "response.reasoning_summary_text.delta" => {
                 append(&mut items[last][place][0]["text"], &event["delta"]);
                 let likely = event["logprobs"].as_array().into_iter().flatten().cloned();
-                if let Some(odds) = items[last][place][0].get_mut("logprobs").and_then(Value::as_array_mut) {
-                    odds.extend(likely);
+                if let Some(logprobs) =
+                    items[last][place][0].get_mut("logprobs").and_then(Value::as_array_mut)
+                {
+                    logprobs.extend(likely);
                 }
             }
             "response.refusal.delta" => append(&mut items[last][place][0]["refusal"], &event["delta"]),
@@ -273,10 +275,12 @@ pub fn responses(stream: &str) -> Value {
             "response.image_generation_call.completed" => {}
             "response.output_text.done" | "response.reasoning_summary_text.done" => {
                 assert_eq!(items[last][place][0]["text"], event["text"]);
-                if let Some(odds) = items[last][place][0].get_mut("logprobs").and_then(Value::as_array_mut) {
+                if let Some(logprobs) =
+                    items[last][place][0].get_mut("logprobs").and_then(Value::as_array_mut)
+                {
                     let all = event["logprobs"].as_array().expect("a list");
-                    assert!(all.starts_with(odds), "what was told before stays");
-                    odds.clone_from(all);
+                    assert!(all.starts_with(logprobs), "what was told before stays");
+                    logprobs.clone_from(all);
                 }
             }
             "response.refusal.done" => assert_eq!(items[last][place][0]["refusal"], event["refusal"]),

@@ -30,15 +30,15 @@ pub fn of_google(result: Item<'_>) -> Vec<u8> {
     elements
 }
 
-/// The same of Cohere's list, which has one entry for a piece of text: the odds of its tokens, not their texts.
+/// The same of Cohere's list, which has one entry for a piece of text: the logprobs of its tokens, not their texts.
 pub fn of_cohere(entry: Item<'_>) -> Vec<u8> {
     let mut elements = vec![];
     let mut out = Writer(&mut elements);
     let mut text = entry.text_at("text");
-    for odds in entry.get("logprobs").iter().flat_map(Item::elements) {
+    for logprobs in entry.get("logprobs").iter().flat_map(Item::elements) {
         // All of the text stands with its first token.
         let text = text.take().unwrap_or_default();
-        spelled(&text, odds.number().unwrap_or(b"0"), &mut out);
+        spelled(&text, logprobs.number().unwrap_or(b"0"), &mut out);
         out.key("top_logprobs").raw(b"[]").close("}");
     }
     elements
@@ -46,13 +46,13 @@ pub fn of_cohere(entry: Item<'_>) -> Vec<u8> {
 
 /// Begins an element.
 fn token(one: Item<'_>, name: &str, out: &mut Writer<'_>) {
-    let odds = one.get(name).and_then(|odds| odds.number());
+    let logprobs = one.get(name).and_then(|logprobs| logprobs.number());
     // What is certain is left out.
-    spelled(&one.text_at("token").unwrap_or_default(), odds.unwrap_or(b"0"), out);
+    spelled(&one.text_at("token").unwrap_or_default(), logprobs.unwrap_or(b"0"), out);
 }
 
-fn spelled(text: &Quoted<'_>, odds: &[u8], out: &mut Writer<'_>) {
-    out.open("{\"token\":").quoted(text).key("logprob").raw(odds).key("bytes").open("[");
+fn spelled(text: &Quoted<'_>, logprobs: &[u8], out: &mut Writer<'_>) {
+    out.open("{\"token\":").quoted(text).key("logprob").raw(logprobs).key("bytes").open("[");
     for byte in &*text.unescaped() {
         out.count(u64::from(*byte));
     }
@@ -74,8 +74,8 @@ pub fn as_google(elements: &[u8], out: &mut Writer<'_>) {
     let elements = || page.iter().flat_map(|page| page.root().elements());
     let one = |element: Item<'_>, out: &mut Writer<'_>| {
         out.open("{\"token\":").quoted(&element.text_at("token").unwrap_or_default());
-        let odds = element.get("logprob").and_then(|odds| odds.number());
-        out.key("logProbability").raw(odds.unwrap_or(b"0")).close("}");
+        let logprobs = element.get("logprob").and_then(|logprobs| logprobs.number());
+        out.key("logProbability").raw(logprobs.unwrap_or(b"0")).close("}");
     };
     out.open("{").key("chosenCandidates").open("[");
     elements().for_each(|element| one(element, out));
@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(read("null", of_openai), json!([]));
     }
 
-    /// Of a text of several tokens all odds are told.
+    /// Of a text of several tokens all logprobs are told.
     #[test]
     fn coheres_texts_have_several_tokens() {
         let told = read(r#"{"text":" hi","token_ids":[1,2],"logprobs":[-0.5,-2]}"#, of_cohere);
