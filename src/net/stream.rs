@@ -83,6 +83,9 @@ impl Writer {
     }
 }
 
+/// Messages up to this size are sent without waiting for the driver. Longer ones take turns.
+const AT_ONCE_BYTES: usize = 16 * 1024;
+
 /// Reading half of a TCP connection.
 pub struct TcpReader {
     half: OwnedReadHalf<TcpStream>,
@@ -142,6 +145,10 @@ impl TcpWriter {
 
     /// Writes what stands in a buffer from an index on.
     pub(super) async fn write_from(&mut self, mut buf: Buf, mut from: usize) -> (io::Result<()>, Buf) {
+        match self.at_once(&buf[from..]) {
+            Ok(taken) => from += taken,
+            Err(error) => return (Err(error), buf),
+        }
         while from < buf.len() {
             self.turn.pass().await;
             let (result, lent) = self.half.write(LentFrom(buf, from)).await;
@@ -154,6 +161,27 @@ impl TcpWriter {
             }
         }
         (Ok(()), buf)
+    }
+
+    /// Hands a short message to the socket without waiting; gives the number of bytes that it took. A socket almost
+    /// always has the room, and an operation of the ring, which ends in a turn of the task, costs more than the call.
+    #[expect(unsafe_code, reason = "send(2)")]
+    fn at_once(&self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() > AT_ONCE_BYTES {
+            return Ok(0);
+        }
+        let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+        // SAFETY: the bytes are only read, and the descriptor belongs to the half that this value holds.
+        let taken = unsafe { libc::send(self.fd, bytes.as_ptr().cast(), bytes.len(), flags) };
+        match usize::try_from(taken) {
+            Ok(taken) => Ok(taken),
+            Err(_) => match io::Error::last_os_error() {
+                error if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
+                    Ok(0)
+                }
+                error => Err(error),
+            },
+        }
     }
 
     /// Not by a close that does not linger: before it, monoio's half says a proper end as it is dropped.
