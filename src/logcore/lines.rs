@@ -76,20 +76,21 @@ fn address(out: &mut Vec<u8>, client: SocketAddr) {
     out.extend_from_slice(itoa::Buffer::new().format(v4.port()).as_bytes());
 }
 
-/// `begin` is what stands before the value of a member, comma and name included.
-fn number(out: &mut Vec<u8>, begin: &[u8], value: u64) {
+/// `begin` is what stands before the value of a member, comma and name included; its size is known, so that copying it
+/// takes no call.
+fn number<const N: usize>(out: &mut Vec<u8>, begin: &[u8; N], value: u64) {
     if value != 0 {
         always(out, begin, value);
     }
 }
 
-fn always(out: &mut Vec<u8>, begin: &[u8], value: u64) {
+fn always<const N: usize>(out: &mut Vec<u8>, begin: &[u8; N], value: u64) {
     out.extend_from_slice(begin);
     out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
 }
 
 /// A text that needs no escapes, or has them; `begin` ends with the quote that begins it.
-fn plain(out: &mut Vec<u8>, begin: &[u8], value: &[u8]) {
+fn plain<const N: usize>(out: &mut Vec<u8>, begin: &[u8; N], value: &[u8]) {
     if !value.is_empty() {
         out.extend_from_slice(begin);
         out.extend_from_slice(value);
@@ -98,7 +99,7 @@ fn plain(out: &mut Vec<u8>, begin: &[u8], value: &[u8]) {
 }
 
 /// `begin` ends with the quote that begins the text.
-fn text(out: &mut Vec<u8>, begin: &[u8], value: &str) {
+fn text<const N: usize>(out: &mut Vec<u8>, begin: &[u8; N], value: &str) {
     if value.is_empty() {
         return;
     }

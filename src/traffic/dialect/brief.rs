@@ -1,27 +1,44 @@
 //! The usual usage report, read in one go.
 //!
 //! Nearly every answer ends with a usage object of plain integers and a few plain members behind it. This reads
-//! that and nothing else; whatever is unusual is left to the scanner.
+//! that and nothing else; whatever is unusual is left to the scanner. The reports of one model differ in their
+//! numbers alone, so the last shapes that were read are remembered, and only compared.
+
+mod shape;
 
 use super::usage::with_thoughts;
 use crate::contract::record::Usage;
 use memchr::{memchr, memchr2};
+use shape::{Places, Shapes};
+use std::cell::RefCell;
 
 /// Bytes behind the usage object that are looked through for the end of the root.
 const REST_BYTES: usize = 1024;
 
+thread_local! {
+    static SHAPES: RefCell<Shapes> = const { RefCell::new(Shapes::NONE) };
+}
+
 /// Reads what follows the key `"usage"`, if it is a plain object and the text ends with the root that it is a
 /// member of.
 pub fn read(after_key: &[u8]) -> Option<Usage> {
-    let mut cursor = Cursor { bytes: after_key, at: 0 };
-    cursor.punctuation(b':')?;
-    cursor.punctuation(b'{')?;
-    let usage = cursor.report()?;
-    closes_root(after_key.get(cursor.at..)?).then_some(usage)
+    let (usage, end) = SHAPES.with_borrow_mut(|shapes| {
+        shapes.recall(after_key).or_else(|| {
+            let mut places = Places::NONE;
+            let mut cursor = Cursor { bytes: after_key, at: 0, places: Some(&mut places) };
+            cursor.punctuation(b':')?;
+            cursor.punctuation(b'{')?;
+            let usage = cursor.report()?;
+            let end = cursor.at;
+            shapes.learn(&after_key[..end], &places);
+            Some((usage, end))
+        })
+    })?;
+    closes_root(after_key.get(end..)?).then_some(usage)
 }
 
 /// Which of the counts a member is.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Part {
     Input,
     Output,
@@ -54,6 +71,8 @@ impl Part {
 struct Cursor<'b> {
     bytes: &'b [u8],
     at: usize,
+    /// Where the numbers are that were read, if somebody wants to know.
+    places: Option<&'b mut Places>,
 }
 
 impl Cursor<'_> {
@@ -141,6 +160,16 @@ impl Cursor<'_> {
         (rest[length] == b'"').then_some(Part::Other)
     }
 
+    /// A count of this part.
+    fn count_of(&mut self, part: Part) -> Option<u64> {
+        let from = self.at;
+        let count = self.count()?;
+        if let Some(places) = &mut self.places {
+            places.add(part, from..self.at);
+        }
+        Some(count)
+    }
+
     /// A plain count of up to 18 digits.
     fn count(&mut self) -> Option<u64> {
         let from = self.at;
@@ -173,7 +202,7 @@ impl Cursor<'_> {
             match (self.peek()?, part) {
                 (b'{', Part::InputDetails | Part::OutputDetails) => self.details(part, &mut usage)?,
                 (b'0'..=b'9', _) => {
-                    let count = self.count()?;
+                    let count = self.count_of(part)?;
                     match part.place(&mut usage) {
                         Some(place) => (*place, counted) = (count, true),
                         None if part == Part::Total => total = count,
@@ -201,7 +230,7 @@ impl Cursor<'_> {
             if self.peek()? == b'n' {
                 self.null()?;
             } else {
-                let count = self.count()?;
+                let count = self.count_of(part)?;
                 if let Some(place) = part.place(usage) {
                     *place = count;
                 }
@@ -279,6 +308,37 @@ mod tests {
         assert_eq!(read(br#":{"input_tokens":1,"output_tokens":null}}"#).map(|u| u.input), Some(1));
         let deeper = br#":{"input_tokens":1},"x":{"usage":{"input_tokens":2},"y":"\u0022"},"z":"usage"}"#;
         assert_eq!(read(deeper).map(|u| u.input), Some(1));
+    }
+
+    /// A report of a known shape is read as it was without one, and one that differs anywhere is not taken for it.
+    #[test]
+    fn shapes_that_come_again() {
+        let report = |input: &str, cached: &str, behind: &str| {
+            format!(
+                r#": {{"prompt_tokens":{input},"x":3, "total_tokens": 9,
+                "prompt_tokens_details":{{"cached_tokens":{cached}}}}}{behind}"#
+            )
+        };
+        for (input, cached) in [("1", 0), ("22", 3), ("0", 999_999_999_999_999_999), ("7", 7)] {
+            for _ in 0..2 {
+                let usage = read(report(input, &cached.to_string(), "}").as_bytes());
+                let expected =
+                    Usage { input: input.parse().expect("a number"), cached_input: cached, ..Usage::NONE };
+                assert_eq!(usage, Some(expected), "{input}, {cached}");
+            }
+        }
+        for (input, cached, behind) in [
+            ("01", "0", "}"),
+            ("1.5", "0", "}"),
+            ("-1", "0", "}"),
+            ("", "0", "}"),
+            ("1", "9999999999999999999", "}"),
+            ("1", "0", ""),
+            ("1", "0", "}}"),
+            ("1", "0", r#","usage":1}"#),
+        ] {
+            assert_eq!(read(report(input, cached, behind).as_bytes()), None, "{input}, {cached}, {behind}");
+        }
     }
 
     /// Whatever is unusual, deeper than the root, or cut off is left to the scanner.

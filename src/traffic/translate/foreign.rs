@@ -64,7 +64,7 @@ pub fn speech(endpoint: Endpoint) -> Option<Speech> {
 
 /// Whether a body for this model may hold anything of the kind. Its pieces may end anywhere.
 pub fn may_be_in<'b>(speech: Speech, model: &str, pieces: impl Iterator<Item = &'b [u8]>) -> bool {
-    let signs = model.contains(SIGNING);
+    let signs = speech == Speech::Gemini && model.contains(SIGNING);
     // The last bytes before a piece, and its first ones: no mark is longer.
     let (mut seam, mut held) = ([0; 2 * MARK_BYTES], 0);
     for piece in pieces {
