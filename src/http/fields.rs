@@ -221,7 +221,7 @@ pub(super) fn is_token_byte(byte: u8) -> bool {
 }
 
 /// A Content-Length: 1 to 19 digits and nothing else, at most what a signed 64-bit number holds.
-pub(super) fn length(value: &[u8]) -> Option<u64> {
+pub fn length(value: &[u8]) -> Option<u64> {
     if !matches!(value.len(), 1..=19) {
         return None;
     }

@@ -7,7 +7,8 @@
 //! between fields to get wrong. Source: RFC 9112, 6.3, without what it leaves to the recipient.
 
 use super::HeadError;
-use super::fields::{Facts, Headers, Seen, Slots, is_token_byte, length};
+pub use super::fields::length;
+use super::fields::{Facts, Headers, Seen, Slots, is_token_byte};
 use super::target::{Target, is_host};
 use crate::base::limits;
 

@@ -18,6 +18,7 @@ mod embeddings;
 mod endpoints;
 mod failures;
 mod fairness;
+mod familiar;
 mod foreign;
 mod framing;
 mod google;

@@ -2,8 +2,8 @@
 //!
 //! Takes the credential of a request head and the snapshot's keys; gives a `Caller`, or why there is none.
 //!
-//! Invariant: the presented key is hashed at once and goes no further; a lookup costs the same for a known and
-//! an unknown key.
+//! Invariant: the presented key is hashed at once and goes no further (the head that it stands in is kept while its
+//! connection is open); a lookup costs the same for a known and an unknown key.
 
 pub mod query;
 
@@ -20,6 +20,8 @@ pub struct Caller {
     pub key: NameId,
     /// Index into the snapshot's groups; none where no key is required.
     pub group: Option<u32>,
+    /// When the key runs out.
+    pub expires_unix: Option<u64>,
 }
 
 /// The key in a header field, if it is one that carries keys. `rank` decides between several: the lowest wins.
@@ -57,7 +59,7 @@ pub fn authenticate(
     now_unix: impl Fn() -> u64,
 ) -> Result<Caller, FaultKind> {
     if snapshot.access == Access::Open {
-        return Ok(Caller { key: NameId::NONE, group: None });
+        return Ok(Caller { key: NameId::NONE, group: None, expires_unix: None });
     }
     let presented = presented.filter(|key| !key.is_empty()).ok_or(FaultKind::MissingKey)?;
     if presented.len() > KEY_BYTES {
@@ -68,7 +70,7 @@ pub fn authenticate(
     if key.expires_unix.is_some_and(|end| now_unix() >= end) {
         return Err(FaultKind::ExpiredKey);
     }
-    Ok(Caller { key: key.name, group: Some(key.group) })
+    Ok(Caller { key: key.name, group: Some(key.group), expires_unix: key.expires_unix })
 }
 
 #[cfg(test)]

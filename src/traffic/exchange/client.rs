@@ -1,5 +1,6 @@
 //! A client's connection, between and during its requests.
 
+use super::familiar::Familiar;
 use crate::base::buf::Buf;
 use crate::net::ahead::ReadAhead;
 use crate::net::deadline::Deadline;
@@ -15,6 +16,7 @@ pub struct Client {
     pub writer: Writer,
     /// Bytes that were read and belong to no request yet.
     pub inbox: Buf,
+    pub familiar: Familiar,
     pub peer: Option<SocketAddr>,
 }
 
@@ -26,6 +28,7 @@ impl Client {
             reader: ReadAhead::new(stream.reader),
             writer: stream.writer,
             inbox: Buf::default(),
+            familiar: Familiar::default(),
             peer,
         }
     }

@@ -4,6 +4,7 @@
 //! head; a body never takes more memory than the limits allow.
 
 use super::client::Client;
+use super::familiar::{Found, Read};
 use super::local;
 use super::shard::Shard;
 use super::state::{BodyScan, Exchange, Intake};
@@ -55,12 +56,12 @@ impl Refusal {
     }
 }
 
-/// Waits for a whole head; gives its length in the inbox. `None`: the connection ended, or was cut while it was
+/// Waits for a whole head, which stands at the front of the inbox then. `None`: the connection ended, or was cut while it was
 /// idle.
 ///
 /// # Errors
 /// What arrived is no head that this gateway takes; the connection can only be closed.
-pub async fn head(shard: &Shard, client: &mut Client) -> Option<Result<usize, Refusal>> {
+pub async fn head(shard: &Shard, client: &mut Client) -> Option<Result<Found, Refusal>> {
     let mut scan = HeadScan::default();
     // From its first byte on, empty lines before it included, a head has one time limit.
     let mut timed = !client.inbox.is_empty();
@@ -73,9 +74,10 @@ pub async fn head(shard: &Shard, client: &mut Client) -> Option<Result<usize, Re
             client.inbox.consume(blank);
             scan = HeadScan::default();
         }
-        if let Some(end) = scan.end(&client.inbox) {
+        let again = client.familiar.find(&client.inbox);
+        if let Some(found) = again.or_else(|| scan.end(&client.inbox).map(Found::new)) {
             client.deadline.clear();
-            return Some(Ok(end));
+            return Some(Ok(found));
         }
         let plausible = if client.inbox.is_empty() {
             Ok(())
@@ -123,10 +125,18 @@ fn head_limits(snapshot: &Snapshot) -> HeadLimits {
 pub fn read_head(
     shard: &Shard,
     snapshot: &Snapshot,
-    bytes: &[u8],
+    client: &mut Client,
+    found: Found,
     exchange: &mut Exchange,
 ) -> Result<(), Refusal> {
-    let intake = &mut exchange.intake;
+    let Client { familiar, inbox, .. } = client;
+    let (intake, tally) = (&mut exchange.intake, &mut exchange.tally);
+    if let Some(user_agent) = familiar.recall(found, shard.epoch(), intake, &shard.buffers) {
+        intake.keep_alive &= !shard.draining.get();
+        (tally.record.endpoint, tally.record.user_agent) = (intake.endpoint, user_agent);
+        return Ok(());
+    }
+    let bytes = &inbox[..found.bytes];
     let mut slots = Slots::new();
     let head = match request::parse(bytes, &mut slots, &head_limits(snapshot)) {
         Ok(head) => head,
@@ -138,18 +148,20 @@ pub fn read_head(
     intake.endpoint = Endpoint::Unknown;
     intake.head_only = head.method == "HEAD";
     intake.minor_version = head.minor_version;
-    intake.keep_alive = head.keep_alive && !shard.draining.get();
+    intake.keep_alive = head.keep_alive;
     intake.framing = head.framing;
     intake.expects_continue = head.expects_continue;
     intake.body_type = BodyType::Other;
     intake.forward = shard.buffers.small();
     intake.find(&head);
-    let tally = &mut exchange.tally;
     tally.record.endpoint = intake.endpoint;
     if intake.fault.is_some() {
         tally.explain(head.path);
     }
-    tally.record.user_agent = intake.read_fields(&head, snapshot);
+    let user_agent = intake.read_fields(&head, snapshot);
+    tally.record.user_agent = user_agent;
+    familiar.learn(&Read { bytes, head: &head, intake, user_agent, epoch: shard.epoch() }, &shard.heads);
+    intake.keep_alive &= !shard.draining.get();
     Ok(())
 }
 

@@ -41,9 +41,9 @@ pub async fn serve(shard: &Shard, client: &mut Client) -> Next {
     let mut exchange = Running::begin(shard);
     exchange.tally.record.client = client.peer;
     let planned = match head {
-        Ok(end) => match receive::read_head(shard, &snapshot, &client.inbox[..end], &mut exchange) {
+        Ok(found) => match receive::read_head(shard, &snapshot, client, found, &mut exchange) {
             Ok(()) => {
-                client.inbox.consume(end);
+                client.inbox.consume(found.bytes);
                 shard.berths.moor(|| receive::plan(shard, &snapshot, client, &mut exchange)).await
             }
             Err(refusal) => Err(refusal),

@@ -1,5 +1,6 @@
 //! What one shard owns, and every exchange on it shares. Nothing here is seen by another thread.
 
+use super::familiar::Shelf;
 use super::state::States;
 use crate::base::ids::RequestId;
 use crate::contract::chore::Chores;
@@ -62,9 +63,13 @@ pub struct Shard {
     pub unserved: Cell<[u64; Unserved::ALL.len()]>,
     pub records_stalled: Cell<u64>,
     pub states: States,
+    /// Heads that open connections have in common.
+    pub heads: Shelf,
     /// Where the futures of running exchanges lie.
     pub berths: Berths,
     mailbox: RefCell<Mailbox>,
+    /// How many snapshots this shard has had.
+    epoch: Cell<u64>,
     process: u64,
     sequence: Cell<u64>,
 }
@@ -115,8 +120,10 @@ impl Shard {
             unserved: Cell::default(),
             records_stalled: Cell::new(0),
             states: States::default(),
+            heads: Shelf::default(),
             berths: Berths::default(),
             mailbox: RefCell::new(Mailbox { cache: Cache::new(parts.snapshots), current }),
+            epoch: Cell::new(0),
             process: parts.process,
             // Shards count in ranges of their own.
             sequence: Cell::new(u64::from(parts.id) << 48),
@@ -130,8 +137,14 @@ impl Shard {
         let newest = cache.load();
         if !Arc::ptr_eq(newest, current) {
             *current = Rc::new(newest.clone());
+            self.epoch.set(self.epoch.get() + 1);
         }
         current.clone()
+    }
+
+    /// A number of the snapshot that was taken last, which no other one of this shard has.
+    pub fn epoch(&self) -> u64 {
+        self.epoch.get()
     }
 
     /// Counts a connection that gets no request served.

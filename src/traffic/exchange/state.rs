@@ -173,7 +173,7 @@ impl Exchange {
 }
 
 impl Intake {
-    fn blank() -> Self {
+    pub fn blank() -> Self {
         Self {
             endpoint: Endpoint::Unknown,
             dialect: Dialect::OpenAi,
@@ -192,6 +192,28 @@ impl Intake {
             takes: Accepted::default(),
             fault: None,
         }
+    }
+
+    /// Takes over what the same head said before, but for the length of its body. `forward` has what goes on of it.
+    pub fn recall(&mut self, same: &Intake, framing: Framing, forward: Buf) {
+        *self = Self {
+            framing,
+            forward,
+            model_id: same.model_id,
+            caller: same.caller,
+            fault: None,
+            endpoint: same.endpoint,
+            dialect: same.dialect,
+            style: same.style,
+            head_only: same.head_only,
+            minor_version: same.minor_version,
+            keep_alive: same.keep_alive,
+            expects_continue: same.expects_continue,
+            body_type: same.body_type,
+            query_bytes: same.query_bytes,
+            names_version: same.names_version,
+            takes: same.takes,
+        };
     }
 
     /// As for a head that could not be read: an answer can be given, and then the connection ends.

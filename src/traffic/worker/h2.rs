@@ -48,7 +48,7 @@ const LOOK: Duration = Duration::from_millis(250);
 ///
 /// Socket and deadlines live in this one future, the deadlines for less long.
 pub async fn serve(shard: Rc<Shard>, client: Client) {
-    let Client { deadline, mut reader, mut writer, inbox, peer } = client;
+    let Client { deadline, mut reader, mut writer, inbox, peer, .. } = client;
     // Declared behind the halves, so that they go before the socket does.
     let deadline = deadline;
     let writing = deadline.twin();
