@@ -5,8 +5,9 @@ use super::gather::{Flat, Gather, Left};
 use super::iobuf::{Lent, LentFrom};
 use super::pipe::{PipeReader, PipeWriter};
 use super::tls::{TlsReader, TlsWriter};
-use super::turn::Turn;
+use super::turn::{TURN_BYTES, Turn};
 use crate::base::buf::Buf;
+use monoio::buf::IoVecBuf;
 use monoio::io::{AsyncReadRent, AsyncWriteRent, OwnedReadHalf, OwnedWriteHalf, Splitable};
 use monoio::net::TcpStream;
 use std::cell::Cell;
@@ -83,8 +84,8 @@ impl Writer {
     }
 }
 
-/// Messages up to this size are sent without waiting for the driver. Longer ones take turns.
-const AT_ONCE_BYTES: usize = 16 * 1024;
+/// Messages up to this size are sent without waiting for the driver: as much as one direction moves in a turn.
+const AT_ONCE_BYTES: usize = TURN_BYTES;
 
 /// Reading half of a TCP connection.
 pub struct TcpReader {
@@ -129,6 +130,12 @@ impl TcpWriter {
             return (result, gather);
         }
         gather.rewind();
+        match self.at_once(gather.len(), |fd, flags| sendmsg(fd, &gather, flags)) {
+            Ok(0) => {}
+            Ok(n) if gather.advance(n) == Left::None => return (Ok(()), gather),
+            Ok(_) => {}
+            Err(error) => return (Err(error), gather),
+        }
         loop {
             self.turn.pass().await;
             let (result, back) = self.half.writev(gather).await;
@@ -145,7 +152,8 @@ impl TcpWriter {
 
     /// Writes what stands in a buffer from an index on.
     pub(super) async fn write_from(&mut self, mut buf: Buf, mut from: usize) -> (io::Result<()>, Buf) {
-        match self.at_once(&buf[from..]) {
+        let left = &buf[from..];
+        match self.at_once(left.len(), |fd, flags| send(fd, left, flags)) {
             Ok(taken) => from += taken,
             Err(error) => return (Err(error), buf),
         }
@@ -165,23 +173,15 @@ impl TcpWriter {
 
     /// Hands a short message to the socket without waiting; gives the number of bytes that it took. A socket almost
     /// always has the room, and an operation of the ring, which ends in a turn of the task, costs more than the call.
-    #[expect(unsafe_code, reason = "send(2)")]
-    fn at_once(&self, bytes: &[u8]) -> io::Result<usize> {
-        if bytes.len() > AT_ONCE_BYTES {
+    fn at_once(&self, bytes: usize, call: impl FnOnce(RawFd, i32) -> isize) -> io::Result<usize> {
+        if bytes > AT_ONCE_BYTES {
             return Ok(0);
         }
-        let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
-        // SAFETY: the bytes are only read, and the descriptor belongs to the half that this value holds.
-        let taken = unsafe { libc::send(self.fd, bytes.as_ptr().cast(), bytes.len(), flags) };
-        match usize::try_from(taken) {
-            Ok(taken) => Ok(taken),
-            Err(_) => match io::Error::last_os_error() {
-                error if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => {
-                    Ok(0)
-                }
-                error => Err(error),
-            },
-        }
+        let taken = call(self.fd, libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL);
+        usize::try_from(taken).or_else(|_| match io::Error::last_os_error() {
+            error if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(0),
+            error => Err(error),
+        })
     }
 
     /// Not by a close that does not linger: before it, monoio's half says a proper end as it is dropped.
@@ -197,6 +197,24 @@ impl TcpWriter {
     pub(super) fn finish(&mut self) {
         // SAFETY: the descriptor belongs to the half that this value holds.
         let _ = unsafe { libc::shutdown(self.fd, libc::SHUT_WR) };
+    }
+}
+
+#[expect(unsafe_code, reason = "send(2)")]
+fn send(fd: RawFd, bytes: &[u8], flags: i32) -> isize {
+    // SAFETY: the bytes are only read.
+    unsafe { libc::send(fd, bytes.as_ptr().cast(), bytes.len(), flags) }
+}
+
+#[expect(unsafe_code, reason = "sendmsg(2)")]
+fn sendmsg(fd: RawFd, gather: &Gather, flags: i32) -> isize {
+    // SAFETY: a message of zeros has no address and no control data. Its vectors are the gather's, which lives through the
+    // call; the kernel only reads them and what they point to.
+    unsafe {
+        let mut message: libc::msghdr = std::mem::zeroed();
+        message.msg_iov = gather.read_iovec_ptr().cast_mut();
+        message.msg_iovlen = gather.read_iovec_len();
+        libc::sendmsg(fd, &raw const message, flags)
     }
 }
 

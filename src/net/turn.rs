@@ -18,7 +18,7 @@ use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 /// Bytes that one direction of a connection moves in a turn: about as many as one operation does.
-const TURN_BYTES: usize = 64 * 1024;
+pub(super) const TURN_BYTES: usize = 64 * 1024;
 
 /// One direction's part of its turn.
 #[derive(Default)]
