@@ -18,6 +18,9 @@ pub const LAST: &[u8] = b"0\r\n\r\n";
 /// Most digits of a chunk size.
 const SIZE_DIGITS: u8 = 16;
 
+/// Most digits of a size that is read in one go.
+const PLAIN_DIGITS: usize = 8;
+
 /// What one call of [`Decoder::decode`] found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decoded {
@@ -130,6 +133,9 @@ impl Decoder {
                 self.state = after_payload(left - n as u64);
                 data += n;
                 at += n;
+            } else if let Some((size, taken)) = self.plain_line(&bytes[at..]) {
+                self.state = State::Payload { left: size };
+                at += taken;
             } else {
                 self.state = self.step(bytes[at]).inspect_err(|_| self.salvaged = data)?;
                 at += 1;
@@ -147,6 +153,25 @@ impl Decoder {
     /// Whether the body is complete. An input that ends before is a truncated one.
     pub fn is_finished(&self) -> bool {
         self.state == State::Finished
+    }
+
+    /// The size of the next chunk and the bytes up to its payload, where nothing unusual stands between: what most
+    /// chunks begin with, and what reading it byte by byte would give.
+    fn plain_line(&self, bytes: &[u8]) -> Option<(u64, usize)> {
+        let (line, before) = match self.state {
+            State::PayloadReturn => (bytes.strip_prefix(b"\r\n")?, 2),
+            NEXT_CHUNK => (bytes, 0),
+            _ => return None,
+        };
+        let mut size = 0;
+        for (at, byte) in line.iter().take(PLAIN_DIGITS + 1).enumerate() {
+            match (*byte as char).to_digit(16) {
+                Some(digit) => size = size << 4 | u64::from(digit),
+                None if size > 0 && line[at..].starts_with(b"\r\n") => return Some((size, before + at + 2)),
+                None => return None,
+            }
+        }
+        None
     }
 
     fn step(&mut self, byte: u8) -> Result<State, ChunkError> {
