@@ -89,6 +89,7 @@ fn try_main(command: Command) -> anyhow::Result<bool> {
         std::thread::Builder::new().name("interrupts".to_owned()).spawn(end_when_interrupted)?;
     }
     load::check_json(command.json())?;
+    load::check_json(command.page())?;
     match command {
         Command::Run(args) => {
             let report = load::run(&args)?;
@@ -107,6 +108,9 @@ fn try_main(command: Command) -> anyhow::Result<bool> {
         Command::Compare(args) if !args.peers.is_empty() => {
             let verdict = load::compare_peers(&args)?;
             load::deliver(&verdict, args.ask.json.as_deref())?;
+            if let Some(page) = &args.page {
+                load::write_comparison(&verdict, page)?;
+            }
             Ok(verdict.is_good())
         }
         Command::Compare(args) => {
@@ -140,6 +144,26 @@ impl Command {
             | Self::Formats
             | Self::Report(_)
             | Self::Mock(_)
+            | Self::Relay(_) => None,
+        }
+    }
+}
+
+impl Command {
+    /// Where a page of it is to be written.
+    fn page(&self) -> Option<&Path> {
+        match self {
+            Self::Compare(args) => args.page.as_deref(),
+            Self::Report(args) => Some(&args.output),
+            Self::Run(_)
+            | Self::Scenarios { .. }
+            | Self::Peers { .. }
+            | Self::Formats
+            | Self::Idle(_)
+            | Self::Streams(_)
+            | Self::Mock(_)
+            | Self::Features(_)
+            | Self::Truth(_)
             | Self::Relay(_) => None,
         }
     }

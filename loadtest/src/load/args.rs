@@ -7,6 +7,7 @@ use anyhow::ensure;
 use clap::Args;
 
 use super::check::Check;
+use super::compare::Section;
 use super::engine::{HttpVersion, Setup, Target, Trust};
 use super::scenario::{
     self, Part, Scenario, Settings, ShapeName, catalog, duration, numbered, positive, rate, some_time,
@@ -260,8 +261,15 @@ impl RunArgs {
     }
 }
 
+const HOLD_EXAMPLES: &str = "Examples (4711 is the gateway's process):
+  ringgate-load idle --url http://127.0.0.1:8080/v1/chat/completions --pid 4711 --connections 8000
+  ringgate-load streams --url http://127.0.0.1:8080/v1/chat/completions --pid 4711 --key K --connections 1000
+What streams that never end need is a provider of which they are asked: ringgate-load mock. `compare --parts memory` starts
+everything itself, and measures over HTTP/2 as well.";
+
 /// Open connections that stay (one request each), and print what each costs the target in memory.
 #[derive(Args, Clone, Debug)]
+#[command(after_help = HOLD_EXAMPLES)]
 pub struct HoldArgs {
     /// Endpoint to send requests to.
     #[arg(long, help = "URL of the endpoint, as in http://127.0.0.1:8080/v1/chat/completions")]
@@ -285,13 +293,15 @@ pub struct HoldArgs {
 const REPORT_EXAMPLES: &str = "Examples:
   ringgate-load run --scenario chat --url http://127.0.0.1:8080/v1 --json gateway.json
   ringgate-load run --scenario chat --url http://127.0.0.1:8090/v1 --json nginx.json
-  ringgate-load report gateway.json nginx.json -o both.html";
+  ringgate-load report gateway.json nginx.json -o both.html
+  ringgate-load report compare.json -o compare.html";
 
-/// Draw one page of several runs: it needs no network, and can be sent as it is.
+/// Draw one page of several runs, or of one comparison of peers: it needs no network, and can be sent as it is.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = REPORT_EXAMPLES)]
 pub struct ReportArgs {
-    /// What `run --json FILE` wrote; of several runs, each is drawn beside the others.
+    /// What `run --json FILE` wrote; of several runs, each is drawn beside the others. Or what `compare --peer … --json FILE`
+    /// wrote, alone.
     #[arg(required = true, value_name = "RUN")]
     pub runs: Vec<PathBuf>,
     /// Page to write.
@@ -300,8 +310,11 @@ pub struct ReportArgs {
 }
 
 const COMPARE_EXAMPLES: &str = "Examples:
-  Start what is installed, and measure all of it (a few minutes; peers on core 0, generator and provider on core 1):
-    ringgate-load compare --peer all --cpu 1
+  Start what is installed, and measure all of it in a quarter of an hour (peers on core 0, generator and provider on core 1):
+    ringgate-load compare --peer all --base nginx --cpu 1 --budget 15m --json compare.json --page compare.html
+  Nothing but latencies, or nothing but memory:
+    ringgate-load compare --peer ringgate --peer nginx --cpu 1 --parts rates --rates 5000 --rounds 40 --slice 250ms
+    ringgate-load compare --peer ringgate --peer nginx --cpu 1 --parts memory --open 1000,10000
   Two peers, in a hurry:
     ringgate-load compare --peer ringgate --peer nginx --cpu 1 --rounds 3 --open 1000
   Targets that run already:
@@ -315,11 +328,7 @@ const COMPARE_EXAMPLES: &str = "Examples:
 pub struct CompareArgs {
     /// A target; repeat it for each. The process to measure, key and model are its own, as in
     /// ringgate=URL,pid=4711,key=k.
-    #[arg(
-        long = "target",
-        required_unless_present = "peers",
-        value_name = "NAME=URL[,pid=PID][,key=KEY][,model=MODEL]"
-    )]
+    #[arg(long = "target", value_name = "NAME=URL[,pid=PID][,key=KEY][,model=MODEL]")]
     pub targets: Vec<NamedTarget>,
     /// A peer to start and to measure; repeat it for each, or say `all`. It is one that comes with the program
     /// (`ringgate-load peers`), or a TOML file. One that is not installed is skipped.
@@ -331,7 +340,8 @@ pub struct CompareArgs {
     /// Rates at which added latency is measured.
     #[arg(long, default_value = "200,1000,5000", value_delimiter = ',', value_parser = rate, value_name = "RATES", help_heading = "Peers")]
     pub rates: Vec<f64>,
-    /// Open streams with which memory is measured; each needs two descriptors in this process, and in each peer.
+    /// Open streams with which memory is measured, over HTTP/1.1 and, where a peer has it, HTTP/2 without TLS. Over HTTP/1.1
+    /// each needs two descriptors in this process and in each peer, and there are fewer where so many are not allowed.
     #[arg(long, default_value = "1000,10000", value_delimiter = ',', value_parser = positive, value_name = "COUNTS", help_heading = "Peers")]
     pub open: Vec<usize>,
     /// Times that each peer is started, for its start-up.
@@ -341,6 +351,16 @@ pub struct CompareArgs {
     /// itself as it runs is slow at first.
     #[arg(long, default_value = "20s", value_parser = duration, value_name = "TIME", help_heading = "Peers")]
     pub warmup: Duration,
+    /// What to measure of peers; without it, all.
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "PARTS", help_heading = "Peers")]
+    pub parts: Vec<Section>,
+    /// How long everything may take, as in 15m: there are as many rounds as fit, and warming up and memory are cut to their
+    /// share; with --rounds, that many at most.
+    #[arg(long, value_parser = some_time, value_name = "TIME", help_heading = "Peers")]
+    pub budget: Option<Duration>,
+    /// Draw a page of the result, too.
+    #[arg(long, value_name = "FILE", requires = "peers", help_heading = "Output")]
+    pub page: Option<PathBuf>,
     /// Report even if the machine was not steady, with a mark.
     #[arg(long, help_heading = "Peers")]
     pub force: bool,
@@ -352,9 +372,9 @@ pub struct CompareArgs {
     pub direct: Option<NamedTarget>,
     #[command(flatten)]
     pub ask: AskArgs,
-    /// Times that each target is measured.
-    #[arg(long, default_value_t = 10, value_parser = positive)]
-    pub rounds: usize,
+    /// Times that each target is measured [10, or as many as fit into --budget].
+    #[arg(long, value_parser = positive)]
+    pub rounds: Option<usize>,
     /// How long each measurement takes.
     #[arg(long, default_value = "500ms", value_parser = some_time, value_name = "TIME")]
     pub slice: Duration,
@@ -373,6 +393,20 @@ pub struct CompareArgs {
     /// How closely answers are looked at.
     #[arg(long, value_enum, default_value_t = Check::Exact)]
     pub check: Check,
+}
+
+/// Rounds, unless somebody says otherwise.
+const ROUNDS: usize = 10;
+
+impl CompareArgs {
+    pub fn has(&self, section: Section) -> bool {
+        self.parts.is_empty() || self.parts.contains(&section)
+    }
+
+    /// Rounds that there are at most.
+    pub fn rounds_max(&self) -> usize {
+        self.rounds.unwrap_or(if self.budget.is_some() { usize::MAX } else { ROUNDS })
+    }
 }
 
 /// One of several targets.

@@ -38,5 +38,5 @@ pub use engine::{Target, interrupt};
 pub use hold::{Held, MemoryReport, hold};
 pub use listing::{FORMATS, peers, scenarios};
 pub use measure::Process;
-pub use report::{ErrorCount, Quantiles, Report, check_json, deliver, write_page};
+pub use report::{ErrorCount, Quantiles, Report, check_json, deliver, write_comparison, write_page};
 pub use run::run;

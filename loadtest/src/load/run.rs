@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::args::RunArgs;
 use super::engine::{Beat, Ends, Load, Session, Watch, is_interrupted, need_descriptors, on_event_loop};
-use super::measure::{Intervals, Process, Recorder};
+use super::measure::{Intervals, Process, Recorder, Steal};
 use super::report::{Collector, Output, Report, Step, Subject};
 use super::scenario::{Plan, Ramp, Scenario, Shape};
 use crate::sys;
@@ -47,6 +47,8 @@ pub struct Measured {
     pub own_cpu: Duration,
     /// How long it took, its last answers included.
     pub took: Duration,
+    /// What a hypervisor took of that from one core.
+    pub stolen: Duration,
 }
 
 async fn warm_up(session: &mut Session, plan: &Plan) {
@@ -221,19 +223,22 @@ struct Cost {
     process: Option<Process>,
     cpu: Option<Duration>,
     own_cpu: Duration,
+    steal: Steal,
 }
 
 impl Cost {
     fn begin(process: Option<Process>) -> anyhow::Result<Self> {
         let cpu = process.map(Process::cpu).transpose()?;
-        Ok(Self { begun: Instant::now(), process, cpu, own_cpu: sys::thread_cpu()? })
+        let steal = Steal::now();
+        Ok(Self { begun: Instant::now(), process, cpu, own_cpu: sys::thread_cpu()?, steal })
     }
 
     fn end(self, recorder: Recorder) -> anyhow::Result<Measured> {
         let own_cpu = sys::thread_cpu()?.saturating_sub(self.own_cpu);
         let after = self.process.map(Process::cpu).transpose()?;
         let cpu = after.zip(self.cpu).map(|(after, before)| after.saturating_sub(before));
-        Ok(Measured { recorder, cpu, own_cpu, took: self.begun.elapsed() })
+        let (took, stolen) = (self.begun.elapsed(), Steal::now().since(&self.steal));
+        Ok(Measured { recorder, cpu, own_cpu, took, stolen })
     }
 }
 

@@ -104,6 +104,13 @@ fn documented_of(heading: &str) -> BTreeSet<String> {
     first.flat_map(|cell| cell.split('`').skip(1).step_by(2)).map(str::to_owned).collect()
 }
 
+/// Every name of a result is in the table with this head, and the other way round, but for those that are not in every result.
+pub fn check(head: &str, result: &Value, leaves: &[&str], not_always: &[&str]) {
+    let mut found = paths(result, leaves);
+    found.extend(not_always.iter().map(|it| (*it).to_owned()));
+    assert_eq!(found, documented(head));
+}
+
 /// The same of a comparison's rows, memory and starts.
 pub fn check_comparison(verdict: &Value) {
     let leaves = [
@@ -112,6 +119,7 @@ pub fn check_comparison(verdict: &Value) {
         "_per_s",
         "_core_s",
         "rows[].errors",
+        "_note",
         ".p50",
         ".p90",
         ".p99",

@@ -5,6 +5,8 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::documents;
+
 /// A list whose gateway is the mock provider: what its configuration says becomes a flag.
 fn list(name: &str, features: &str) -> PathBuf {
     let file = std::env::temp_dir().join(format!("{name}-{}.toml", std::process::id()));
@@ -38,6 +40,8 @@ fn features_are_measured() {
     );
     let (code, out, err) = features(&list, "--json");
     let costs: Value = serde_json::from_str(&out).unwrap_or_else(|_| unreachable!("no JSON: {out} {err}"));
+    let leaves = ["cpu_us", "cost_us", "requests_per_s", "errors", "skipped"];
+    documents::check("features", &costs, &leaves, &[]);
     let rows = costs["rows"].as_array().expect("rows");
     // A machine that did not keep up with the rate is told by the exit code.
     let unsent = rows.iter().any(|row| row["unsent"] != 0);

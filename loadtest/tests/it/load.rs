@@ -177,7 +177,7 @@ fn compares_with_direct() {
          --rate 20 --rounds 2 --slice 200ms"
     );
     let comparison = load::compare(&parse::<CompareArgs>(&line)).expect("a comparison");
-    let added = comparison.rows[0].added_us.p50.expect("there is a direct target").median;
+    let added = comparison.rows[0].added_us.p50.expect("there is a direct target").us;
     // How much less than the whole second is the machine's own latency.
     assert!(added > 0.0 && added < comparison.rows[0].latency_us.max, "{comparison}");
 }

@@ -178,14 +178,51 @@ fn needs_descriptors() {
         mock.base_url(),
         std::process::id()
     );
-    for (line, needed) in [(held.as_str(), 1_000_200), ("compare --peer nginx --open 1000000", 2_000_200)] {
+    let turns = "compare --peer nginx --connections 1000000";
+    for (line, connections, needed) in [(held.as_str(), 1_000_000, 1_000_200), (turns, 3_000_000, 6_000_200)]
+    {
         // What may be asked for beyond this limit is still too little.
         let mut limited = Command::new("sh");
         limited.args(["-c", "ulimit -n 1000 && exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_ringgate-load")]);
         let (code, out, err) = text(&limited.args(line.split(' ')).output().expect("it runs"));
-        let words = format!("1000000 connections at a time need {needed} descriptors");
+        let words = format!("{connections} connections at a time need {needed} descriptors");
         assert!(code == Some(2) && out.is_empty() && err.contains(&words), "{err}");
         assert!(err.contains("this process may have 1") && err.contains("at most"), "{err}");
     }
     assert_eq!(mock.stats().connections_opened, 0);
+}
+
+/// Nothing to compare, a target that answers with a page of errors, and connections that cannot be had are told in one line
+/// that names what is meant.
+#[test]
+fn mistakes_are_told_in_a_line() {
+    let (code, _, err) = output("compare");
+    assert!(code == Some(2) && err.contains("--peer") && err.contains("--target"), "{err}");
+    let address = crate::servers::impatient(|_| page_of_errors(), Duration::from_secs(5));
+    for command in ["run", "idle --pid 1", "streams --pid 1", "compare"] {
+        let url = format!("http://{address}/v1/chat/completions");
+        let of = if command == "compare" { format!("--target a={url}") } else { format!("--url {url}") };
+        let (code, _, err) = output(&format!("{command} {of}"));
+        assert!(code == Some(2) && err.lines().count() == 1, "{command}: {err}");
+        assert!(err.contains(&address.to_string()) && err.contains("status 501: <p> not here </p>"), "{err}");
+    }
+}
+
+fn page_of_errors() -> String {
+    let body = "<p>\nnot\n\n here\n </p>\n";
+    let length = body.len();
+    format!("HTTP/1.1 501 No\r\ncontent-type: text/html\r\ncontent-length: {length}\r\n\r\n{body}")
+}
+
+/// The help of every command that does something has an example or says what its words mean.
+#[test]
+fn help_teaches() {
+    for command in
+        ["run", "scenarios", "peers", "report", "idle", "streams", "compare", "features", "truth", "relay"]
+    {
+        let (code, out, _) = output(&format!("{command} --help"));
+        assert!(code == Some(0) && out.contains(&format!("ringgate-load {command}")), "{command}");
+        let examples = out.split_once("-h, --help").map_or("", |(_, after)| after);
+        assert!(examples.contains("ringgate-load"), "{command}: {out}");
+    }
 }

@@ -8,6 +8,7 @@ use loadtest::mock::{MockOptions, Settings, start};
 use serde_json::Value;
 
 use crate::client::Client;
+use crate::documents;
 
 fn peer(name: &str, command: &[&str]) -> PathBuf {
     let file = std::env::temp_dir().join(format!("{name}-{}.toml", std::process::id()));
@@ -40,6 +41,24 @@ fn lies_are_found_out() {
     let honest = relay("honest", "0");
     let (code, out, err) = truth(&honest, WIDE);
     let told: Value = serde_json::from_str(&out).unwrap_or_else(|_| unreachable!("no JSON: {out} {err}"));
+    let leaves = [
+        "own",
+        "seen",
+        "seen_relay",
+        "seen_direct",
+        "added",
+        "difference",
+        "left_over",
+        "transport",
+        "requests_per_s",
+    ];
+    let by_metrics =
+        ["metric", "count", "mean_us", "p50_us", "p99_us", "header_mean_us", "seen_own_p50_us", "is_within"];
+    let by_metrics: Vec<String> = by_metrics.iter().map(|it| format!("by_metrics.{it}")).collect();
+    let mut without = told.clone();
+    // The relay has no metrics.
+    assert!(without.as_object_mut().expect("an object").remove("by_metrics").is_some_and(|it| it.is_null()));
+    documents::check("truth", &without, &leaves, &by_metrics.iter().map(String::as_str).collect::<Vec<_>>());
     // A process that loses its core between its clock and its write has told too much, by no lie.
     let impossible = told["impossible"].as_u64().expect("a count");
     assert!(code == Some(i32::from(told["unsent"] != 0)) && impossible <= 45, "{told:#}");

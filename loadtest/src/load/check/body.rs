@@ -65,9 +65,10 @@ impl Body {
         }
     }
 
-    /// The begin of a body with a status other than 200.
+    /// The begin of a body with a status other than 200, on one line.
     pub fn complaint(&self) -> String {
-        String::from_utf8_lossy(&self.complaint).into_owned()
+        let text = String::from_utf8_lossy(&self.complaint);
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     pub fn take(&mut self, bytes: &[u8]) {

@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::load::measure::{Tally, Times};
-use crate::load::report::{ErrorCount, Quantiles, error_counts, table};
-use crate::load::run::Measured;
+use super::contest::{Contest, Figures};
+use super::estimate::{Estimate, difference};
+use crate::load::report::{ErrorCount, Quantiles, error_counts};
 
 /// One target in the comparison.
 #[derive(Clone, Debug, Serialize)]
@@ -25,8 +25,14 @@ pub struct Row {
     /// What one second of CPU time answers: what a core can do that has nothing else to do.
     pub requests_per_core_s: Option<Spread>,
     pub events_per_core_s: Option<Spread>,
+    /// Of what is the target's doing: from when a request was due, or from when it was sent where a connection was free and
+    /// only the generator was late.
     pub latency_us: Quantiles,
     pub first_us: Quantiles,
+    /// How late requests were sent.
+    pub late_us: Quantiles,
+    /// Rounds in which a core was taken away; they count for no latency, unless they are the most.
+    pub stolen: usize,
     pub added_us: Added,
     /// This target's figure divided by the base's of the same round, over the rounds.
     pub ratio: Ratio,
@@ -34,15 +40,14 @@ pub struct Row {
     pub complaint: Option<String>,
 }
 
-/// Latency (of streams: time to the first event) above that of the direct target, in each round. Nothing where too few
-/// requests were measured to tell that quantile.
+/// Latency (of streams: time to the first event) above that of the direct target: the quantile of all rounds, less that of the
+/// same rounds. Nothing where too few requests were measured to tell that quantile.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Added {
-    pub p50: Option<Spread>,
-    pub p90: Option<Spread>,
-    pub p99: Option<Spread>,
-    /// Of all rounds together: one of them seldom has enough requests.
-    pub p999: Option<f64>,
+    pub p50: Option<Estimate>,
+    pub p90: Option<Estimate>,
+    pub p99: Option<Estimate>,
+    pub p999: Option<Estimate>,
 }
 
 /// A figure over the rounds.
@@ -71,84 +76,6 @@ pub struct Comparison {
     pub rows: Vec<Row>,
 }
 
-/// One slice, in figures.
-#[derive(Clone, Copy, Debug)]
-struct Figures {
-    cpu: Option<f64>,
-    event_cpu: Option<f64>,
-    requests_per_s: f64,
-    events_per_s: f64,
-    p50: Option<f64>,
-    p90: Option<f64>,
-    p99: Option<f64>,
-}
-
-/// What was measured of one target.
-pub struct Contest {
-    pub name: String,
-    pub is_stream: bool,
-    rounds: Vec<Figures>,
-    total: Tally,
-}
-
-impl Contest {
-    pub fn new(name: &str, is_stream: bool) -> Self {
-        Self { name: name.to_owned(), is_stream, rounds: Vec::new(), total: Tally::default() }
-    }
-
-    /// Takes what one round measured.
-    pub fn add(&mut self, measured: &Measured) {
-        self.rounds.push(Figures::of(measured, self.is_stream));
-        self.total.add(&measured.recorder.total);
-    }
-
-    /// A figure beside that of another in the same round, over the rounds.
-    fn against(
-        &self,
-        other: &Self,
-        figure: fn(&Figures) -> Option<f64>,
-        how: fn(f64, f64) -> f64,
-    ) -> Option<Spread> {
-        let pairs = self.rounds.iter().zip(&other.rounds);
-        let figures = pairs.filter_map(|(own, other)| Some(how(figure(own)?, figure(other)?)));
-        Spread::of(figures.filter(|it| it.is_finite()).collect())
-    }
-
-    /// How often it was measured.
-    pub fn rounds(&self) -> usize {
-        self.rounds.len()
-    }
-}
-
-impl Figures {
-    fn of(measured: &Measured, is_stream: bool) -> Self {
-        let tally = &measured.recorder.total;
-        let times = times(tally, is_stream);
-        let each =
-            |count: u64| measured.cpu.filter(|_| count > 0).map(|cpu| cpu.as_secs_f64() * 1e6 / count as f64);
-        Self {
-            cpu: each(tally.answered()),
-            event_cpu: each(tally.events),
-            requests_per_s: tally.per_second(tally.good()),
-            events_per_s: tally.per_second(tally.events),
-            p50: quantile_us(times, 0.5),
-            p90: quantile_us(times, 0.9),
-            p99: quantile_us(times, 0.99),
-        }
-    }
-}
-
-/// The times that tell most of a target: of streams, those to the first event.
-fn times(tally: &Tally, is_stream: bool) -> &Times {
-    if is_stream { &tally.first_event } else { &tally.latency }
-}
-
-/// A quantile, if there are enough times for one of them to lie above it.
-fn quantile_us(times: &Times, share: f64) -> Option<f64> {
-    let above = times.count() as f64 * (1.0 - share);
-    (above > 0.999).then(|| times.quantile_us(share))
-}
-
 impl Comparison {
     pub fn new(base: String, is_stream: bool, contests: &[&Contest]) -> Self {
         let find = |name: &str| contests.iter().find(|it| it.name == name).copied();
@@ -165,12 +92,11 @@ impl Comparison {
 impl Row {
     fn new(contest: &Contest, base: Option<&Contest>, direct: Option<&Contest>) -> Self {
         let total = &contest.total;
-        let over = |figure: fn(&Figures) -> Option<f64>| {
-            Spread::of(contest.rounds.iter().filter_map(figure).collect())
-        };
+        let over =
+            |figure: fn(&Figures) -> Option<f64>| Spread::of(contest.figures().filter_map(figure).collect());
         Self {
             target: contest.name.clone(),
-            rounds: contest.rounds.len(),
+            rounds: contest.rounds(),
             requests: total.good(),
             wrong: total.failed(),
             unsent: total.unsent,
@@ -180,8 +106,14 @@ impl Row {
             events_per_s: over(|it| Some(it.events_per_s)).unwrap_or(Spread::NOTHING),
             requests_per_core_s: over(|it| it.cpu.map(|cpu| 1e6 / cpu)),
             events_per_core_s: over(|it| it.event_cpu.map(|cpu| 1e6 / cpu)),
-            latency_us: Quantiles::of(&total.latency),
-            first_us: Quantiles::of(if contest.is_stream { &total.first_event } else { &total.first_byte }),
+            latency_us: Quantiles::of(contest.latency()),
+            first_us: Quantiles::of(if contest.is_stream {
+                contest.first_event()
+            } else {
+                &total.first_byte
+            }),
+            late_us: Quantiles::of(&total.late),
+            stolen: contest.stolen(),
             added_us: direct.map(|direct| Added::new(contest, direct)).unwrap_or_default(),
             ratio: Ratio::new(contest, base),
             errors: error_counts(total),
@@ -192,14 +124,13 @@ impl Row {
 
 impl Added {
     fn new(contest: &Contest, direct: &Contest) -> Self {
-        let over = |figure| contest.against(direct, figure, |own, direct| own - direct);
-        let whole = |contest: &Contest| quantile_us(times(&contest.total, contest.is_stream), 0.999);
-        Self {
-            p50: over(|it| it.p50),
-            p90: over(|it| it.p90),
-            p99: over(|it| it.p99),
-            p999: whole(contest).zip(whole(direct)).map(|(own, direct)| own - direct),
+        // Nothing is added to itself.
+        if contest.name == direct.name {
+            return Self::default();
         }
+        let (own, direct) = (contest.slices(), direct.slices());
+        let at = |share| difference(&own, &direct, share);
+        Self { p50: at(0.5), p90: at(0.9), p99: at(0.99), p999: at(0.999) }
     }
 }
 
@@ -241,96 +172,13 @@ impl fmt::Display for Spread {
     }
 }
 
-impl fmt::Display for Comparison {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rows = vec![self.head()];
-        rows.extend(self.rows.iter().map(|row| self.cells(row)));
-        out.write_str(&table(&without_empty_columns(&rows)))?;
-        for row in &self.rows {
-            for ErrorCount { error, count, .. } in &row.errors {
-                write!(out, "\n{}: {count} x {error}", row.target)?;
-            }
-            if let Some(complaint) = &row.complaint {
-                write!(out, "\n{}: {complaint}", row.target)?;
-            }
-            if row.unsent > 0 {
-                write!(
-                    out,
-                    "\n{}: {} requests were never sent: it did not keep up with the rate",
-                    row.target, row.unsent
-                )?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What stands where there is no figure.
-const NOTHING: &str = "-";
-
-impl Comparison {
-    fn head(&self) -> Vec<String> {
-        let (what, each, of) = if self.is_stream { ("events", "event", "1st ") } else { ("req", "req", "") };
-        let ratio = format!("x {}", self.base);
-        let mut head = vec!["target".to_owned(), format!("cpu us/{each}"), ratio.clone()];
-        head.extend([format!("{what}/s"), ratio.clone(), format!("{what}/s of a core")]);
-        head.extend([format!("{of}p50 us"), ratio.clone(), format!("{of}p99 us"), ratio]);
-        head.extend(["p50", "p90", "p99", "p99.9"].map(|quantile| format!("added {of}{quantile}")));
-        head.push("wrong".to_owned());
-        head
-    }
-
-    fn cells(&self, row: &Row) -> Vec<String> {
-        let spread = |figure: Option<Spread>, digits: usize| {
-            figure.map_or(NOTHING.to_owned(), |it| format!("{it:.digits$}"))
-        };
-        let median = |figure: Option<Spread>, digits: usize| {
-            figure.map_or(NOTHING.to_owned(), |it| format!("{:.digits$}", it.median))
-        };
-        let (cpu, ratio, per_s, per_core_s, times) = if self.is_stream {
-            (row.event_cpu_us, row.ratio.event_cpu, row.events_per_s, row.events_per_core_s, row.first_us)
-        } else {
-            (row.cpu_us, row.ratio.cpu, row.requests_per_s, row.requests_per_core_s, row.latency_us)
-        };
-        vec![
-            row.target.clone(),
-            spread(cpu, 2),
-            spread(ratio, 3),
-            spread(Some(per_s), 0),
-            median(row.ratio.requests_per_s, 3),
-            median(per_core_s, 0),
-            format!("{:.0}", times.p50),
-            median(row.ratio.p50, 2),
-            format!("{:.0}", times.p99),
-            median(row.ratio.p99, 2),
-            spread(row.added_us.p50, 0),
-            spread(row.added_us.p90, 0),
-            spread(row.added_us.p99, 0),
-            row.added_us.p999.map_or(NOTHING.to_owned(), |it| format!("{it:.0}")),
-            row.wrong.to_string(),
-        ]
-    }
-}
-
-/// Rows without the columns that have no figure below their head.
-fn without_empty_columns(rows: &[Vec<String>]) -> Vec<Vec<String>> {
-    let has_figures = |column: usize| rows.iter().skip(1).any(|row| row[column] != NOTHING);
-    let keep = |row: &Vec<String>| {
-        row.iter()
-            .enumerate()
-            .filter(|(column, _)| has_figures(*column))
-            .map(|(_, cell)| cell.clone())
-            .collect()
-    };
-    rows.iter().map(keep).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::load::measure::Recorder;
+    use crate::load::measure::{Recorder, Tally};
+    use crate::load::run::Measured;
 
     /// The median lies in the middle, and between the two in the middle of an even number.
     #[test]
@@ -343,18 +191,25 @@ mod tests {
         assert!(Spread::of(Vec::new()).is_none());
     }
 
-    /// A contest with one round for each list of times, in microseconds.
+    /// A round with these times in microseconds, and with what was stolen meanwhile.
+    fn round(times: &[u64], stolen: Duration) -> Measured {
+        let mut tally = Tally { elapsed: Duration::from_secs(1), ..Tally::default() };
+        for us in times {
+            for of in [&mut tally.latency, &mut tally.owed, &mut tally.late] {
+                of.record(Duration::from_micros(*us));
+            }
+        }
+        let mut recorder = Recorder::default();
+        recorder.total = tally;
+        let cpu = Some(Duration::from_micros(times.iter().sum()));
+        Measured { recorder, cpu, own_cpu: Duration::ZERO, took: Duration::from_secs(1), stolen }
+    }
+
+    /// A contest with one round for each list of times.
     fn contest(name: &str, rounds: &[Vec<u64>]) -> Contest {
         let mut contest = Contest::new(name, false);
         for times in rounds {
-            let mut tally = Tally { elapsed: Duration::from_secs(1), ..Tally::default() };
-            for us in times {
-                tally.latency.record(Duration::from_micros(*us));
-            }
-            let cpu = Some(Duration::from_micros(times.iter().sum()));
-            let mut recorder = Recorder::default();
-            recorder.total = tally;
-            contest.add(&Measured { recorder, cpu, own_cpu: Duration::ZERO, took: Duration::ZERO });
+            contest.add(&round(times, Duration::ZERO));
         }
         contest
     }
@@ -382,14 +237,54 @@ mod tests {
             contest("b", &[vec![300; 50], vec![300; 950]]),
         );
         let added = Comparison::new("b".to_owned(), false, &[&other, &direct]).rows[0].added_us;
-        let near = |figure: f64| (199.0..201.0).contains(&figure);
-        assert!(added.p90.is_some_and(|it| near(it.min) && near(it.max)));
-        assert!(added.p99.is_some_and(|it| near(it.median)) && added.p999.is_some_and(near), "{added:?}");
+        let near = |it: Estimate| [it.us, it.low, it.high].iter().all(|us| (199.0..201.0).contains(us));
+        assert!([added.p50, added.p90, added.p99].iter().all(|it| it.is_some_and(near)), "{added:?}");
+        assert!(added.p999.is_some_and(near), "{added:?}");
         let few = [vec![100; 99]];
         let comparison =
             Comparison::new("b".to_owned(), false, &[&contest("b", &few), &contest("direct", &few)]);
         let added = comparison.rows[0].added_us;
         assert!(added.p90.is_some() && added.p99.is_none() && added.p999.is_none(), "{added:?}");
         assert!(!comparison.to_string().contains("added p99"), "{comparison}");
+    }
+
+    /// A round in which a core was taken away is in no latency, but in everything else; where most are like that, all count.
+    #[test]
+    fn stolen_rounds_are_left_out() {
+        let calm = round(&[100; 500], Duration::ZERO);
+        let stolen = round(&[9_000; 500], Duration::from_millis(20));
+        let of = |name: &str, rounds: &[&Measured]| {
+            let mut contest = Contest::new(name, false);
+            for round in rounds {
+                contest.add(round);
+            }
+            contest
+        };
+        let direct = of("direct", &[&calm; 4]);
+        let row = |contest: &Contest| {
+            Comparison::new("a".to_owned(), false, &[contest, &direct]).rows.swap_remove(0)
+        };
+        let few = row(&of("a", &[&calm, &stolen, &calm, &calm]));
+        assert_eq!((few.rounds, few.stolen, few.requests), (4, 1, 2000));
+        assert!(
+            few.latency_us.p99 < 101.0 && few.added_us.p99.is_some_and(|it| it.us.abs() < 1.0),
+            "{few:?}"
+        );
+        let most = row(&of("a", &[&stolen, &stolen, &calm, &stolen]));
+        assert!(most.stolen == 0 && most.latency_us.p50 > 8_900.0, "{most:?}");
+    }
+
+    /// Every line fits: what does not stands in a block of its own.
+    #[test]
+    fn tables_are_narrow() {
+        let wide =
+            |name: &str, us: u64| contest(name, &[vec![us; 1000], vec![us * 3; 1000], vec![us * 2; 1000]]);
+        let contests = [wide("ringgate", 11_234), wide("nginx", 12_345), wide("direct", 4_321)];
+        let contests: Vec<&Contest> = contests.iter().collect();
+        let text = Comparison::new("nginx".to_owned(), false, &contests).to_string();
+        let longest = text.lines().map(|line| line.chars().count()).max();
+        assert!(longest.is_some_and(|longest| longest <= 100), "{text}");
+        let golden = include_str!("../../../tests/golden/comparison.txt");
+        assert_eq!(text.trim_end(), golden.trim_end(), "\n{text}");
     }
 }

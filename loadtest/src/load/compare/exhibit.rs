@@ -1,10 +1,27 @@
 //! What is measured of peers: load, kind of answers, protocol.
 
+use clap::ValueEnum;
+
 use super::peer::Peer;
 use crate::load::engine::HttpVersion;
 
 /// Streams per second for the time to the first event.
 const STREAM_RATE: f64 = 200.0;
+
+/// What a comparison of peers measures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Section {
+    /// Whole answers, as many as can be.
+    Requests,
+    /// Latency that is added at each of --rates.
+    Rates,
+    /// Streams, as many as can be, and time to the first event.
+    Streams,
+    /// Requests and streams over HTTP/2, over TLS, and over both.
+    Protocols,
+    /// Memory with open streams.
+    Memory,
+}
 
 /// One thing that is measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,6 +50,20 @@ pub fn exhibits(rates: &[f64], has_certificate: bool) -> Vec<Exhibit> {
 impl Exhibit {
     /// Whole answers, as many as can be.
     pub const PLAIN: Self = Self { rate: None, stream: false, tls: false, version: HttpVersion::One };
+
+    pub fn section(&self) -> Section {
+        match (self.version, self.tls, self.stream, self.rate) {
+            (HttpVersion::One, false, true, _) => Section::Streams,
+            (HttpVersion::One, false, false, Some(_)) => Section::Rates,
+            (HttpVersion::One, false, false, None) => Section::Requests,
+            _ => Section::Protocols,
+        }
+    }
+
+    /// Its share of the time: what tells tails needs many requests.
+    pub fn weight(&self) -> f64 {
+        if self.rate.is_some() { 2.0 } else { 1.0 }
+    }
 
     /// Whether someone can do it; the provider alone does not run.
     pub fn fits(&self, peer: &Peer, is_running: bool) -> bool {

@@ -55,6 +55,8 @@ pub struct Ports {
     pub tls: u16,
     /// For HTTP/2 without TLS.
     pub http2: u16,
+    /// For whoever operates it.
+    pub admin: u16,
 }
 
 /// A peer that runs.
@@ -90,7 +92,7 @@ impl Stage {
         }
         let folder = self.folder.join(&peer.name);
         fs::create_dir_all(&folder)?;
-        let ports = Ports { plain: free_port()?, tls: free_port()?, http2: free_port()? };
+        let ports = Ports::free()?;
         let fill = |text: &str| self.fill(text, &folder, ports);
         for (name, text) in &peer.files {
             fs::write(folder.join(name), fill(text))
@@ -126,6 +128,7 @@ impl Stage {
             .replace("{port}", &ports.plain.to_string())
             .replace("{tls_port}", &ports.tls.to_string())
             .replace("{http2_port}", &ports.http2.to_string())
+            .replace("{admin_port}", &ports.admin.to_string())
             .replace("{dir}", &folder.display().to_string())
             .replace("{certificate}", &path(self.folder.join("certificate.pem")))
             .replace("{private_key}", &path(self.folder.join("key.pem")))
@@ -188,7 +191,7 @@ fn spawn_on(cpu: usize, mut command: Command) -> anyhow::Result<Child> {
 }
 
 /// Where a program is: a path, beside this program, or on the usual ways.
-fn program(name: &str) -> Option<PathBuf> {
+pub fn program(name: &str) -> Option<PathBuf> {
     if name.contains('/') {
         return Some(PathBuf::from(name)).filter(|path| path.is_file());
     }
@@ -199,9 +202,16 @@ fn program(name: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
-/// A port that is free now; whoever takes it before the peer makes it fail with a clear word.
-fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
+impl Ports {
+    /// Ports that are free now, no two the same; whoever takes one before the peer makes it fail with a clear word.
+    fn free() -> anyhow::Result<Self> {
+        let held = |_| TcpListener::bind("127.0.0.1:0");
+        let [plain, tls, http2, admin] = [0; 4].map(held);
+        let port = |listener: &TcpListener| Ok::<u16, std::io::Error>(listener.local_addr()?.port());
+        // All are held until the last one is known: the system gives a port that was let go again.
+        let (plain, tls, http2, admin) = (plain?, tls?, http2?, admin?);
+        Ok(Self { plain: port(&plain)?, tls: port(&tls)?, http2: port(&http2)?, admin: port(&admin)? })
+    }
 }
 
 /// The status line of an answer.
@@ -249,4 +259,21 @@ fn make_certificate(folder: &Path) -> bool {
     let read = |path: &Path| fs::read(path).unwrap_or_default();
     let both = [read(&certificate), read(&key)].concat();
     made.is_ok_and(|status| status.success()) && fs::write(folder.join("both.pem"), both).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A peer never has the same port twice.
+    #[test]
+    fn ports_differ() {
+        for _ in 0..200 {
+            let Ports { plain, tls, http2, admin } = Ports::free().expect("ports");
+            let mut ports = vec![plain, tls, http2, admin];
+            ports.sort_unstable();
+            ports.dedup();
+            assert_eq!(ports.len(), 4);
+        }
+    }
 }

@@ -7,18 +7,26 @@
 //! Invariant: figures are divided only by figures of the same round, and what has a margin is made of such differences.
 
 mod bench;
+mod budget;
 mod comparison;
+mod contest;
+mod estimate;
 mod exhibit;
 mod features;
 mod launch;
 mod margin;
+mod memory;
+mod origin;
 pub(super) mod peer;
+mod rounds;
+mod show;
 mod suite;
 mod targets;
 mod truth;
 mod verdict;
 
 pub use comparison::{Added, Comparison, Ratio, Row, Spread};
+pub use exhibit::Section;
 pub use features::{FeatureCosts, FeaturesArgs, measure_features, show_features};
 pub use launch::end_peers;
 pub use suite::compare_peers;

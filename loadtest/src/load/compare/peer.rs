@@ -40,6 +40,9 @@ pub struct Peer {
     /// What its file was written for and tried with.
     #[serde(default)]
     pub tried_with: String,
+    /// A command that says its version.
+    #[serde(default)]
+    pub version: Vec<String>,
     /// Variables of its environment, beside those of this program.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
@@ -72,6 +75,8 @@ pub struct Peer {
     /// It listens for HTTP/2 without TLS, by prior knowledge, on a third port.
     #[serde(default)]
     pub plain_http2: bool,
+    /// A histogram of its own times in seconds among the metrics at `{admin_port}`, as in `name{label="value"}`.
+    pub own_time_metric: Option<String>,
     /// Seconds that it may take to answer for the first time.
     #[serde(default = "default_start_s")]
     pub start_s: u64,
@@ -106,6 +111,7 @@ impl Peer {
             command: Vec::new(),
             install: String::new(),
             tried_with: String::new(),
+            version: Vec::new(),
             environment: BTreeMap::new(),
             files: BTreeMap::new(),
             base: default_base(),
@@ -119,6 +125,7 @@ impl Peer {
             tls: false,
             http2: false,
             plain_http2: false,
+            own_time_metric: None,
             start_s: default_start_s(),
         }
     }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 
-use super::comparison::{Comparison, Contest};
+use super::comparison::Comparison;
+use super::contest::Contest;
 use crate::load::args::{CompareArgs, NamedTarget};
 use crate::load::engine::{
     Beat, Ends, HttpVersion, Load, Session, Watch, is_interrupted, need_descriptors, on_event_loop,
@@ -28,7 +29,12 @@ struct Contender {
 /// # Errors
 /// When a target or a process cannot be reached, or a first answer is wrong.
 pub fn compare(args: &CompareArgs) -> anyhow::Result<Comparison> {
-    let base = args.base.clone().unwrap_or_else(|| args.targets[0].name.clone());
+    let Some(first) = args.targets.first() else {
+        bail!(
+            "nothing to compare: --peer NAME starts one (`ringgate-load peers` lists them), --target NAME=URL takes one that runs"
+        );
+    };
+    let base = args.base.clone().unwrap_or_else(|| first.name.clone());
     ensure!(args.targets.iter().any(|target| target.name == base), "no target is named \"{base}\"");
     need_descriptors(args.connections * (args.targets.len() + 1), Ends::One)?;
     let rate = |per_second| Load::Open(Beat::Rate { arrivals: Arrivals::Constant, per_second });
@@ -41,7 +47,7 @@ pub fn compare(args: &CompareArgs) -> anyhow::Result<Comparison> {
             contender.session.slice(load, WARMUP, Recorder::default()).await;
             contenders.push(contender);
         }
-        'rounds: for round in 0..args.rounds {
+        'rounds: for round in 0..args.rounds_max() {
             for turn in 0..contenders.len() {
                 // Each target is the first as often as any other.
                 let index = (turn + round) % contenders.len();

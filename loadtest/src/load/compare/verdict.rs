@@ -6,11 +6,21 @@ use anyhow::ensure;
 use serde::Serialize;
 
 use super::comparison::{Comparison, Spread};
-use crate::load::report::table;
+use super::exhibit::Exhibit;
+use super::memory::Memory;
+use super::origin::Origin;
+use super::show::WIDTH;
+use crate::load::report::blocks;
 
 /// Everything that was measured of peers.
 #[derive(Clone, Debug, Serialize)]
 pub struct Verdict {
+    /// Version of this format.
+    pub format: u32,
+    #[serde(flatten)]
+    pub origin: Origin,
+    /// How long it took.
+    pub seconds: f64,
     /// Whom the others are compared with.
     pub base: String,
     pub baseline: Baseline,
@@ -20,6 +30,8 @@ pub struct Verdict {
     pub starts: Vec<StartUp>,
     pub tables: Vec<Table>,
     pub memory: Vec<Memory>,
+    /// Why there are fewer open streams than were asked for.
+    pub memory_note: Option<String>,
 }
 
 /// The provider alone, all through the run: what the machine gave.
@@ -44,6 +56,10 @@ pub struct StartUp {
     pub about: String,
     /// What its file was tried with; it may be another version that ran.
     pub tried_with: String,
+    /// What it says of itself.
+    pub version: Option<String>,
+    /// How often it was started.
+    pub starts: usize,
     /// To the first good answer.
     pub start_ms: Spread,
     pub idle_bytes: u64,
@@ -52,20 +68,13 @@ pub struct StartUp {
 #[derive(Clone, Debug, Serialize)]
 pub struct Table {
     pub title: String,
+    #[serde(skip)]
+    pub exhibit: Exhibit,
     pub comparison: Comparison,
     /// Who was to be in it, and gave no good first answer.
     pub failed: Vec<String>,
-}
-
-#[derive(Clone, Debug, Serialize)]
-pub struct Memory {
-    pub name: String,
-    pub open: usize,
-    /// Before the first of its streams was opened.
-    pub before_bytes: u64,
-    pub after_bytes: u64,
-    /// Why not all could be opened.
-    pub failed: Option<String>,
+    /// Who is too slow for its rate.
+    pub left_out: Vec<String>,
 }
 
 impl Baseline {
@@ -99,7 +108,7 @@ impl Verdict {
     pub fn is_good(&self) -> bool {
         self.is_complete
             && self.tables.iter().all(|table| table.failed.is_empty() && table.comparison.is_good())
-            && self.memory.iter().all(|row| row.failed.is_none())
+            && self.memory.iter().all(Memory::is_good)
     }
 }
 
@@ -135,24 +144,28 @@ impl fmt::Display for Verdict {
         } else {
             writeln!(out, "baseline: {}\n", self.baseline)?;
         }
-        for StartUp { name, about, tried_with, .. } in &self.starts {
-            write!(out, "{name}: {about}")?;
-            let tried =
-                if tried_with.is_empty() { String::new() } else { format!(" (tried with {tried_with})") };
-            writeln!(out, "{tried}")?;
+        self.origin.fmt(out)?;
+        writeln!(out, "it took {:.0} s\n", self.seconds)?;
+        for StartUp { name, about, tried_with, version, .. } in &self.starts {
+            let tried = Some(tried_with).filter(|it| !it.is_empty()).map(|it| format!("tried with {it}"));
+            let version = version.clone().or(tried).map(|version| format!(" ({version})"));
+            writeln!(out, "{name}: {about}{}", version.unwrap_or_default())?;
         }
         writeln!(out)?;
-        for Table { title, comparison, failed } in &self.tables {
+        for Table { title, comparison, failed, left_out, .. } in &self.tables {
             writeln!(out, "{title}\n{comparison}")?;
-            for failed in failed {
+            for failed in failed.iter().chain(left_out) {
                 writeln!(out, "{failed}")?;
             }
             writeln!(out)?;
         }
-        writeln!(out, "start and memory\n{}", table(&self.memory_rows()))?;
+        writeln!(out, "start, memory, and memory with so many open streams\n{}", self.memory_table())?;
+        if let Some(note) = &self.memory_note {
+            writeln!(out, "{note}")?;
+        }
         for row in &self.memory {
             if let Some(why) = &row.failed {
-                writeln!(out, "{} with {} open streams: {why}", row.name, row.open)?;
+                writeln!(out, "* {}, {}: {} were opened: {why}", row.name, row.column(), row.open)?;
             }
         }
         for skipped in &self.skipped {
@@ -163,29 +176,36 @@ impl fmt::Display for Verdict {
 }
 
 impl Verdict {
-    fn memory_rows(&self) -> Vec<Vec<String>> {
-        let mut counts: Vec<usize> = self.memory.iter().map(|row| row.open).collect();
-        counts.sort_unstable();
-        counts.dedup();
-        let megabytes = |bytes: u64| format!("{:.1}", bytes as f64 / 1_048_576.0);
-        let each = |row: &Memory| {
-            let grown = row.after_bytes as f64 - row.before_bytes as f64;
-            format!("{:.1}", grown / 1024.0 / row.open as f64)
+    fn memory_table(&self) -> String {
+        let names: Vec<String> = std::iter::once("target".to_owned())
+            .chain(self.starts.iter().map(|it| it.name.clone()))
+            .collect();
+        let column = |head: &str, cell: &dyn Fn(&StartUp) -> String| -> Vec<String> {
+            std::iter::once(head.to_owned()).chain(self.starts.iter().map(cell)).collect()
         };
-        let mut head = vec!["target".to_owned(), "first answer ms".to_owned(), "idle MB".to_owned()];
-        head.extend(counts.iter().flat_map(|count| [format!("MB with {count}"), "KB each".to_owned()]));
-        let mut rows = vec![head];
-        for start in &self.starts {
-            let mut row =
-                vec![start.name.clone(), format!("{:.0}", start.start_ms), megabytes(start.idle_bytes)];
-            row.extend(counts.iter().flat_map(|count| {
-                let found = self.memory.iter().find(|it| it.name == start.name && it.open == *count);
-                let found = found.filter(|it| it.failed.is_none());
-                found.map_or(["-".to_owned(), "-".to_owned()], |it| [megabytes(it.after_bytes), each(it)])
-            }));
-            rows.push(row);
+        let megabytes = |bytes: u64| format!("{:.1}", bytes as f64 / 1_048_576.0);
+        let mut groups = vec![vec![
+            column("first answer ms", &|start| format!("{:.0}", start.start_ms)),
+            column("starts", &|start| start.starts.to_string()),
+            column("idle MB", &|start| megabytes(start.idle_bytes)),
+        ]];
+        let mut heads: Vec<String> = Vec::new();
+        self.memory.iter().map(Memory::column).for_each(|head| {
+            if !heads.contains(&head) {
+                heads.push(head);
+            }
+        });
+        for head in heads {
+            let cells = |start: &StartUp| {
+                let found = self.memory.iter().find(|it| it.name == start.name && it.column() == head);
+                found.map_or(["-", "-"].map(str::to_owned), Memory::cells)
+            };
+            groups.push(vec![
+                column(&format!("{head} MB"), &|start| cells(start)[0].clone()),
+                column("KB each", &|start| cells(start)[1].clone()),
+            ]);
         }
-        rows
+        blocks(&names, &groups, WIDTH)
     }
 }
 

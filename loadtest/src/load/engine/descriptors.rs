@@ -24,13 +24,35 @@ pub fn need_descriptors(connections: usize, ends: Ends) -> anyhow::Result<()> {
     check(sys::raise_descriptor_limit()?, connections, ends)
 }
 
+/// How many connections this process, and each gateway, may have open at a time, and the limit that says so.
+///
+/// # Errors
+/// When the system does not tell.
+pub fn descriptors_allow(ends: Ends) -> anyhow::Result<(usize, u64)> {
+    let limit = sys::raise_descriptor_limit()?;
+    Ok((most(limit, ends), limit))
+}
+
+fn most(limit: u64, ends: Ends) -> usize {
+    (limit.saturating_sub(SPARE) / ends.each()) as usize
+}
+
+impl Ends {
+    fn each(self) -> u64 {
+        match self {
+            Self::One => 1,
+            Self::Two => 2,
+        }
+    }
+}
+
 fn check(limit: u64, connections: usize, ends: Ends) -> anyhow::Result<()> {
-    let (each, place) = match ends {
-        Ends::One => (1, "here"),
-        Ends::Two => (2, "here, and in each gateway that is measured"),
+    let place = match ends {
+        Ends::One => "here",
+        Ends::Two => "here, and in each gateway that is measured",
     };
-    let needed = (connections as u64).saturating_mul(each).saturating_add(SPARE);
-    let most = limit.saturating_sub(SPARE) / each;
+    let needed = (connections as u64).saturating_mul(ends.each()).saturating_add(SPARE);
+    let most = most(limit, ends);
     ensure!(
         needed <= limit,
         "{connections} connections at a time need {needed} descriptors {place}, and this process may have {limit}: \

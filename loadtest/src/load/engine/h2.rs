@@ -9,6 +9,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use h2::RecvStream;
 use h2::client::SendRequest;
 use http::header::CONTENT_TYPE;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
@@ -83,7 +84,7 @@ impl Shared {
         Ok(sender)
     }
 
-    fn close(&self) {
+    pub fn close(&self) {
         self.watched.socket.set(None);
         self.sender.borrow_mut().take();
     }
@@ -174,23 +175,56 @@ impl Stream {
         outcome
     }
 
-    async fn try_exchange(
+    /// Sends a request and reads its answer: a stream up to its first event, after which it goes on for as long as what is
+    /// returned lives, or all of it.
+    pub async fn begin(
         &mut self,
         request: &(http::Request<()>, Bytes),
-        behaviour: &Behaviour,
-        trace: &mut Trace<'_>,
-    ) -> Result<Ended, Failure> {
+    ) -> Result<Option<RecvStream>, Failure> {
+        self.complaint.clear();
+        let begun = monoio::time::timeout(self.timeout, self.try_begin(request)).await;
+        begun.unwrap_or(Err(Failure::TimedOut))
+    }
+
+    async fn try_begin(
+        &mut self,
+        request: &(http::Request<()>, Bytes),
+    ) -> Result<Option<RecvStream>, Failure> {
+        let (mut body, mut data) = self.ask(request).await?;
+        while body.events() == 0 {
+            let Some(bytes) = poll_fn(|context| data.poll_data(context)).await else {
+                self.complaint = body.complaint();
+                return body.check().map(|_| None);
+            };
+            let bytes = bytes.map_err(|lost| failure(&lost))?;
+            body.take(&bytes);
+            data.flow_control().release_capacity(bytes.len()).map_err(|lost| failure(&lost))?;
+        }
+        Ok(Some(data))
+    }
+
+    /// Sends a request, and waits for the head of its answer.
+    async fn ask(&mut self, request: &(http::Request<()>, Bytes)) -> Result<(Body, RecvStream), Failure> {
         let sender = self.sender().await?;
         let mut sender = sender.ready().await.map_err(|lost| failure(&lost))?;
         let (response, mut sending) =
             sender.send_request(request.0.clone(), false).map_err(|lost| failure(&lost))?;
         sending.send_data(request.1.clone(), true).map_err(|lost| failure(&lost))?;
         let response = response.await.map_err(|lost| failure(&lost))?;
-        trace.arrived(0);
         let mut body = Body::default();
         let content_type = response.headers().get(CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
         body.begin(response.status().as_u16(), content_type);
-        let mut data = response.into_body();
+        Ok((body, response.into_body()))
+    }
+
+    async fn try_exchange(
+        &mut self,
+        request: &(http::Request<()>, Bytes),
+        behaviour: &Behaviour,
+        trace: &mut Trace<'_>,
+    ) -> Result<Ended, Failure> {
+        let (mut body, mut data) = self.ask(request).await?;
+        trace.arrived(0);
         while let Some(bytes) = poll_fn(|context| data.poll_data(context)).await {
             let bytes = bytes.map_err(|lost| failure(&lost))?;
             body.take(&bytes);

@@ -18,12 +18,20 @@ use crate::sys;
 /// How long requests that are due may wait for a free connection once the time is over.
 const OVERTIME: Duration = Duration::from_secs(2);
 
+/// A request that is to be sent now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Due {
+    pub at: Instant,
+    /// A connection was free for it when it became due: that it is sent later than that is not the target's doing.
+    pub had_connection: bool,
+}
+
 /// Requests that are due or will be.
 #[derive(Debug)]
 pub struct Pace {
     schedule: RefCell<Schedule>,
-    /// When requests that nobody has taken were due, the first first.
-    due: RefCell<VecDeque<Instant>>,
+    /// Requests that nobody has taken, the first first.
+    due: RefCell<VecDeque<Due>>,
     /// When all requests had become due.
     over_since: Cell<Option<Instant>>,
     /// Connections that wait for the next request, the one that waits longest first.
@@ -65,14 +73,14 @@ impl Pace {
         Ok(())
     }
 
-    /// When the next request was due, as soon as it is; nothing when all have been taken.
-    pub async fn next(&self) -> Option<Instant> {
+    /// The next request, as soon as it is due; nothing when all have been taken.
+    pub async fn next(&self) -> Option<Due> {
         poll_fn(|context| {
             if self.over_since.get().is_some_and(|since| since.elapsed() > OVERTIME) {
                 return Poll::Ready(None);
             }
-            if let Some(due_at) = self.due.borrow_mut().pop_front() {
-                return Poll::Ready(Some(due_at));
+            if let Some(due) = self.due.borrow_mut().pop_front() {
+                return Poll::Ready(Some(due));
             }
             if self.over_since.get().is_some() {
                 return Poll::Ready(None);
@@ -97,11 +105,12 @@ impl Pace {
     fn release(&self, begin: Instant) -> Option<Instant> {
         let now = begin.elapsed();
         let mut schedule = self.schedule.borrow_mut();
+        let free = self.free.borrow().len();
         let mut count = 0;
         let next = loop {
             match schedule.next() {
                 Some(at) if at <= now => {
-                    self.due.borrow_mut().push_back(begin + at);
+                    self.due.borrow_mut().push_back(Due { at: begin + at, had_connection: count < free });
                     schedule.advance();
                     count += 1;
                 }

@@ -9,7 +9,7 @@ use anyhow::bail;
 use super::connection::Connection;
 use super::h2::{Shared, Stream};
 use super::lane::Lane;
-use super::pace::Pace;
+use super::pace::{Due, Pace};
 use super::prepared::{Prepared, PreparedPart, Wire};
 use super::schedule::{Beat, Schedule};
 use super::target::Target;
@@ -244,9 +244,9 @@ async fn send(mut lane: Lane, slice: Rc<Slice>) -> Lane {
             }
         }
         Some(pace) => {
-            while let Some(due_at) = pace.next().await {
+            while let Some(due) = pace.next().await {
                 let (part, wire) = slice.prepared.pick(slice.number());
-                slice.exchange(&mut lane, part, wire, Some(due_at)).await;
+                slice.exchange(&mut lane, part, wire, Some(due)).await;
             }
         }
     }
@@ -278,9 +278,9 @@ impl Slice {
         self.numbers.replace(self.numbers.get() + 1)
     }
 
-    async fn exchange(&self, lane: &mut Lane, part: &PreparedPart, wire: &Wire, due_at: Option<Instant>) {
-        let mut trace = Trace::begin(&self.recorder, part.index, due_at);
-        if due_at.is_some() {
+    async fn exchange(&self, lane: &mut Lane, part: &PreparedPart, wire: &Wire, due: Option<Due>) {
+        let mut trace = Trace::begin(&self.recorder, part.index, due);
+        if due.is_some() {
             self.last_sent.set(trace.marks.sent_at);
         }
         let outcome = lane.exchange(wire, &part.behaviour, &mut trace).await;

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use super::pace::Due;
 use crate::load::check::OwnTime;
 use crate::load::measure::{Marks, Recorder};
 use crate::load::scenario::{Leaves, Part};
@@ -55,9 +56,12 @@ pub struct Trace<'a> {
 
 impl<'a> Trace<'a> {
     /// The request is sent now.
-    pub fn begin(recorder: &'a RefCell<Recorder>, part: usize, due_at: Option<Instant>) -> Self {
+    pub fn begin(recorder: &'a RefCell<Recorder>, part: usize, due: Option<Due>) -> Self {
         let now = Instant::now();
-        let marks = Marks::begin(due_at.unwrap_or(now), now, now);
+        let mut marks = Marks::begin(due.map_or(now, |due| due.at), now, now);
+        if due.is_some_and(|due| due.had_connection) {
+            marks.owed_at = now;
+        }
         Self { marks, recorder, part, events: 0, last_event_at: now }
     }
 

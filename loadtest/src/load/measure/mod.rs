@@ -9,10 +9,12 @@ mod interval;
 mod probe;
 mod process;
 mod recorder;
+mod steal;
 mod tally;
 
 pub use interval::{Interval, Intervals};
 pub use probe::{Probe, Probes};
 pub use process::Process;
 pub use recorder::{Ended, Marks, Recorder};
+pub use steal::Steal;
 pub use tally::{Tally, Times};

@@ -20,6 +20,8 @@ pub enum Ended {
 pub struct Marks {
     pub due_at: Instant,
     pub sent_at: Instant,
+    /// From when on the target can be blamed: when it was due, or sent, if a connection was free and only this client was late.
+    pub owed_at: Instant,
     pub first_byte_at: Option<Instant>,
     pub first_event_at: Option<Instant>,
     pub ended_at: Instant,
@@ -34,6 +36,7 @@ impl Marks {
         Self {
             due_at,
             sent_at,
+            owed_at: due_at,
             first_byte_at: None,
             first_event_at: None,
             ended_at,
@@ -48,6 +51,11 @@ impl Marks {
 
     pub fn service(&self) -> Duration {
         self.ended_at.saturating_duration_since(self.sent_at)
+    }
+
+    /// Of what is the target's doing.
+    pub fn owed(&self) -> Duration {
+        self.ended_at.saturating_duration_since(self.owed_at)
     }
 
     pub fn first_byte(&self) -> Duration {
@@ -141,9 +149,11 @@ impl Tally {
             Ok(Ended::Good(content)) => {
                 self.latency.record(marks.latency());
                 self.service.record(marks.service());
+                self.owed.record(marks.owed());
                 self.first_byte.record(marks.first_byte());
                 if let Some(at) = marks.first_event_at {
                     self.first_event.record(at.saturating_duration_since(marks.due_at));
+                    self.owed_event.record(at.saturating_duration_since(marks.owed_at));
                 }
                 self.events += content.events;
                 self.bytes += marks.bytes;

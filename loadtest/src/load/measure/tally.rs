@@ -18,10 +18,14 @@ pub struct Tally {
     pub latency: Times,
     /// From when it was really sent to the whole answer.
     pub service: Times,
+    /// As `latency`, but of what this client sent late although a connection was free, from when it was sent.
+    pub owed: Times,
     /// From when it was due to the first byte of the answer.
     pub first_byte: Times,
     /// From when it was due to the first event of a stream.
     pub first_event: Times,
+    /// As `first_event`, from when `owed` is.
+    pub owed_event: Times,
     /// Between an event and the one before it; 0 where they came together.
     pub gap: Times,
     /// From when it was due to when it was sent.
@@ -71,8 +75,10 @@ impl Tally {
     pub fn add(&mut self, other: &Self) {
         self.latency.add(&other.latency);
         self.service.add(&other.service);
+        self.owed.add(&other.owed);
         self.first_byte.add(&other.first_byte);
         self.first_event.add(&other.first_event);
+        self.owed_event.add(&other.owed_event);
         self.gap.add(&other.gap);
         self.late.add(&other.late);
         self.events += other.events;

@@ -13,7 +13,7 @@ mod summary;
 mod table;
 
 pub use collector::{Collector, Output};
-pub use page::write_page;
-pub use result::{ErrorCount, Quantiles, Report, Step, Subject, error_counts};
+pub use page::{write_comparison, write_page};
+pub use result::{ErrorCount, GENERATOR, Quantiles, Report, Step, Subject, error_counts, machine};
 pub use summary::{check_json, deliver};
-pub use table::table;
+pub use table::{blocks, table};

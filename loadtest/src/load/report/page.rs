@@ -1,9 +1,10 @@
-//! A page of several runs that needs nothing outside itself.
+//! A page of several runs, or of one comparison, that needs nothing outside itself.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, ensure};
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::load::args::ReportArgs;
@@ -11,6 +12,10 @@ use crate::load::args::ReportArgs;
 /// The page, with a place for the runs.
 const PAGE: &str = include_str!("page.html");
 const PLACE: &str = ">RUNS<";
+
+/// The page of a comparison, with a place for it, and one for the style that both share.
+const COMPARISON: &str = include_str!("comparison.html");
+const STYLE_PLACE: &str = "STYLE";
 
 /// Versions of the format of runs that the page can draw.
 const FORMAT: u64 = 1;
@@ -20,16 +25,48 @@ const FORMAT: u64 = 1;
 /// # Errors
 /// When a run cannot be read or is none, or the page cannot be written.
 pub fn write_page(args: &ReportArgs) -> anyhow::Result<()> {
+    if let [path] = &args.runs[..]
+        && let Some(verdict) = read_comparison(path)?
+    {
+        return write_comparison(&verdict, &args.output);
+    }
     let mut runs = args.runs.iter().map(|path| read(path)).collect::<anyhow::Result<Vec<Value>>>()?;
     tell_apart(&mut runs, &args.runs);
-    let page = page(&runs)?;
+    let page = fill(PAGE, &runs)?;
     fs::write(&args.output, page).with_context(|| format!("cannot write {}", args.output.display()))
+}
+
+/// The result of a comparison of peers, if that is what the file holds.
+fn read_comparison(path: &Path) -> anyhow::Result<Option<Value>> {
+    let value = read_json(path)?;
+    let is_comparison = value["format"] == FORMAT && value["tables"].is_array() && value["starts"].is_array();
+    Ok(is_comparison.then_some(value))
+}
+
+/// Writes a page of a comparison of peers.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_comparison(verdict: &impl Serialize, output: &Path) -> anyhow::Result<()> {
+    let style = PAGE.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>"));
+    let (style, _) = style.context("the page has a style")?;
+    let page = fill(&COMPARISON.replacen(STYLE_PLACE, style, 1), verdict)?;
+    fs::write(output, page).with_context(|| format!("cannot write {}", output.display()))
+}
+
+fn read_json(path: &Path) -> anyhow::Result<Value> {
+    let name = path.display();
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
+    serde_json::from_str(&text).with_context(|| format!("{name} is no JSON"))
 }
 
 fn read(path: &Path) -> anyhow::Result<Value> {
     let name = path.display();
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {name}"))?;
-    let mut run: Value = serde_json::from_str(&text).with_context(|| format!("{name} is no JSON"))?;
+    let mut run = read_json(path)?;
+    ensure!(
+        run["format"] != FORMAT || !run["tables"].is_array(),
+        "{name} is a comparison, which has a page of its own: give it alone"
+    );
     ensure!(
         run["format"] == FORMAT && run["intervals"].is_array(),
         "{name} is no run: it must come from `ringgate-load run --json {name}`"
@@ -49,10 +86,10 @@ fn tell_apart(runs: &mut [Value], paths: &[PathBuf]) {
     }
 }
 
-fn page(runs: &[Value]) -> anyhow::Result<String> {
+fn fill(page: &str, data: &impl Serialize) -> anyhow::Result<String> {
     // Inside a script, only this could end it.
-    let json = serde_json::to_string(runs)?.replace('<', "\\u003c");
-    Ok(PAGE.replacen(PLACE, &format!(">{json}<"), 1))
+    let json = serde_json::to_string(data)?.replace('<', "\\u003c");
+    Ok(page.replacen(PLACE, &format!(">{json}<"), 1))
 }
 
 #[cfg(test)]

@@ -24,6 +24,9 @@ pub struct Quantiles {
     pub mean: f64,
 }
 
+/// This program and its version.
+pub const GENERATOR: &str = concat!("ringgate-load ", env!("CARGO_PKG_VERSION"));
+
 /// What is measured, as a report says it.
 pub struct Subject<'a> {
     pub args: &'a RunArgs,
@@ -197,7 +200,7 @@ impl Report {
         let names = scenario.parts.iter().map(|part| &part.name);
         Self {
             format: 1,
-            generator: concat!("ringgate-load ", env!("CARGO_PKG_VERSION")).to_owned(),
+            generator: GENERATOR.to_owned(),
             begun_s: begun.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs()),
             machine: machine(),
             target: args.url.to_string(),
@@ -286,7 +289,7 @@ fn describe_http(args: &RunArgs, streams: usize) -> String {
 }
 
 /// Processor and kernel, as far as the system says.
-fn machine() -> String {
+pub fn machine() -> String {
     let line = |path: &str, prefix: &str| {
         let text = fs::read_to_string(path).unwrap_or_default();
         let found = text.lines().find_map(|line| line.strip_prefix(prefix)).unwrap_or_default();

@@ -21,9 +21,63 @@ pub fn table(rows: &[Vec<String>]) -> String {
     text
 }
 
+/// Columns, each with its head, in blocks that are as wide as may be, each with the names before it. A group of columns that
+/// does not fit into what is left begins a new block; one that fits into none is divided.
+pub fn blocks(names: &[String], groups: &[Vec<Vec<String>>], width: usize) -> String {
+    let wide = |column: &[String]| column.iter().map(|cell| cell.chars().count()).max().unwrap_or(0);
+    let of_group = |group: &[Vec<String>]| group.iter().map(|column| wide(column) + 2).sum::<usize>();
+    let (mut done, mut block, mut used) = (Vec::new(), vec![names], wide(names));
+    for group in groups {
+        let fits_alone = wide(names) + of_group(group) <= width;
+        for (place, column) in group.iter().enumerate() {
+            let needed = if fits_alone && place == 0 { of_group(group) } else { wide(column) + 2 };
+            if used + needed > width && block.len() > 1 {
+                done.push(std::mem::replace(&mut block, vec![names]));
+                used = wide(names);
+            }
+            block.push(column);
+            used += wide(column) + 2;
+        }
+    }
+    done.push(block);
+    let row =
+        |block: &[&[String]], at: usize| block.iter().filter_map(|column| column.get(at)).cloned().collect();
+    let text = |block: &Vec<&[String]>| table(&(0..names.len()).map(|at| row(block, at)).collect::<Vec<_>>());
+    done.iter().map(text).collect::<Vec<_>>().join("\n\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Groups stand beside each other as long as they fit, and what fits nowhere is divided.
+    #[test]
+    fn columns_become_blocks() {
+        let column = |head: &str, cell: &str| vec![head.to_owned(), cell.to_owned()];
+        let names = column("who", "a");
+        let groups = [
+            vec![column("one", "1"), column("two", "22")],
+            vec![column("three", "3"), column("four", "4")],
+            vec![column("a-wide-head", "5"), column("another-one", "6")],
+        ];
+        let expected = "\
+who  one  two
+a      1   22
+
+who  three  four
+a        3     4
+
+who  a-wide-head
+a              5
+
+who  another-one
+a              6";
+        assert_eq!(blocks(&names, &groups, 18), expected);
+        assert_eq!(
+            blocks(&names, &groups[..2], 80),
+            "who  one  two  three  four\na      1   22      3     4"
+        );
+    }
 
     /// Columns are as wide as their widest cell.
     #[test]

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::file::Feature;
 use crate::load::compare::comparison::Spread;
 use crate::load::compare::margin::Margin;
+use crate::load::compare::origin::Origin;
 use crate::load::compare::verdict::{Baseline, INTERRUPTED, Skipped};
 use crate::load::measure::Tally;
 use crate::load::report::{ErrorCount, error_counts, table};
@@ -56,6 +57,10 @@ pub struct Fixed {
 /// All features.
 #[derive(Clone, Debug, Serialize)]
 pub struct FeatureCosts {
+    /// Version of this format.
+    pub format: u32,
+    #[serde(flatten)]
+    pub origin: Origin,
     pub baseline: Baseline,
     /// Nobody interrupted it.
     pub is_complete: bool,
@@ -155,6 +160,7 @@ impl fmt::Display for FeatureCosts {
             writeln!(out, "{INTERRUPTED}")?;
         }
         let mark = if self.baseline.is_unsteady { "!! NOT STEADY, reported by force" } else { "baseline" };
+        self.origin.fmt(out)?;
         writeln!(out, "{mark}: {}\n", self.baseline)?;
         let head =
             ["with", "cpu us/req", "min", "over", "cost us (95 %)", "seen", "by min", "req/s", "wrong"];

@@ -9,7 +9,8 @@ use super::costs::{Cost, Costed, FeatureCosts, Fixed};
 use super::file::{Feature, Features, Transport, Variant};
 use crate::load::compare::bench::{Bench, Manner, load_of};
 use crate::load::compare::launch::Running;
-use crate::load::compare::suite::{part_of, say};
+use crate::load::compare::origin::Origin;
+use crate::load::compare::suite::{FORMAT, part_of, say};
 use crate::load::compare::verdict::Skipped;
 use crate::load::engine::{HttpVersion, Load, Session, Target, Watch, is_interrupted};
 use crate::load::run::measure_settled;
@@ -36,7 +37,7 @@ struct Contender {
 pub fn measure_features(args: &FeaturesArgs) -> anyhow::Result<FeatureCosts> {
     let mut features = Features::read(args.file.as_deref())?;
     features.keep(&args.only)?;
-    let bench = Bench::new(&args.bench, false)?;
+    let (origin, bench) = (Origin::now(), Bench::new(&args.bench, false)?);
     let (mut contenders, skipped) = start_all(&features, &bench)?;
     let load = load_of(args.rate);
     let steady = bench.run(async |watch: &Watch| {
@@ -70,7 +71,15 @@ pub fn measure_features(args: &FeaturesArgs) -> anyhow::Result<FeatureCosts> {
     let costs: Vec<Cost> = contenders.into_iter().map(|contender| contender.cost).collect();
     let rows = costs.iter().map(|cost| Costed::new(cost, &costs)).collect::<anyhow::Result<_>>()?;
     let fixed = features.list.iter().filter_map(Fixed::of).collect();
-    Ok(FeatureCosts { baseline, is_complete: !is_interrupted(), rows, fixed, skipped })
+    Ok(FeatureCosts {
+        format: FORMAT,
+        origin,
+        baseline,
+        is_complete: !is_interrupted(),
+        rows,
+        fixed,
+        skipped,
+    })
 }
 
 fn start_all(features: &Features, bench: &Bench<'_>) -> anyhow::Result<(Vec<Contender>, Vec<Skipped>)> {

@@ -27,9 +27,14 @@ const ABOUT: &str = "Run the bare relay that `truth` puts into a gateway's place
 It passes requests on and answers back, over one connection for each of a client's, and adds a header with its own time. It \
 knows just enough of HTTP for the generator and the mock provider: messages with a content-length.";
 
+const EXAMPLES: &str = "Example:
+  ringgate-load mock --listen 127.0.0.1:9100
+  ringgate-load relay --listen 127.0.0.1:9200 --provider 127.0.0.1:9100 --cpu 0
+  ringgate-load run --url http://127.0.0.1:9200/v1/chat/completions --cpu 1";
+
 /// Run the bare relay that `truth` puts into a gateway's place.
 #[derive(Args, Clone, Debug)]
-#[command(about = "Run the bare relay that `truth` compares with", long_about = ABOUT)]
+#[command(about = "Run the bare relay that `truth` compares with", long_about = ABOUT, after_help = EXAMPLES)]
 pub struct RelayArgs {
     /// Address to listen on; port 0 chooses a free one.
     #[arg(long, default_value = "127.0.0.1:0", value_name = "IP:PORT")]

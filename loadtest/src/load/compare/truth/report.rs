@@ -7,7 +7,10 @@ use serde::Serialize;
 
 use super::args::TruthArgs;
 use super::sample::{Pair, Sample};
+use super::told::Histogram;
 use crate::load::compare::margin::Margin;
+use crate::load::compare::origin::Origin;
+use crate::load::compare::suite::FORMAT;
 use crate::load::compare::verdict::{Baseline, INTERRUPTED};
 use crate::load::engine::is_interrupted;
 use crate::load::measure::{Probe, Tally};
@@ -46,6 +49,33 @@ pub struct Line {
     pub p99_us: Margin,
 }
 
+/// What the gateway says in its metrics, and of the same exchanges in their headers.
+pub struct Means {
+    pub histogram: Option<Histogram>,
+    pub header_us: f64,
+}
+
+/// The histogram of the gateway's metrics against its headers and against what was seen.
+#[derive(Clone, Debug, Serialize)]
+pub struct ByMetrics {
+    #[serde(flatten)]
+    pub histogram: Histogram,
+    /// The mean of the headers.
+    pub header_mean_us: f64,
+    /// Its own time as it is seen from outside, at the p50: what it says and what it does not.
+    pub seen_own_p50_us: f64,
+    /// Both are where the histogram says, but for the bar of the p50.
+    pub is_within: bool,
+}
+
+impl ByMetrics {
+    fn new(histogram: Histogram, header_mean_us: f64, seen_own_p50_us: f64, bar_us: f64) -> Self {
+        let is_within = (histogram.mean_us - header_mean_us).abs() <= bar_us
+            && histogram.p50_us.has(seen_own_p50_us, bar_us);
+        Self { histogram, header_mean_us, seen_own_p50_us, is_within }
+    }
+}
+
 /// Whether a bar was kept.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Judged {
@@ -53,11 +83,17 @@ pub struct Judged {
     pub is_within: bool,
     /// The bar lies within the margin: another run may say otherwise.
     pub is_unsure: bool,
+    /// If so: how many rounds it would take to tell, as far as can be said.
+    pub rounds_needed: Option<usize>,
 }
 
 /// Whether the gateway tells the truth.
 #[derive(Clone, Debug, Serialize)]
 pub struct Truth {
+    /// Version of this format.
+    pub format: u32,
+    #[serde(flatten)]
+    pub origin: Origin,
     pub gateway: String,
     pub about: String,
     pub header: String,
@@ -88,6 +124,8 @@ pub struct Truth {
     pub impossible: usize,
     pub p50: Judged,
     pub p99: Judged,
+    /// If it has such metrics.
+    pub by_metrics: Option<ByMetrics>,
 }
 
 impl Round {
@@ -117,7 +155,7 @@ impl Line {
 }
 
 impl Judged {
-    fn of(difference: &Margin, bar_us: f64) -> Self {
+    fn of(difference: &Margin, bar_us: f64, rounds: usize) -> Self {
         let is_within = |figure: f64| figure.abs() <= bar_us;
         let Margin { median, low, high } = *difference;
         let all_alike = if is_within(median) {
@@ -126,7 +164,13 @@ impl Judged {
             // Both ends beyond the same bar.
             low > bar_us || high < -bar_us
         };
-        Self { bar_us, is_within: is_within(median), is_unsure: !all_alike }
+        let is_unsure = !all_alike;
+        // A margin is as wide as one divided by the root of the rounds.
+        let (reach, room) =
+            ((high - median).max(median - low), (bar_us - median.abs()).abs().max(bar_us / 20.0));
+        let needed = (rounds as f64 * (reach / room).powi(2)).ceil();
+        let rounds_needed = is_unsure.then_some((needed.min(1e6) as usize).max(rounds + 1));
+        Self { bar_us, is_within: is_within(median), is_unsure, rounds_needed }
     }
 
     fn words(self) -> String {
@@ -145,14 +189,17 @@ impl Truth {
         baseline: Baseline,
         rounds: &[Round],
         total: &Tally,
-        bars: Bars,
+        (bars, means): (Bars, Means),
     ) -> anyhow::Result<Self> {
         let line = |figure: fn(&Round) -> Pair| Line::of(rounds, figure);
         let added = line(|round| round.seen - round.direct)?;
+        let own = line(|round| round.own)?;
         let difference = line(|round| round.left_over - round.transport)?;
         // Where it adds next to nothing, a share of that would be less than can be measured.
         let p99_bar_us = (added.p99_us.median * bars.p99_percent / 100.0).max(bars.p50_us);
         Ok(Self {
+            format: FORMAT,
+            origin: Origin::now(),
             gateway: args.peer.clone(),
             about: about.to_owned(),
             header: args.header.clone(),
@@ -163,7 +210,7 @@ impl Truth {
             baseline,
             is_complete: !is_interrupted(),
             bars,
-            own: line(|round| round.own)?,
+            own,
             seen: line(|round| round.seen)?,
             seen_relay: line(|round| round.relay)?,
             seen_direct: line(|round| round.direct)?,
@@ -173,14 +220,22 @@ impl Truth {
             transport: line(|round| round.transport)?,
             difference,
             impossible: rounds.iter().map(|round| round.impossible).sum(),
-            p50: Judged::of(&difference.p50_us, bars.p50_us),
-            p99: Judged::of(&difference.p99_us, p99_bar_us),
+            p50: Judged::of(&difference.p50_us, bars.p50_us, rounds.len()),
+            p99: Judged::of(&difference.p99_us, p99_bar_us, rounds.len()),
+            by_metrics: means.histogram.map(|histogram| {
+                let seen = own.p50_us.median + difference.p50_us.median;
+                ByMetrics::new(histogram, means.header_us, seen, bars.p50_us)
+            }),
         })
     }
 
     /// The gateway is within both bars, and all requests were sent.
     pub fn is_good(&self) -> bool {
-        self.is_complete && self.p50.is_within && self.p99.is_within && self.unsent == 0
+        self.is_complete
+            && self.p50.is_within
+            && self.p99.is_within
+            && self.unsent == 0
+            && self.by_metrics.as_ref().is_none_or(|it| it.is_within)
     }
 }
 
@@ -190,6 +245,7 @@ impl fmt::Display for Truth {
             writeln!(out, "{INTERRUPTED}")?;
         }
         let mark = if self.baseline.is_unsteady { "!! NOT STEADY, reported by force" } else { "baseline" };
+        self.origin.fmt(out)?;
         writeln!(out, "{mark}: {}", self.baseline)?;
         let Self { gateway, requests, rate_per_s, rounds, header, .. } = self;
         writeln!(out, "{gateway}: {requests} requests at {rate_per_s}/s in {rounds} rounds, {header}\n")?;
@@ -223,6 +279,24 @@ impl fmt::Display for Truth {
         )?;
         let Bars { p50_us, p99_percent } = self.bars;
         write!(out, "bars: {p50_us:.1} us at p50, {p99_percent} % of the added latency at p99")?;
+        for (quantile, judged) in [("p50", &self.p50), ("p99", &self.p99)] {
+            if let Some(rounds) = judged.rounds_needed {
+                write!(
+                    out,
+                    "\nthe {quantile} cannot be told for sure from {} rounds as noisy as these: about {rounds} would tell (--rounds)",
+                    self.rounds
+                )?;
+            }
+        }
+        if let Some(ByMetrics { histogram, header_mean_us, seen_own_p50_us, is_within }) = &self.by_metrics {
+            let verdict = if *is_within { "agrees" } else { "DOES NOT AGREE" };
+            write!(
+                out,
+                "\n{} of its metrics {verdict}: {} exchanges, mean {:.1} us (headers {header_mean_us:.1}), p50 {} us \
+                 (from outside {seen_own_p50_us:.1}), p99 {} us",
+                histogram.metric, histogram.count, histogram.mean_us, histogram.p50_us, histogram.p99_us
+            )?;
+        }
         if self.impossible > 0 {
             write!(
                 out,
@@ -244,6 +318,7 @@ impl fmt::Display for Truth {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::compare::truth::told::Range;
 
     fn probes(own: f64, quiet: f64, transport: f64) -> Vec<Probe> {
         // Transport has a tail, so that its p99 is not its p50.
@@ -276,7 +351,7 @@ mod tests {
     #[test]
     fn bars() {
         let judged = |median, low, high| {
-            let judged = Judged::of(&Margin { median, low, high }, 5.0);
+            let judged = Judged::of(&Margin { median, low, high }, 5.0, 20);
             (judged.is_within, judged.is_unsure)
         };
         assert_eq!(judged(2.0, -1.0, 4.0), (true, false));
@@ -285,5 +360,30 @@ mod tests {
         assert_eq!(judged(-7.0, -9.0, -4.0), (false, true));
         assert_eq!(judged(-7.0, -9.0, -6.0), (false, false));
         assert_eq!(judged(7.0, -9.0, 9.0), (false, true));
+    }
+
+    /// Where a bar lies within the margin, it is said how many rounds would tell: four times as many for half the width.
+    #[test]
+    fn rounds_that_would_tell() {
+        let needed = |median, low, high| Judged::of(&Margin { median, low, high }, 5.0, 20).rounds_needed;
+        assert_eq!(needed(2.0, -1.0, 4.0), None);
+        assert_eq!(needed(1.0, -7.0, 9.0), Some(80));
+        assert_eq!(needed(7.0, 3.0, 11.0), Some(80));
+        assert_eq!(needed(5.0, -95.0, 105.0), Some(1_000_000));
+    }
+
+    /// A histogram that counts something else is found out by its mean or by its bucket.
+    #[test]
+    fn metrics_are_judged() {
+        let histogram = |mean_us, from, to| Histogram {
+            metric: "x".to_owned(),
+            count: 9,
+            mean_us,
+            p50_us: Range { from, to: Some(to) },
+            p99_us: Range { from, to: None },
+        };
+        let is_within = |histogram| ByMetrics::new(histogram, 12.0, 13.0, 5.0).is_within;
+        assert!(is_within(histogram(14.0, 10.0, 20.0)) && is_within(histogram(14.0, 5.0, 10.0)));
+        assert!(!is_within(histogram(30.0, 10.0, 20.0)) && !is_within(histogram(12.0, 20.0, 50.0)));
     }
 }

@@ -7,7 +7,8 @@ use anyhow::{Context, anyhow, bail, ensure};
 
 use super::args::TruthArgs;
 use super::relay::{OWN_TIME, Relay, RelayArgs};
-use super::report::{Bars, Round, Truth};
+use super::report::{Bars, Means, Round, Truth};
+use super::told::{SETTLE, Told};
 use crate::load::check::OwnTime;
 use crate::load::compare::bench::{Bench, Manner, load_of};
 use crate::load::compare::peer::{self, Peer};
@@ -33,7 +34,7 @@ pub fn measure_truth(args: &TruthArgs) -> anyhow::Result<Truth> {
     let running = bench.stage.start(&peer, &part_of(&peer, &peer.model, false));
     let running = running.with_context(|| format!("the gateway {}", peer.name))?;
     let load = load_of(Some(args.rate));
-    let (rounds, total, steady) = bench.run(async |watch: &Watch| {
+    let (rounds, total, means, steady) = bench.run(async |watch: &Watch| {
         let (provider, provider_target) = bench.direct()?;
         let relayed = format!("http://{}{}", relay.address, provider.base).parse()?;
         let relay_peer = Peer { name: "relay".to_owned(), ..Peer::plain() };
@@ -45,6 +46,11 @@ pub fn measure_truth(args: &TruthArgs) -> anyhow::Result<Truth> {
             Turn::begin(&bench, (&provider, provider_target), bare, load, watch).await?,
         ];
         let mut steady = bench.steady(watch).await?;
+        let ask = || {
+            peer.own_time_metric.as_deref().map(|metric| Told::ask(running.ports.admin, metric)).transpose()
+        };
+        monoio::time::sleep(SETTLE).await;
+        let before = ask()?;
         let mut rounds = Vec::new();
         for round in 0..args.bench.rounds {
             say(&format!("round {} of {}", round + 1, args.bench.rounds));
@@ -61,12 +67,16 @@ pub fn measure_truth(args: &TruthArgs) -> anyhow::Result<Truth> {
             rounds.push(Round::of(&gateway.probes.list, &relay.probes.list, &direct.probes.list));
             steady.look(args.bench.slice).await?;
         }
+        monoio::time::sleep(SETTLE).await;
+        let told = ask()?.zip(before).zip(peer.own_time_metric.as_deref());
+        let histogram = told.and_then(|((after, before), metric)| after.since(&before, metric));
         let [gateway, ..] = turns;
-        Ok((rounds, gateway.total, steady))
+        let means = Means { histogram, header_us: gateway.own_us / gateway.exchanges.max(1) as f64 };
+        Ok((rounds, gateway.total, means, steady))
     })?;
     let baseline = bench.judge(&steady)?;
     let bars = Bars { p50_us: args.p50_bar.as_secs_f64() * 1e6, p99_percent: args.p99_bar };
-    Truth::new(args, &peer.about, baseline, &rounds, &total, bars)
+    Truth::new(args, &peer.about, baseline, &rounds, &total, (bars, means))
 }
 
 /// A relay where the gateway is, on an event loop of the same kind.
@@ -88,6 +98,9 @@ struct Turn {
     session: Session,
     /// The exchanges of the last slice.
     probes: Probes,
+    /// What it said of all its exchanges, and how many there were.
+    own_us: f64,
+    exchanges: u64,
     total: Tally,
 }
 
@@ -103,7 +116,7 @@ impl Turn {
         let manner = Manner { own_time: Some(Rc::new(own_time)), ..Manner::default() };
         let session = bench.session(peer, target, manner, load, watch).await?;
         let (name, probes) = (peer.name.clone(), Probes::default());
-        Ok(Self { name, has_own_time, session, probes, total: Tally::default() })
+        Ok(Self { name, has_own_time, session, probes, own_us: 0.0, exchanges: 0, total: Tally::default() })
     }
 
     async fn measure(&mut self, args: &TruthArgs, load: Load) -> anyhow::Result<()> {
@@ -115,6 +128,8 @@ impl Turn {
         }
         let mut recorder = measured.recorder;
         self.probes = recorder.take_probes();
+        self.own_us += self.probes.list.iter().filter_map(|probe| probe.own_us).sum::<f64>();
+        self.exchanges += self.probes.list.len() as u64;
         self.total.add(&recorder.total);
         self.check(&recorder.total)
     }
