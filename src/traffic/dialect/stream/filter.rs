@@ -27,6 +27,8 @@ pub struct EventFilter {
     over: bool,
     /// The last unit left, and an LF that still belongs to it leaves too.
     kept: bool,
+    /// The last event left without the blank line that would end it.
+    open: bool,
 }
 
 /// What becomes of a unit.
@@ -65,6 +67,7 @@ impl EventFilter {
             passing: None,
             over: false,
             kept: true,
+            open: false,
         }
     }
 
@@ -92,9 +95,9 @@ impl EventFilter {
         &self.facts
     }
 
-    /// Part of an event has left and its end has not: whatever is sent next must begin with a blank line.
+    /// An event has left, or part of one, and its end has not: whatever is sent next must begin with a blank line.
     pub fn mid_event(&self) -> bool {
-        self.passing.is_some()
+        self.passing.is_some() || self.open
     }
 
     /// One unit, or one piece of a large event. Says whether there may be another.
@@ -138,7 +141,7 @@ impl EventFilter {
         if self.is_google() {
             return self.look(event, unit.name, false);
         }
-        if self.has_mark() && event[data..].starts_with(DONE) {
+        if self.is_marked(&event[data..]) {
             self.facts.done = true;
             self.over = true;
             return Verdict::Keep;
@@ -209,6 +212,10 @@ impl EventFilter {
         matches!(self.style.dialect(), Dialect::OpenAi)
     }
 
+    fn is_marked(&self, data: &[u8]) -> bool {
+        self.has_mark() && data.starts_with(DONE)
+    }
+
     /// Nearly every event of Google's reports usage.
     const fn is_google(&self) -> bool {
         matches!(self.style.dialect(), Dialect::Gemini)
@@ -246,40 +253,38 @@ impl EventFilter {
         true
     }
 
-    /// The stream is over. An unfinished event is no event, except that some servers do not finish `[DONE]`.
+    /// The stream is over. An unfinished event is no event, unless nothing but its blank line is missing: some servers and
+    /// proxies leave out the last one, and clients are to see what they would see without the gateway.
     fn end(&mut self, bytes: &mut [u8], leaving: &mut Leaving) {
-        self.over = true;
         if let Some(inspection) = self.passing.take() {
-            self.note_usage(&inspection);
-            self.facts.finished |= inspection.gives_reason() && inspection.is_complete();
+            self.end_large(&inspection, leaving);
             self.passing = Some(inspection);
+            self.over = true;
             return;
         }
         let start = self.splitter.start();
-        let Kind::Event { data } = self.splitter.rest(bytes).kind else { return };
-        if self.has_mark() && bytes[start + data..].starts_with(DONE) {
-            self.facts.done = true;
+        let unit = self.splitter.rest(bytes);
+        if let Kind::Event { data } = unit.kind
+            && (self.is_marked(&bytes[start + data..]) || self.is_whole(&bytes[start..]))
+        {
+            self.settle(bytes, start, &unit, leaving);
+            self.open = self.kept && !self.over;
+        }
+        self.over = true;
+    }
+
+    fn end_large(&mut self, inspection: &Inspection, leaving: &mut Leaving) {
+        if inspection.is_complete() {
+            self.note(inspection, inspection.name);
             leaving.events += 1;
-            leaving.take(bytes, start..bytes.len());
-        } else if self.is_google() {
-            self.end_google(bytes, start, leaving);
-        } else if USAGE.find(&bytes[start..]).is_some() {
-            let mut inspection = self.inspection();
-            inspection.feed(&bytes[start..]);
-            if inspection.is_complete() {
-                self.note_usage(&inspection);
-            }
+        } else {
+            self.note_usage(inspection);
         }
     }
 
-    /// Google's clients take the last answer of a stream although no blank line follows it.
-    fn end_google(&mut self, bytes: &mut [u8], start: usize, leaving: &mut Leaving) {
+    fn is_whole(&self, event: &[u8]) -> bool {
         let mut inspection = self.inspection();
-        inspection.feed(&bytes[start..]);
-        if inspection.is_complete() {
-            self.note(&inspection, Name::None);
-            leaving.events += 1;
-            leaving.take(bytes, start..bytes.len());
-        }
+        inspection.feed(event);
+        inspection.is_complete()
     }
 }

@@ -115,7 +115,8 @@ fn messages_end_with_their_own_event() {
         ("data: {\"type\":\"message_stop\"}\n\n", true),
         ("event: message_stop\r\ndata: {}\r\n\r\n", true),
         ("event: message_stop\n\n", false),
-        ("event: message_stop\ndata: {\"type\":\"message_stop\"}\n", false),
+        ("event: message_stop\ndata: {\"type\":\"message_stop\"}\n", true),
+        ("event: message_stop\ndata: {\"type\":\"message_stop\"", false),
         ("data: [DONE]\n\n", false),
         ("data: [DONE]", false),
         ("event: response.completed\ndata: {}\n\n", false),
@@ -237,6 +238,36 @@ fn the_end_mark_ends() {
         let passed = pass_cut(CHAT, HideUsage::Yes, text);
         assert_eq!((passed.text.as_str(), passed.facts.done), (text, false), "{text:?}");
     }
+}
+
+/// A last event that is whole but for its blank line leaves as it came and counts; whoever writes behind it has to end it.
+#[test]
+fn a_last_event_needs_no_blank_line() {
+    for (style, text) in
+        [(NAMED, RESPONSES), (MESSAGE, THINKING), (MESSAGE, OVERLOADED), (CHAT, BROKEN), (CHAT, BESIDE)]
+    {
+        let whole = pass_cut(style, HideUsage::No, text);
+        let text = whole.text.trim_end();
+        for end in ["", "\n", "\r\n"] {
+            let passed = pass_cut(style, HideUsage::No, &format!("{text}{end}"));
+            assert_eq!((&*passed.text, passed.facts), (&*format!("{text}{end}"), whole.facts));
+            assert!(passed.facts.done || passed.facts.error);
+        }
+        assert!(!pass_cut(style, HideUsage::No, &text[..text.len() - 1]).facts.done);
+    }
+    let (open, usage) =
+        ("data: {\"choices\":[{}]}", "data: {\"choices\":[],\"usage\":{\"prompt_tokens\":3}}");
+    let passed = pass_cut(CHAT, HideUsage::Yes, open);
+    assert_eq!((&*passed.text, passed.mid_event, passed.facts.done), (open, true, false));
+    let hidden = pass_cut(CHAT, HideUsage::Yes, usage);
+    assert_eq!((&*hidden.text, hidden.mid_event, hidden.facts.usage.map(|u| u.input)), ("", false, Some(3)));
+    let shown = pass_cut(CHAT, HideUsage::No, usage);
+    assert_eq!((&*shown.text, shown.facts.usage.map(|u| u.input)), (usage, Some(3)));
+    let filling = "x".repeat(EVENT_HOLD_BYTES);
+    let large =
+        format!("event: response.completed\ndata: {{\"type\":\"response.completed\",\"x\":\"{filling}\"}}\n");
+    let passed = pass(NAMED, HideUsage::No, &large.as_bytes().chunks(999).collect::<Vec<_>>());
+    assert_eq!((passed.text == large, passed.facts.done, passed.facts.events), (true, true, 1));
 }
 
 /// An error event leaves, is noted, and nothing follows it.
