@@ -1,30 +1,21 @@
 //! Arguments of calls, where a format has them as an object and not as its source.
 
-use super::loss::untranslatable;
 use super::prompt::Arguments;
-use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{self, Item, Quoted, Writer, escape_bytes};
 
-/// Writes the arguments of a call in a request; none are an empty object.
-///
-/// # Errors
-/// They are no JSON object.
-pub fn as_object(arguments: &Arguments<'_>, name: &Quoted<'_>, out: &mut Writer<'_>) -> Result<(), Fault> {
-    let source = match arguments {
+/// Writes the arguments of a call in a request. A model may have written something else than an object, or half of one:
+/// its client, who only repeats it, cannot mend that, and goes on.
+pub fn as_object(arguments: &Arguments<'_>, out: &mut Writer<'_>) {
+    match arguments {
         Arguments::Object(object) => {
             out.item(object);
-            return Ok(());
         }
-        Arguments::Source(source) => source,
-    };
-    if written(source, out) {
-        return Ok(());
+        Arguments::Source(source) => kept(source.as_written(), out),
     }
-    let name = String::from_utf8_lossy(name.as_written()).into_owned();
-    Err(untranslatable(format!("The arguments of a call of `{name:.64}` are no JSON object.")))
 }
 
-/// Writes the object whose source this is, or an empty one if that is blank. Of anything else nothing is written.
+/// Writes the object whose source this is, or an empty one if that says that there are none. Of anything else nothing is
+/// written.
 fn written(source: &Quoted<'_>, out: &mut Writer<'_>) -> bool {
     let before = out.0.len();
     let bytes = out.value();
@@ -35,12 +26,22 @@ fn written(source: &Quoted<'_>, out: &mut Writer<'_>) -> bool {
         bytes.drain(begun..begun + object.start);
         return true;
     }
-    let blank = bytes[begun..].iter().all(u8::is_ascii_whitespace);
+    let none = is_nothing(&bytes[begun..]);
     bytes.truncate(before);
-    if blank {
+    if none {
         out.raw(b"{}");
     }
-    blank
+    none
+}
+
+/// Whether a source stands for no arguments. In some languages a list without elements and an object without members are
+/// one thing.
+fn is_nothing(source: &[u8]) -> bool {
+    let mut said = source.iter().filter(|byte| !byte.is_ascii_whitespace()).copied();
+    let said: [Option<u8>; 5] = std::array::from_fn(|_| said.next());
+    [&b""[..], b"null", b"[]"]
+        .iter()
+        .any(|known| said.iter().copied().eq((0..5).map(|at| known.get(at).copied())))
 }
 
 /// The arguments of a call in an answer, as the inside of a JSON string: some servers have them as the object that they
@@ -59,8 +60,8 @@ pub fn are_none(source: &Quoted<'_>) -> bool {
     source.is_blank() || source.is("null")
 }
 
-/// Writes the arguments of a call in an answer, whose source is given as the inside of a JSON string. What is no object is
-/// kept under a name of its own.
+/// Writes the arguments of a call whose source is given as the inside of a JSON string. What is no object is kept under a
+/// name of its own.
 pub fn kept(inside: &[u8], out: &mut Writer<'_>) {
     let inside = Quoted::raw(inside);
     if !written(&inside, out) {

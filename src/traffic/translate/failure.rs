@@ -193,14 +193,22 @@ fn detail(error: Item<'_>) -> Option<Quoted<'_>> {
 /// Servers that have no name for it say it in these words.
 fn is_too_long(message: &Quoted<'_>) -> bool {
     let says = |text: &str| memchr::memmem::find(message.as_written(), text.as_bytes()).is_some();
-    says("maximum context length")
-        || says("exceeds the context window")
-        || says("exceeds the model's context")
+    [
+        "maximum context length",
+        "max context length",
+        "exceeds the context window",
+        "exceeds the model's context",
+        "exceeds the available context size",
+    ]
+    .into_iter()
+    .any(says)
 }
 
 fn openais_kind(name: Option<&Quoted<'_>>) -> Option<FailureKind> {
     Some(match &*name?.unescaped() {
-        b"context_length_exceeded" => FailureKind::TooLong,
+        b"context_length_exceeded" | b"exceed_context_size_error" | b"too_many_prompt_tokens" => {
+            FailureKind::TooLong
+        }
         b"model_not_found" | b"not_found_error" => FailureKind::NotFound,
         b"rate_limit_exceeded" | b"rate_limit_error" | b"requests" | b"tokens" | b"slow_down" => {
             FailureKind::RateLimit

@@ -181,7 +181,7 @@ impl Body<'_> {
             Content::Call { id, name, arguments } => {
                 self.out.open("{\"type\":\"tool_use\",\"id\":").quoted(&alias(id, ID_BYTES));
                 self.out.key("name").quoted(&alias(name, NAME_BYTES)).key("input");
-                arguments::as_object(arguments, name, &mut self.out)?;
+                arguments::as_object(arguments, &mut self.out);
             }
             Content::Result { call, parts, failed } => {
                 self.out.open("{\"type\":\"tool_result\",\"tool_use_id\":").quoted(&alias(call, ID_BYTES));

@@ -26,8 +26,13 @@ fn bare(name: &[u8]) -> &[u8] {
 
 fn kind(name: &[u8], message: &Quoted<'_>, original: Option<u64>) -> FailureKind {
     let says = |text: &str| memmem::find(message.as_written(), text.as_bytes()).is_some();
-    let too_long =
-        ["nput is too long", "too many total text bytes", "prompt is too long", "too many input tokens"];
+    let too_long = [
+        "nput is too long",
+        "too many total text bytes",
+        "prompt is too long",
+        "too many input tokens",
+        "nput tokens exceeds maximum length",
+    ];
     let name = name.strip_suffix(b"Exception").unwrap_or(name).to_ascii_lowercase();
     match &*name {
         b"validation" | b"" if too_long.into_iter().any(says) => FailureKind::TooLong,

@@ -182,7 +182,7 @@ impl Body<'_> {
             Content::Call { id, name, arguments } => {
                 self.out.open("{\"toolUse\":{\"toolUseId\":").quoted(&alias(id, NAME_BYTES));
                 self.out.key("name").quoted(&alias(name, NAME_BYTES)).key("input");
-                arguments::as_object(arguments, name, &mut self.out)?;
+                arguments::as_object(arguments, &mut self.out);
                 self.out.close("}}");
             }
             Content::Result { call, parts, failed } => {

@@ -149,7 +149,7 @@ impl<'w, 'p, 'b> Contents<'w, 'p, 'b> {
             match &part.content {
                 Content::Call { id, name, arguments } => {
                     self.proof_of_text(proof_of_text.take());
-                    self.call(id, name, arguments, std::mem::take(&mut first))?;
+                    self.call(id, name, arguments, std::mem::take(&mut first));
                     self.calls.add(id, name);
                 }
                 Content::Thought { text, signature } => {
@@ -183,17 +183,16 @@ impl<'w, 'p, 'b> Contents<'w, 'p, 'b> {
         name: &Quoted<'_>,
         arguments: &Arguments<'_>,
         first: bool,
-    ) -> Result<(), Fault> {
+    ) {
         self.out.open("{\"functionCall\":{");
         self.named(id, name);
-        arguments::as_object(arguments, name, self.out.key("args"))?;
+        arguments::as_object(arguments, self.out.key("args"));
         self.out.close("}");
         let unsigned = (first && self.family.wants_signatures()).then(|| UNSIGNED.to_vec());
         if let Some(signature) = carried::read(id).signature.or(unsigned) {
             self.out.key("thoughtSignature").quoted(&Quoted::raw(&signature));
         }
         self.out.close("}");
-        Ok(())
     }
 
     /// The provider's own id of a call, and the name of its function.

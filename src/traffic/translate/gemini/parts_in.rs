@@ -1,7 +1,7 @@
 //! The parts of a client's contents.
 
 use super::member::{get, text, unread};
-use super::signature;
+use super::{schema, signature};
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted, escape_bytes};
 use crate::traffic::translate::base64;
@@ -59,7 +59,7 @@ pub fn content<'b>(
     let Some(parts) = get(content, "parts") else { return Ok(vec![]) };
     let at = at.name("parts");
     let mut all: Vec<Part<'b>> = vec![];
-    for (index, one) in at.array(parts)?.enumerate() {
+    for (index, one) in schema::one_or_all(parts, at)?.enumerate() {
         let said = part(at.index(index), one, calls)?;
         unread(one, &PART, losses);
         match (all.last_mut().map(|last| &mut last.content), said) {

@@ -97,7 +97,7 @@ impl<'b> Reading<'b, '_> {
             self.prompt.turns.push(Turn { role: Role::System, parts });
         }
         let at = At::root("contents");
-        for (index, one) in at.array(contents)?.enumerate() {
+        for (index, one) in schema::one_or_all(contents, at)?.enumerate() {
             let at = at.index(index);
             at.object(one)?;
             let role = match at.name("role").optional_text(get(one, "role"))? {

@@ -204,7 +204,7 @@ impl<'p, 'b> Body<'_, 'p, 'b> {
                         .key("name")
                         .quoted(&alias(name, NAME_BYTES))
                         .key("arguments");
-                    arguments::as_object(arguments, name, &mut self.out)?;
+                    arguments::as_object(arguments, &mut self.out);
                     self.out.close("}}");
                     self.calls.add(id, name);
                 }

@@ -49,6 +49,28 @@ fn errors_mean_what_they_say() {
             r#"{"object":"error","message":"This model's maximum context length is 8 tokens.","type":"BadRequestError","code":400}"#,
             (400, "context_length_exceeded", "This model's maximum context length is 8 tokens."),
         ),
+        (
+            OpenAi,
+            400,
+            r#"{"error":{"code":400,"type":"exceed_context_size_error","message":"request (9 tokens) exceeds the available context size (8 tokens), try increasing it"}}"#,
+            (
+                400,
+                "context_length_exceeded",
+                "request (9 tokens) exceeds the available context size (8 tokens), try increasing it",
+            ),
+        ),
+        (
+            OpenAi,
+            400,
+            r#"{"error":{"code":400,"type":"too_many_prompt_tokens","message":"m"}}"#,
+            (400, "context_length_exceeded", "m"),
+        ),
+        (
+            OpenAi,
+            400,
+            r#"{"error":{"message":"prompt too long; exceeded max context length by 9 tokens","type":"invalid_request_error","param":null,"code":null}}"#,
+            (400, "context_length_exceeded", "prompt too long; exceeded max context length by 9 tokens"),
+        ),
         // What a server says that checks requests before it looks at them.
         (
             OpenAi,
@@ -81,6 +103,16 @@ fn errors_mean_what_they_say() {
             400,
             r#"{"message":"Input is too long."}"#,
             (400, "context_length_exceeded", "Input is too long."),
+        ),
+        (
+            Bedrock,
+            400,
+            r#"{"message":"Input Tokens Exceeded: Number of input tokens exceeds maximum length."}"#,
+            (
+                400,
+                "context_length_exceeded",
+                "Input Tokens Exceeded: Number of input tokens exceeds maximum length.",
+            ),
         ),
         (
             VertexAnthropic,
