@@ -97,6 +97,11 @@ impl Exchange {
         self.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"))
     }
 
+    /// It is a stream, be it one of Google's that is no stream of events: of such the client has each piece at once.
+    pub fn comes_in_pieces(&self) -> bool {
+        self.is_stream() || self.tail.ends_with(":streamGenerateContent")
+    }
+
     /// The response without its compression.
     pub fn plain(&self) -> Vec<u8> {
         if !self.gzipped {

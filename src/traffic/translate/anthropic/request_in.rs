@@ -170,26 +170,31 @@ fn turn<'b>(at: At<'_>, message: Item<'b>, losses: &mut Losses) -> Result<Option
 
 fn parts<'b>(at: At<'_>, content: Item<'b>, losses: &mut Losses) -> Result<Parts<'b>, Fault> {
     at.content(content, |at, part| {
-        if is_search(part) {
-            losses.hint("tool_search");
+        if let Some(tool) = search(part) {
+            losses.hint(tool);
             return Ok(None);
         }
         one_block(at, part, losses).map(Some)
     })
 }
 
-/// Whether a block is about which of the tools the model has seen: where all are shown at once, it says nothing.
-fn is_search(block: Item<'_>) -> bool {
-    let named = |name: Quoted<'_>| name.as_written().starts_with(b"tool_search_tool");
+/// The provider's own search that a block is about. Where all tools are shown at once, it says nothing which of them the
+/// model has seen; and what was found in the web nobody else can read, but what the model said of it.
+fn search(block: Item<'_>) -> Option<&'static str> {
     let kind = block.text_at("type").unwrap_or_default();
     match &*kind.unescaped() {
-        b"tool_search_tool_result" => true,
-        b"server_tool_use" => block.text_at("name").is_some_and(named),
+        b"tool_search_tool_result" => Some("tool_search"),
+        b"web_search_tool_result" => Some("web_search"),
+        b"server_tool_use" => {
+            let name = block.text_at("name")?;
+            let tools = name.as_written().starts_with(b"tool_search_tool").then_some("tool_search");
+            tools.or_else(|| name.is("web_search").then_some("web_search"))
+        }
         b"tool_addition" => {
             let added = block.get("tool").and_then(|tool| tool.text_at("type"));
-            added.is_some_and(|kind| kind.is("tool_reference"))
+            added.filter(|kind| kind.is("tool_reference")).map(|_| "tool_search")
         }
-        _ => false,
+        _ => None,
     }
 }
 

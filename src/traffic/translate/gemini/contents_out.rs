@@ -177,13 +177,7 @@ impl<'w, 'p, 'b> Contents<'w, 'p, 'b> {
         }
     }
 
-    fn call(
-        &mut self,
-        id: &Quoted<'_>,
-        name: &Quoted<'_>,
-        arguments: &Arguments<'_>,
-        first: bool,
-    ) {
+    fn call(&mut self, id: &Quoted<'_>, name: &Quoted<'_>, arguments: &Arguments<'_>, first: bool) {
         self.out.open("{\"functionCall\":{");
         self.named(id, name);
         arguments::as_object(arguments, self.out.key("args"));

@@ -366,12 +366,22 @@ fn losses() {
     }
 }
 
-/// The provider's own tools in a history cannot be told to another format: the request is refused, not cut.
+/// The provider's own tools in a history cannot be told to another format: the request is refused, not cut. But what was
+/// found in the web only its own provider can read, and what the model said of it stands behind it.
 #[test]
 fn server_tools_are_no_loss_in_silence() {
-    let block = json!({"type": "server_tool_use", "id": "srvtoolu_1", "name": "web_search", "input": {}});
-    let body =
-        json!({"model": "m", "max_tokens": 9, "messages": [{"role": "assistant", "content": [block]}]});
+    let history = |name: &str| {
+        json!({"model": "m", "max_tokens": 9, "messages": [
+            {"role": "user", "content": "q"},
+            {"role": "assistant", "content": [
+                {"type": "server_tool_use", "id": "srvtoolu_1", "name": name, "input": {"query": "q"}},
+                {"type": format!("{name}_tool_result"), "tool_use_id": "srvtoolu_1", "content": []},
+                {"type": "text", "text": "found"}]},
+            {"role": "user", "content": "and?"}]})
+    };
+    let (body, dropped) = crossed(Speech::Anthropic, "gpt-5", &history("web_search"));
+    assert_eq!((dropped.as_str(), &body["messages"][1]["content"]), ("web_search", &json!("found")));
+    let body = history("web_fetch");
     let to = destination(Speech::OpenAi, "gpt-5", Unsupported::Drop);
     let fault =
         request(Speech::Anthropic, to, body.to_string().as_bytes(), &mut vec![]).err().expect("refused");

@@ -120,7 +120,10 @@ fn chat_cases() -> Vec<(String, Outcome)> {
         (called("15 * 4"), passed(r#""input":{"_raw_arguments":"15 * 4"}"#)),
         (called("{\\\"a\\\":"), passed(r#""input":{"_raw_arguments":"{\"a\":"}"#)),
         (called(&odd_source()), Passed(format!("\"input\":{ODD}"))),
-        (called(&format!("{{\\\"a\\\":{}}}", nested(JSON_DEPTH))), passed(r#""input":{"_raw_arguments":"{\"a\":[["#)),
+        (
+            called(&format!("{{\\\"a\\\":{}}}", nested(JSON_DEPTH))),
+            passed(r#""input":{"_raw_arguments":"{\"a\":[["#),
+        ),
         (called(&format!("{{\\\"a\\\":{}}}", nested(100))), Passed(nested(100))),
         (schema(&format!(r#"{{"type":"object","x":{ODD}}}"#)), Passed(ODD.into())),
         (schema(&format!(r#"{{"type":"object","x":{}}}"#, nested(100))), Passed(nested(100))),

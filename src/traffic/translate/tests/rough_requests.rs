@@ -230,7 +230,11 @@ fn contents() {
                 kept("be brief"),
             ),
             ("one content of one part", r#"{"contents":{"parts":{"text":"one"}}}"#.into(), kept("one")),
-            ("contents that are a text", r#"{"contents":"one"}"#.into(), Refused(InvalidRequest, "`contents`")),
+            (
+                "contents that are a text",
+                r#"{"contents":"one"}"#.into(),
+                Refused(InvalidRequest, "`contents`"),
+            ),
             (
                 "an unknown role",
                 r#"{"contents":[{"role":"narrator","parts":[]}]}"#.into(),
