@@ -251,6 +251,7 @@ fn counts(usage: Item<'_>) -> Usage {
         input: count("input_tokens"),
         cached_input: usage.get("cached_tokens").and_then(|count| count.count()).unwrap_or_default(),
         output: count("output_tokens"),
+        reasoning: count("reasoning_tokens"),
         ..Usage::default()
     }
 }
