@@ -179,8 +179,9 @@ impl Endpoint {
                 row!("/images/variations" "POST" B::Multipart, S::OpenAiEvents, "image_variation")
             }
             Endpoint::AudioSpeech => row!("/audio/speech" "POST" B::Json, S::OpenAiEvents, "speech"),
+            // Some providers take a recording inside JSON.
             Endpoint::AudioTranscriptions => {
-                row!("/audio/transcriptions" "POST" B::Multipart, S::OpenAiEvents, "transcription")
+                row!("/audio/transcriptions" "POST" B::JsonOrMultipart, S::OpenAiEvents, "transcription")
             }
             Endpoint::AudioTranslations => {
                 row!("/audio/translations" "POST" B::Multipart, S::OpenAiEvents, "translation")

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 const AUTHORIZED: &str = "authorization: Bearer canary-client-key-8e1f\r\n";
 
 /// Every endpoint that takes JSON.
-const JSON_PATHS: [&str; 10] = [
+const JSON_PATHS: [&str; 11] = [
     "/v1/chat/completions",
     "/v1/completions",
     "/v1/embeddings",
@@ -16,6 +16,7 @@ const JSON_PATHS: [&str; 10] = [
     "/v1/images/generations",
     "/v1/images/edits",
     "/v1/audio/speech",
+    "/v1/audio/transcriptions",
     "/v1/chat/completions?api-version=2026-01-01&x=%2F",
 ];
 

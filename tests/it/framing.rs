@@ -272,7 +272,7 @@ fn limits_and_wrong_addresses() {
                 415,
                 "unsupported_media_type",
             ),
-            (post("/v1/audio/transcriptions", "{}"), 415, "unsupported_media_type"),
+            (post("/v1/audio/translations", "{}"), 415, "unsupported_media_type"),
         ];
         for (request, status, code) in &cases {
             let mut client = gateway.client();
