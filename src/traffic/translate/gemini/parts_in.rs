@@ -38,10 +38,12 @@ impl<'b> Calls<'b> {
         id
     }
 
-    /// The id of the call that a result answers: the one it names, or else the first of its function.
+    /// The id of the call that a result answers: the one it names, or else the first of its function, or else the first
+    /// of all: the provider goes by their order, and some clients have another name for the function here.
     fn answer(&mut self, id: Option<&Quoted<'b>>, name: &Quoted<'b>) -> Option<Quoted<'b>> {
         let by_id = id.and_then(|id| self.waiting.iter().position(|(call, _)| call == id));
-        let place = by_id.or_else(|| self.waiting.iter().position(|(_, called)| called == name))?;
+        let by_name = || self.waiting.iter().position(|(_, called)| called == name);
+        let place = by_id.or_else(by_name).unwrap_or_default();
         self.waiting.remove(place).map(|(call, _)| call)
     }
 }

@@ -223,6 +223,15 @@ fn contents() {
                 body("", r#","systemInstruction":"a","system_instruction":"b""#),
                 Refused(InvalidRequest, "`systemInstruction` twice"),
             ),
+            // Some clients name a call in place of its function; the provider goes by the order.
+            (
+                "a result of another name",
+                call("{}").replace(
+                    r#""functionResponse":{"name":"f""#,
+                    r#""functionResponse":{"name":"call_1338""#,
+                ),
+                kept(r#""f""#),
+            ),
             // The provider takes one of what is a list of them.
             (
                 "a system instruction of one part",
