@@ -63,7 +63,8 @@ pub enum Field {
 impl Field {
     pub fn of(name: &[u8]) -> Self {
         match name {
-            b"data" => Field::Data,
+            // Some servers tell an error in a field of this name, in which it has the form that data would.
+            b"data" | b"error" => Field::Data,
             b"event" => Field::Event,
             _ => Field::Other,
         }

@@ -282,6 +282,7 @@ fn errors_end_streams() {
         (CHAT, "data: {\"error\":\"x\"}\n\n"),
         (CHAT, "data: {\"error\":{\"code\":1},\"usage\":null}\n\n"),
         (CHAT, "event: error\ndata: overloaded\n\n"),
+        (CHAT, "error: {\"error\":{\"message\":\"x\"}}\n\n"),
         (NAMED, "event: error\ndata: {\"type\":\"error\",\"code\":null}\n\n"),
         (NAMED, "data: {\"type\":\"error\",\"code\":null}\n\n"),
         (NAMED, "event: response.failed\ndata: {\"response\":{\"usage\":{\"output_tokens\":2}}}\n\n"),
