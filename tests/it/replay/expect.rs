@@ -150,7 +150,8 @@ fn without_usage(event: Vec<u8>) -> Option<Vec<u8>> {
 /// Whether an event says that its stream has failed, which then never has a proper end.
 pub fn breaks(event: &[u8]) -> bool {
     let text = String::from_utf8_lossy(event);
-    let data = text.lines().find_map(|line| line.strip_prefix("data:")).unwrap_or_default();
+    let field = |line| str::strip_prefix(line, "data:").or_else(|| str::strip_prefix(line, "error:"));
+    let data = text.lines().find_map(field).unwrap_or_default();
     let value: Value = serde_json::from_str(data).unwrap_or_default();
     text.lines().any(|line| line == "event: error")
         || value.get("error").is_some_and(|error| !error.is_null())
