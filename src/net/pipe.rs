@@ -20,6 +20,8 @@ struct Channel {
     bytes: RefCell<Buf>,
     ended: Cell<bool>,
     cut: Cell<bool>,
+    /// It was cut because its reader's own reader takes nothing.
+    stalled: Cell<bool>,
     /// Bytes that the reader took.
     taken: Cell<u64>,
     reader: Cell<Option<Waker>>,
@@ -113,6 +115,21 @@ impl PipeReader {
         Poll::Pending
     }
 
+    /// Waits until the pipe is cut, whatever is still in it. Not beside a read.
+    pub fn poll_cut(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.0.cut.get() {
+            return Poll::Ready(());
+        }
+        self.0.reader.set(Some(cx.waker().clone()));
+        Poll::Pending
+    }
+
+    /// Cuts the pipe: whoever the bytes are for takes none of them.
+    pub fn give_up(&self) {
+        self.0.stalled.set(true);
+        self.0.cut();
+    }
+
     pub async fn read(&mut self, mut buf: Buf) -> (io::Result<usize>, Buf) {
         let result = poll_fn(|cx| self.poll_read(cx, &mut buf)).await;
         (result, buf)
@@ -161,6 +178,11 @@ impl PipeWriter {
     /// Whether the other end was dropped or cut.
     pub fn is_cut(&self) -> bool {
         self.0.cut.get()
+    }
+
+    /// Whether that was for want of anybody who takes the bytes.
+    pub fn has_stalled(&self) -> bool {
+        self.0.stalled.get()
     }
 }
 

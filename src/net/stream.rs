@@ -73,6 +73,14 @@ impl Writer {
         }
     }
 
+    /// Whether what is written is taken by nobody behind the other end. Of a socket its deadline knows that.
+    pub fn has_stalled(&self) -> bool {
+        match self {
+            Writer::Pipe(pipe) => pipe.has_stalled(),
+            Writer::Tcp(_) | Writer::Tls(_) => false,
+        }
+    }
+
     /// Ends the connection with a reset, which nobody takes for a proper end. Bytes that have not left are lost.
     /// An HTTP/2 stream is reset where its pipe ends.
     pub fn reset(&self) {

@@ -4,6 +4,7 @@ use crate::harness::{Fate, Frames, Gateway, KEY, Scripted, Setup, mock, on_both_
 
 const BODY: &[u8] = br#"{"model":"m/mock","messages":[]}"#;
 const PROTOCOL_ERROR: u32 = 1;
+const INTERNAL_ERROR: u32 = 2;
 
 type Fields<'f> = Vec<(&'f str, &'f str)>;
 
@@ -175,6 +176,49 @@ fn harmless_fields_are_taken() {
         assert!(matches!(client.fate(3), Fate::Answered { status: 200, .. }));
         for seen in upstream.seen() {
             assert!(!seen.contains("\r\nte:") && seen.matches("\r\nhost: ").count() == 1, "{seen}");
+        }
+    });
+}
+
+/// An upstream whose answers go on for as long as they are taken.
+fn endless() -> Scripted {
+    Scripted::start(|_, mut peer| {
+        if peer.request().is_some() {
+            peer.send(
+                b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
+            );
+            let chunk = format!("{:x}\r\ndata: {}\n\n\r\n", 32_768 + 8, "y".repeat(32_768));
+            while std::io::Write::write_all(&mut peer.stream, chunk.as_bytes()).is_ok() {}
+        }
+    })
+}
+
+/// A client whose window stays shut, from the beginning or after it took some, or who reads nothing at all, is one that
+/// does not read: its stream is reset, and the record says so, whichever limit is over.
+#[test]
+fn a_window_that_stays_shut_is_a_client_that_stalls() {
+    on_both_drivers(|io| {
+        let upstream = endless();
+        for (limits, timeouts) in [("write_idle_ms: 300", "{}"), ("write_idle_ms: 0", "{total_ms: 500}")] {
+            let limits = format!("{{{limits}}}");
+            let setup = Setup::at(io, upstream.address).with("limits", &limits).with("timeouts", timeouts);
+            let gateway = Gateway::start(&setup);
+            for window in [0, 50_000] {
+                let mut client = Frames::with_window(gateway.client(), window);
+                client.head(1, &chat_head(), true);
+                client.body(1, BODY);
+                assert_eq!(client.fate(1), Fate::Reset(INTERNAL_ERROR), "{limits} {window}");
+                client.head(3, &changed(&[(":method", "GET"), (":path", "/v1/models")]), false);
+                assert_eq!(client.status(3), Ok(200), "the connection serves on");
+            }
+            let mut deaf = Frames::with_window(gateway.client(), 1 << 30);
+            deaf.widen(1 << 30);
+            deaf.head(1, &chat_head(), true);
+            deaf.body(1, BODY);
+            let records = gateway.records(5);
+            let streams: Vec<_> = records.iter().filter(|record| record["method"] != "GET").collect();
+            let stalled = |record: &&&serde_json::Value| record["fault"] == "client_stalled";
+            assert_eq!(streams.iter().filter(stalled).count(), 3, "{limits} {records:#?}");
         }
     });
 }

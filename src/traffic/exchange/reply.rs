@@ -119,7 +119,7 @@ impl<'c> Reply<'c> {
     pub async fn write(&mut self, gather: Gather, latest: Moment) -> Result<Gather, Fault> {
         self.deadline.set_writing(self.limits.write_idle_ms, latest);
         let (result, gather) = self.writer.write(gather).await;
-        let stalled = self.deadline.fired() == Some(Waiting::Write);
+        let stalled = self.has_stalled();
         self.deadline.clear();
         match result {
             Ok(()) => {
@@ -129,6 +129,11 @@ impl<'c> Reply<'c> {
             Err(_) if stalled => Err(FaultKind::ClientStalled.into()),
             Err(_) => Err(FaultKind::ClientGone.into()),
         }
+    }
+
+    /// Whether the client was cut because it does not read.
+    pub fn has_stalled(&self) -> bool {
+        self.deadline.fired() == Some(Waiting::Write) || self.writer.has_stalled()
     }
 
     /// Sends one whole answer. `fields` are complete lines.

@@ -11,7 +11,7 @@ use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::snapshot::Snapshot;
 use crate::net::ahead::ReadAhead;
-use crate::net::deadline::{Deadline, Waiting};
+use crate::net::deadline::Deadline;
 use std::future::{Future, poll_fn};
 use std::ops::{Deref, DerefMut};
 use std::pin::{Pin, pin};
@@ -183,7 +183,7 @@ async fn answer(
 
 /// A client whose connection was cut because it did not read looks as if it had left.
 fn stalled(fault: Fault, reply: &Reply<'_>) -> Fault {
-    let cut = fault.kind == FaultKind::ClientGone && reply.deadline.fired() == Some(Waiting::Write);
+    let cut = fault.kind == FaultKind::ClientGone && reply.has_stalled();
     if cut { FaultKind::ClientStalled.into() } else { fault }
 }
 

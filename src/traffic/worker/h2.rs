@@ -54,9 +54,10 @@ pub async fn serve(shard: Rc<Shard>, client: Client) {
     let writing = deadline.twin();
     let (near, far, cutter) = pipe::pair();
     let io = PipeIo { reader: near.0, writer: near.1 };
+    let deaf = Rc::<Cell<bool>>::default();
     let mut inward = pin!(pump_in(&mut reader, inbox, far.1));
     let mut outward = pin!(pump_out(&shard, far.0, &mut writer, &writing));
-    let mut spoken = pin!(speak(&shard, io, &deadline, peer));
+    let mut spoken = pin!(speak(&shard, io, &deadline, (peer, deaf.clone())));
     let (mut all_in, mut all_out, mut ended) = (false, false, false);
     poll_fn(|cx| {
         all_in = all_in || inward.as_mut().poll(cx).is_ready();
@@ -64,6 +65,7 @@ pub async fn serve(shard: Rc<Shard>, client: Client) {
         all_out = all_out || outward.as_mut().poll(cx).is_ready();
         if all_out && !ended {
             // The client takes nothing any more.
+            deaf.set(writing.fired() == Some(Waiting::Write));
             cutter.cut();
             ended = spoken.as_mut().poll(cx).is_ready();
         }
@@ -88,13 +90,13 @@ pub fn farewell(why: FaultKind) -> Buf {
 }
 
 /// The handshake, then the streams.
-async fn speak(shard: &Rc<Shard>, io: PipeIo, deadline: &Deadline, peer: Option<SocketAddr>) {
+async fn speak(shard: &Rc<Shard>, io: PipeIo, deadline: &Deadline, client: Remote) {
     let builder = settings(&shard.snapshot().limits);
     deadline.set(Waiting::Handshake, shard.snapshot().limits.head_ms);
     let connection = builder.handshake(io).await;
     deadline.clear();
     if let Ok(connection) = connection {
-        streams(shard, connection, deadline, peer).await;
+        streams(shard, connection, deadline, client).await;
     }
 }
 
@@ -115,7 +117,7 @@ async fn streams(
     shard: &Rc<Shard>,
     mut connection: h2::server::Connection<PipeIo, Bytes>,
     deadline: &Deadline,
-    peer: Option<SocketAddr>,
+    client: Remote,
 ) {
     let open = Rc::new(Cell::new(0));
     let mut idle_since = shard.deadlines.coarse_now();
@@ -124,10 +126,10 @@ async fn streams(
         let accepted = runtime::within(LOOK, poll_fn(|cx| connection.poll_accept(cx))).await;
         match accepted {
             Some(Some(Ok((request, respond)))) => {
-                let (shard, open) = (shard.clone(), open.clone());
+                let (shard, open, client) = (shard.clone(), open.clone(), client.clone());
                 runtime::spawn(async move {
                     let _open = Counted::new(&open, 1);
-                    stream(shard, request, respond, peer).await;
+                    stream(shard, request, respond, client).await;
                 });
                 continue;
             }
@@ -157,7 +159,7 @@ async fn stream(
     shard: Rc<Shard>,
     request: ::http::Request<RecvStream>,
     respond: SendResponse<Bytes>,
-    peer: Option<SocketAddr>,
+    (peer, deaf): Remote,
 ) {
     let patience = connection::patience(shard.snapshot().limits.write_idle_ms);
     let (near, far, cutter) = pipe::pair();
@@ -177,7 +179,7 @@ async fn stream(
     let mut upload = pin!(upload(head, body, &mut writer, chunked));
     let mut uploaded = false;
     let asked = if parts.method == ::http::Method::HEAD { Asked::Head } else { Asked::Body };
-    let mut download = pin!(download(&mut reader, respond, asked, patience));
+    let mut download = pin!(download(&mut reader, respond, asked, &deaf, patience));
     poll_fn(|cx| {
         if !uploaded && upload.as_mut().poll(cx).is_ready() {
             uploaded = true;
@@ -185,6 +187,18 @@ async fn stream(
         download.as_mut().poll(cx)
     })
     .await;
+}
+
+/// Who is at the other end of the connection, and whether that was cut because they take nothing.
+type Remote = (Option<SocketAddr>, Rc<Cell<bool>>);
+
+/// Why a body does not come to its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Broken {
+    /// The exchange broke it off, or the client did not want more of it.
+    Off,
+    /// The client took nothing of it for too long.
+    Stalled,
 }
 
 /// The request's head as HTTP/1.1 text. What HTTP/1.1 would not take comes out as such, and is refused there: a
@@ -258,6 +272,7 @@ async fn download(
     reader: &mut PipeReader,
     mut respond: SendResponse<Bytes>,
     asked: Asked,
+    deaf: &Cell<bool>,
     patience: Duration,
 ) {
     let mut buf = Buf::with_capacity(CLIENT_BUFFER_BYTES);
@@ -273,7 +288,10 @@ async fn download(
     };
     let ends = matches!(framing, ResponseFraming::None | ResponseFraming::Length(0));
     let Ok(mut send) = respond.send_response(response, ends) else { return };
-    if !ends && send_body(reader, buf, framing, &mut send, patience).await.is_none() {
+    if !ends && let Err(broken) = send_body(reader, buf, framing, &mut send, patience).await {
+        if broken == Broken::Stalled || deaf.get() {
+            reader.give_up();
+        }
         // A reset throws away what is still queued, and one that `h2` makes by itself says CANCEL, which some
         // clients take for a proper end.
         runtime::sleep(FLUSH).await;
@@ -313,14 +331,14 @@ async fn next_head(
     }
 }
 
-/// Sends a body to its end. `None`: it broke, or the client reset the stream.
+/// Sends a body to its end.
 async fn send_body(
     reader: &mut PipeReader,
     mut buf: Buf,
     framing: ResponseFraming,
     send: &mut SendStream<Bytes>,
     patience: Duration,
-) -> Option<()> {
+) -> Result<(), Broken> {
     let mut decoder = Decoder::default();
     let mut left = match framing {
         ResponseFraming::Length(n) => n,
@@ -328,17 +346,17 @@ async fn send_body(
     };
     loop {
         let (data, finished) = if framing == ResponseFraming::Chunked {
-            let step = decoder.decode(&mut buf).ok()?;
+            let step = decoder.decode(&mut buf).map_err(|_| Broken::Off)?;
             (step.data, step.finished)
         } else {
-            left = left.checked_sub(buf.len() as u64)?;
+            left = left.checked_sub(buf.len() as u64).ok_or(Broken::Off)?;
             (buf.len(), left == 0)
         };
         if data > 0 || finished {
-            give(send, Bytes::copy_from_slice(&buf[..data]), finished, patience).await?;
+            give(reader, send, Bytes::copy_from_slice(&buf[..data]), finished, patience).await?;
         }
         if finished {
-            return Some(());
+            return Ok(());
         }
         buf.clear();
         buf.reserve(BULK_BUFFER_BYTES / 4);
@@ -348,34 +366,40 @@ async fn send_body(
             }
             reader.poll_read(cx, &mut buf)
         });
-        if n.await.ok()? == 0 {
-            return None;
+        if !matches!(n.await, Ok(n) if n > 0) {
+            return Err(Broken::Off);
         }
     }
 }
 
-/// Sends bytes as the client's window allows.
-async fn give(send: &mut SendStream<Bytes>, mut bytes: Bytes, last: bool, patience: Duration) -> Option<()> {
+/// Sends bytes as the client's window allows, while the exchange waits for that, too.
+async fn give(
+    reader: &mut PipeReader,
+    send: &mut SendStream<Bytes>,
+    mut bytes: Bytes,
+    last: bool,
+    patience: Duration,
+) -> Result<(), Broken> {
     while !bytes.is_empty() {
         send.reserve_capacity(bytes.len());
         let room = poll_fn(|cx| {
-            if send.poll_reset(cx).is_ready() {
+            if send.poll_reset(cx).is_ready() || reader.poll_cut(cx).is_ready() {
                 return Poll::Ready(None);
             }
             send.poll_capacity(cx).map(|room| room.and_then(Result::ok))
         });
-        let room = runtime::within(patience, room).await??;
+        let room = runtime::within(patience, room).await.ok_or(Broken::Stalled)?.ok_or(Broken::Off)?;
         let piece = bytes.split_to(room.min(bytes.len()));
         let ends = last && bytes.is_empty();
-        send.send_data(piece, ends).ok()?;
+        send.send_data(piece, ends).map_err(|_| Broken::Off)?;
         if ends {
-            return Some(());
+            return Ok(());
         }
     }
     if last {
-        send.send_data(Bytes::new(), true).ok()?;
+        send.send_data(Bytes::new(), true).map_err(|_| Broken::Off)?;
     }
-    Some(())
+    Ok(())
 }
 
 /// Moves what the client says into the pipe, beginning with what was read already.

@@ -9,6 +9,9 @@ const RESET: u8 = 3;
 const SETTINGS: u8 = 4;
 const PING: u8 = 6;
 const GO_AWAY: u8 = 7;
+const WINDOW_UPDATE: u8 = 8;
+
+const INITIAL_WINDOW_SIZE: u16 = 4;
 
 const END_STREAM: u8 = 1;
 const ACK: u8 = 1;
@@ -43,9 +46,20 @@ pub enum Fate {
 impl Frames {
     /// Connects and says what an HTTP/2 client says first.
     pub fn connect(address: SocketAddr) -> Self {
-        let mut frames = Self { client: Client::connect(address) };
+        Self::greet(Client::connect(address), &[])
+    }
+
+    /// The same over a connection that stands, with a window of so many bytes for each stream.
+    pub fn with_window(client: Client, bytes: u32) -> Self {
+        let mut setting = INITIAL_WINDOW_SIZE.to_be_bytes().to_vec();
+        setting.extend(bytes.to_be_bytes());
+        Self::greet(client, &setting)
+    }
+
+    fn greet(client: Client, settings: &[u8]) -> Self {
+        let mut frames = Self { client };
         frames.client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-        frames.send(SETTINGS, 0, 0, &[]);
+        frames.send(SETTINGS, 0, 0, settings);
         frames
     }
 
@@ -65,6 +79,11 @@ impl Frames {
     /// Sends a body, and its end.
     pub fn body(&mut self, stream: u32, bytes: &[u8]) {
         self.send(DATA, END_STREAM, stream, bytes);
+    }
+
+    /// Lets the connection's window be larger by so many bytes.
+    pub fn widen(&mut self, bytes: u32) {
+        self.send(WINDOW_UPDATE, 0, 0, &bytes.to_be_bytes());
     }
 
     fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
