@@ -2,7 +2,8 @@
 //!
 //! Takes compressed bytes in any pieces; gives what they stand for a little at a time, however much that is.
 
-use flate2::write::MultiGzDecoder;
+use flate2::Compression;
+use flate2::write::{GzEncoder, MultiGzDecoder};
 use std::io::Write;
 
 /// Compressed bytes that are looked at between two looks at the bound: one may stand for a thousand.
@@ -73,6 +74,27 @@ impl Gunzip {
         out.append(self.decoder.get_mut());
         Ok(())
     }
+}
+
+/// The bytes compressed; none if that fails, which it does not in memory.
+pub fn zipped(bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 2), Compression::default());
+    encoder.write_all(bytes).ok()?;
+    encoder.finish().ok()
+}
+
+/// What compressed bytes stand for.
+///
+/// # Errors
+/// They are not all of one gzip's.
+pub fn unzipped(bytes: &[u8]) -> Result<Vec<u8>, NotGzip> {
+    let (mut gunzip, mut out) = (Gunzip::empty(), vec![]);
+    gunzip.push(bytes);
+    while gunzip.has_more() {
+        gunzip.pull(&mut out)?;
+    }
+    gunzip.finish(&mut out)?;
+    Ok(out)
 }
 
 #[cfg(test)]

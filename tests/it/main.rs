@@ -46,3 +46,4 @@ mod timeouts;
 mod translate;
 mod translated_errors;
 mod upstreams;
+mod whole_errors;

@@ -10,6 +10,7 @@ pub mod ask;
 mod brief;
 pub mod json;
 pub mod multipart;
+pub mod opening;
 pub mod paths;
 pub mod refusal;
 pub mod request;
@@ -19,6 +20,7 @@ pub mod usage;
 
 pub use ask::{Ask, BodyForm, ScanError, StreamUsage};
 pub use multipart::{BodyType, MultipartScan, content_type_kind};
+pub use opening::Opening;
 pub use request::RequestScan;
 pub use splice::{Edits, InjectUsage};
 pub use stream::{ElementScan, EventFilter, HideUsage, Release, StreamFacts};

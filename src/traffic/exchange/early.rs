@@ -87,6 +87,13 @@ pub const fn speech(style: StreamStyle) -> Speech {
     }
 }
 
+/// Whether an answer that is an error complains of the gateway's own account.
+pub fn is_of_account(style: StreamStyle, answer: &[u8]) -> bool {
+    let mut tree = Tree::default();
+    let Ok(page) = tree.parse(answer) else { return false };
+    failure::is_of_account(&failure::of_event(speech(style), page.root()))
+}
+
 /// What is told by a text that is one JSON object. An error that has its dialect's shape is told as it came.
 fn of_text(style: StreamStyle, text: &[u8]) -> Result<Option<Early>, Fault> {
     let speech = speech(style);

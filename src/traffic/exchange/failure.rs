@@ -18,6 +18,9 @@ use crate::traffic::upstream::call::Answer;
 /// From here on an answer is no success.
 const FIRST_REDIRECT: u16 = 300;
 
+/// What stands where a key was.
+const REDACTED: &[u8] = b"[redacted]";
+
 /// Longest hint when to come again that is passed on.
 const HINT_MS: u64 = 24 * 3_600_000;
 
@@ -167,6 +170,27 @@ pub fn scrub(buf: &mut Buf, bytes: usize, provider: &Provider) -> usize {
     clean.len()
 }
 
+/// Overwrites the provider's keys in bytes whose number has been told already. Gives how many bytes of a piece have to wait
+/// for the next, since a key may begin in them.
+pub fn mask(bytes: &mut [u8], provider: &Provider) -> usize {
+    let mut longest = 0;
+    let pass = provider.pass.as_ref().map(|slot| slot.pass());
+    let passing = pass.iter().filter_map(|pass| pass.as_ref()).flat_map(|pass| pass.secrets());
+    for secret in provider.credentials.iter().map(|credential| &credential.key).chain(passing) {
+        let key = secret.expose();
+        longest = longest.max(key.len());
+        let mut from = 0;
+        while let Some(at) = memchr::memmem::find(&bytes[from..], key).filter(|_| !key.is_empty()) {
+            let hidden = &mut bytes[from + at..from + at + key.len()];
+            hidden.fill(b'*');
+            let shown = hidden.len().min(REDACTED.len());
+            hidden[..shown].copy_from_slice(&REDACTED[..shown]);
+            from += at + key.len();
+        }
+    }
+    longest.saturating_sub(1)
+}
+
 /// Takes the provider's keys out of the head of an answer that leads elsewhere, perhaps by a URL that repeats one.
 pub fn clean_redirect(answer: &mut Answer, provider: &Provider) {
     if answer.status >= FIRST_REDIRECT {
@@ -180,7 +204,7 @@ fn without(bytes: &[u8], key: &[u8]) -> Vec<u8> {
     let mut rest = bytes;
     while let Some(at) = memchr::memmem::find(rest, key) {
         out.extend_from_slice(&rest[..at]);
-        out.extend_from_slice(b"[redacted]");
+        out.extend_from_slice(REDACTED);
         rest = &rest[at + key.len()..];
     }
     out.extend_from_slice(rest);

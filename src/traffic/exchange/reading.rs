@@ -4,6 +4,7 @@ use super::state::Reading;
 use crate::contract::endpoint::{Dialect, StreamStyle};
 use crate::contract::record::Usage;
 use crate::http::gzip::Gunzip;
+use crate::traffic::dialect::opening::{LOOK_BYTES, Opening};
 use crate::traffic::dialect::stream::Place;
 use crate::traffic::dialect::{ElementScan, UsageScan};
 use crate::traffic::translate::Form;
@@ -77,6 +78,9 @@ impl Reading {
 pub struct Packed {
     gunzip: Box<Gunzip>,
     scan: PackedScan,
+    /// What it begins with, until it is clear what that is.
+    front: Vec<u8>,
+    opening: Opening,
 }
 
 enum PackedScan {
@@ -90,11 +94,11 @@ impl Packed {
             Dialect::OpenAi | Dialect::Anthropic => PackedScan::Usage(UsageScan::new(dialect)),
             Dialect::Gemini => PackedScan::Answer(ElementScan::new()),
         };
-        Self { gunzip: Gunzip::empty(), scan }
+        Self { gunzip: Gunzip::empty(), scan, front: vec![], opening: Opening::Unclear }
     }
 
-    /// Takes the next bytes. If they are no gzip, the client will see.
-    pub fn feed(&mut self, bytes: &[u8]) {
+    /// Takes the next bytes. If they are no gzip, the client will see. Tells what the answer begins with.
+    pub fn feed(&mut self, bytes: &[u8], last: bool) -> Opening {
         self.gunzip.push(bytes);
         let mut plain = vec![];
         while self.gunzip.has_more() && self.gunzip.pull(&mut plain).is_ok() {
@@ -102,7 +106,17 @@ impl Packed {
                 PackedScan::Usage(scan) => scan.feed(&plain),
                 PackedScan::Answer(scan) => _ = scan.feed(&plain),
             }
+            self.look(&plain, false);
             plain.clear();
+        }
+        self.look(&[], last);
+        self.opening
+    }
+
+    fn look(&mut self, plain: &[u8], last: bool) {
+        if self.opening == Opening::Unclear {
+            self.front.extend_from_slice(&plain[..plain.len().min(LOOK_BYTES)]);
+            self.opening = Opening::of(&self.front, last);
         }
     }
 

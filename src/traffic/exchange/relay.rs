@@ -25,6 +25,7 @@ use crate::contract::snapshot::Format;
 use crate::http::coding::Coding;
 use crate::net::deadline::Waiting;
 use crate::traffic::account::Tally;
+use crate::traffic::dialect::Opening;
 use crate::traffic::provider::response;
 use crate::traffic::route::keys::Verdict;
 use crate::traffic::translate::Crossing;
@@ -84,7 +85,7 @@ pub async fn run(
                 Some(crossed) => Relay::across(passage, answer, crossed, reply, reading),
             };
             relay.run(tally).await?;
-            if relay.reading.has_failed() {
+            if relay.reading.has_failed() || relay.opening == Opening::Error {
                 // The client has been told by the answer itself.
                 tally.fail(FaultKind::UpstreamStreamError);
             }
@@ -117,6 +118,8 @@ struct Relay<'r, 'c, 'p> {
     inbound: Inbound,
     reading: &'r mut Reading,
     ending: Ending,
+    /// What a whole answer that passes begins with.
+    opening: Opening,
     /// When the client's body ends although the provider's does not; 0 until the last event of a stream has left.
     tail_until: Moment,
     /// Decoded bytes that wait for the rest of their event, then bytes to be decoded.

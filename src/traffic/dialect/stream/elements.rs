@@ -117,6 +117,11 @@ impl ElementScan {
         self.error
     }
 
+    /// The text is an array of answers.
+    pub fn is_array(&self) -> bool {
+        self.array
+    }
+
     pub fn place(&self) -> Place {
         self.place
     }

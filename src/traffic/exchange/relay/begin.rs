@@ -7,7 +7,7 @@ use crate::contract::endpoint::{Dialect, StreamStyle};
 use crate::http::coding::Coding;
 use crate::http::encode;
 use crate::http::response::ResponseFraming;
-use crate::traffic::dialect::{ElementScan, EventFilter, HideUsage, UsageScan};
+use crate::traffic::dialect::{ElementScan, EventFilter, HideUsage, Opening, UsageScan};
 use crate::traffic::exchange::crossing;
 use crate::traffic::exchange::crossing::Crossed;
 use crate::traffic::exchange::inbound::Inbound;
@@ -95,6 +95,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             inbound: Inbound::new(answer.framing, gunzip),
             reading,
             ending,
+            opening: Opening::Unclear,
             tail_until: Moment(0),
             buf: answer.rest,
             held: 0,

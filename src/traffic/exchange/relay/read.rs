@@ -1,18 +1,23 @@
 //! Reading an answer as it passes: what of the bytes at hand may leave, and as what.
 
 use super::Relay;
-use crate::base::fault::Fault;
+use crate::base::fault::{Fault, FaultKind};
+use crate::base::limits::ERROR_BODY_BYTES;
 use crate::contract::endpoint::StreamStyle;
+use crate::http::gzip::{self, NotGzip};
 use crate::traffic::account::Tally;
-use crate::traffic::exchange::failure::scrub;
+use crate::traffic::dialect::Opening;
+use crate::traffic::exchange::early;
+use crate::traffic::exchange::failure::{mask, scrub, scrubbed};
 use crate::traffic::exchange::reply::Ending;
 use crate::traffic::exchange::state::Reading;
+use crate::traffic::route::keys::Verdict;
 use crate::traffic::translate::Form;
 
 impl Relay<'_, '_, '_> {
     /// What may leave of the bytes at hand, and what is wrong with those behind them.
     pub(super) fn read_passing(&mut self, last: bool, tally: &mut Tally) -> (Emit, Option<Fault>) {
-        let all = self.buf.len();
+        let mut all = self.buf.len();
         let emit = match &mut *self.reading {
             Reading::Events(filter) => {
                 let release = filter.advance(&mut self.buf, last);
@@ -31,19 +36,26 @@ impl Relay<'_, '_, '_> {
                 } else {
                     scan.feed(fresh);
                 }
-                Emit::all(all)
+                return self.pass_whole(last);
             }
             Reading::Packed(packed) => {
-                packed.feed(&self.buf[self.held..]);
-                Emit::all(all)
+                self.opening = packed.feed(&self.buf[self.held..], last);
+                return self.pass_packed(last);
             }
             Reading::Elements(scan) => {
                 let answers = scan.feed(&self.buf[self.held..]);
                 if self.passage.style == StreamStyle::GeminiArray {
                     tally.record.events += answers;
                 }
-                let failed = scan.has_failed() && !matches!(self.ending, Ending::Length(_));
-                Emit::all(if failed { scrub(&mut self.buf, all, self.passage.provider) } else { all })
+                if !scan.is_array() {
+                    return self.pass_whole(last);
+                }
+                match (scan.has_failed(), self.ending) {
+                    (false, _) => {}
+                    (true, Ending::Length(_)) => _ = mask(&mut self.buf, self.passage.provider),
+                    (true, _) => all = scrub(&mut self.buf, all, self.passage.provider),
+                }
+                Emit::all(all)
             }
             Reading::Opaque => Emit::all(all),
             Reading::Translated(translation) => {
@@ -70,6 +82,68 @@ impl Relay<'_, '_, '_> {
             }
         };
         (emit, None)
+    }
+
+    /// What may leave of a whole answer. One that is an error is said without the provider's keys, which may stand in any
+    /// two pieces of it; what is no error is only looked at where it begins.
+    fn pass_whole(&mut self, last: bool) -> (Emit, Option<Fault>) {
+        if self.opening == Opening::Unclear {
+            self.opening = Opening::of(&self.buf, last);
+        }
+        let all = self.buf.len();
+        let bytes = match self.opening {
+            Opening::Answer => all,
+            // White space keeps a connection busy until there is something to say.
+            Opening::Unclear if self.buf.trim_ascii().is_empty() => all,
+            Opening::Unclear => 0,
+            Opening::Error if self.may_wait(last) => 0,
+            Opening::Error => {
+                if last && early::is_of_account(self.passage.style, &self.buf) {
+                    self.passage.rest(Verdict::Refused, None, self.reply.shard);
+                    return (Emit::all(0), Some(FaultKind::UpstreamAccount.into()));
+                }
+                let wait = mask(&mut self.buf, self.passage.provider);
+                if last { all } else { all.saturating_sub(wait) }
+            }
+        };
+        (Emit::all(bytes), None)
+    }
+
+    /// Whether all of an error can be waited for: it may be the gateway's own affair.
+    fn may_wait(&self, last: bool) -> bool {
+        !last && self.reply.status == 0 && self.buf.len() < ERROR_BODY_BYTES
+    }
+
+    /// The same of a compressed one.
+    fn pass_packed(&mut self, last: bool) -> (Emit, Option<Fault>) {
+        let all = self.buf.len();
+        match self.opening {
+            Opening::Unclear | Opening::Error if self.may_wait(last) => (Emit::all(0), None),
+            Opening::Error if self.reply.status == 0 => match self.unpacked() {
+                Ok(bytes) => (Emit::all(bytes), None),
+                Err(fault) => (Emit::all(0), Some(fault)),
+            },
+            Opening::Answer | Opening::Unclear | Opening::Error => (Emit::all(all), None),
+        }
+    }
+
+    /// Compresses an error anew, if it repeats a key; gives its length.
+    fn unpacked(&mut self) -> Result<usize, Fault> {
+        let plain = gzip::unzipped(&self.buf).map_err(|NotGzip| FaultKind::UpstreamMalformed)?;
+        if early::is_of_account(self.passage.style, &plain) {
+            self.passage.rest(Verdict::Refused, None, self.reply.shard);
+            return Err(FaultKind::UpstreamAccount.into());
+        }
+        let clean = scrubbed(&plain, self.passage.provider);
+        if clean != plain {
+            let packed = gzip::zipped(&clean).ok_or(FaultKind::Internal)?;
+            self.buf.clear();
+            self.buf.extend(&packed);
+            if let Ending::Length(_) = self.ending {
+                self.ending = Ending::Length(packed.len() as u64);
+            }
+        }
+        Ok(self.buf.len())
     }
 }
 
