@@ -87,10 +87,13 @@ pub enum Unserved {
     ConnectionsPerClient,
     /// No TLS handshake came about.
     Handshake,
+    /// The process has hardly a descriptor left.
+    Descriptors,
 }
 
 impl Unserved {
-    pub const ALL: [Self; 3] = [Self::Connections, Self::ConnectionsPerClient, Self::Handshake];
+    pub const ALL: [Self; 4] =
+        [Self::Connections, Self::ConnectionsPerClient, Self::Handshake, Self::Descriptors];
 
     /// As metrics name it.
     pub const fn name(self) -> &'static str {
@@ -98,6 +101,7 @@ impl Unserved {
             Self::Connections => "connections",
             Self::ConnectionsPerClient => "connections_per_client",
             Self::Handshake => "handshake",
+            Self::Descriptors => "descriptors",
         }
     }
 }

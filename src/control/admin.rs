@@ -8,17 +8,23 @@ use crate::control::config::Complaint;
 use crate::control::health::Health;
 use crate::control::reload::{Published, Request};
 use axum::Router;
+use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, State};
 use axum::http::header::{CONTENT_TYPE, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use axum::serve::{IncomingStream, Listener};
 use serde_json::{Value, json};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
+
+/// How soon after a connection could not be accepted, for want of a descriptor, the next is.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(20);
 
 /// Gives the metrics as text.
 pub type MetricsText = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = String> + Send>> + Send + Sync>;
@@ -42,9 +48,40 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
-    let listener = tokio::net::TcpListener::from_std(listener)?;
-    let service = router(state).into_make_service_with_connect_info::<SocketAddr>();
+    let listener = Patient(tokio::net::TcpListener::from_std(listener)?);
+    let service = router(state).into_make_service_with_connect_info::<Peer>();
     axum::serve(listener, service).with_graceful_shutdown(stop).await
+}
+
+/// Accepts again soon after it could not: axum's own listener rests for a second, in which nobody knows how the process is.
+struct Patient(tokio::net::TcpListener);
+
+impl Listener for Patient {
+    type Io = tokio::net::TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, SocketAddr) {
+        loop {
+            match self.0.accept().await {
+                Ok(accepted) => return accepted,
+                Err(_) => tokio::time::sleep(ACCEPT_AGAIN).await,
+            }
+        }
+    }
+
+    fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Copy)]
+pub struct Peer(pub SocketAddr);
+
+impl Connected<IncomingStream<'_, Patient>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Patient>) -> Self {
+        Self(*stream.remote_addr())
+    }
 }
 
 /// The paths.
@@ -89,7 +126,7 @@ async fn metrics(State(state): State<AdminState>) -> Response {
 
 async fn reload(
     State(state): State<AdminState>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    ConnectInfo(Peer(peer)): ConnectInfo<Peer>,
     headers: HeaderMap,
 ) -> Response {
     // A browser names the page that asks: none has business here, not even one on this machine.

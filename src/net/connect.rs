@@ -1,6 +1,7 @@
 //! Opening connections to upstreams.
 
 use super::deadline::Cutter;
+use super::descriptors::{self, Room};
 use super::stream::{Protocol, Reader, Stream, Writer, split};
 use super::{runtime, tls};
 use crate::contract::snapshot::OriginTls;
@@ -39,6 +40,9 @@ pub async fn connect(
     runtime::within(timeout, async {
         let tcp = first_that_accepts(addresses).await.map_err(no_connection)?;
         let (reader, writer, fd) = split(tcp);
+        if let Room::None { .. } = descriptors::room(fd) {
+            return Err(no_connection(io::Error::from_raw_os_error(libc::EMFILE)));
+        }
         let cutter = Cutter::Socket(fd);
         Ok(match tls {
             Some(tls) => tls::connect((reader, writer), cutter, tls.config.clone(), tls.server_name.clone())

@@ -4,6 +4,7 @@
 //! connection which the kernel already handed over is served and not lost.
 
 use super::deadline::Cutter;
+use super::descriptors::{self, Room};
 use super::runtime::Driver;
 use super::stream::{Protocol, Reader, Stream, TcpReader, TcpWriter, Writer, split};
 use super::tls;
@@ -119,6 +120,14 @@ impl Listener {
 }
 
 impl Accepted {
+    /// What there is for it and what it may want.
+    pub fn room(&self) -> Room {
+        match self.cutter {
+            Cutter::Socket(fd) => descriptors::room(fd),
+            Cutter::Pipe(_) => Room::Enough,
+        }
+    }
+
     /// The connection without TLS.
     pub fn plain(self) -> Stream {
         Stream {

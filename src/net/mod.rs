@@ -14,6 +14,7 @@ pub mod certificates;
 pub mod connect;
 pub mod deadline;
 mod departures;
+pub mod descriptors;
 pub mod gather;
 mod iobuf;
 pub mod listen;

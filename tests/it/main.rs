@@ -13,6 +13,7 @@ mod certificates;
 mod counting;
 mod credentials;
 mod crowds;
+mod descriptors;
 mod early;
 mod embeddings;
 mod endpoints;

@@ -150,7 +150,11 @@ impl Caller {
                 let mut detail = format!("{}:{} {addresses:?}: ", origin.host, origin.port);
                 let (kind, reason) = match error {
                     ConnectError::Refused(e) => (FaultKind::UpstreamConnect, e.to_string()),
-                    ConnectError::Exhausted(e) => (FaultKind::Overloaded, e.to_string()),
+                    ConnectError::Exhausted(e) => {
+                        // Those that rest hold what the next request needs.
+                        self.pool.clear();
+                        (FaultKind::Overloaded, e.to_string())
+                    }
                     ConnectError::Timeout => (FaultKind::UpstreamConnectTime, format!("{limit:?} passed")),
                     ConnectError::Tls(e) => (FaultKind::UpstreamTls, e.to_string()),
                 };

@@ -93,6 +93,12 @@ impl Pool {
         self.count.set(self.idle.borrow().iter().map(Vec::len).sum());
     }
 
+    /// Closes all that rest.
+    pub fn clear(&self) {
+        self.idle.borrow_mut().iter_mut().for_each(Vec::clear);
+        self.count.set(0);
+    }
+
     /// Idle connections of all origins.
     pub fn len(&self) -> usize {
         self.count.get()

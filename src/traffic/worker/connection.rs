@@ -59,7 +59,7 @@ pub async fn serve(shard: Rc<Shard>, accepted: Accepted, index: usize, place: Pl
 pub async fn turn_away(shard: &Shard, accepted: Accepted, why: Unserved) {
     let kind = match why {
         Unserved::ConnectionsPerClient => FaultKind::TooManyConnections,
-        Unserved::Connections | Unserved::Handshake => FaultKind::Overloaded,
+        Unserved::Connections | Unserved::Handshake | Unserved::Descriptors => FaultKind::Overloaded,
     };
     let peer = accepted.peer;
     let mut client = Client::new(shard, accepted.plain(), Some(peer));

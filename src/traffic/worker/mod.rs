@@ -13,6 +13,7 @@ use crate::base::limits::TURNED_AWAY;
 use crate::contract::link::{Link, Order, State};
 use crate::contract::meters::{Gauges, Meters, Unserved};
 use crate::net::deadline::{SWEEP, Waiting};
+use crate::net::descriptors::{self, Room};
 use crate::net::listen::{Accepted, Listener, Stop, StopHandle};
 use crate::net::runtime::{self, Driver, Pulse};
 use crate::traffic::exchange::shard::Shard;
@@ -69,6 +70,7 @@ pub struct MetersPort {
 /// A socket could not be taken into the runtime, or the process is out of descriptors.
 pub async fn run(shard: Rc<Shard>, driver: Driver, orders: Orders) -> io::Result<()> {
     let Orders { link, listeners, meters } = orders;
+    descriptors::look();
     shard.deadlines.heed_departures()?;
     let stop = Stop::default();
     let arriving = Rc::<Cell<u64>>::default();
@@ -144,13 +146,30 @@ impl Door {
     fn serve(&self, accepted: Accepted) {
         let (shard, index) = (self.shard.clone(), self.index);
         shard.accepted.set(shard.accepted.get() + 1);
-        match self.crowd.enter(accepted.peer.ip()) {
+        let room = accepted.room();
+        match self.refusal(room).map_or_else(|| self.crowd.enter(accepted.peer.ip()), Err) {
             Ok(place) => runtime::spawn(connection::serve(shard, accepted, index, place)),
             Err(why) => {
                 shard.count_unserved(why);
-                self.turn_away(accepted, why);
+                if room != (Room::None { told: false }) {
+                    self.turn_away(accepted, why);
+                }
             }
         }
+    }
+
+    /// Why there is no descriptor for one more client. Where they are scarce, clients may be no more than connections to
+    /// providers, of which each of them may want one.
+    fn refusal(&self, room: Room) -> Option<Unserved> {
+        let refused = match room {
+            Room::Enough => false,
+            Room::Scarce => {
+                let upstream = self.shard.exchanges.get() + self.shard.upstreams.pool.len() as u64;
+                self.shard.connections.get() > upstream
+            }
+            Room::None { .. } => true,
+        };
+        refused.then_some(Unserved::Descriptors)
     }
 
     /// Ends a connection that there is no room for. A client of plain HTTP is told why; so many at a time that
@@ -210,6 +229,7 @@ impl Keeper {
             self.shard.buffers.free_segments();
             if now.micros_since(self.reported) >= REPORT_US {
                 self.reported = now;
+                descriptors::look();
                 let snapshot = self.shard.snapshot();
                 self.shard.upstreams.pool.sweep(now, &snapshot.limits);
                 let kept = SPARE_MIN.max(2 * self.shard.exchanges.get() as usize);

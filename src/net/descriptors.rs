@@ -1,0 +1,90 @@
+//! How far connections may use the process's descriptors up.
+//!
+//! The kernel gives the lowest number that is free: a connection's own number tells, without a count and for the whole
+//! process, how many are in use. Beyond a bound it is let go of again, so that there are always some for the operator's
+//! interface, the log, names and files; and from a lower one on clients that want nothing yet are, so that there are
+//! some for connections to providers.
+//!
+//! Invariant: nobody waits unheard for a descriptor before the door: whoever cannot be served is accepted, and turned away.
+
+use rustix::process::{Resource, getrlimit};
+use std::os::fd::RawFd;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Descriptors that connections leave alone: an eighth, within these bounds.
+const RESERVE: (u64, u64) = (8, 64);
+
+/// The limit as it was last seen.
+static LIMIT: AtomicU64 = AtomicU64::new(u64::MAX);
+
+/// Looks at the limit, which may change while the process runs.
+pub fn look() {
+    LIMIT.store(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX), Relaxed);
+}
+
+/// What there is for a new connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Room {
+    Enough,
+    /// Not for one that wants nothing yet, while those that are there may want more.
+    Scarce,
+    None {
+        /// A word can be said before it is closed.
+        told: bool,
+    },
+}
+
+/// What there is beside the connection that has this number.
+pub fn room(fd: RawFd) -> Room {
+    let found = judge(fd, LIMIT.load(Relaxed));
+    if found == Room::Enough {
+        return found;
+    }
+    look();
+    judge(fd, LIMIT.load(Relaxed))
+}
+
+fn judge(fd: RawFd, limit: u64) -> Room {
+    let fd = u64::try_from(fd).unwrap_or_default();
+    let reserve = (limit / 8).clamp(RESERVE.0, RESERVE.1);
+    let most = limit.saturating_sub(reserve);
+    match fd {
+        _ if fd >= most + reserve / 2 => Room::None { told: false },
+        _ if fd >= most => Room::None { told: true },
+        _ if fd >= most - most / 4 => Room::Scarce,
+        _ => Room::Enough,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Connections leave some descriptors of every limit to others, and clients some of the rest to providers.
+    #[test]
+    fn something_is_left() {
+        for (limit, scarce, none, silent) in [
+            (64, 42, 56, 60),
+            (1024, 720, 960, 992),
+            (20_200, 15_102, 20_136, 20_168),
+            (3, 0, 0, 4),
+            (0, 0, 0, 4),
+        ] {
+            let most = |room: Room| (0..=limit as RawFd + 4).find(|fd| judge(*fd, limit) == room);
+            if none > 0 {
+                assert_eq!(most(Room::Scarce), Some(scarce), "{limit}");
+            }
+            assert_eq!(most(Room::None { told: true }), Some(none), "{limit}");
+            assert_eq!(most(Room::None { told: false }), Some(silent), "{limit}");
+        }
+        assert_eq!(judge(RawFd::MAX, u64::MAX), Room::Enough);
+    }
+
+    /// The limit is that of this process.
+    #[test]
+    fn the_limit_is_looked_at() {
+        assert_eq!(room(0), Room::Enough);
+        assert_ne!(room(RawFd::MAX), Room::Scarce);
+    }
+}
