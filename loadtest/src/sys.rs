@@ -33,6 +33,27 @@ pub fn pin_to(cpu: usize) -> io::Result<()> {
     Ok(())
 }
 
+/// Lets the calling thread go before all others on its core that are not as urgent, if this process may.
+pub fn go_first() -> io::Result<()> {
+    let param = libc::sched_param { sched_priority: 1 };
+    #[expect(unsafe_code, reason = "sched_setscheduler has no safe wrapper in the standard library")]
+    // SAFETY: the kernel only reads the parameters, which live on this stack.
+    let failed = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &raw const param) != 0 };
+    if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
+/// Lets the calling thread go when nobody else on its core has anything to do.
+pub fn go_last() -> io::Result<()> {
+    let param = libc::sched_param { sched_priority: 0 };
+    #[expect(unsafe_code, reason = "sched_setscheduler has no safe wrapper in the standard library")]
+    // SAFETY: as above.
+    let failed = unsafe { libc::sched_setscheduler(0, libc::SCHED_BATCH, &raw const param) != 0 };
+    #[expect(unsafe_code, reason = "setpriority has no safe wrapper in the standard library")]
+    // SAFETY: numbers only; zero is the calling thread.
+    let failed = failed || unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 19) != 0 };
+    if failed { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// Whether the other side of a socket that has nothing to say has ended it.
 pub fn has_ended(socket: RawFd) -> bool {
     let mut byte = [MaybeUninit::uninit()];

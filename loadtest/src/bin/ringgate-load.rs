@@ -7,7 +7,8 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow};
 use clap::{Parser, Subcommand};
 use loadtest::load::{
-    self, CompareArgs, FeaturesArgs, Held, HoldArgs, RelayArgs, ReportArgs, RunArgs, TruthArgs,
+    self, BystandersArgs, CompareArgs, FeaturesArgs, Held, HoldArgs, RelayArgs, ReportArgs, RunArgs,
+    TruthArgs,
 };
 use loadtest::mock::{self, MockArgs};
 use loadtest::sys;
@@ -65,6 +66,7 @@ enum Command {
     Compare(Box<CompareArgs>),
     Features(Box<FeaturesArgs>),
     Truth(Box<TruthArgs>),
+    Bystanders(Box<BystandersArgs>),
     Relay(RelayArgs),
 }
 
@@ -124,6 +126,11 @@ fn try_main(command: Command) -> anyhow::Result<bool> {
             load::deliver(&truth, args.bench.json.as_deref())?;
             Ok(truth.is_good())
         }
+        Command::Bystanders(args) => {
+            let bystanders = load::measure_bystanders(&args)?;
+            load::deliver(&bystanders, args.json.as_deref())?;
+            Ok(bystanders.is_good())
+        }
         Command::Mock(args) => run_mock(*args),
         Command::Relay(args) => run_relay(&args),
     }
@@ -138,6 +145,7 @@ impl Command {
             Self::Compare(args) => args.ask.json.as_deref(),
             Self::Features(args) => args.bench.json.as_deref(),
             Self::Truth(args) => args.bench.json.as_deref(),
+            Self::Bystanders(args) => args.json.as_deref(),
             // They measure nothing.
             Self::Scenarios { .. }
             | Self::Peers { .. }

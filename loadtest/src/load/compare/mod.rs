@@ -1,13 +1,14 @@
 //! Several targets against each other, in slices that take turns, so that what the machine does hits all alike.
 //!
 //! Takes targets that run already ([`compare`]) or peers that it starts itself ([`compare_peers`]), gives medians with
-//! their spread, and ratios to one of them. Of one gateway: what each feature costs ([`measure_features`]), and whether it
-//! tells the truth about its own time ([`measure_truth`]).
+//! their spread, and ratios to one of them. Of one gateway: what each feature costs ([`measure_features`]), whether it
+//! tells the truth about its own time ([`measure_truth`]), and what bulk costs others on its shard ([`measure_bystanders`]).
 //!
 //! Invariant: figures are divided only by figures of the same round, and what has a margin is made of such differences.
 
 mod bench;
 mod budget;
+mod bystanders;
 mod comparison;
 mod contest;
 mod estimate;
@@ -25,6 +26,7 @@ mod targets;
 mod truth;
 mod verdict;
 
+pub use bystanders::{Bystanders, BystandersArgs, measure_bystanders};
 pub use comparison::{Added, Comparison, Ratio, Row, Spread};
 pub use exhibit::Section;
 pub use features::{FeatureCosts, FeaturesArgs, measure_features, show_features};
