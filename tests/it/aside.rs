@@ -147,3 +147,71 @@ fn work_may_be_given_up() {
         assert_eq!(gateway.records(6).len(), 6);
     });
 }
+
+/// A large answer that is translated comes out as a small one does, whole or in the events of a stream, framed by its length
+/// or not, and the helper reads it.
+#[test]
+fn large_answers_are_translated_alike() {
+    on_both_drivers(|io| {
+        for (streams, bytes, chunked) in
+            [(false, 1000, false), (false, VAST, false), (false, VAST, true), (true, 2 * LARGE, false)]
+        {
+            let text = "a \\\"word\\\" ".repeat(bytes / 11);
+            let body = if streams {
+                let event = |body: &str| format!("data: {body}\n\n");
+                [
+                    event(r#"{"type":"message_start","message":{"id":"m","type":"message","role":"assistant","model":"x","content":[],"usage":{"input_tokens":1,"output_tokens":1}}}"#),
+                    event(r#"{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}"#),
+                    event(&format!(r#"{{"type":"content_block_delta","index":0,"delta":{{"type":"text_delta","text":"{text}"}}}}"#)),
+                    event(r#"{"type":"content_block_stop","index":0}"#),
+                    event(r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":2}}"#),
+                    event(r#"{"type":"message_stop"}"#),
+                ]
+                .concat()
+            } else {
+                CLAUDE.replace("Riga.", &text)
+            };
+            let kind = if streams { "text/event-stream" } else { "application/json" };
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\n");
+            let upstream = Scripted::always(if chunked {
+                let pieces = body.as_bytes().chunks(1 << 20);
+                let pieces = pieces
+                    .map(|piece| format!("{:x}\r\n{}\r\n", piece.len(), String::from_utf8_lossy(piece)));
+                format!("{head}transfer-encoding: chunked\r\n\r\n{}0\r\n\r\n", pieces.collect::<String>())
+            } else {
+                format!("{head}content-length: {}\r\n\r\n{body}", body.len())
+            });
+            let setup = Setup::at(io, upstream.address)
+                .provider_of("anthropic", "claude", &format!("http://{}", upstream.address), "")
+                .model("c", "{provider: claude, model: claude-x}", "");
+            let gateway = Gateway::start(&setup);
+            let helper = gateway.schedstat_of("helper");
+            let request =
+                format!(r#"{{"model":"c","stream":{streams},"messages":[{{"role":"user","content":"x"}}]}}"#);
+            let mut client = gateway.client();
+            for _ in 0..2 {
+                let before = schedstat(&helper).ran;
+                let answer = client.ask(&post(CHAT, &request));
+                assert!(answer.status == 200 && answer.whole);
+                let said = if streams {
+                    let events = answer.events();
+                    let deltas = events.iter().filter_map(|event| serde_json::from_str::<Value>(event).ok());
+                    deltas
+                        .filter_map(|event| {
+                            event["choices"][0]["delta"]["content"].as_str().map(str::to_owned)
+                        })
+                        .collect()
+                } else {
+                    answer.json()["choices"][0]["message"]["content"].as_str().expect("text").to_owned()
+                };
+                assert!(said == text.replace("\\\"", "\""), "the answer differs: {} bytes", said.len());
+                let ran = schedstat(&helper).ran.saturating_sub(before);
+                assert!(
+                    bytes < LARGE || ran > Duration::from_nanos(bytes as u64 / 10),
+                    "the helper ran for {ran:?}"
+                );
+            }
+            assert_eq!(gateway.only_record(2)["fault"], Value::Null);
+        }
+    });
+}

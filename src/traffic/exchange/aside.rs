@@ -41,6 +41,23 @@ pub async fn with_body<T: Send + Sync + 'static>(
     Ok(result)
 }
 
+/// A buffer with the same bytes and twice the memory.
+///
+/// # Errors
+/// There is no such memory.
+pub async fn grown(mut buf: Buf, shard: &Shard) -> Result<Buf, Fault> {
+    done(shard, move || {
+        buf.reserve(buf.len());
+        buf
+    })
+    .await
+}
+
+/// Keeps a buffer for others, or has it freed by the helper if it is large.
+pub fn give(buf: Buf, shard: &Shard) {
+    if buf.capacity() as u64 >= LARGE_BYTES { free(buf, shard) } else { shard.buffers.give(buf) }
+}
+
 /// Frees what the helper wrote, and where: that takes milliseconds for tens of megabytes.
 pub fn free(buf: Buf, shard: &Shard) {
     // Where there is no room for it, it is freed here.
@@ -48,7 +65,7 @@ pub fn free(buf: Buf, shard: &Shard) {
 }
 
 /// Has something done. Where the helper has too much to do already, it is done here and now.
-async fn done<T: Send + Sync + 'static>(
+pub async fn done<T: Send + Sync + 'static>(
     shard: &Shard,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Fault> {

@@ -55,6 +55,14 @@ impl Inbound {
         Ok(true)
     }
 
+    /// Bytes of it that are still to come, if that is known.
+    pub fn left(&self) -> Option<u64> {
+        match (&self.framing, &self.gunzip) {
+            (Framing::Length(left), None) => Some(*left),
+            _ => None,
+        }
+    }
+
     /// Whether there is more of it before anything is read from the connection.
     pub fn has_more(&self) -> bool {
         self.gunzip.as_ref().is_some_and(|gunzip| gunzip.has_more())

@@ -11,6 +11,7 @@ mod end;
 mod read;
 mod send;
 
+use super::aside;
 use super::crossing::Crossed;
 use super::early::{self, Early};
 use super::failure::{Failure, clean_redirect};
@@ -21,6 +22,7 @@ use super::state::{Exchange, Reading};
 use crate::base::buf::Buf;
 use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
+use crate::base::limits::{BULK_BUFFER_BYTES, TRANSLATED_ANSWER_BYTES};
 use crate::contract::snapshot::Format;
 use crate::http::coding::Coding;
 use crate::net::deadline::Waiting;
@@ -153,7 +155,10 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
                     Err(fault) => broken = Some(fault),
                 }
             }
-            let (emit, wrong) = self.read_passing(last, tally);
+            let (emit, wrong) = match self.is_heavy(last) {
+                true => Box::pin(self.read_aside(last, tally)).await,
+                false => self.read_passing(last, tally),
+            };
             let begun = self.reply.status != 0;
             // Before an answer has begun its client can still be told properly what went wrong.
             match wrong {
@@ -242,7 +247,7 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         }
         let mut buf = std::mem::take(&mut self.buf);
         if buf.room() < buf.capacity() / 4 {
-            buf = self.roomier(buf);
+            buf = self.roomier(buf).await?;
         }
         let (patience, latest) = if self.reply.told_all {
             (TAIL_MS, self.tail_until)
@@ -263,24 +268,38 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         }
     }
 
-    /// A bulk buffer with the same bytes, for answers that fill the small one.
-    fn roomier(&self, mut buf: Buf) -> Buf {
+    /// A larger buffer with the same bytes, for answers that fill the small one: of what is gathered as large as all of it,
+    /// if that is known.
+    async fn roomier(&self, mut buf: Buf) -> Result<Buf, Fault> {
         let pool = &self.reply.shard.buffers;
-        if buf.len() >= crate::base::limits::BULK_BUFFER_BYTES / 2 {
-            buf.reserve(crate::base::limits::BULK_BUFFER_BYTES);
-            return buf;
+        let left = self.inbound.left().filter(|_| self.is_gathering());
+        let left = left.map(|left| left.min(TRANSLATED_ANSWER_BYTES as u64) as usize);
+        if left.is_some_and(|left| buf.room() > left) {
+            return Ok(buf);
         }
-        let mut bulk = pool.bulk();
-        bulk.extend(&buf);
+        if buf.len() as u64 >= aside::LARGE_BYTES {
+            return Box::pin(aside::grown(buf, self.reply.shard)).await;
+        }
+        if left.is_none() && buf.len() >= BULK_BUFFER_BYTES / 2 {
+            buf.reserve(BULK_BUFFER_BYTES);
+            return Ok(buf);
+        }
+        let mut larger = left.map_or_else(|| pool.bulk(), |left| pool.of(buf.len() + left + 1));
+        larger.reserve(buf.len() + 1);
+        larger.extend(&buf);
         pool.give(buf);
-        bulk
+        Ok(larger)
+    }
+
+    fn is_gathering(&self) -> bool {
+        matches!(&*self.reading, Reading::Translated(translation) if translation.is_gathering(false))
     }
 
     /// Gives back what can be used again.
     fn retire(self) {
         let shard = self.reply.shard;
-        shard.buffers.give(self.buf);
-        shard.buffers.give(self.outbox);
+        aside::give(self.buf, shard);
+        aside::give(self.outbox, shard);
         if self.keep_alive && !self.inbound.surplus && !self.inbound.ends_with_connection() {
             shard.upstreams.pool.give(self.conn, shard.deadlines.coarse_now(), self.reply.limits);
         }

@@ -301,6 +301,11 @@ impl Translation {
         })
     }
 
+    /// Nothing can be made yet of what there is: a whole answer is told when it is whole.
+    pub fn is_gathering(&self, last: bool) -> bool {
+        !last && !self.unnamed && (self.body == Form::Whole || self.form == Form::Whole)
+    }
+
     /// Translates what can be of the bytes at hand; see [`Translation::stream`].
     ///
     /// # Errors

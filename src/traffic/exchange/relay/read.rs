@@ -7,12 +7,13 @@ use crate::contract::endpoint::StreamStyle;
 use crate::http::gzip::{self, NotGzip};
 use crate::traffic::account::Tally;
 use crate::traffic::dialect::Opening;
+use crate::traffic::exchange::aside;
 use crate::traffic::exchange::early;
 use crate::traffic::exchange::failure::{mask, scrub, scrubbed};
 use crate::traffic::exchange::reply::Ending;
 use crate::traffic::exchange::state::Reading;
 use crate::traffic::route::keys::Verdict;
-use crate::traffic::translate::Form;
+use crate::traffic::translate::{Form, Passed};
 
 impl Relay<'_, '_, '_> {
     /// What may leave of the bytes at hand, and what is wrong with those behind them.
@@ -64,24 +65,58 @@ impl Relay<'_, '_, '_> {
                 }
                 self.outbox.clear();
                 let passed = translation.advance(&self.buf, last, self.outbox.tail());
-                if translation.has_failed() {
-                    let all = self.outbox.len();
-                    scrub(&mut self.outbox, all, self.passage.provider);
-                }
-                if self.reply.status == 0 && translation.form() == Form::Whole {
-                    self.ending = Ending::Length(self.outbox.len() as u64);
-                }
-                let bytes = self.outbox.len();
-                match passed {
-                    Ok(passed) => {
-                        tally.record.events += passed.events;
-                        Emit { bytes, keep_from: passed.consumed }
-                    }
-                    Err(fault) => return (Emit { bytes, keep_from: all }, Some(fault)),
-                }
+                return self.translated(passed, tally);
             }
         };
         (emit, None)
+    }
+
+    /// What a translation made of the bytes at hand.
+    fn translated(&mut self, passed: Result<Passed, Fault>, tally: &mut Tally) -> (Emit, Option<Fault>) {
+        if let Reading::Translated(translation) = &*self.reading {
+            if translation.has_failed() {
+                let all = self.outbox.len();
+                scrub(&mut self.outbox, all, self.passage.provider);
+            }
+            if self.reply.status == 0 && translation.form() == Form::Whole {
+                self.ending = Ending::Length(self.outbox.len() as u64);
+            }
+        }
+        let bytes = self.outbox.len();
+        match passed {
+            Ok(passed) => {
+                tally.record.events += passed.events;
+                (Emit { bytes, keep_from: passed.consumed }, None)
+            }
+            Err(fault) => (Emit { bytes, keep_from: self.buf.len() }, Some(fault)),
+        }
+    }
+
+    /// Whether it takes long to read what there is.
+    pub(super) fn is_heavy(&self, last: bool) -> bool {
+        self.buf.len() as u64 >= aside::LARGE_BYTES
+            && matches!(&*self.reading, Reading::Translated(translation) if !translation.is_gathering(last))
+    }
+
+    /// Has the helper read it, while the shard serves others.
+    pub(super) async fn read_aside(&mut self, last: bool, tally: &mut Tally) -> (Emit, Option<Fault>) {
+        let Reading::Translated(mut translation) = std::mem::replace(self.reading, Reading::Opaque) else {
+            return (Emit::all(0), Some(FaultKind::Internal.into()));
+        };
+        let (buf, mut outbox) = (std::mem::take(&mut self.buf), std::mem::take(&mut self.outbox));
+        let work = move || {
+            outbox.clear();
+            let passed = translation.advance(&buf, last, outbox.tail());
+            (translation, buf, outbox, passed)
+        };
+        match aside::done(self.reply.shard, work).await {
+            Ok((translation, buf, outbox, passed)) => {
+                *self.reading = Reading::Translated(translation);
+                (self.buf, self.outbox) = (buf, outbox);
+                self.translated(passed, tally)
+            }
+            Err(fault) => (Emit::all(0), Some(fault)),
+        }
     }
 
     /// What may leave of a whole answer. One that is an error is said without the provider's keys, which may stand in any
