@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 /// Lines that wait in memory; more of them stay in the shards' rings, or are dropped.
@@ -173,6 +173,11 @@ impl Target {
 fn append(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder)?;
+    }
+    if std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo()) {
+        // For writing alone it would be opened when somebody reads it, and nothing would begin before. What nobody reads
+        // waits in it.
+        return OpenOptions::new().read(true).write(true).open(path);
     }
     OpenOptions::new().create(true).append(true).open(path)
 }

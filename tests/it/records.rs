@@ -209,6 +209,23 @@ fn the_log_may_go_to_standard_output() {
     assert_eq!(gateway.log(), "");
 }
 
+/// A log that is a named pipe does not wait for its reader to serve, and what was written before is read by whoever comes.
+#[test]
+fn the_log_may_be_a_pipe_that_nobody_reads_yet() {
+    let mock = mock();
+    let pipe = crate::harness::fresh_dir().join("log");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    let path = format!("{{path: \"{}\"}}", pipe.display());
+    let gateway = Gateway::start(&Setup::of(Io::Auto, &mock.base_url()).with("access_log", &path));
+    let answer = gateway.client().ask(&chat(""));
+    let reader = std::fs::File::open(&pipe).expect("it is there");
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(reader), &mut line).expect("a line");
+    let record: Value = serde_json::from_str(&line).expect("one line of JSON");
+    assert_eq!(record["id"], answer.id());
+}
+
 /// A log that was moved away is begun anew on `SIGHUP`: nothing is written any more to what may be packed up now.
 #[test]
 fn logs_are_begun_anew_on_sighup() {

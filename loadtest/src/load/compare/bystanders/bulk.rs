@@ -14,6 +14,8 @@ const DEPTH: usize = 1_000_000;
 const BODY: usize = 200_000_000;
 const TRANSLATED_BODY: usize = 60_000_000;
 const EVENT: usize = 30_000_000;
+/// Longer ones are not translated.
+const TRANSLATED_EVENT: usize = 8_000_000;
 const ANSWER: usize = 60_000_000;
 
 /// A text of which the middle is repeated.
@@ -124,7 +126,7 @@ pub const SHAPES: [Shape; 9] = [
         answer: Long {
             before: "event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"type\":\"message\",\"role\":\"assistant\",\"model\":\"m\",\"content\":[],\"usage\":{\"input_tokens\":1,\"output_tokens\":1}}}\n\nevent: content_block_start\ndata: {\"type\":\"content_block_start\",\"index\":0,\"content_block\":{\"type\":\"text\",\"text\":\"\"}}\n\nevent: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"index\":0,\"delta\":{\"type\":\"text_delta\",\"text\":\"",
             unit: "word ",
-            times: EVENT / 5,
+            times: TRANSLATED_EVENT / 5,
             after: "\"}}\n\nevent: content_block_stop\ndata: {\"type\":\"content_block_stop\",\"index\":0}\n\nevent: message_delta\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"},\"usage\":{\"output_tokens\":1}}\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
         },
         streams: true,
