@@ -172,6 +172,7 @@ impl Command {
             | Self::Mock(_)
             | Self::Features(_)
             | Self::Truth(_)
+            | Self::Bystanders(_)
             | Self::Relay(_) => None,
         }
     }

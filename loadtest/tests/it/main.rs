@@ -2,6 +2,7 @@
 
 mod abort;
 mod answers;
+mod bystanders;
 mod client;
 mod documents;
 mod faults;

@@ -26,10 +26,12 @@ impl Opening {
     /// `whole`: there is no more of the text.
     pub fn of(text: &[u8], whole: bool) -> Self {
         let front = &text[..text.len().min(LOOK_BYTES)];
-        match tells_of_error(front) {
-            true => Self::Error,
-            false if whole || front.len() == LOOK_BYTES => Self::Answer,
-            false => Self::Unclear,
+        if tells_of_error(front) {
+            Self::Error
+        } else if whole || front.len() == LOOK_BYTES {
+            Self::Answer
+        } else {
+            Self::Unclear
         }
     }
 }

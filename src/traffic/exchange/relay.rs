@@ -131,7 +131,7 @@ struct Relay<'r, 'c, 'p> {
     outbox: Buf,
 }
 
-impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
+impl Relay<'_, '_, '_> {
     async fn run(&mut self, tally: &mut Tally) -> Result<(), Fault> {
         let result = self.pump(tally).await;
         if let Err(fault) = &result
@@ -155,9 +155,10 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
                     Err(fault) => broken = Some(fault),
                 }
             }
-            let (emit, wrong) = match self.is_heavy(last) {
-                true => Box::pin(self.read_aside(last, tally)).await,
-                false => self.read_passing(last, tally),
+            let (emit, wrong) = if self.is_heavy(last) {
+                Box::pin(self.read_aside(last, tally)).await
+            } else {
+                self.read_passing(last, tally)
             };
             let begun = self.reply.status != 0;
             // Before an answer has begun its client can still be told properly what went wrong.
