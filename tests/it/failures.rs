@@ -132,17 +132,16 @@ fn broken_streams_never_look_whole() {
     });
 }
 
-/// An answer that is no stream and breaks off when some of it has passed ends the client's connection before its own
-/// end. One of which hardly anything came is refused.
+/// An answer that is no stream and breaks off after its head ends the client's connection before its own end.
 #[test]
 fn broken_answers_never_look_whole() {
     on_both_drivers(|io| {
         let mock = mock();
         let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
         for (settings, code) in [
-            ("answer_bytes=4000&reset_after=1", "upstream_truncated"),
-            ("answer_bytes=4000&close_after=1", "upstream_truncated"),
-            ("answer_bytes=4000&truncate", "upstream_truncated"),
+            ("reset_after=1", "upstream_truncated"),
+            ("close_after=1", "upstream_truncated"),
+            ("truncate", "upstream_truncated"),
         ] {
             let mut client = gateway.client();
             client.send(&chat(settings));
@@ -152,7 +151,6 @@ fn broken_answers_never_look_whole() {
             assert!(client.rest.is_empty());
             assert_eq!(gateway.record(answer.id())["fault"], code, "{settings}");
         }
-        told(&gateway, &gateway.client().ask(&chat("reset_after=1")), 502, "upstream_truncated");
         told(&gateway, &gateway.client().ask(&chat("bad_chunk")), 502, "upstream_malformed");
     });
 }
@@ -162,10 +160,9 @@ fn broken_answers_never_look_whole() {
 #[test]
 fn old_clients_can_tell_broken_answers() {
     on_both_drivers(|io| {
-        let half = Scripted::once(format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n3e8\r\n{{\"a\":{:>1$}\r\n",
-            '"', 995
-        ));
+        let half = Scripted::once(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{\"a\":\r\n",
+        );
         let mock = mock();
         let setup = Setup::of(io, &mock.base_url())
             .provider("half", &format!("http://{}/v1", half.address), "")
@@ -175,7 +172,7 @@ fn old_clients_can_tell_broken_answers() {
         for (model, streams, said) in [
             ("m/mock?close_after=3", true, "\"code\":\"upstream_truncated\""),
             ("m/mock?reset_after=3", true, "\"code\":\"upstream_truncated\""),
-            ("half", false, "{\"a\":  "),
+            ("half", false, "{\"a\":"),
         ] {
             let body = format!(r#"{{"model":"{model}","stream":{streams},"messages":[]}}"#);
             let request = String::from_utf8(post("/v1/chat/completions", &body)).expect("text");

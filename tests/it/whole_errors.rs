@@ -63,7 +63,7 @@ fn keys_in_whole_errors_are_hidden() {
             (chat(""), r#"{"object":"error","message":"KEY","code":500}"#.to_owned()),
             (
                 responses.clone(),
-                r#"{"id":"r","status":"failed","error":{"code":"server_error","message":"KEY"}}"#.to_owned(),
+                r#"{"status":"failed","id":"r","error":{"code":"server_error","message":"KEY"}}"#.to_owned(),
             ),
             (
                 post("/v1/messages", MESSAGES),

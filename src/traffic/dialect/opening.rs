@@ -28,11 +28,37 @@ impl Opening {
         let front = &text[..text.len().min(LOOK_BYTES)];
         if tells_of_error(front) {
             Self::Error
-        } else if whole || front.len() == LOOK_BYTES {
+        } else if whole || front.len() == LOOK_BYTES || !may_tell(front) {
             Self::Answer
         } else {
             Self::Unclear
         }
+    }
+}
+
+/// What errors begin with. Answers may, too: those are waited for a little.
+const FIRST_KEYS: [&[u8]; 10] = [
+    b"error",
+    b"type",
+    b"object",
+    b"code",
+    b"status",
+    b"success",
+    b"message",
+    b"detail",
+    b"user_id",
+    b"request_id",
+];
+
+/// Whether a text of which there is only the beginning may go on as an error.
+fn may_tell(front: &[u8]) -> bool {
+    let Some(first) = front.trim_ascii_start().split_first() else { return true };
+    let (b'{', rest) = first else { return false };
+    let rest = rest.trim_ascii_start();
+    let Some((b'"', key)) = rest.split_first() else { return rest.is_empty() };
+    match memchr::memchr(b'"', key) {
+        Some(end) => FIRST_KEYS.contains(&&key[..end]),
+        None => FIRST_KEYS.iter().any(|known| known.starts_with(key)),
     }
 }
 
@@ -87,8 +113,8 @@ fn says_something(after_key: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// An error is known as soon as it begins, whatever stands before it; a text without one when enough of it is there,
-    /// or all. What only contains the word is none.
+    /// An error is known as soon as it begins, whatever stands before it; an answer when enough of it is there, or it begins
+    /// as no error does. What only contains the word is none.
     #[test]
     fn errors_are_known_by_their_beginning() {
         for text in [
@@ -102,9 +128,7 @@ mod tests {
             r#"{"billing":{"error":null},"error":{"code":"server_error"},"x":"#,
         ] {
             assert_eq!(Opening::of(text.as_bytes(), true), Opening::Error, "{text}");
-            let first =
-                (1..=text.len()).find(|n| Opening::of(&text.as_bytes()[..*n], false) == Opening::Error);
-            assert!(first.is_some(), "{text}");
+            assert_eq!(Opening::of(text.as_bytes(), false), Opening::Error, "{text}");
         }
         for text in [
             "",
@@ -119,7 +143,22 @@ mod tests {
             r#"{"object":"list","type":"errors"}"#,
         ] {
             assert_eq!(Opening::of(text.as_bytes(), true), Opening::Answer, "{text}");
-            assert_eq!(Opening::of(text.as_bytes(), false), Opening::Unclear, "{text}");
+            assert_ne!(Opening::of(text.as_bytes(), false), Opening::Error, "{text}");
+        }
+        for (text, opening) in [
+            ("", Opening::Unclear),
+            (" {", Opening::Unclear),
+            ("{\n\"", Opening::Unclear),
+            ("{\"erro", Opening::Unclear),
+            ("{\"type\":\"m", Opening::Unclear),
+            ("{\"error\":nul", Opening::Unclear),
+            ("{\"a", Opening::Answer),
+            ("{\"id\":\"", Opening::Answer),
+            ("{\"errors\"", Opening::Answer),
+            ("{}", Opening::Answer),
+            ("[", Opening::Answer),
+        ] {
+            assert_eq!(Opening::of(text.as_bytes(), false), opening, "{text}");
         }
         let late = format!(r#"{{"id":"{}","error":{{"code":1}}}}"#, "x".repeat(LOOK_BYTES));
         assert_eq!(Opening::of(late.as_bytes(), false), Opening::Answer);
