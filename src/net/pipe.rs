@@ -15,6 +15,9 @@ use std::task::{Context, Poll, Waker};
 /// Bytes that may wait in one direction.
 pub const PIPE_BYTES: usize = 64 * 1024;
 
+/// Memory that a direction keeps when nothing waits in it: enough for the events of a stream.
+const KEPT_BYTES: usize = 1024;
+
 #[derive(Default)]
 struct Channel {
     bytes: RefCell<Buf>,
@@ -104,6 +107,9 @@ impl PipeReader {
         if n > 0 {
             take(&bytes[..n]);
             bytes.consume(n);
+            if bytes.is_empty() && bytes.capacity() > KEPT_BYTES {
+                *bytes = Buf::default();
+            }
             channel.taken.set(channel.taken.get() + n as u64);
             Channel::wake(&channel.writer);
             return Poll::Ready(Ok(n));

@@ -176,9 +176,11 @@ async fn stream(
     let (parts, body) = request.into_parts();
     let head = head_text(&parts, body.is_end_stream());
     let chunked = !body.is_end_stream() && !parts.headers.contains_key("content-length");
+    let asked = if parts.method == ::http::Method::HEAD { Asked::Head } else { Asked::Body };
+    // A stream may last: its fields are memory of a frame's size.
+    drop(parts);
     let mut upload = pin!(upload(head, body, &mut writer, chunked));
     let mut uploaded = false;
-    let asked = if parts.method == ::http::Method::HEAD { Asked::Head } else { Asked::Body };
     let mut download = pin!(download(&mut reader, respond, asked, &deaf, patience));
     poll_fn(|cx| {
         if !uploaded && upload.as_mut().poll(cx).is_ready() {
@@ -245,6 +247,7 @@ async fn upload(
     chunked: bool,
 ) -> io::Result<()> {
     writer.write_all(&head).await?;
+    drop(head);
     loop {
         let Some(data) = poll_fn(|cx| body.poll_data(cx)).await else { break };
         let Ok(data) = data else {
