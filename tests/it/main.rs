@@ -40,6 +40,7 @@ mod responses;
 mod roles;
 mod sdk;
 mod secure;
+mod sessions;
 mod signatures;
 mod smuggling;
 mod streaming;

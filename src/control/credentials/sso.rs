@@ -3,14 +3,14 @@
 //! Source: <https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_GetRoleCredentials.html>
 
 use super::aws::Scope;
+use super::session::Session;
 use super::wire::{escape, fetched, json, secret};
 use super::{Failure, Fetched, Place, Web};
-use crate::base::{civil, clock};
+use crate::base::clock;
 use crate::contract::pass::{AwsKeys, Shown};
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use serde_json::Value;
 use std::fmt::Write as _;
-use std::path::PathBuf;
 
 /// A role that somebody who has signed in may take.
 pub struct SignOn {
@@ -18,8 +18,7 @@ pub struct SignOn {
     pub scope: Scope,
     pub account: Box<str>,
     pub role: Box<str>,
-    /// Read anew each time: whoever signs in replaces it.
-    pub token_file: PathBuf,
+    pub session: Session,
 }
 
 /// The name of the file in which AWS's tools keep a session's token: of its name, or of its address where it has none.
@@ -36,26 +35,14 @@ impl SignOn {
     /// # Errors
     /// Nobody has signed in of late, or the role is not for them.
     pub async fn fetch(&self) -> Result<Fetched, Failure> {
-        let token = self.token()?;
+        let token = self.session.token().await?;
+        let token = String::from_utf8_lossy(token.expose()).into_owned();
         let mut path = String::from("/federation/credentials?role_name=");
         escape(&self.role, &mut path);
         path.push_str("&account_id=");
         escape(&self.account, &mut path);
         let answer = Web::get(&self.place, path).field("x-amz-sso_bearer_token", token).ask().await?;
         self.keys(&json(&answer)?["roleCredentials"])
-    }
-
-    fn token(&self) -> Result<String, Failure> {
-        let failed = |what| Failure::File(self.token_file.clone(), what);
-        let text =
-            std::fs::read(&self.token_file).map_err(|_| failed("cannot be read: sign in (aws sso login)"))?;
-        let file: Value = serde_json::from_slice(&text).map_err(|_| failed("is no JSON"))?;
-        let token = secret(file["accessToken"].as_str()).ok_or_else(|| failed("holds no token"))?;
-        let ends = file["expiresAt"].as_str().and_then(civil::moment);
-        if ends.is_some_and(|ends| ends <= clock::unix_seconds().cast_signed()) {
-            return Err(failed("holds a token that is over: sign in anew (aws sso login)"));
-        }
-        Ok(String::from_utf8_lossy(token.expose()).into_owned())
     }
 
     /// The end is told in milliseconds here.

@@ -57,6 +57,12 @@ impl<'p> Web<'p> {
         post.field("content-type", "application/x-www-form-urlencoded")
     }
 
+    /// Sends JSON.
+    pub fn post_json(place: &'p Place, path: &str, json: String) -> Self {
+        let post = Self { method: Method::POST, body: json, ..Self::get(place, path) };
+        post.field("content-type", "application/json")
+    }
+
     #[must_use]
     pub fn field(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.fields.push((name, value.into()));

@@ -12,7 +12,7 @@ use serde_json::Value;
 /// How long a token is taken to be good whose issuer does not say, in seconds.
 const UNTOLD_LIFE: u64 = 300;
 /// Longest life that is believed, in seconds.
-const LIFE_MAX: u64 = 7 * 86_400;
+pub const LIFE_MAX: u64 = 7 * 86_400;
 /// Longest code of an error that is repeated.
 const CODE_BYTES: usize = 64;
 

@@ -10,7 +10,7 @@ use crate::control::config::inputs::Inputs;
 use crate::control::config::profile::Profile;
 use crate::control::config::shape::Presence;
 use crate::control::credentials::{
-    AwsMachine, Container, Role, Scope, SignOn, Source, WebIdentity, token_file_name,
+    AwsMachine, Container, Role, Scope, Session, SignOn, Source, WebIdentity, token_file_name,
 };
 use std::path::{Display, PathBuf};
 
@@ -172,14 +172,17 @@ fn sign_on(
         return None;
     };
     let china = if found.region.starts_with("cn-") { ".cn" } else { "" };
-    let usual = format!("https://portal.sso.{}.amazonaws.com{china}", found.region);
+    let usual = |service: &str| format!("https://{service}.{}.amazonaws.com{china}", found.region);
     let file = format!("{home}/.aws/sso/cache/{}", token_file_name(found.session));
     Some(SignOn {
-        place: place(block, &usual, Trust::Public, ground)?,
+        place: place(block, &usual("portal.sso"), Trust::Public, ground)?,
         scope: scope.clone(),
         account: found.account.into(),
         role: found.role.into(),
-        token_file: ground.inputs.path(&file),
+        session: Session::new(
+            place(block, &usual("oidc"), Trust::Public, ground)?,
+            ground.inputs.path(&file),
+        ),
     })
 }
 
