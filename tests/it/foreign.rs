@@ -113,3 +113,30 @@ fn thoughts_stay_with_their_makers() {
         assert_eq!(sent(&upstream), input("x", &json!([theirs[1]])));
     });
 }
+
+/// A source that another vendor named has nothing by which Anthropic finds it again: it goes, by name, and its text stays.
+#[test]
+fn citations_stay_with_their_makers() {
+    on_both_drivers(|io| {
+        let (upstream, gateway) = stage(io);
+        let messages = |model: &str, cited: &str| {
+            format!(
+                r#"{{"model":"{model}","max_tokens":9,"messages":[{{"role":"assistant","content":[{{"type":"text","text":"Riga.","citations":{cited}}}]}},{{"role":"user","content":"more"}}]}}"#
+            )
+        };
+        let own = r#"{"type":"web_search_result_location","cited_text":"R","encrypted_index":"Eo8B","title":"T","url":"https://b.example"}"#;
+        let told = |body: &str| gateway.client().ask(&post("/v1/messages", body));
+        let cited = r#"{"type":"web_search_result_location","cited_text":"","encrypted_index":"","title":"T","url":"https://a.example"}"#;
+        let answer = told(&messages("c", &format!("[{own},{cited}]")));
+        assert_eq!(answer.header("x-ringgate-dropped"), Some("messages[].citations"));
+        assert_eq!(sent(&upstream), messages("claude-x", &format!("[{own}]")));
+        let answer = told(&messages("c", &format!("[{own}]")));
+        assert_eq!(answer.header("x-ringgate-dropped"), None);
+        assert_eq!(sent(&upstream), messages("claude-x", &format!("[{own}]")), "Anthropic's own go back");
+        // Where the same is written anew for a cloud.
+        let answer = told(&messages("v", &format!("[{cited}]")));
+        assert_eq!(answer.header("x-ringgate-dropped"), Some("messages[].citations"));
+        let hosted = sent(&upstream);
+        assert!(hosted.contains(r#""citations":null"#) && !hosted.contains("a.example"), "{hosted}");
+    });
+}

@@ -27,6 +27,7 @@ mod gzip;
 mod handover;
 mod hardening;
 mod harness;
+mod hosted;
 mod http2;
 mod import;
 mod input;

@@ -13,8 +13,10 @@ use crate::contract::endpoint::{Dialect, Endpoint};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Match<'a> {
     pub endpoint: Endpoint,
-    /// What stands for `{id}` in its path, as written.
+    /// What stands for the model in its path, as written.
     pub model_id: Option<&'a str>,
+    /// Anthropic's words as a cloud has them: the version of the format stands in the body.
+    pub hosted: bool,
 }
 
 /// Why a request goes nowhere.
@@ -23,6 +25,8 @@ pub enum PathFault {
     Unknown,
     /// What a provider keeps of an answer: its path names no model, and nothing here knows whose it is.
     Stored,
+    /// A model where clients of Amazon's look for it.
+    Amazons,
     MethodNotAllowed {
         /// Value of the `allow` field.
         allow: &'static str,
@@ -32,7 +36,7 @@ pub enum PathFault {
 impl PathFault {
     pub const fn kind(self) -> FaultKind {
         match self {
-            PathFault::Unknown | PathFault::Stored => FaultKind::UnknownPath,
+            PathFault::Unknown | PathFault::Stored | PathFault::Amazons => FaultKind::UnknownPath,
             PathFault::MethodNotAllowed { .. } => FaultKind::MethodNotAllowed,
         }
     }
@@ -40,15 +44,24 @@ impl PathFault {
 
 /// The endpoint of a path, if it takes the method. `HEAD` goes where `GET` does.
 pub fn find<'a>(method: &str, path: &'a str) -> Result<Match<'a>, PathFault> {
-    let found = endpoint(path);
-    let missed = || if is_stored(path) { PathFault::Stored } else { PathFault::Unknown };
-    let (endpoint, model_id) = found.ok_or_else(missed)?;
+    let hosted = hosted(path);
+    let is_hosted = hosted.is_some();
+    let missed = || match () {
+        () if is_stored(path) => PathFault::Stored,
+        () if is_amazons(path) => PathFault::Amazons,
+        () => PathFault::Unknown,
+    };
+    let (endpoint, model_id) = hosted.or_else(|| endpoint(path)).ok_or_else(missed)?;
     let allow = match endpoint.row().method {
         "GET" => "GET, HEAD",
         other => other,
     };
     let takes = method == endpoint.row().method || (method == "HEAD" && allow == "GET, HEAD");
-    if takes { Ok(Match { endpoint, model_id }) } else { Err(PathFault::MethodNotAllowed { allow }) }
+    if takes {
+        Ok(Match { endpoint, model_id, hosted: is_hosted })
+    } else {
+        Err(PathFault::MethodNotAllowed { allow })
+    }
 }
 
 /// Whether a path names something that a provider was asked to store.
@@ -124,7 +137,22 @@ fn method(rest: &str) -> Option<(Endpoint, &str)> {
 /// The same where clients of Google's cloud look for models: below their publisher, in a project and a place or not. Whose
 /// these are is the provider's matter here.
 fn in_cloud(path: &str) -> Option<(Endpoint, &str)> {
-    const MODELS: &str = "publishers/google/models/";
+    method(published(path, "publishers/google/models/")?).filter(|(_, id)| is_id(id))
+}
+
+/// Anthropic's models in the same place. Which form the answer has, the body says, whatever the method: so it is there.
+fn hosted(path: &str) -> Option<(Endpoint, Option<&str>)> {
+    let rest = published(path, "publishers/anthropic/models/")?;
+    let (id, _) =
+        rest.rsplit_once(':').filter(|(_, method)| matches!(*method, "rawPredict" | "streamRawPredict"))?;
+    if rest == "count-tokens:rawPredict" {
+        return Some((Endpoint::CountTokens, None));
+    }
+    is_id(id).then_some((Endpoint::Messages, Some(id)))
+}
+
+/// What is behind a publisher's list of models.
+fn published<'p>(path: &'p str, models: &str) -> Option<&'p str> {
     let rest = path.strip_prefix("/v1beta1/").or_else(|| path.strip_prefix("/v1/"))?;
     let rest = match rest.strip_prefix("projects/") {
         None => rest,
@@ -135,7 +163,15 @@ fn in_cloud(path: &str) -> Option<(Endpoint, &str)> {
             (plain(project) && plain(place)).then_some(rest)?
         }
     };
-    method(rest.strip_prefix(MODELS)?).filter(|(_, id)| is_id(id))
+    rest.strip_prefix(models)
+}
+
+/// Whether a path is one of Amazon's runtime: `/model/{id}/converse` and its like.
+fn is_amazons(path: &str) -> bool {
+    const TAILS: [&str; 5] =
+        ["/converse", "/converse-stream", "/invoke", "/invoke-with-response-stream", "/count-tokens"];
+    let model = path.strip_prefix("/model/");
+    model.is_some_and(|rest| TAILS.iter().any(|tail| rest.strip_suffix(tail).is_some_and(is_id)))
 }
 
 /// How Azure's paths begin.
@@ -297,13 +333,58 @@ mod tests {
         for path in [
             "/v1beta1/publishers/google/models/g",
             "/v1beta1/publishers/google/models/:predict",
-            "/v1beta1/publishers/anthropic/models/g:rawPredict",
+            "/v1beta1/publishers/anthropic/models/g:generateContent",
+            "/v1beta1/publishers/google/models/g:rawPredict",
+            "/v1/publishers/anthropic/models/:rawPredict",
+            "/v1/publishers/anthropic/models/c:rawPredict;x",
+            "/v1/publishers//anthropic/models/c:rawPredict",
+            "/v1/publishers/anthropic/models/a?b:rawPredict",
+            "/v1/projects/p%2flocations/l/publishers/anthropic/models/c:rawPredict",
+            "/projects/p/locations/l/publishers/anthropic/models/c:rawPredict",
             "/v1/projects//locations/l/publishers/google/models/g:predict",
             "/v1/projects/a/b/locations/l/publishers/google/models/g:predict",
             "/v1/projects/p/locations/l/models/g:predict",
             "/v1beta/publishers/google/models/g:predict",
         ] {
             assert_eq!(found(path), Err(PathFault::Unknown), "{path}");
+        }
+    }
+
+    /// Anthropic's models are there, too: the URL names the model, but where tokens are counted.
+    #[test]
+    fn clouds_host_messages() {
+        let found = |path| find("POST", path).map(|found| (found.endpoint, found.model_id, found.hosted));
+        for (path, endpoint, id) in [
+            (
+                "/v1/projects/p/locations/l/publishers/anthropic/models/c@1:rawPredict",
+                Endpoint::Messages,
+                Some("c@1"),
+            ),
+            ("/v1/publishers/anthropic/models/a/b%3Ac:streamRawPredict", Endpoint::Messages, Some("a/b%3Ac")),
+            (
+                "/v1beta1/projects/p/locations/l/publishers/anthropic/models/count-tokens:rawPredict",
+                Endpoint::CountTokens,
+                None,
+            ),
+        ] {
+            assert_eq!(found(path), Ok((endpoint, id, true)), "{path}");
+            assert_eq!(find("GET", path), Err(PathFault::MethodNotAllowed { allow: "POST" }));
+        }
+        assert_eq!(found("/v1/messages"), Ok((Endpoint::Messages, None, false)));
+    }
+
+    /// Amazon's paths are known for what they are, and lead nowhere.
+    #[test]
+    fn amazons_paths_lead_nowhere() {
+        for path in
+            ["/model/c/invoke", "/model/a%2Fb/converse-stream", "/model/a/b/invoke-with-response-stream"]
+        {
+            assert_eq!(find("POST", path), Err(PathFault::Amazons), "{path}");
+        }
+        for path in
+            ["/model//invoke", "/model/c/invoke/", "/model/c", "/models/c/invoke", "/model/c/invoke;x"]
+        {
+            assert_eq!(find("POST", path), Err(PathFault::Unknown), "{path}");
         }
     }
 

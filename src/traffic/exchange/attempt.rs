@@ -25,7 +25,7 @@ use crate::traffic::provider::named;
 use crate::traffic::provider::request::{self, Forwarded};
 use crate::traffic::provider::response;
 use crate::traffic::route::keys::{TRIED_MAX, Verdict};
-use crate::traffic::translate::foreign::{self, Cut};
+use crate::traffic::translate::foreign::{self, Cuts};
 use crate::traffic::translate::{Crossing, Speech};
 use crate::traffic::upstream::call::{Answer, CallError, Timings};
 use std::ops::Range;
@@ -175,6 +175,7 @@ impl<'s> Trip<'s> {
         match &self.way {
             Way::Straight(path) => {
                 let cuts = self.foreign(exchange, shard).await?;
+                exchange.course.dropped = cuts.dropped();
                 straight(self, path, exchange, credential, reply, &cuts).map(|()| None)
             }
             Way::Across(crossing) if is_large => {
@@ -221,16 +222,20 @@ impl<'s> Trip<'s> {
         Ok(self.target.name(star(ask, exchange.course.star)))
     }
 
-    /// What the provider would refuse of the history of a client that had answers of other vendors' models before.
-    async fn foreign(&self, exchange: &mut Exchange, shard: &Shard) -> Result<Vec<Cut>, Fault> {
-        let speech = foreign::speech(exchange.intake.endpoint).filter(|_| self.snapshot.mixes_formats);
-        let Some(speech) = speech else { return Ok(vec![]) };
+    /// What the provider would refuse of the history of a client that had answers of other vendors' models before, and of
+    /// the words of a host's client.
+    async fn foreign(&self, exchange: &mut Exchange, shard: &Shard) -> Result<Cuts, Fault> {
+        let hosted = exchange.intake.hosted;
+        let speech = foreign::speech(exchange.intake.endpoint);
+        let Some(speech) = speech.filter(|_| hosted || self.snapshot.mixes_formats) else {
+            return Ok(Cuts::default());
+        };
         if exchange.course.body_bytes >= aside::VAST_BYTES {
             return Box::pin(self.foreign_aside(speech, exchange, shard)).await;
         }
         let (name, body) = (self.name(exchange)?, &exchange.course.body);
-        if !foreign::may_be_in(speech, name, outbound::segments(body)) {
-            return Ok(vec![]);
+        if !hosted && !foreign::may_be_in(speech, name, outbound::segments(body)) {
+            return Ok(Cuts::default());
         }
         if exchange.course.body_bytes >= aside::LARGE_BYTES {
             return Box::pin(self.foreign_aside(speech, exchange, shard)).await;
@@ -243,11 +248,11 @@ impl<'s> Trip<'s> {
         speech: Speech,
         exchange: &mut Exchange,
         shard: &Shard,
-    ) -> Result<Vec<Cut>, Fault> {
-        let name = self.name(exchange)?.to_owned();
+    ) -> Result<Cuts, Fault> {
+        let (name, hosted) = (self.name(exchange)?.to_owned(), exchange.intake.hosted);
         let cuts = move |body: &[Buf], _: &Shelf| {
-            let may_be = foreign::may_be_in(speech, &name, body.iter().map(|segment| &**segment));
-            if may_be { foreign::cuts(speech, &name, &outbound::joined(body)) } else { vec![] }
+            let may_be = hosted || foreign::may_be_in(speech, &name, body.iter().map(|segment| &**segment));
+            if may_be { foreign::cuts(speech, &name, &outbound::joined(body)) } else { Cuts::default() }
         };
         aside::with_body(&mut exchange.course, shard, cuts).await
     }
@@ -310,7 +315,7 @@ fn straight(
     exchange: &mut Exchange,
     credential: Option<&Credential>,
     reply: &Reply<'_>,
-    cuts: &[Cut],
+    cuts: &Cuts,
 ) -> Result<(), Fault> {
     let ask = exchange.ask.as_ref().ok_or(FaultKind::Internal)?;
     let name = trip.target.name(star(ask, exchange.course.star));
@@ -333,14 +338,14 @@ fn straight(
         return Ok(());
     }
     let body_bytes = edits.edited_len(course.body_bytes);
-    if cuts.is_empty() {
+    if cuts.list.is_empty() {
         outbound::lay_out(&mut course.body, head, edits.iter(), |out| {
             request::head(out, trip.provider, path, forwarded, body_bytes);
         });
         return Ok(());
     }
     let mut all: Vec<(Range<u64>, &[u8])> =
-        edits.iter().chain(cuts.iter().map(|(span, text)| (span.clone(), &**text))).collect();
+        edits.iter().chain(cuts.list.iter().map(|(span, text)| (span.clone(), &**text))).collect();
     all.sort_by_key(|(span, _)| span.start);
     let body_bytes = edited_len(course.body_bytes, &all);
     outbound::lay_out(&mut course.body, head, all.iter().cloned(), |out| {

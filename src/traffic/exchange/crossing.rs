@@ -148,12 +148,14 @@ impl Writing {
             shelf: self.fetches.then_some(shelf),
         };
         // Where nothing is translated, nothing else leaves another vendor's thoughts out.
-        let body = if self.crossing.is_verbatim() {
-            foreign::without(self.crossing.client, &self.model, body)
+        let (body, dropped) = if self.crossing.is_hosted() {
+            foreign::without(Speech::Anthropic, &self.model, body)
         } else {
-            body
+            (body, "")
         };
-        translate::request_in_form(self.crossing.client, self.told, to, &body, out)
+        let mut translated = translate::request_in_form(self.crossing.client, self.told, to, &body, out)?;
+        translated.dropped.push_str(dropped);
+        Ok(translated)
     }
 }
 

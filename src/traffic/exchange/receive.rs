@@ -146,6 +146,7 @@ pub fn read_head(
         }
     };
     intake.endpoint = Endpoint::Unknown;
+    intake.hosted = false;
     intake.head_only = head.method == "HEAD";
     intake.minor_version = head.minor_version;
     intake.keep_alive = head.keep_alive;
@@ -169,11 +170,16 @@ pub fn read_head(
 const STORED: &str = "What a provider has stored (responses, conversations, chat completions) cannot be reached through \
     this gateway: the URL names no model. Send all items in `input`, or all messages.";
 
+/// What clients of Amazon's are told.
+const AMAZONS: &str = "The paths of Amazon Bedrock are not spoken here, though its models are: ask `/v1/messages`, \
+    `/v1/chat/completions`, `/v1/responses` or `/v1beta/models/{model}:generateContent`.";
+
 impl Intake {
     fn find(&mut self, head: &RequestHead<'_>) {
         match paths::find(head.method, head.path) {
             Ok(found) => {
                 self.endpoint = found.endpoint;
+                self.hosted = found.hosted;
                 if let Some(raw) = found.model_id {
                     self.model_id = paths::decode_model_id(raw);
                     if self.model_id.is_none() {
@@ -184,6 +190,9 @@ impl Intake {
             Err(paths::PathFault::Unknown) => self.fault = Some((FaultKind::UnknownPath.into(), None)),
             Err(paths::PathFault::Stored) => {
                 self.fault = Some((Fault::told(FaultKind::UnknownPath, STORED), None));
+            }
+            Err(paths::PathFault::Amazons) => {
+                self.fault = Some((Fault::told(FaultKind::UnknownPath, AMAZONS), None));
             }
             Err(paths::PathFault::MethodNotAllowed { allow }) => {
                 self.fault = Some((FaultKind::MethodNotAllowed.into(), Some(allow)));

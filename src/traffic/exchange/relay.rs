@@ -81,9 +81,14 @@ pub async fn run(
                 return Err(unreadable(coding));
             }
             clean_redirect(&mut answer, passage.provider);
-            let Exchange { reading, tally, .. } = exchange;
+            let Exchange { reading, tally, course, .. } = exchange;
             let mut relay = match crossed {
-                None => Relay::new(passage, answer, reply, reading),
+                None => {
+                    if !course.dropped.is_empty() {
+                        encode::field(answer.head.tail(), "x-ringgate-dropped", course.dropped.as_bytes());
+                    }
+                    Relay::new(passage, answer, reply, reading)
+                }
                 Some(crossed) => Relay::across(passage, answer, crossed, reply, reading),
             };
             relay.run(tally).await?;

@@ -54,6 +54,8 @@ pub struct Intake {
     pub expects_continue: bool,
     pub body_type: BodyType,
     pub caller: Result<Caller, FaultKind>,
+    /// The path is one at which a cloud has Anthropic's models.
+    pub hosted: bool,
     /// Where the URL names it.
     pub model_id: Option<Text<MODEL_NAME_BYTES>>,
     /// The query, then field lines for the upstream.
@@ -83,6 +85,8 @@ pub struct Course {
     pub held_bytes: u64,
     /// What was fetched that the body names by URL.
     pub shelf: Shelf,
+    /// What was cut out of a body that goes on as it is, by name.
+    pub dropped: &'static str,
 }
 
 /// The scan that fits the body's type.
@@ -118,6 +122,7 @@ impl Exchange {
                 hash: None,
                 held_bytes: 0,
                 shelf: Shelf::default(),
+                dropped: "",
             },
             reading: Reading::Opaque,
             tally: Tally {
@@ -166,6 +171,7 @@ impl Exchange {
         self.intake.fault = None;
         self.intake.query_bytes = 0;
         self.intake.model_id = None;
+        self.course.dropped = "";
         self.scan = BodyScan::None;
         self.ask = None;
         self.reading = Reading::Opaque;
@@ -185,6 +191,7 @@ impl Intake {
             expects_continue: false,
             body_type: BodyType::Other,
             caller: Err(FaultKind::MissingKey),
+            hosted: false,
             model_id: None,
             forward: Buf::default(),
             query_bytes: 0,

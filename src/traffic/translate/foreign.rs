@@ -4,7 +4,8 @@
 //! that is not its own. Those that the gateway made of another format's are marked (see `proof`): such a thought is left
 //! out, as it is where a request is translated. So are ids of calls that carry a signature of Google's, which no other
 //! provider takes for their length: they get a short alias. And Google's newer models refuse calls without a signature,
-//! which no other vendor's have: they get the word that stands for one.
+//! which no other vendor's have: they get the word that stands for one. Citations that the gateway made of another vendor's
+//! have nothing by which Anthropic finds them again: they go, and their text stays.
 //!
 //! Invariant: a body without a mark is not parsed, and what is not marked stays byte for byte.
 
@@ -23,6 +24,26 @@ use std::sync::LazyLock;
 /// A part of the body that goes, and what takes its place.
 pub type Cut = (Range<u64>, Cow<'static, [u8]>);
 
+/// What goes of a body, in its order.
+#[derive(Default, Debug)]
+pub struct Cuts {
+    pub list: Vec<Cut>,
+    thoughts: bool,
+    citations: bool,
+}
+
+impl Cuts {
+    /// What the client is told of it: what is only written in another way is no loss.
+    pub const fn dropped(&self) -> &'static str {
+        match (self.thoughts, self.citations) {
+            (true, true) => "messages[].thinking,messages[].citations",
+            (true, false) => "messages[].thinking",
+            (false, true) => "messages[].citations",
+            (false, false) => "",
+        }
+    }
+}
+
 /// In place of a signature, for calls that another model began. Source: Google's notes on thought signatures.
 const UNSIGNED: &[u8] = b"\"skip_thought_signature_validator\"";
 const UNSIGNED_MEMBER: &[u8] = b",\"thoughtSignature\":\"skip_thought_signature_validator\"";
@@ -34,6 +55,9 @@ const CALL: [&str; 2] = ["functionCall", "function_call"];
 
 /// Anthropic's key of a proof, which is followed by a mark or by nothing.
 static SIGNATURE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"signature\""));
+/// What Anthropic finds a page again by, which it alone has, and the kind of a citation of what a client gave.
+static PAGE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"encrypted_index\""));
+static GIVEN_RESULT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\"search_result_location\""));
 /// How `ringgate:` begins in base64.
 static ENCODED: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"cmluZ2dhdGU6"));
 static CALLS: LazyLock<[Finder<'static>; 2]> =
@@ -90,7 +114,9 @@ fn has_mark(speech: Speech, signs: bool, text: &[u8]) -> bool {
     let has_ids = || has_id_mark(text);
     match speech {
         Speech::OpenAi => has_ids(),
-        Speech::Anthropic => SIGNATURE.find_iter(text).any(|at| is_foreign(&text[at..])) || has_ids(),
+        Speech::Anthropic => {
+            SIGNATURE.find_iter(text).any(|at| is_foreign(&text[at..])) || has_ids() || has_citation(text)
+        }
         Speech::Gemini => ENCODED.find(text).is_some() || (signs && has(&*CALLS)),
         Speech::Responses => SEALED.find(text).is_some() || has_ids(),
         _ => false,
@@ -102,21 +128,32 @@ fn has_id_mark(text: &[u8]) -> bool {
     IDS.find_iter(text).any(|at| text[at..].starts_with(MADE) || text[at..].starts_with(GIVEN))
 }
 
+/// Whether there may be a citation in this text that Anthropic did not make.
+fn has_citation(text: &[u8]) -> bool {
+    let is_empty = |at: usize| value_behind(&text[at + PAGE.needle().len()..]).starts_with(b"\"\"");
+    PAGE.find_iter(text).any(is_empty) || GIVEN_RESULT.find(text).is_some()
+}
+
+/// What stands behind a key.
+fn value_behind(text: &[u8]) -> &[u8] {
+    let text = text.trim_ascii_start();
+    text.strip_prefix(b":").unwrap_or(text).trim_ascii_start()
+}
+
 /// Whether a member of this text's beginning is a signature that is not Anthropic's.
 fn is_foreign(text: &[u8]) -> bool {
-    let value = text[SIGNATURE.needle().len()..].trim_ascii_start();
-    let value = value.strip_prefix(b":").unwrap_or(value).trim_ascii_start();
+    let value = value_behind(&text[SIGNATURE.needle().len()..]);
     [&b"\"\""[..], b"\"gemini:", b"\"openai:", b"\"details:"].iter().any(|mark| value.starts_with(mark))
 }
 
-/// What goes of a body for this model, in the body's order.
-pub fn cuts(speech: Speech, model: &str, body: &[u8]) -> Vec<Cut> {
+/// What goes of a body for this model.
+pub fn cuts(speech: Speech, model: &str, body: &[u8]) -> Cuts {
     let mut tree = Tree::default();
-    let Ok(page) = tree.parse(body) else { return vec![] };
-    let body = page.root();
-    let mut cuts = vec![];
+    let Ok(page) = tree.parse(body) else { return Cuts::default() };
+    let root = page.root();
+    let mut cuts = Cuts::default();
     let list =
-        |name| body.get(name).into_iter().flat_map(|list: Item<'_>| list.elements()).collect::<Vec<_>>();
+        |name| root.get(name).into_iter().flat_map(|list: Item<'_>| list.elements()).collect::<Vec<_>>();
     match speech {
         Speech::OpenAi => {
             for message in list("messages") {
@@ -124,8 +161,10 @@ pub fn cuts(speech: Speech, model: &str, body: &[u8]) -> Vec<Cut> {
             }
         }
         Speech::Anthropic => {
-            let claude = model.contains("claude");
-            turns(&list("messages"), "content", &mut cuts, |block, cuts| anthropics(block, claude, cuts));
+            let messages = list("messages");
+            let reading = Reading { claude: model.contains("claude"), results: has_results(&messages) };
+            turns(&messages, "content", &mut cuts, |block, cuts| anthropics(block, &reading, cuts));
+            hosts_version(root, body, &mut cuts);
         }
         Speech::Gemini => {
             let signs = model.contains(SIGNING);
@@ -140,6 +179,7 @@ pub fn cuts(speech: Speech, model: &str, body: &[u8]) -> Vec<Cut> {
         Speech::Responses => {
             let items = list("input");
             let gone: Vec<bool> = items.iter().map(is_sealed).collect();
+            cuts.thoughts = gone.contains(&true);
             leave_out(&items, &gone, &mut cuts);
             for item in &items {
                 shorten(item.get("call_id"), ID_BYTES, &mut cuts);
@@ -147,10 +187,10 @@ pub fn cuts(speech: Speech, model: &str, body: &[u8]) -> Vec<Cut> {
         }
         _ => {}
     }
-    cuts.sort_unstable_by_key(|(span, _)| span.start);
+    cuts.list.sort_unstable_by_key(|(span, _)| span.start);
     // One thing cannot go twice, however a client nests it.
     let mut from = 0;
-    cuts.retain(|(span, _)| {
+    cuts.list.retain(|(span, _)| {
         let is_next = span.start >= from;
         from = from.max(span.end);
         is_next
@@ -158,36 +198,67 @@ pub fn cuts(speech: Speech, model: &str, body: &[u8]) -> Vec<Cut> {
     cuts
 }
 
-/// The body without what goes of it, where it may hold anything of the kind.
-pub fn without<'b>(speech: Speech, model: &str, body: Cow<'b, [u8]>) -> Cow<'b, [u8]> {
-    if !may_be_in(speech, model, std::iter::once(&*body)) {
-        return body;
+/// Whether a client gave results of a search of its own, which citations may name by their number.
+fn has_results(messages: &[Item<'_>]) -> bool {
+    let is = |block: &Item<'_>, kind: &str| block.text_at("type").is_some_and(|given| given.is(kind));
+    let inside = |block: &Item<'_>| {
+        block.get("content").is_some_and(|inside| inside.elements().any(|one| is(&one, "search_result")))
+    };
+    let mut blocks =
+        messages.iter().flat_map(|message| message.get("content")).flat_map(|list| list.elements());
+    blocks.any(|block| is(&block, "search_result") || (is(&block, "tool_result") && inside(&block)))
+}
+
+/// The version of the format, which clients of a host have in the body, and Anthropic in the head alone.
+fn hosts_version(root: Item<'_>, body: &[u8], cuts: &mut Cuts) {
+    let mut before = None;
+    for (name, value) in root.members() {
+        if !name.is("anthropic_version") {
+            before = Some(value);
+            continue;
+        }
+        // With the comma before it, or else the one behind it. What stands alone there is no request in any case.
+        let until = end(&value);
+        let behind = body.get(until as usize..).unwrap_or_default();
+        let blanks = behind.len() - behind.trim_ascii_start().len();
+        let span = match before {
+            Some(before) => end(&before)..until,
+            None if behind.get(blanks) == Some(&b',') => root.offset() + 1..until + blanks as u64 + 1,
+            None => return,
+        };
+        cuts.list.push((span, Cow::Borrowed(b"")));
+        return;
     }
+}
+
+/// The body without what goes of it, where it may hold anything of the kind, and what that was.
+pub fn without<'b>(speech: Speech, model: &str, body: Cow<'b, [u8]>) -> (Cow<'b, [u8]>, &'static str) {
+    if !may_be_in(speech, model, std::iter::once(&*body)) {
+        return (body, "");
+    }
+    let cuts = cuts(speech, model, &body);
     let (mut left, mut from) = (Vec::with_capacity(body.len()), 0);
-    for (span, text) in cuts(speech, model, &body) {
+    for (span, text) in &cuts.list {
         left.extend_from_slice(&body[from..span.start as usize]);
-        left.extend_from_slice(&text);
+        left.extend_from_slice(text);
         from = span.end as usize;
     }
     left.extend_from_slice(&body[from..]);
-    Cow::Owned(left)
+    (Cow::Owned(left), cuts.dropped())
 }
 
 /// Leaves out parts of turns, and turns of which nothing stays.
-fn turns(
-    turns: &[Item<'_>],
-    parts: &str,
-    cuts: &mut Vec<Cut>,
-    goes: impl Fn(&Item<'_>, &mut Vec<Cut>) -> bool,
-) {
+fn turns(turns: &[Item<'_>], parts: &str, cuts: &mut Cuts, goes: impl Fn(&Item<'_>, &mut Cuts) -> bool) {
     let empty = |turn: &Item<'_>| {
         let parts: Vec<_> = turn.get(parts).into_iter().flat_map(|list| list.elements()).collect();
-        let mut inside = vec![];
+        let mut inside = Cuts::default();
         let gone: Vec<bool> = parts.iter().map(|part| goes(part, &mut inside)).collect();
+        cuts.thoughts |= gone.contains(&true);
+        cuts.citations |= inside.citations;
         let all = !gone.is_empty() && gone.iter().all(|gone| *gone);
         if !all {
             leave_out(&parts, &gone, cuts);
-            cuts.append(&mut inside);
+            cuts.list.append(&mut inside.list);
         }
         all
     };
@@ -196,7 +267,7 @@ fn turns(
 }
 
 /// Cuts elements out of their array, each with a comma.
-fn leave_out(elements: &[Item<'_>], gone: &[bool], cuts: &mut Vec<Cut>) {
+fn leave_out(elements: &[Item<'_>], gone: &[bool], cuts: &mut Cuts) {
     let mut last_kept: Option<&Item<'_>> = None;
     let mut at = 0;
     while at < elements.len() {
@@ -211,7 +282,7 @@ fn leave_out(elements: &[Item<'_>], gone: &[bool], cuts: &mut Vec<Cut>) {
             (None, Some(kept)) => end(kept)..end(&elements[at + run - 1]),
             (None, None) => elements[at].offset()..end(&elements[at + run - 1]),
         };
-        cuts.push((span, Cow::Borrowed(b"")));
+        cuts.list.push((span, Cow::Borrowed(b"")));
         at += run;
     }
 }
@@ -220,22 +291,58 @@ fn end(item: &Item<'_>) -> u64 {
     item.offset() + item.raw().len() as u64
 }
 
+/// What blocks of messages are judged by.
+struct Reading {
+    claude: bool,
+    /// The client gave results of a search.
+    results: bool,
+}
+
 /// Whether a block of a message is a thought whose proof is another's. One without any is Claude's business alone: other
 /// models of this format do not prove theirs.
-fn anthropics(block: &Item<'_>, claude: bool, cuts: &mut Vec<Cut>) -> bool {
+fn anthropics(block: &Item<'_>, reading: &Reading, cuts: &mut Cuts) -> bool {
     for name in ["id", "tool_use_id"] {
         shorten(block.get(name), ID_BYTES, cuts);
     }
-    if !block.text_at("type").is_some_and(|kind| kind.is("thinking")) {
-        return false;
+    match block.text_at("type") {
+        Some(kind) if kind.is("thinking") => {}
+        Some(kind) if kind.is("text") => {
+            citations(block, reading, cuts);
+            return false;
+        }
+        _ => return false,
     }
     block
         .text_at("signature")
-        .is_some_and(|proof| !proof::is_anthropics(&proof) && (claude || !proof.is_empty()))
+        .is_some_and(|proof| !proof::is_anthropics(&proof) && (reading.claude || !proof.is_empty()))
+}
+
+/// Leaves out citations of a text that the gateway made: of pages that Anthropic did not find, and of results that the
+/// request does not hold.
+fn citations(block: &Item<'_>, reading: &Reading, cuts: &mut Cuts) {
+    let Some(list) = block.get("citations") else { return };
+    let all: Vec<_> = list.elements().collect();
+    let is_made = |one: &Item<'_>| match one.text_at("type") {
+        Some(kind) if kind.is("web_search_result_location") => {
+            one.text_at("encrypted_index").is_some_and(|index| index.is_empty())
+        }
+        Some(kind) if kind.is("search_result_location") => !reading.results,
+        _ => false,
+    };
+    let gone: Vec<bool> = all.iter().map(is_made).collect();
+    if !gone.contains(&true) {
+        return;
+    }
+    cuts.citations = true;
+    if gone.contains(&false) {
+        leave_out(&all, &gone, cuts);
+    } else {
+        cuts.list.push((list.offset()..end(&list), Cow::Borrowed(b"null")));
+    }
 }
 
 /// Whether a part is a thought whose proof is another's. Of other parts only the proof goes.
-fn googles(part: &Item<'_>, signs: bool, cuts: &mut Vec<Cut>) -> bool {
+fn googles(part: &Item<'_>, signs: bool, cuts: &mut Cuts) -> bool {
     let Some(proof) = either(part, PROOF) else { return false };
     if proof.text().as_ref().and_then(signature::foreign).is_none() {
         return false;
@@ -245,17 +352,17 @@ fn googles(part: &Item<'_>, signs: bool, cuts: &mut Vec<Cut>) -> bool {
         return true;
     }
     let instead = if signs && either(part, CALL).is_some() { UNSIGNED } else { b"null" };
-    cuts.push((proof.offset()..end(&proof), Cow::Borrowed(instead)));
+    cuts.list.push((proof.offset()..end(&proof), Cow::Borrowed(instead)));
     false
 }
 
 /// The first call of a content has a signature, or the word that stands for one.
-fn sign(content: &Item<'_>, cuts: &mut Vec<Cut>) {
+fn sign(content: &Item<'_>, cuts: &mut Cuts) {
     let parts = content.get("parts").into_iter().flat_map(|parts| parts.elements());
     let Some(call) = parts.into_iter().find(|part| either(part, CALL).is_some()) else { return };
     if either(&call, PROOF).is_none() {
         let at = end(&call) - 1;
-        cuts.push((at..at, Cow::Borrowed(UNSIGNED_MEMBER)));
+        cuts.list.push((at..at, Cow::Borrowed(UNSIGNED_MEMBER)));
     }
 }
 
@@ -265,7 +372,7 @@ fn either<'t>(item: &Item<'t>, names: [&str; 2]) -> Option<Item<'t>> {
 }
 
 /// The ids of calls in a message of chat completions.
-fn called(message: &Item<'_>, cuts: &mut Vec<Cut>) {
+fn called(message: &Item<'_>, cuts: &mut Cuts) {
     shorten(message.get("tool_call_id"), CHAT_ID_BYTES, cuts);
     let calls = message.get("tool_calls").into_iter().flat_map(|calls| calls.elements());
     for call in calls {
@@ -274,12 +381,12 @@ fn called(message: &Item<'_>, cuts: &mut Vec<Cut>) {
 }
 
 /// An id that carries something, and is too long for that, gets its alias.
-fn shorten(id: Option<Item<'_>>, longest: usize, cuts: &mut Vec<Cut>) {
+fn shorten(id: Option<Item<'_>>, longest: usize, cuts: &mut Cuts) {
     let Some((id, text)) = id.and_then(|id| Some((id, id.text()?))) else { return };
     let is_marked = || has_id_mark(text.as_written());
     if text.as_written().len() > longest && is_marked() {
         let short = [b"\"", alias(&text, longest).as_written(), b"\""].concat();
-        cuts.push((id.offset()..end(&id), Cow::Owned(short)));
+        cuts.list.push((id.offset()..end(&id), Cow::Owned(short)));
     }
 }
 
@@ -303,7 +410,7 @@ mod tests {
             let (front, back) = body.as_bytes().split_at(cut);
             assert!(may_be_in(speech, model, [front, back].into_iter()), "cut at {cut}: {body}");
         }
-        let left = without(speech, model, Cow::Borrowed(body.as_bytes())).into_owned();
+        let left = without(speech, model, Cow::Borrowed(body.as_bytes())).0.into_owned();
         let left = String::from_utf8(left).expect("text");
         assert!(serde_json::from_str::<serde_json::Value>(&left).is_ok(), "{left}");
         left
@@ -346,6 +453,66 @@ mod tests {
             !may_be_in(Speech::Anthropic, "claude-x", [plain.as_bytes()].into_iter()),
             "nothing of it is marked"
         );
+    }
+
+    /// Citations that no search of Anthropic's made go, each with a comma, or all of a text's at once; the text stays, and so
+    /// do those that Anthropic made, and those of results that are there.
+    #[test]
+    fn cited_texts() {
+        let made = r#"{"type":"web_search_result_location","cited_text":"","encrypted_index":"","title":"T","url":"https://a.example"}"#;
+        let own = r#"{"type":"web_search_result_location","cited_text":"x","encrypted_index":"Eo8B","title":"T","url":"https://b.example"}"#;
+        let given = r#"{"type":"search_result_location","cited_text":"x","source":"s","title":"T","search_result_index":0,"start_block_index":0,"end_block_index":1}"#;
+        let said = |cited: &str| {
+            format!(
+                r#"{{"role":"assistant","content":[{{"type":"text","citations":{cited},"text":"Riga."}}]}}"#
+            )
+        };
+        let result =
+            r#"{"role":"user","content":[{"type":"search_result","source":"s","title":"T","content":[]}]}"#;
+        let body = |turns: &str| format!(r#"{{"model":"m","messages":[{turns}]}}"#);
+        for (before, after) in [
+            (said(&format!("[{made}]")), said("null")),
+            (said(&format!("[{made}, {own},{made}]")), said(&format!("[{own}]"))),
+            (said(&format!("[{own} , {given}]")), said(&format!("[{own}]"))),
+            (
+                format!("{result},{}", said(&format!("[{given},{made}]"))),
+                format!("{result},{}", said(&format!("[{given}]"))),
+            ),
+        ] {
+            assert_eq!(left(Speech::Anthropic, "claude-x", &body(&before)), body(&after));
+            assert_eq!(
+                cuts(Speech::Anthropic, "claude-x", body(&before).as_bytes()).dropped(),
+                "messages[].citations"
+            );
+        }
+        let kept = body(&said(&format!("[{own}]")));
+        assert!(
+            !may_be_in(Speech::Anthropic, "claude-x", [kept.as_bytes()].into_iter()),
+            "Anthropic made it"
+        );
+    }
+
+    /// The version that clients of a host have in the body goes with one comma, wherever it stands.
+    #[test]
+    fn versions_of_hosts() {
+        let left = |body: &str| {
+            let cuts = cuts(Speech::Anthropic, "claude-x", body.as_bytes());
+            assert!(cuts.list.len() <= 1 && cuts.dropped().is_empty());
+            let span = cuts.list.first().map_or(0..0, |(span, _)| span.start as usize..span.end as usize);
+            [&body[..span.start], &body[span.end..]].concat()
+        };
+        for (before, after) in [
+            (r#"{ "anthropic_version" : "v" , "a":1}"#, r#"{ "a":1}"#),
+            (r#"{"a":1 , "anthropic_version":"v" ,"b":2}"#, r#"{"a":1 ,"b":2}"#),
+            (
+                r#"{"a":{"anthropic_version":1}, "anthropic_version":"v" }"#,
+                r#"{"a":{"anthropic_version":1} }"#,
+            ),
+            (r#"{"anthropic_version":"v"}"#, r#"{"anthropic_version":"v"}"#),
+            (r#"{"a":1}"#, r#"{"a":1}"#),
+        ] {
+            assert_eq!(left(before), after);
+        }
     }
 
     /// The same in Google's dialect, where calls and texts may have a signature, too.
@@ -400,8 +567,8 @@ mod tests {
     /// What is no request at all stays as it is, and nothing is looked for where there are no such thoughts.
     #[test]
     fn others() {
-        assert!(cuts(Speech::Anthropic, "m", b"{\"messages\":").is_empty());
-        assert!(cuts(Speech::Responses, "m", b"[]").is_empty());
+        assert!(cuts(Speech::Anthropic, "m", b"{\"messages\":").list.is_empty());
+        assert!(cuts(Speech::Responses, "m", b"[]").list.is_empty());
         assert!(!may_be_in(Speech::OpenAi, "gpt-5", [&b"\"signature\":\"gemini:\""[..]].into_iter()));
     }
 

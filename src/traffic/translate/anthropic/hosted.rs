@@ -67,7 +67,15 @@ pub fn carry(
             }
         }
     }
-    match (version, host.version()) {
+    // Another host's clients say its own.
+    let is_anothers = |version: &Item<'_>| {
+        let said = version.text();
+        let names = |other: Host| {
+            other != host && other.version().is_some_and(|own| said.as_ref().is_some_and(|said| said.is(own)))
+        };
+        [Host::Bedrock, Host::Vertex].into_iter().any(names)
+    };
+    match (version.filter(|version| !is_anothers(version)), host.version()) {
         (Some(version), _) => _ = out.key("anthropic_version").item(&version),
         (None, Some(version)) => _ = out.key("anthropic_version").text(version),
         (None, None) => {}
@@ -119,6 +127,11 @@ mod tests {
         assert_eq!(
             carried(r#"{"service_tier":"auto","anthropic_version":"v"}"#, Host::Vertex, &[]),
             r#"{"anthropic_version":"v"}"#
+        );
+        // What a client of Google's says is no version of Amazon's.
+        assert_eq!(
+            carried(r#"{"anthropic_version":"vertex-2023-10-16"}"#, Host::Bedrock, &[]),
+            r#"{"anthropic_version":"bedrock-2023-05-31"}"#
         );
         // There they stay in the head.
         assert_eq!(carried("{}", Host::Vertex, &["one"]), r#"{"anthropic_version":"vertex-2023-10-16"}"#);

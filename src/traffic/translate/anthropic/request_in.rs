@@ -27,7 +27,8 @@ pub fn read<'b>(body: Item<'b>, losses: &mut Losses) -> Result<Prompt<'b>, Fault
     let (mut messages, mut system) = (None, None);
     for (name, value) in At::root_members(body)? {
         match &*name {
-            b"model" => {}
+            // A host's clients have the version of the format in the body.
+            b"model" | b"anthropic_version" => {}
             b"messages" => messages = Some(value),
             b"system" => system = Some(value),
             name => member(&mut prompt, name, value, losses)?,

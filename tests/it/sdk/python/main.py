@@ -9,6 +9,7 @@ from google import genai
 
 import answers  # noqa: F401
 import check
+import clouds  # noqa: F401
 import crossing  # noqa: F401
 import errors  # noqa: F401
 import gemini  # noqa: F401
