@@ -1,5 +1,6 @@
 //! Requests, answers and events in terms of another API.
 
+use bench_harness::answers::{ANSWERS, BYTES};
 use bench_harness::streams::STREAMS;
 use bench_harness::{agent_request, chat_request, message_answer};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -30,6 +31,21 @@ fn requests(criterion: &mut Criterion) {
                 )
             });
         });
+        for (to, speech, model) in [
+            ("chat_to_responses", Speech::Responses, "gpt-6"),
+            ("chat_to_gemini", Speech::Gemini, "gemini-3.5-flash"),
+        ] {
+            let mut out = Vec::with_capacity(2 * body.len());
+            group.bench_function(BenchmarkId::new(to, name), |bencher| {
+                bencher.iter(|| {
+                    out.clear();
+                    let to = destination(speech, model);
+                    black_box(
+                        request(Speech::OpenAi, to, black_box(&body), &mut out).expect("valid").dropped.len(),
+                    )
+                });
+            });
+        }
         let mut back = Vec::with_capacity(2 * body.len());
         group.bench_function(BenchmarkId::new("messages_to_chat", name), |bencher| {
             bencher.iter(|| {
@@ -68,6 +84,16 @@ fn answers(criterion: &mut Criterion) {
             whole.whole(black_box(&message), &mut out).expect("valid");
         });
     });
+    group.throughput(Throughput::Bytes(BYTES as u64));
+    for answer in ANSWERS {
+        let body = answer.body();
+        group.bench_function(format!("{}_700_b", answer.name), |bencher| {
+            bencher.iter(|| {
+                out.clear();
+                answer.translate(black_box(&body), &mut out);
+            });
+        });
+    }
 }
 
 /// A hundred events of a stream that has begun.

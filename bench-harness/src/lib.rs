@@ -2,6 +2,7 @@
 //!
 //! Invariant: everything here is the same in every run, so that two runs can be compared.
 
+pub mod answers;
 pub mod streams;
 
 use ringgate::base::clock::Moment;
@@ -207,6 +208,7 @@ pub fn record(n: u64) -> Record {
         asked: Text::cut("model-7"),
         user_agent: Text::cut("OpenAI/Python 2.8.1"),
         detail: None,
+        dropped: None,
         client: Some(([10, 1, 2, 3], 40_000).into()),
         usage: Usage { input: 120, output: 34, ..Usage::NONE },
         request_bytes: 1024,

@@ -70,6 +70,8 @@ pub struct Record {
     /// What went wrong, for the operator: addresses and system errors, never bytes of a message. Boxed, since most
     /// exchanges have none.
     pub detail: Option<Box<Text<128>>>,
+    /// Names of what request and answer lost on their way into another format, separated by commas. Boxed as well.
+    pub dropped: Option<Box<Text<128>>>,
     pub client: Option<SocketAddr>,
     pub usage: Usage,
     pub request_bytes: u64,
@@ -105,6 +107,7 @@ impl Record {
         asked: Text::EMPTY,
         user_agent: Text::EMPTY,
         detail: None,
+        dropped: None,
         client: None,
         usage: Usage::NONE,
         request_bytes: 0,

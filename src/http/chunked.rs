@@ -1,7 +1,7 @@
 //! The chunked coding, in both directions.
 //!
 //! Takes body bytes in whatever pieces they arrive; gives the payload, moved to the front of the same piece.
-//! Extensions and trailers are checked, bounded and dropped.
+//! Extensions and trailers are checked, bounded and dropped, but for trailers that are asked for.
 //!
 //! Invariant: the verdict and the payload do not depend on how the bytes were split, and nothing that follows the
 //! last chunk's empty line is touched. Source: RFC 9112, 7.1, of which the lenient readings are errors here.
@@ -14,6 +14,13 @@ use crate::base::limits::{CHUNK_EXTENSION_BYTES, TRAILER_BYTES};
 
 /// The last chunk and an empty trailer section.
 pub const LAST: &[u8] = b"0\r\n\r\n";
+
+/// The last chunk, and a trailer section of one field.
+pub fn last_with(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+    out.extend_from_slice(b"0\r\n");
+    super::encode::field(out, name, value);
+    out.extend_from_slice(b"\r\n");
+}
 
 /// Most digits of a chunk size.
 const SIZE_DIGITS: u8 = 16;
@@ -105,6 +112,8 @@ const NEXT_CHUNK: State = State::Size { digits: 0, size: 0 };
 pub struct Decoder {
     state: State,
     trailer_bytes: usize,
+    /// The trailer section without its line feeds, if somebody wants it.
+    trailer: Option<Vec<u8>>,
     salvaged: usize,
 }
 
@@ -116,7 +125,21 @@ impl Default for Decoder {
 
 impl Decoder {
     pub const fn new() -> Self {
-        Self { state: NEXT_CHUNK, trailer_bytes: 0, salvaged: 0 }
+        Self { state: NEXT_CHUNK, trailer_bytes: 0, trailer: None, salvaged: 0 }
+    }
+
+    /// One that keeps the fields behind the last chunk.
+    pub const fn keeping_trailer() -> Self {
+        Self { state: NEXT_CHUNK, trailer_bytes: 0, trailer: Some(vec![]), salvaged: 0 }
+    }
+
+    /// The fields behind the last chunk, of a body that is complete.
+    pub fn trailer(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let lines = self.trailer.iter().flat_map(|kept| kept.split(|byte| *byte == b'\r'));
+        lines.filter_map(|line| {
+            let (name, value) = line.split_at_checked(memchr::memchr(b':', line)?)?;
+            Some((name, value.get(1..)?.trim_ascii()))
+        })
     }
 
     /// Decodes the next piece of a body and moves its payload to the front of `bytes`.
@@ -195,6 +218,9 @@ impl Decoder {
         self.trailer_bytes += 1;
         if self.trailer_bytes > TRAILER_BYTES {
             return Err(ChunkError::TrailerTooLarge);
+        }
+        if let Some(kept) = &mut self.trailer {
+            kept.push(byte);
         }
         match (self.state, byte) {
             (State::TrailerStart, b'\r') => Ok(State::LastFeed),

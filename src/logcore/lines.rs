@@ -56,6 +56,9 @@ pub fn write(out: &mut Vec<u8>, record: &Record, booted_unix_us: u64, names: &mu
         out.push(b'"');
     }
     text(out, b",\"user_agent\":\"", record.user_agent.as_str());
+    if let Some(dropped) = &record.dropped {
+        text(out, b",\"dropped\":\"", dropped.as_str());
+    }
     if let Some(detail) = &record.detail {
         text(out, b",\"detail\":\"", detail.as_str());
     }

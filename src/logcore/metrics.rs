@@ -26,6 +26,8 @@ pub struct LogState {
 /// Everything that is counted, since the start.
 #[derive(Default)]
 pub struct Metrics {
+    /// Exchanges that lost something.
+    lossy: u64,
     requests: BTreeMap<RequestKey, u64>,
     operations: BTreeMap<OperationKey, Operation>,
     overhead: Micros,
@@ -164,6 +166,7 @@ impl Metrics {
             fault,
         };
         *self.requests.entry(key).or_default() += 1;
+        self.lossy += u64::from(record.dropped.is_some());
         if record.attempts == 0 {
             return;
         }
@@ -380,6 +383,11 @@ impl Metrics {
                 sums.keys_rested,
             ),
             ("gateway_panics_total", "Exchanges that ended in a panic.", sums.panics),
+            (
+                "gateway_exchanges_lossy_total",
+                "Exchanges of which something was left out that another format has no place for.",
+                self.lossy,
+            ),
             (
                 "gateway_records_stalled_total",
                 "Exchanges that waited for the log core.",

@@ -32,6 +32,7 @@ mod http2;
 mod import;
 mod input;
 mod lifecycle;
+mod lost;
 mod media;
 mod operations;
 mod peers;

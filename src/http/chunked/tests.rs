@@ -166,3 +166,20 @@ proptest! {
         prop_assert_eq!(decode(body.as_bytes(), step), decode(body.as_bytes(), 4096));
     }
 }
+
+/// Fields behind the last chunk are kept where that is asked for, however the body is cut, and nowhere else.
+#[test]
+fn trailers_are_kept() {
+    let mut body = b"3\r\na:b\r\n".to_vec();
+    last_with(&mut body, "x-name", b"one,two: three");
+    for cut in 0..=body.len() {
+        let (mut keeping, mut other) = (Decoder::keeping_trailer(), Decoder::new());
+        for piece in [&body[..cut], &body[cut..]] {
+            keeping.decode(&mut piece.to_vec()).expect("a valid body");
+            other.decode(&mut piece.to_vec()).expect("a valid body");
+        }
+        assert!(keeping.is_finished() && other.is_finished());
+        assert_eq!(keeping.trailer().collect::<Vec<_>>(), [(&b"x-name"[..], &b"one,two: three"[..])]);
+        assert_eq!(other.trailer().count(), 0);
+    }
+}

@@ -90,6 +90,18 @@ impl Tally {
         self.record.detail = Some(Box::new(Text::cut(detail)));
     }
 
+    /// Notes what was left out because another format has no place for it: names, separated by commas.
+    pub fn lose(&mut self, names: &str) {
+        if names.is_empty() {
+            return;
+        }
+        let all = match &self.record.dropped {
+            Some(before) => Text::cut(&format!("{},{names}", before.as_str())),
+            None => Text::cut(names),
+        };
+        self.record.dropped = Some(Box::new(all));
+    }
+
     /// Notes where the request goes.
     pub fn toward(&mut self, provider: NameId) {
         self.record.provider = provider;

@@ -52,6 +52,12 @@ pub struct Crossed {
     dropped: String,
 }
 
+impl Crossed {
+    pub fn dropped(&self) -> &str {
+        &self.dropped
+    }
+}
+
 /// What came of laying a request out.
 pub enum Laid {
     Out(Crossed),

@@ -213,7 +213,7 @@ impl Intake {
     /// One pass over the fields: credential, content type, and what goes upstream. Gives the user agent.
     fn read_fields(&mut self, head: &RequestHead<'_>, snapshot: &Snapshot) -> Text<64> {
         let mut user_agent = Text::EMPTY;
-        (self.names_version, self.takes) = (false, Accepted::default());
+        (self.names_version, self.trailers, self.takes) = (false, false, Accepted::default());
         if let Some(query) = head.query {
             let azures = paths::is_azures(head.path);
             auth::query::without_credentials(query, |piece| {
@@ -235,7 +235,10 @@ impl Intake {
                 }
                 continue;
             }
-            if is(name.as_bytes(), b"accept-encoding") {
+            if is(name.as_bytes(), b"te") {
+                self.trailers |=
+                    value.split(|byte| *byte == b',').any(|one| is(one.trim_ascii(), b"trailers"));
+            } else if is(name.as_bytes(), b"accept-encoding") {
                 self.takes.add(value);
             } else if is(name.as_bytes(), b"content-encoding") && !is(value, b"identity") {
                 let message = "The request's body is compressed (`Content-Encoding`): send it as it is.";

@@ -17,7 +17,7 @@ use super::early::{self, Early};
 use super::failure::{Failure, clean_redirect};
 use super::inbound::{Inbound, cut_off};
 use super::passage::Passage;
-use super::reply::{Ending, Reply, overhead};
+use super::reply::{DROPPED, Ending, Reply, overhead};
 use super::state::{Exchange, Reading};
 use crate::base::buf::Buf;
 use crate::base::clock::Moment;
@@ -25,6 +25,7 @@ use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::{BULK_BUFFER_BYTES, TRANSLATED_ANSWER_BYTES};
 use crate::contract::snapshot::Format;
 use crate::http::coding::Coding;
+use crate::http::encode;
 use crate::net::deadline::Waiting;
 use crate::traffic::account::Tally;
 use crate::traffic::dialect::Opening;
@@ -84,12 +85,16 @@ pub async fn run(
             let Exchange { reading, tally, course, .. } = exchange;
             let mut relay = match crossed {
                 None => {
+                    tally.lose(course.dropped);
                     if !course.dropped.is_empty() {
-                        encode::field(answer.head.tail(), "x-ringgate-dropped", course.dropped.as_bytes());
+                        encode::field(answer.head.tail(), DROPPED, course.dropped.as_bytes());
                     }
                     Relay::new(passage, answer, reply, reading)
                 }
-                Some(crossed) => Relay::across(passage, answer, crossed, reply, reading),
+                Some(crossed) => {
+                    tally.lose(crossed.dropped());
+                    Relay::across(passage, answer, crossed, reply, reading)
+                }
             };
             relay.run(tally).await?;
             if relay.reading.has_failed() || relay.opening == Opening::Error {
@@ -139,6 +144,7 @@ struct Relay<'r, 'c, 'p> {
 impl Relay<'_, '_, '_> {
     async fn run(&mut self, tally: &mut Tally) -> Result<(), Fault> {
         let result = self.pump(tally).await;
+        self.note_lost(tally);
         if let Err(fault) = &result
             && self.reply.status != 0
             && !matches!(fault.kind, FaultKind::ClientGone | FaultKind::ClientStalled)

@@ -16,6 +16,9 @@ use crate::net::stream::Writer;
 use crate::traffic::account::Tally;
 use crate::traffic::dialect::refusal;
 
+/// The field that names what another format has no place for.
+pub const DROPPED: &str = "x-ringgate-dropped";
+
 /// How the client learns where the answer's body ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Ending {
@@ -45,6 +48,8 @@ pub struct Reply<'c> {
     /// The request was HEAD: heads only.
     pub head_only: bool,
     pub takes: Accepted,
+    /// The client reads fields behind the body of an answer.
+    pub trailers: bool,
     /// Whether the connection may serve another request after this answer.
     pub keep_alive: bool,
     /// Status of the head that was sent; 0 before.
@@ -75,6 +80,7 @@ impl<'c> Reply<'c> {
             minor_version: intake.minor_version,
             head_only: intake.head_only,
             takes: intake.takes,
+            trailers: intake.trailers,
             keep_alive: intake.keep_alive,
             status: 0,
             ends_with_connection: false,

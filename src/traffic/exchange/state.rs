@@ -63,6 +63,8 @@ pub struct Intake {
     pub query_bytes: usize,
     /// `anthropic-version` is among the field lines.
     pub names_version: bool,
+    /// The client reads fields behind the body of an answer.
+    pub trailers: bool,
     /// How an answer for the client may be compressed.
     pub takes: Accepted,
     /// What was wrong with the target, and the methods that it takes.
@@ -196,6 +198,7 @@ impl Intake {
             forward: Buf::default(),
             query_bytes: 0,
             names_version: false,
+            trailers: false,
             takes: Accepted::default(),
             fault: None,
         }

@@ -350,12 +350,20 @@ impl Translation {
 
     /// What of a whole answer the client's dialect has no place for, by name. A stream's head has left before that is known.
     pub fn unplaced(&mut self) -> String {
-        if matches!(&self.teller, Teller::OpenAi(teller) if teller.unplaced) {
+        if self.form == Form::Stream { String::new() } else { self.lost() }
+    }
+
+    /// The same for what has not been told, of a stream too, when nothing more comes.
+    pub fn lost(&mut self) -> String {
+        if matches!(self.teller, Teller::Verbatim) {
+            return String::new();
+        }
+        if let Teller::OpenAi(teller) = &mut self.teller
+            && std::mem::take(&mut teller.unplaced)
+        {
             self.facts.untold.hint("citations");
         }
-        let verbatim = self.form == Form::Stream || matches!(self.teller, Teller::Verbatim);
-        let untold = std::mem::take(&mut self.facts.untold);
-        if verbatim { String::new() } else { untold.told().unwrap_or_default() }
+        std::mem::take(&mut self.facts.untold).told().unwrap_or_default()
     }
 
     /// The client has the whole answer.

@@ -23,6 +23,7 @@ use crate::net::runtime;
 use crate::net::stream::{Protocol, Reader, Stream, Writer};
 use crate::traffic::exchange::client::Client;
 use crate::traffic::exchange::shard::{Counted, Shard};
+use ::http::{HeaderMap, HeaderName, HeaderValue};
 use bytes::Bytes;
 use h2::server::{Builder, SendResponse};
 use h2::{Reason, RecvStream, SendStream};
@@ -221,6 +222,10 @@ fn head_text(parts: &::http::request::Parts, bodiless: bool) -> Vec<u8> {
             crate::http::encode::field(&mut out, name.as_str(), value.as_bytes());
         }
     }
+    // What a client of this version says of trailers is said of its connection in the other.
+    if parts.headers.get("te").is_some_and(|value| value == "trailers") {
+        crate::http::encode::field(&mut out, "te", b"trailers");
+    }
     if !bodiless && !lengthy {
         crate::http::encode::field(&mut out, "transfer-encoding", b"chunked");
     }
@@ -342,7 +347,7 @@ async fn send_body(
     send: &mut SendStream<Bytes>,
     patience: Duration,
 ) -> Result<(), Broken> {
-    let mut decoder = Decoder::default();
+    let mut decoder = Decoder::keeping_trailer();
     let mut left = match framing {
         ResponseFraming::Length(n) => n,
         _ => u64::MAX,
@@ -355,6 +360,11 @@ async fn send_body(
             left = left.checked_sub(buf.len() as u64).ok_or(Broken::Off)?;
             (buf.len(), left == 0)
         };
+        let trailer = if finished { trailer(&decoder) } else { None };
+        if let Some(trailer) = trailer {
+            give(reader, send, Bytes::copy_from_slice(&buf[..data]), false, patience).await?;
+            return send.send_trailers(trailer).map_err(|_| Broken::Off);
+        }
         if data > 0 || finished {
             give(reader, send, Bytes::copy_from_slice(&buf[..data]), finished, patience).await?;
         }
@@ -373,6 +383,15 @@ async fn send_body(
             return Err(Broken::Off);
         }
     }
+}
+
+/// The fields behind a body, if there are any.
+fn trailer(body: &Decoder) -> Option<HeaderMap> {
+    let mut fields = HeaderMap::new();
+    for (name, value) in body.trailer() {
+        fields.insert(HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?);
+    }
+    (!fields.is_empty()).then_some(fields)
 }
 
 /// Sends bytes as the client's window allows, while the exchange waits for that, too.

@@ -1,5 +1,6 @@
 //! The stages that are counted, in the order in which a request flows.
 
+use bench_harness::answers::{ANSWERS, Answer};
 use bench_harness::streams::{STREAMS, Stream};
 use bench_harness::{
     FORWARDED, REQUEST_HEAD, RESPONSE_HEAD, Said, agent_request, chat_answer, chat_request, event,
@@ -48,29 +49,33 @@ pub fn all() -> Vec<Stage> {
         event_filter("event_plain", Said::Nothing),
         event_filter("event_usage_null_hidden", Said::Null),
         event_filter("event_report_hidden", Said::Report),
-        translated_request("translate_request_1_kb", 100, chat_request(1024)),
-        translated_request("translate_request_agent_100_kb", 4, agent_request(100_000)),
+        translated_request("translate_request_1_kb", 100, MESSAGES, chat_request(1024)),
+        translated_request("translate_request_agent_100_kb", 4, MESSAGES, agent_request(100_000)),
+        translated_request("translate_request_responses_1_kb", 100, RESPONSES, chat_request(1024)),
+        translated_request("translate_request_responses_agent_100_kb", 4, RESPONSES, agent_request(100_000)),
+        translated_request("translate_request_gemini_1_kb", 100, GEMINI, chat_request(1024)),
+        translated_request("translate_request_gemini_agent_100_kb", 4, GEMINI, agent_request(100_000)),
         translated_answer(),
         settle(),
         record_on_ring(),
     ];
     stages.extend(STREAMS.map(translated_event));
+    stages.extend(ANSWERS.map(translated_whole));
     stages
 }
 
-/// A chat request becomes one of messages.
-fn translated_request(name: &'static str, times: u32, body: Vec<u8>) -> Stage {
+/// What a chat request becomes, and for which model.
+type Became = (Speech, &'static str);
+const MESSAGES: Became = (Speech::Anthropic, "claude-opus-5");
+const RESPONSES: Became = (Speech::Responses, "gpt-6");
+const GEMINI: Became = (Speech::Gemini, "gemini-3.5-flash");
+
+/// A chat request becomes one of another format.
+fn translated_request(name: &'static str, times: u32, (speech, model): Became, body: Vec<u8>) -> Stage {
     let mut out = Vec::with_capacity(2 * body.len());
     let (stream_usage, unsupported) = (StreamUsage::Asked, Unsupported::Drop);
-    let to = Destination {
-        speech: Speech::Anthropic,
-        model: "claude-opus-5",
-        stream_usage,
-        unsupported,
-        betas: &[],
-        shelf: None,
-        on_vertex: false,
-    };
+    let to =
+        Destination { speech, model, stream_usage, unsupported, betas: &[], shelf: None, on_vertex: false };
     stage(name, times, move || {
         out.clear();
         let translated = translate::request(Speech::OpenAi, to, black_box(&body), &mut out);
@@ -86,6 +91,16 @@ fn translated_answer() -> Stage {
         let (from, to) = (Speech::Anthropic, Speech::OpenAi);
         let mut translation = Translation::new(from, to, Form::Whole, 0, true, Renamed::default());
         translation.whole(black_box(&message), &mut out).expect("valid");
+        black_box(out.len());
+    })
+}
+
+/// A whole answer is told in another format.
+fn translated_whole(answer: Answer) -> Stage {
+    let (body, mut out) = (answer.body(), Vec::with_capacity(4096));
+    stage(answer.stage, 200, move || {
+        out.clear();
+        answer.translate(black_box(&body), &mut out);
         black_box(out.len());
     })
 }

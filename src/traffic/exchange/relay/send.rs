@@ -7,8 +7,9 @@ use crate::base::fault::Fault;
 use crate::http::{chunked, encode};
 use crate::net::gather::FLAT_BYTES;
 use crate::traffic::account::Tally;
-use crate::traffic::exchange::reply::{Ending, overhead};
+use crate::traffic::exchange::reply::{DROPPED, Ending, overhead};
 use crate::traffic::exchange::state::Reading;
+use crate::traffic::translate::Form;
 
 /// Room for what stands behind a chunk.
 const END_BYTES: usize = 16;
@@ -27,12 +28,12 @@ impl Relay<'_, '_, '_> {
         let short = out.len() + emit <= FLAT_BYTES && out.room() >= emit + END_BYTES;
         let body = if short {
             out.extend(&self.leaving()[..emit]);
-            self.end(out.tail(), emit, last);
+            self.end(out.tail(), emit, last, tally);
             gather.whole(out);
             None
         } else {
             let front = out.len();
-            self.end(out.tail(), emit, last);
+            self.end(out.tail(), emit, last, tally);
             let back = out.len();
             let (out, body) = (gather.hold(out), gather.hold(std::mem::take(self.leaving())));
             gather.piece(out, 0..front);
@@ -50,7 +51,7 @@ impl Relay<'_, '_, '_> {
     }
 
     /// What stands behind `emit` bytes of the body.
-    fn end(&self, out: &mut Vec<u8>, emit: usize, last: bool) {
+    fn end(&mut self, out: &mut Vec<u8>, emit: usize, last: bool, tally: &mut Tally) {
         if self.ending != Ending::Chunked {
             return;
         }
@@ -58,17 +59,34 @@ impl Relay<'_, '_, '_> {
             out.extend_from_slice(b"\r\n");
         }
         if last && !self.reading.is_broken() && self.check_end().is_ok() {
-            out.extend_from_slice(chunked::LAST);
+            let lost = self.note_lost(tally);
+            if lost.is_empty() || !self.reply.trailers {
+                out.extend_from_slice(chunked::LAST);
+            } else {
+                chunked::last_with(out, DROPPED, lost.as_bytes());
+            }
         }
     }
 
-    fn finish_head(&mut self, tally: &Tally) -> Buf {
+    /// Notes what of a stream had no place, which its head could not say.
+    pub(super) fn note_lost(&mut self, tally: &mut Tally) -> String {
+        let Reading::Translated(translation) = &mut *self.reading else { return String::new() };
+        let lost = translation.lost();
+        tally.lose(&lost);
+        lost
+    }
+
+    fn finish_head(&mut self, tally: &mut Tally) -> Buf {
         let mut head = std::mem::take(&mut self.head);
         let out = head.tail();
         if let Reading::Translated(translation) = &mut *self.reading {
             let unplaced = translation.unplaced();
             if !unplaced.is_empty() {
-                encode::field(out, "x-ringgate-dropped", unplaced.as_bytes());
+                encode::field(out, DROPPED, unplaced.as_bytes());
+                tally.lose(&unplaced);
+            }
+            if translation.form() == Form::Stream && self.reply.trailers && self.ending == Ending::Chunked {
+                encode::field(out, "trailer", DROPPED.as_bytes());
             }
         }
         self.reply.rest_of_head(out, self.status, self.ending);
