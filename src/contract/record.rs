@@ -43,6 +43,15 @@ impl Usage {
 /// Longest that the rings may have to hold of one exchange: 8,192 of them wait in each.
 const _: () = assert!(size_of::<Record>() <= 512);
 
+/// What there is to say of some exchanges; empty texts of what there is not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Remarks {
+    /// What went wrong, for the operator: addresses and system errors, never bytes of a message.
+    pub detail: Text<128>,
+    /// Names of what request and answer lost on their way into another format, separated by commas.
+    pub dropped: Text<128>,
+}
+
 /// One finished exchange.
 #[derive(Clone, Debug)]
 pub struct Record {
@@ -67,11 +76,8 @@ pub struct Record {
     /// The model as the client wrote it, cut to fit.
     pub asked: Text<96>,
     pub user_agent: Text<64>,
-    /// What went wrong, for the operator: addresses and system errors, never bytes of a message. Boxed, since most
-    /// exchanges have none.
-    pub detail: Option<Box<Text<128>>>,
-    /// Names of what request and answer lost on their way into another format, separated by commas. Boxed as well.
-    pub dropped: Option<Box<Text<128>>>,
+    /// Boxed, since most exchanges have none.
+    pub remarks: Option<Box<Remarks>>,
     pub client: Option<SocketAddr>,
     pub usage: Usage,
     pub request_bytes: u64,
@@ -106,8 +112,7 @@ impl Record {
         provider: NameId::NONE,
         asked: Text::EMPTY,
         user_agent: Text::EMPTY,
-        detail: None,
-        dropped: None,
+        remarks: None,
         client: None,
         usage: Usage::NONE,
         request_bytes: 0,

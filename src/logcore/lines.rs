@@ -56,11 +56,9 @@ pub fn write(out: &mut Vec<u8>, record: &Record, booted_unix_us: u64, names: &mu
         out.push(b'"');
     }
     text(out, b",\"user_agent\":\"", record.user_agent.as_str());
-    if let Some(dropped) = &record.dropped {
-        text(out, b",\"dropped\":\"", dropped.as_str());
-    }
-    if let Some(detail) = &record.detail {
-        text(out, b",\"detail\":\"", detail.as_str());
+    if let Some(remarks) = &record.remarks {
+        text(out, b",\"dropped\":\"", remarks.dropped.as_str());
+        text(out, b",\"detail\":\"", remarks.detail.as_str());
     }
     out.extend_from_slice(b"}\n");
 }

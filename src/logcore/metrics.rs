@@ -8,6 +8,7 @@ use super::{PassReport, Reloads, Source};
 use crate::base::clock;
 use crate::base::fault::FaultKind;
 use crate::base::ids::NameId;
+use crate::base::text::Text;
 use crate::contract::endpoint::Endpoint;
 use crate::contract::link::State;
 use crate::contract::meters::{Gauges, Meters, Micros, Unserved};
@@ -166,7 +167,8 @@ impl Metrics {
             fault,
         };
         *self.requests.entry(key).or_default() += 1;
-        self.lossy += u64::from(record.dropped.is_some());
+        self.lossy +=
+            u64::from(record.remarks.as_ref().is_some_and(|remarks| remarks.dropped != Text::EMPTY));
         if record.attempts == 0 {
             return;
         }

@@ -10,7 +10,7 @@ use crate::base::fault::FaultKind;
 use crate::base::ids::NameId;
 use crate::base::text::Text;
 use crate::contract::meters::Meters;
-use crate::contract::record::Record;
+use crate::contract::record::{Record, Remarks};
 use std::cell::{Cell, RefCell};
 
 /// An exchange's figures while it runs.
@@ -87,7 +87,7 @@ impl Tally {
 
     /// Notes what the operator should know of a failure.
     pub fn explain(&mut self, detail: &str) {
-        self.record.detail = Some(Box::new(Text::cut(detail)));
+        self.remarks().detail = Text::cut(detail);
     }
 
     /// Notes what was left out because another format has no place for it: names, separated by commas.
@@ -95,11 +95,15 @@ impl Tally {
         if names.is_empty() {
             return;
         }
-        let all = match &self.record.dropped {
-            Some(before) => Text::cut(&format!("{},{names}", before.as_str())),
-            None => Text::cut(names),
+        let dropped = &mut self.remarks().dropped;
+        *dropped = match dropped.as_str() {
+            "" => Text::cut(names),
+            before => Text::cut(&format!("{before},{names}")),
         };
-        self.record.dropped = Some(Box::new(all));
+    }
+
+    fn remarks(&mut self) -> &mut Remarks {
+        self.record.remarks.get_or_insert_default()
     }
 
     /// Notes where the request goes.
