@@ -105,13 +105,27 @@ pub struct Widths {
 impl Widths {
     /// More of the text.
     pub fn piece(&mut self, piece: &Quoted<'_>) {
-        each_width(piece, |width| {
-            self.bytes += width;
-            if width > 1 && self.wide.len() < WIDE {
+        let mut rest = piece.as_written();
+        while let Some(first) = rest.first() {
+            let (bytes, length) = match first {
+                b'\\' => escaped(rest),
+                ..0x80 => {
+                    let plain = plain(rest);
+                    self.bytes += plain as u64;
+                    rest = &rest[plain..];
+                    continue;
+                }
+                ..0xE0 => (2, 2),
+                ..0xF0 => (3, 3),
+                _ => (4, 4),
+            };
+            self.bytes += bytes;
+            if bytes > 1 && self.wide.len() < WIDE {
                 let more = self.wide.last().map_or(0, |(_, more)| *more);
-                self.wide.push((self.bytes, more + width - 1));
+                self.wide.push((self.bytes, more + bytes - 1));
             }
-        });
+            rest = rest.get(length..).unwrap_or_default();
+        }
     }
 
     /// How many characters end within so many bytes, of those that are there.
@@ -152,20 +166,14 @@ fn firsts(run: &[u8]) -> u64 {
     run.chunks(128).map(|bytes| u64::from(some(bytes))).sum()
 }
 
-/// Gives how many bytes each character of a text has, without putting the text together.
-fn each_width(text: &Quoted<'_>, mut width: impl FnMut(u64)) {
-    let mut rest = text.as_written();
-    while let Some(first) = rest.first() {
-        let (bytes, length) = match first {
-            b'\\' => escaped(rest),
-            ..0x80 => (1, 1),
-            ..0xE0 => (2, 2),
-            ..0xF0 => (3, 3),
-            _ => (4, 4),
-        };
-        width(bytes);
-        rest = rest.get(length..).unwrap_or_default();
-    }
+/// How many bytes at the front of a text are a character each. Most texts are nothing else, so this goes by runs.
+fn plain(text: &[u8]) -> usize {
+    const RUN: usize = 32;
+    let is_other = |byte: &u8| *byte >= 0x80 || *byte == b'\\';
+    let is_plain = |run: &&[u8]| !run.iter().fold(false, |other, byte| other | is_other(byte));
+    let runs = text.chunks_exact(RUN).take_while(is_plain).count() * RUN;
+    let rest = &text[runs..];
+    runs + rest.iter().position(is_other).unwrap_or(rest.len())
 }
 
 /// How many bytes the character has whose escape begins a text, and how many the escape has.

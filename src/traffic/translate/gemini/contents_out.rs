@@ -128,16 +128,23 @@ impl<'w, 'p, 'b> Contents<'w, 'p, 'b> {
         self.named(id, name);
         self.out.key("response");
         let text = joined(parts);
-        let meant = text.unescaped();
-        match Tree::default().parse(&meant) {
-            Ok(page) if page.root().is_object() && !failed && !has_reference(&meant) => {
-                self.out.item(&page.root());
-            }
-            _ => {
-                self.out.open("{").key(if failed { "error" } else { "output" }).quoted(&text).close("}");
-            }
+        if failed || !may_be_object(&text) || !self.object(&text) {
+            self.out.open("{").key(if failed { "error" } else { "output" }).quoted(&text).close("}");
         }
         self.out.close("}}");
+    }
+
+    /// Writes a text that is the source of an object as that. `false`: it is none.
+    fn object(&mut self, text: &Quoted<'_>) -> bool {
+        let meant = text.unescaped();
+        let mut tree = Tree::default();
+        match tree.parse(&meant) {
+            Ok(page) if page.root().is_object() && !has_reference(&meant) => {
+                self.out.item(&page.root());
+                true
+            }
+            _ => false,
+        }
     }
 
     /// One content of all that the model says in a row.
@@ -262,6 +269,16 @@ impl<'w, 'p, 'b> Contents<'w, 'p, 'b> {
         }
         self.out.key("fileUri").quoted(url).close("}}");
     }
+}
+
+/// Whether a text can be the source of an object: most results are words, and need not be put together to see that.
+fn may_be_object(text: &Quoted<'_>) -> bool {
+    let mut rest = text.as_written().trim_ascii_start();
+    while let [b'\\', b'n' | b'r' | b't', behind @ ..] = rest {
+        rest = behind.trim_ascii_start();
+    }
+    // A brace or a blank may be written by its number.
+    rest.starts_with(b"{") || rest.starts_with(b"\\u")
 }
 
 fn is_model(turn: &Turn<'_>) -> bool {

@@ -446,6 +446,10 @@ impl Teller {
             self.finish(out);
         }
         let mut output = std::mem::take(&mut self.output);
+        // What an item has besides all that is a few words.
+        output.reserve(
+            self.said.len() + self.beside.len() + self.annotations.len() + self.logprobs.len() + 256,
+        );
         self.item(Stage::Done, &mut Writer(&mut output));
         self.output = output;
         self.open = Open::None;
