@@ -209,6 +209,8 @@ impl Intake {
         *self = Self {
             framing,
             forward,
+            hosted: same.hosted,
+            trailers: same.trailers,
             model_id: same.model_id,
             caller: same.caller,
             fault: None,

@@ -205,7 +205,7 @@ fn has_results(messages: &[Item<'_>]) -> bool {
         block.get("content").is_some_and(|inside| inside.elements().any(|one| is(&one, "search_result")))
     };
     let mut blocks =
-        messages.iter().flat_map(|message| message.get("content")).flat_map(|list| list.elements());
+        messages.iter().filter_map(|message| message.get("content")).flat_map(|list| list.elements());
     blocks.any(|block| is(&block, "search_result") || (is(&block, "tool_result") && inside(&block)))
 }
 
