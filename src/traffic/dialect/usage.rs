@@ -24,6 +24,10 @@ const CACHE_CREATION: u8 = TAGS + 10;
 const CACHE_WRITE_HOUR: u8 = TAGS + 11;
 const AUDIO_INPUT: u8 = TAGS + 12;
 const AUDIO_OUTPUT: u8 = TAGS + 13;
+const INPUT_PART: u8 = TAGS + 14;
+const OUTPUT_PART: u8 = TAGS + 15;
+const MODALITY: u8 = TAGS + 16;
+const PART_COUNT: u8 = TAGS + 17;
 
 /// Counts from a usage object whose value was asked for with `Want::Members(USAGE)`.
 #[derive(Default)]
@@ -34,6 +38,8 @@ pub(super) struct Tally {
     /// What Google's dialect counts apart: what tools put into the prompt. And the sum of all.
     tool_prompt: u64,
     total: u64,
+    /// Of the part at hand, which it counts apart too, whether it is sound, and how many tokens.
+    part: (bool, u64),
     counted: bool,
     /// The last complete usage object that had a count.
     pub usage: Option<Usage>,
@@ -116,6 +122,10 @@ impl Tally {
             (USAGE, b"thoughtsTokenCount") => Want::Value(REASONING),
             (USAGE, b"toolUsePromptTokenCount") => Want::Value(TOOL_PROMPT),
             (USAGE, b"totalTokenCount") => Want::Value(TOTAL),
+            (USAGE, b"promptTokensDetails" | b"toolUsePromptTokensDetails") => Want::Each(INPUT_PART),
+            (USAGE, b"candidatesTokensDetails") => Want::Each(OUTPUT_PART),
+            (INPUT_PART | OUTPUT_PART, b"modality") => Want::Value(MODALITY),
+            (INPUT_PART | OUTPUT_PART, b"tokenCount") => Want::Value(PART_COUNT),
             _ => Want::Skip,
         }
     }
@@ -133,6 +143,16 @@ impl Tally {
             AUDIO_OUTPUT => &mut self.counts.audio_output,
             TOOL_PROMPT => &mut self.tool_prompt,
             TOTAL => &mut self.total,
+            PART_COUNT => &mut self.part.1,
+            MODALITY => {
+                // Some of its clients ask for numbers in place of names.
+                self.part.0 = matches!(value, Value::Text { text: b"AUDIO", .. } | Value::Number(b"4"));
+                return;
+            }
+            INPUT_PART | OUTPUT_PART => {
+                self.part(tag);
+                return;
+            }
             USAGE => {
                 self.end();
                 return;
@@ -144,6 +164,16 @@ impl Tally {
         {
             *place = count;
             self.counted |= matches!(tag, INPUT | OUTPUT);
+        }
+    }
+
+    /// A part of what was counted ends, or all of them do.
+    fn part(&mut self, tag: u8) {
+        let (sound, count) = std::mem::take(&mut self.part);
+        if sound {
+            let place =
+                if tag == INPUT_PART { &mut self.counts.audio_input } else { &mut self.counts.audio_output };
+            *place = place.saturating_add(count);
         }
     }
 

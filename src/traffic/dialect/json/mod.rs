@@ -68,6 +68,8 @@ pub enum Want {
     Value(u8),
     /// The value, and if it is an object, its members too.
     Members(u8),
+    /// The value, and if it is an array, each object in it with its members, under the same tag.
+    Each(u8),
 }
 
 /// A complete value. Texts are cut at [`Scanner::TEXT_BYTES`].

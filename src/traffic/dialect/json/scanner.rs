@@ -39,6 +39,7 @@ pub(super) enum State {
 #[derive(Clone, Copy)]
 pub(super) struct Frame {
     pub(super) tag: u8,
+    /// What is directly inside is wanted: an object's members, or an array's elements.
     members: bool,
     depth: u8,
     start: u64,
@@ -259,14 +260,20 @@ impl Scanner {
         if self.depth == JSON_DEPTH {
             return self.fault(at, Expected::Shallower);
         }
+        let element = object && self.watched && !self.in_object();
         self.depth += 1;
         self.containers = self.containers << 1 | u128::from(object);
         let start = self.base + at as u64;
         self.watched = false;
         match std::mem::replace(&mut self.want, Want::Skip) {
-            Want::Skip => {}
+            Want::Skip => {
+                if let Some(array) = self.frame().filter(|_| element) {
+                    self.push_frame(array.tag, true, start);
+                }
+            }
             Want::Value(tag) => self.push_frame(tag, false, start),
             Want::Members(tag) => self.push_frame(tag, object, start),
+            Want::Each(tag) => self.push_frame(tag, !object, start),
         }
         self.separator = start;
         self.first = true;

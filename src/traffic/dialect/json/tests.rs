@@ -13,6 +13,7 @@ impl Sink for Notes {
         match key.name {
             b"skip" => Want::Skip,
             b"in" => Want::Members(key.path + 1),
+            b"each" => Want::Each(key.path + 1),
             _ => Want::Value(99),
         }
     }
@@ -145,6 +146,34 @@ fn reports() {
         "0=Object { empty: false }@0..93",
     ];
     assert_eq!(lines, expected);
+}
+
+/// Of an array whose elements are wanted, objects are reported with their members, and nothing that stands deeper.
+#[test]
+fn elements() {
+    let text = r#"{"each":[1,{"a":2,"o":{"b":3}},[{"c":4}],"x",{}],"y":5,"each":{"d":6}}"#;
+    let (verdict, lines) = scan(&[text.as_bytes()]);
+    assert_eq!(verdict, Ok(()));
+    let expected = [
+        "0.each@1 after 0 true",
+        "1.a@12 after 11 true",
+        "99=Number([50])@16..17",
+        "1.o@18 after 17 false",
+        "99=Object { empty: false }@22..29",
+        "1=Object { empty: false }@11..30",
+        "1=Object { empty: true }@45..47",
+        "1=Array { empty: false }@8..48",
+        "0.y@49 after 48 false",
+        "99=Number([53])@53..54",
+        "0.each@55 after 54 false",
+        "1=Object { empty: false }@62..69",
+        "0=Object { empty: false }@0..70",
+    ];
+    assert_eq!(lines, expected);
+    for cut in 1..text.len() {
+        let (one, other) = text.as_bytes().split_at(cut);
+        assert_eq!(scan(&[one, other]).1, lines, "{cut}");
+    }
 }
 
 /// Texts that are too long or hold half a surrogate pair are marked; names of that kind match nothing.

@@ -119,7 +119,7 @@ impl Scanner {
         self.state = State::After;
         match std::mem::replace(&mut self.want, Want::Skip) {
             Want::Skip => {}
-            Want::Value(tag) | Want::Members(tag) => {
+            Want::Value(tag) | Want::Members(tag) | Want::Each(tag) => {
                 sink.value(tag, value, self.token..self.base + end as u64);
             }
         }

@@ -159,8 +159,16 @@ mod tests {
     #[test]
     fn usage_is_read() {
         let deeper = r#"{"candidates":[{"content":{"parts":[{"functionCall":{"args":{"usageMetadata":{"promptTokenCount":9}}}}]}}],"usage":{"prompt_tokens":9}"#;
-        let usage = Some(Usage { input: 150, cached_input: 100, output: 28, reasoning: 12, ..Usage::NONE });
-        let full = r#""usageMetadata":{"promptTokenCount":120,"cachedContentTokenCount":100,"candidatesTokenCount":16,"thoughtsTokenCount":12,"toolUsePromptTokenCount":30,"totalTokenCount":178,"promptTokensDetails":[{"tokenCount":7}]}"#;
+        let usage = Some(Usage {
+            input: 150,
+            cached_input: 100,
+            output: 28,
+            reasoning: 12,
+            audio_input: 18,
+            audio_output: 6,
+            ..Usage::NONE
+        });
+        let full = r#""usageMetadata":{"promptTokenCount":120,"cachedContentTokenCount":100,"candidatesTokenCount":16,"thoughtsTokenCount":12,"toolUsePromptTokenCount":30,"totalTokenCount":178,"promptTokensDetails":[{"tokenCount":7},{"modality":"TEXT","tokenCount":3,"x":[{"modality":"AUDIO","tokenCount":9}]},[{"modality":"AUDIO","tokenCount":9}],{"tokenCount":11,"modality":"AUDIO"},{"modality":"VIDEO","tokenCount":99},null,{"modality":"AUDIO"}],"toolUsePromptTokensDetails":[{"modality":"AUDIO","tokenCount":7}],"cacheTokensDetails":[{"modality":"AUDIO","tokenCount":5}],"candidatesTokensDetails":[{"modality":4,"tokenCount":6},{"modality":1,"tokenCount":10}],"responseTokensDetails":{"modality":"AUDIO","tokenCount":5}}"#;
         assert_eq!(scanned(&format!("{deeper},{full}}}")), (usage, 1, false, Place::End));
         let first = format!("{deeper},\"usageMetadata\":{{\"promptTokenCount\":1}}}}");
         let none = r#"{"usageMetadata":{"trafficType":"ON_DEMAND"}}"#;

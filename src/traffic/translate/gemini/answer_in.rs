@@ -333,7 +333,7 @@ fn is_blocked(feedback: Option<Item<'_>>) -> bool {
 /// The counts in a report, of which servers leave out those that are zero. `None`: it tells what kind of traffic it is,
 /// and no counts.
 fn counts(usage: Item<'_>) -> Option<Usage> {
-    let [input, output, thoughts, total, cached, tools, inputs, outputs] = usage.pick([
+    let [input, output, thoughts, total, cached, tools, inputs, looked_up, outputs] = usage.pick([
         "promptTokenCount",
         "candidatesTokenCount",
         "thoughtsTokenCount",
@@ -341,6 +341,7 @@ fn counts(usage: Item<'_>) -> Option<Usage> {
         "cachedContentTokenCount",
         "toolUsePromptTokenCount",
         "promptTokensDetails",
+        "toolUsePromptTokensDetails",
         "candidatesTokensDetails",
     ]);
     input.or(output).or(thoughts).or(total)?;
@@ -350,7 +351,7 @@ fn counts(usage: Item<'_>) -> Option<Usage> {
         cached_input: count(cached),
         output: count(output),
         reasoning: count(thoughts),
-        audio_input: sound(inputs),
+        audio_input: sound(inputs).saturating_add(sound(looked_up)),
         audio_output: sound(outputs),
         ..Usage::default()
     };
@@ -359,11 +360,13 @@ fn counts(usage: Item<'_>) -> Option<Usage> {
 
 /// Of what was counted, what is sound.
 fn sound(details: Option<Item<'_>>) -> u64 {
-    let sound = details
-        .iter()
-        .flat_map(Item::elements)
-        .find(|one| one.text_at("modality").is_some_and(|is| is.is("AUDIO")));
-    sound.and_then(|one| one.get("tokenCount")?.count()).unwrap_or_default()
+    let is_sound = |one: &Item<'_>| {
+        let modality = one.get("modality");
+        // Some of its clients ask for numbers in place of names.
+        modality.is_some_and(|is| is.text().map_or(is.count() == Some(4), |is| is.is("AUDIO")))
+    };
+    let sound = details.iter().flat_map(Item::elements).filter(is_sound);
+    sound.filter_map(|one| one.get("tokenCount")?.count()).fold(0, u64::saturating_add)
 }
 
 /// The error in a body, which some servers put into an array.
