@@ -12,6 +12,7 @@ pub mod errand;
 pub mod link;
 pub mod meters;
 pub mod names;
+pub mod parameters;
 pub mod pass;
 pub mod record;
 pub mod snapshot;

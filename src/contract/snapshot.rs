@@ -9,6 +9,7 @@
 use crate::base::ids::NameId;
 use crate::base::secret::{KeyHash, Secret};
 use crate::contract::endpoint::{BodyKind, Dialect, Endpoint};
+use crate::contract::parameters::Parameters;
 use crate::contract::pass::PassSlot;
 use arc_swap::ArcSwap;
 use hashbrown::HashMap;
@@ -359,6 +360,8 @@ pub struct Provider {
     pub pass: Option<Arc<PassSlot>>,
     /// Whether `stream_options.include_usage` may be asked of this provider.
     pub takes_stream_usage: bool,
+    /// What it knows of a request's parameters beside what its format has, or by another name.
+    pub parameters: Parameters,
     /// Whether it has `/responses`, if its format does.
     pub has_responses: bool,
     /// Whether it has `/responses/input_tokens`, so that others' clients can have tokens counted, if its format does.

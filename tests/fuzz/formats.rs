@@ -85,6 +85,7 @@ fn written(data: &[u8], from: Speech, formats: &[Speech], body: &[u8]) {
                 betas: &[],
                 shelf: None,
                 on_vertex: false,
+                parameters: Default::default(),
             };
             let mut out = vec![];
             request_in_form(from, Some(Form::Stream), to, body, &mut out).ok().map(|_| out)

@@ -27,6 +27,7 @@ fn written(from: Speech, speech: Speech, model: &str, body: &[u8]) -> Result<Vec
         betas: &[],
         shelf: None,
         on_vertex: false,
+        parameters: Default::default(),
     };
     let mut out = b"before ".to_vec();
     translate(from, to, body, &mut out).map_err(|fault| fault.kind)?;

@@ -35,6 +35,7 @@ mod lifecycle;
 mod lost;
 mod media;
 mod operations;
+mod parameters;
 mod peers;
 mod records;
 mod replay;

@@ -4,6 +4,7 @@
 
 use crate::base::secret::{KeyHash, Secret};
 use crate::contract::names::Names;
+use crate::contract::parameters::{Parameter, Parameters};
 use crate::contract::snapshot::{Credential, Format, Origin, Provider};
 use crate::control::config::checked::Cursor;
 use crate::control::config::complaint::Findings;
@@ -90,6 +91,7 @@ pub fn compile(
             credentials,
             pass,
             takes_stream_usage: flag("stream_usage", vendor.and_then(|vendor| vendor.stream_usage)),
+            parameters: parameters(&cursor, vendor, format, findings),
             has_responses: flag("responses", vendor.and_then(|vendor| vendor.responses)),
             counts_input: cursor
                 .flag("input_tokens")
@@ -134,6 +136,24 @@ fn anthropic_version(provider: &Cursor<'_>, format: Format, findings: &mut Findi
         // Clouds that host that format have its version in the body.
         _ => Box::default(),
     }
+}
+
+/// What it knows of a request's parameters: what it says, or its vendor does.
+fn parameters(
+    provider: &Cursor<'_>,
+    vendor: Option<&Vendor>,
+    format: Format,
+    findings: &mut Findings,
+) -> Parameters {
+    let Some(list) = provider.field("parameters") else {
+        return vendor
+            .filter(|_| format == Format::OpenAi)
+            .map_or(Parameters::NONE, |vendor| vendor.parameters);
+    };
+    if format != Format::OpenAi {
+        provider.complain_at("parameters", findings, "is for format openai only");
+    }
+    list.texts().filter_map(Parameter::named).collect()
 }
 
 /// The version of the API in Azure's older URLs; empty for all others.

@@ -5,6 +5,7 @@
 mod clouds;
 
 use crate::base::limits::{HEADER_SLOTS, TARGET_BYTES};
+use crate::contract::parameters::Parameter;
 use crate::control::config::shape::Presence::{Default, Required};
 use crate::control::config::shape::{Field, Kind, Presence};
 
@@ -299,7 +300,7 @@ const PROVIDER: &[Field] = &[
         "vendor",
         Kind::Text,
         Default(""),
-        "Whose it is; what is absent here (format, base_url, header, stream_usage, responses) is as that vendor has it: openai, azure, anthropic, gemini, vertex, google, bedrock, bedrock-anthropic, vertex-anthropic, mistral, groq, together, fireworks, cerebras, deepseek, xai, cohere, cohere-native, huggingface, openrouter, perplexity, nvidia, doubleword, vllm, sglang, tgi, ollama, ollama-native, llamacpp.",
+        "Whose it is; what is absent here (format, base_url, header, stream_usage, responses, parameters) is as that vendor has it: openai, azure, anthropic, gemini, vertex, google, bedrock, bedrock-anthropic, vertex-anthropic, mistral, groq, together, fireworks, cerebras, deepseek, xai, cohere, cohere-native, huggingface, openrouter, perplexity, nvidia, doubleword, vllm, sglang, tgi, ollama, ollama-native, llamacpp.",
     ),
     row(
         "format",
@@ -359,6 +360,12 @@ const PROVIDER: &[Field] = &[
         Default("false"),
         "Whether it has /responses/input_tokens, by which tokens are then counted for clients of other dialects. For format openai (vendor openai: true).",
     ),
+    row(
+        "parameters",
+        Kind::List(&Kind::Choice(&Parameter::NAMES)),
+        Default(""),
+        "What it knows of a request's parameters beyond OpenAI's, or by another name than OpenAI has for it (random_seed for seed; max_tokens for max_completion_tokens); known_only: it refuses others of OpenAI's, such as user. Default: as the vendor has it. For format openai.",
+    ),
     row("ca", Kind::File, Default(""), "PEM: who may sign its certificate, besides the public authorities."),
     row("client_cert", Kind::File, Default(""), "PEM: the certificate shown to it."),
     row("client_key", Kind::File, Default(""), "PEM: the private key of client_cert."),
@@ -388,6 +395,12 @@ const VENDOR: &[Field] = &[
     row("stream_usage", Kind::Flag, Default(""), "Whether it knows stream_options.include_usage."),
     row("responses", Kind::Flag, Default(""), "Whether it has /responses."),
     row("input_tokens", Kind::Flag, Default(""), "Whether it has /responses/input_tokens."),
+    row(
+        "parameters",
+        Kind::List(&Kind::Choice(&Parameter::NAMES)),
+        Default(""),
+        "What it knows of a request's parameters beyond OpenAI's, or by another name.",
+    ),
 ];
 
 const MODEL: &[Field] = &[

@@ -4,6 +4,7 @@
 //!
 //! Invariant: a row says nothing that a provider could not say for itself; a new vendor is a row, not code.
 
+use crate::contract::parameters::{Parameter, Parameters};
 use crate::control::config::check::Checker;
 use crate::control::config::checked::Cursor;
 use crate::control::config::complaint::{At, Complaint, Findings, Path};
@@ -32,6 +33,7 @@ pub struct Vendor {
     pub stream_usage: Option<bool>,
     pub responses: Option<bool>,
     pub input_tokens: Option<bool>,
+    pub parameters: Parameters,
 }
 
 /// The vendor of this name.
@@ -72,6 +74,9 @@ fn vendor(name: &str, row: &Cursor<'_>) -> Vendor {
         stream_usage: row.flag("stream_usage"),
         responses: row.flag("responses"),
         input_tokens: row.flag("input_tokens"),
+        parameters: row
+            .field("parameters")
+            .map_or(Parameters::NONE, |list| list.texts().filter_map(Parameter::named).collect()),
     }
 }
 

@@ -18,6 +18,8 @@ pub struct Ask {
     pub stream_usage: StreamUsage,
     /// The largest of `max_tokens`, `max_completion_tokens` and `max_output_tokens`.
     pub max_tokens: Option<u64>,
+    /// Where `seed` and `max_completion_tokens` stand, each from its name up to its value: some servers have other names.
+    pub renamable: [Option<Range<u64>>; 2],
 }
 
 /// How names are written in a body.

@@ -16,6 +16,7 @@ const INCLUDE_USAGE: u8 = 4;
 const MAX_TOKENS: u8 = 5;
 const MAX_COMPLETION_TOKENS: u8 = 6;
 const MAX_OUTPUT_TOKENS: u8 = 7;
+const SEED: u8 = 8;
 
 const SPLICED_OPTIONS: &str = "{\"include_usage\":true}";
 
@@ -77,6 +78,8 @@ struct Found {
     options: Option<(Range<u64>, Options)>,
     include_usage: Option<(Range<u64>, Flag)>,
     max_tokens: Option<u64>,
+    /// Where the names of `seed` and `max_completion_tokens` begin, and where their values do.
+    renamable: [Option<Range<u64>>; 2],
     root: u64,
     /// The root has no members.
     is_empty: bool,
@@ -118,6 +121,7 @@ impl Found {
             options: None,
             include_usage: None,
             max_tokens: None,
+            renamable: [const { None }; 2],
             root: 0,
             is_empty: false,
         }
@@ -167,6 +171,7 @@ impl Found {
             stream: self.stream,
             stream_usage,
             max_tokens: self.max_tokens,
+            renamable: self.renamable(),
         })
     }
 
@@ -187,6 +192,7 @@ impl Found {
             stream,
             stream_usage: StreamUsage::Asked,
             max_tokens: self.max_tokens,
+            renamable: [const { None }; 2],
         })
     }
 
@@ -212,7 +218,21 @@ impl Found {
             stream: self.stream,
             stream_usage: self.stream_usage(),
             max_tokens: self.max_tokens,
+            renamable: self.renamable(),
         })
+    }
+
+    /// The value of one of those begins here that may have to be renamed.
+    fn begins(&mut self, which: usize, at: u64) {
+        if let Some(place) = &mut self.renamable[which] {
+            place.end = at;
+        }
+    }
+
+    /// What can be renamed. A limit beside one of the other name cannot.
+    fn renamable(&self) -> [Option<Range<u64>>; 2] {
+        let [seed, limit] = self.renamable.clone();
+        [seed, limit.filter(|_| self.seen & 1 << MAX_TOKENS == 0)]
     }
 
     fn stream_usage(&self) -> StreamUsage {
@@ -240,7 +260,14 @@ impl Sink for Found {
             (ROOT, b"stream_options") => self.once(STREAM_OPTIONS, "stream_options"),
             (STREAM_OPTIONS, b"include_usage") => self.once(INCLUDE_USAGE, "include_usage"),
             (ROOT, b"max_tokens") => self.once(MAX_TOKENS, "max_tokens"),
-            (ROOT, b"max_completion_tokens") => self.once(MAX_COMPLETION_TOKENS, "max_completion_tokens"),
+            (ROOT, b"max_completion_tokens") => {
+                self.renamable[1] = Some(key.at..key.at);
+                self.once(MAX_COMPLETION_TOKENS, "max_completion_tokens")
+            }
+            (ROOT, b"seed") => {
+                self.renamable[0] = Some(key.at..key.at);
+                Want::Value(SEED)
+            }
             (ROOT, b"max_output_tokens") => self.once(MAX_OUTPUT_TOKENS, "max_output_tokens"),
             (ROOT, name) if name.eq_ignore_ascii_case(b"model") => {
                 self.model_in_other_case = true;
@@ -271,7 +298,11 @@ impl Sink for Found {
                 self.options = Some((span, options));
             }
             INCLUDE_USAGE => self.include_usage = Some((span, Flag::of(&value))),
+            SEED => self.begins(0, span.start),
             _ => {
+                if tag == MAX_COMPLETION_TOKENS {
+                    self.begins(1, span.start);
+                }
                 if let Value::Number(text) = value {
                     self.max_tokens = self.max_tokens.max(whole_number(text));
                 }

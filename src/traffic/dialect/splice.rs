@@ -3,6 +3,7 @@
 use super::ask::{Ask, BodyForm, ScanError, StreamUsage};
 use super::json;
 use crate::base::limits::MODEL_NAME_BYTES;
+use crate::contract::parameters::{Parameter, Parameters};
 use std::ops::Range;
 
 /// What stands before and behind a name where there is none.
@@ -11,8 +12,8 @@ const COMMA: &[u8] = b",";
 /// A name of the longest kind with every byte escaped, its quotes, and what may stand around it.
 const NAME_BYTES: usize = KEY.len() + 2 * MODEL_NAME_BYTES + 2 + COMMA.len();
 
-/// The model, and the place where usage is asked for.
-const EDITS: usize = 2;
+/// The model, the place where usage is asked for, and what has another name.
+const EDITS: usize = 4;
 
 /// Whether the provider has to be asked for usage in its stream.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -77,6 +78,19 @@ impl Edits {
         }
         edits.list[..edits.count].sort_unstable_by_key(|edit| edit.span.start);
         Ok(edits)
+    }
+
+    /// Members that the provider has by another name get that.
+    #[must_use]
+    pub fn renaming(mut self, ask: &Ask, parameters: Parameters) -> Self {
+        let names = [(Parameter::RandomSeed, "\"random_seed\":"), (Parameter::MaxTokens, "\"max_tokens\":")];
+        for ((one, name), place) in names.into_iter().zip(&ask.renamable) {
+            if let Some(place) = place.clone().filter(|_| parameters.has(one)) {
+                self.push(place, Put::Text(name));
+            }
+        }
+        self.list[..self.count].sort_unstable_by_key(|edit| edit.span.start);
+        self
     }
 
     /// Spans of the body and what takes their place, first to last.
@@ -215,6 +229,29 @@ mod tests {
         }
         let body = r#"{"model":"a","stream":true}"#;
         assert_eq!(edited(body, "a", InjectUsage::No), body);
+    }
+
+    /// What a provider has by another name is renamed, however it is written, and nothing else; a limit is not, where the
+    /// other name stands already.
+    #[test]
+    fn members_are_renamed() {
+        let both = Parameters::NONE.with(Parameter::RandomSeed).with(Parameter::MaxTokens);
+        let renamed = |body: &str, parameters| {
+            let mut scan = RequestScan::new();
+            body.as_bytes().chunks(3).for_each(|piece| scan.feed(piece).unwrap());
+            let ask = scan.finish().unwrap();
+            let edits = Edits::plan(&ask, "b", InjectUsage::Yes).unwrap().renaming(&ask, parameters);
+            let out = apply(&edits, body.as_bytes());
+            assert_eq!(out.len() as u64, edits.edited_len(body.len() as u64));
+            String::from_utf8(out).unwrap()
+        };
+        let body = r#"{"s\u0065ed" : 7,"x":{"seed":1},"max_completion_tokens":9, "model":"a"}"#;
+        assert_eq!(renamed(body, both), r#"{"random_seed":7,"x":{"seed":1},"max_tokens":9, "model":"b"}"#);
+        assert_eq!(renamed(body, Parameters::NONE), body.replace("\"a\"", "\"b\""));
+        let two = r#"{"model":"b","max_tokens":8,"max_completion_tokens":9}"#;
+        assert_eq!(renamed(two, both), two);
+        let streamed = r#"{"stream":true,"seed":null,"model":"b"}"#;
+        assert!(renamed(streamed, both).ends_with(r#""stream":true,"random_seed":null,"model":"b"}"#));
     }
 
     /// Names are escaped; those that cannot stand in a body are refused.

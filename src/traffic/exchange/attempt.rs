@@ -321,6 +321,10 @@ fn straight(
     let name = trip.target.name(star(ask, exchange.course.star));
     let within = matches!(exchange.intake.endpoint, Endpoint::EmbedContent | Endpoint::BatchEmbedContents);
     let edits = Edits::plan(ask, name, trip.usage).map_err(|error| error.fault())?;
+    let edits = match exchange.intake.endpoint {
+        Endpoint::ChatCompletions | Endpoint::Completions => edits.renaming(ask, trip.provider.parameters),
+        _ => edits,
+    };
     let (course, intake) = (&mut exchange.course, &exchange.intake);
     let mut head = course.body.take(HEAD);
     if head.capacity() == 0 {

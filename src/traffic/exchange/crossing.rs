@@ -9,6 +9,7 @@ use crate::base::clock::unix_seconds;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::endpoint::StreamStyle;
 use crate::contract::errand::{Shelf, Want};
+use crate::contract::parameters::Parameters;
 use crate::contract::snapshot::{Credential, Provider, Unsupported};
 use crate::http::{encode, sigv4};
 use crate::net::pool::BufferPool;
@@ -123,6 +124,7 @@ struct Writing {
     unsupported: Unsupported,
     betas: Vec<String>,
     on_vertex: bool,
+    parameters: Parameters,
     fetches: bool,
 }
 
@@ -138,6 +140,7 @@ impl Writing {
             unsupported: way.unsupported,
             betas: betas(&intake.forward[intake.query_bytes..]).map(str::to_owned).collect(),
             on_vertex: way.provider.is_vertex(),
+            parameters: way.provider.parameters,
             fetches: way.fetches,
         })
     }
@@ -151,6 +154,7 @@ impl Writing {
             unsupported: self.unsupported,
             betas: &betas,
             on_vertex: self.on_vertex,
+            parameters: self.parameters,
             shelf: self.fetches.then_some(shelf),
         };
         // Where nothing is translated, nothing else leaves another vendor's thoughts out.

@@ -157,6 +157,7 @@ impl Blocks<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::contract::parameters::Parameters;
     use crate::contract::snapshot::Unsupported;
     use crate::traffic::translate::{Destination, StreamUsage, request};
 
@@ -171,6 +172,7 @@ mod tests {
             betas: &[],
             shelf: Some(&shelf),
             on_vertex: false,
+            parameters: Parameters::NONE,
         };
         let mut out = vec![];
         let lacking =

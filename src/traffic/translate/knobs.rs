@@ -21,8 +21,8 @@ pub fn says_nothing(knob: Knob, value: &Item<'_>) -> bool {
     match knob {
         Knob::Choices => value.count() == Some(1),
         Knob::Logprobs => value.flag() == Some(false),
-        Knob::FrequencyPenalty | Knob::PresencePenalty => matches!(value.raw(), b"0" | b"0.0"),
-        Knob::Temperature | Knob::TopP => matches!(value.raw(), b"1" | b"1.0"),
+        Knob::FrequencyPenalty | Knob::PresencePenalty | Knob::MinP => matches!(value.raw(), b"0" | b"0.0"),
+        Knob::Temperature | Knob::TopP | Knob::RepetitionPenalty => matches!(value.raw(), b"1" | b"1.0"),
         Knob::LogitBias => value.is_object() && value.members().next().is_none(),
         Knob::TopK | Knob::Seed | Knob::TopLogprobs | Knob::Verbosity => false,
     }
@@ -34,6 +34,8 @@ fn name_of(knob: Knob) -> &'static str {
         Knob::Temperature => "temperature",
         Knob::TopP => "top_p",
         Knob::TopK => "top_k",
+        Knob::MinP => "min_p",
+        Knob::RepetitionPenalty => "repetition_penalty",
         Knob::Seed => "seed",
         Knob::FrequencyPenalty => "frequency_penalty",
         Knob::PresencePenalty => "presence_penalty",

@@ -88,6 +88,66 @@ pub fn as_google(elements: &[u8], out: &mut Writer<'_>) {
     out.close("]}");
 }
 
+/// Writes elements as completions have them: lists side by side, and where each token begins among the characters of the
+/// text. `offset` is where the first does, and then where the next will.
+pub fn as_completion(elements: &[u8], offset: &mut u64, out: &mut Writer<'_>) {
+    let (mut tree, list) = (Tree::default(), [b"[", elements, b"]"].concat());
+    let page = tree.parse(&list);
+    let elements = || page.iter().flat_map(|page| page.root().elements());
+    out.open("{").key("text_offset").open("[");
+    for element in elements() {
+        out.count(*offset);
+        *offset += String::from_utf8_lossy(&spelling(element).unescaped()).chars().count() as u64;
+    }
+    out.close("]").key("token_logprobs").open("[");
+    elements().for_each(|element| _ = out.raw(number(element)));
+    out.close("]").key("tokens").open("[");
+    elements().for_each(|element| _ = out.quoted(&spelling(element)));
+    out.close("]").key("top_logprobs");
+    out.open("[");
+    for element in elements() {
+        out.open("{");
+        for top in element.get("top_logprobs").iter().flat_map(Item::elements) {
+            // A member's name is written as any string.
+            out.quoted(&spelling(top)).close(":").raw(number(top));
+        }
+        out.close("}");
+    }
+    out.close("]}");
+}
+
+fn spelling(element: Item<'_>) -> Quoted<'_> {
+    element.text_at("token").unwrap_or_default()
+}
+
+fn number(element: Item<'_>) -> &[u8] {
+    element.get("logprob").and_then(|logprobs| logprobs.number()).unwrap_or(b"0")
+}
+
+/// The mean over all tokens of an answer.
+#[derive(Clone, Copy, Default)]
+pub struct Mean {
+    sum: f64,
+    tokens: u32,
+}
+
+impl Mean {
+    pub fn add(&mut self, elements: &[u8]) {
+        let (mut tree, list) = (Tree::default(), [b"[", elements, b"]"].concat());
+        let Ok(page) = tree.parse(&list) else { return };
+        for element in page.root().elements() {
+            let value = std::str::from_utf8(number(element)).ok().and_then(|text| text.parse::<f64>().ok());
+            self.sum += value.unwrap_or_default();
+            self.tokens = self.tokens.saturating_add(1);
+        }
+    }
+
+    /// Nothing, if there was no token, or one beyond all numbers.
+    pub fn told(self) -> Option<f64> {
+        Some(self.sum / f64::from(self.tokens)).filter(|mean| mean.is_finite())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -87,7 +87,12 @@ impl<'p> Mind<'p> {
         match knob {
             Knob::Temperature | Knob::TopP | Knob::Logprobs | Knob::TopLogprobs => self.samples,
             Knob::FrequencyPenalty | Knob::PresencePenalty | Knob::LogitBias => self.steered,
-            Knob::TopK | Knob::Seed | Knob::Choices | Knob::Verbosity => true,
+            Knob::TopK
+            | Knob::MinP
+            | Knob::RepetitionPenalty
+            | Knob::Seed
+            | Knob::Choices
+            | Knob::Verbosity => true,
         }
     }
 
@@ -135,6 +140,19 @@ pub fn reasons(model: &str) -> bool {
 pub fn keeps_thoughts(model: &str) -> bool {
     let own = bare(model).to_ascii_lowercase();
     ["deepseek", "kimi", "glm"].iter().any(|start| own.starts_with(start))
+}
+
+/// What the template of a model's prompts calls the switch that turns its thoughts on and off, if it has one.
+pub fn thinking_switch(model: &str) -> Option<&'static str> {
+    const SWITCHES: [(&str, &str); 5] = [
+        ("qwen3", "enable_thinking"),
+        ("glm-", "enable_thinking"),
+        ("deepseek-v3", "thinking"),
+        ("kimi-k2.", "thinking"),
+        ("granite-3", "thinking"),
+    ];
+    let own = bare(model).to_ascii_lowercase();
+    SWITCHES.iter().find(|(start, _)| own.starts_with(start)).map(|(_, switch)| *switch)
 }
 
 /// The model's name without its maker's.

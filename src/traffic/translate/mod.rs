@@ -45,6 +45,7 @@ mod picture;
 pub mod prompt;
 mod proof;
 pub mod responses;
+mod search;
 mod shape;
 mod stream;
 #[cfg(test)]
@@ -56,6 +57,7 @@ pub use stream::{Passed, Translation};
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::endpoint::{Dialect, Endpoint};
 use crate::contract::errand::{Shelf, Want};
+use crate::contract::parameters::Parameters;
 use crate::contract::snapshot::{Format, Unsupported};
 use crate::traffic::dialect::json::Tree;
 use anthropic::hosted::Host;
@@ -238,6 +240,8 @@ pub struct Destination<'d> {
     pub shelf: Option<&'d Shelf>,
     /// Of Google's two APIs it is the one of its cloud.
     pub on_vertex: bool,
+    /// What a server of `OpenAI`'s format knows beside it.
+    pub parameters: Parameters,
 }
 
 /// What was made of a request.
@@ -336,6 +340,7 @@ pub fn request_in_form(
         prompt.stream = form == Form::Stream;
     }
     prompt.narrow();
+    search::settle(&mut prompt, to.speech, to.model, &mut losses);
     if from != to.speech && (!can_be_several(from, to.speech) || prompt.stream) {
         for (knob, value) in prompt.knobs.extract_if(.., |(knob, _)| *knob == Knob::Choices) {
             knobs::lose(knob, &value, &mut losses);
@@ -364,7 +369,7 @@ pub fn request_in_form(
     // It is about as long in any format.
     out.reserve(page.root().raw().len());
     let renamed = match to.speech {
-        Speech::OpenAi => openai::request_out::write(&prompt, to.model, to.stream_usage, out, &mut losses)?,
+        Speech::OpenAi => openai::request_out::write(&prompt, to, out, &mut losses)?,
         Speech::Anthropic => {
             anthropic::request_out::write(&prompt, Host::Anthropic, to.model, out, &mut losses)?
         }

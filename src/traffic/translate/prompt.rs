@@ -4,6 +4,7 @@
 //! format names it as lost.
 
 pub use super::parts::Parts;
+use super::search::WebSearch;
 use crate::traffic::dialect::json::{Item, Quoted};
 use std::collections::HashSet;
 
@@ -15,6 +16,8 @@ pub struct Prompt<'b> {
     pub suffix: Option<Quoted<'b>>,
     pub tools: Vec<Tool<'b>>,
     pub choice: Option<ToolChoice<'b>>,
+    /// The provider is to search the net.
+    pub search: Option<WebSearch<'b>>,
     /// The tools that may be called, where not all may.
     pub allowed: Option<Vec<Quoted<'b>>>,
     /// Whether several tools may be called in one turn.
@@ -42,6 +45,8 @@ pub enum Knob {
     Temperature,
     TopP,
     TopK,
+    MinP,
+    RepetitionPenalty,
     Seed,
     FrequencyPenalty,
     PresencePenalty,

@@ -5,6 +5,7 @@
 
 mod amazon;
 mod assemble;
+mod classes;
 mod count;
 mod embeddings;
 mod failures;
@@ -12,6 +13,7 @@ mod google;
 mod items;
 mod known;
 mod known_streams;
+mod likely;
 mod models;
 mod properties;
 mod providers;
@@ -19,6 +21,8 @@ mod requests;
 mod rough;
 mod rough_requests;
 mod router;
+mod search;
+mod servers;
 
 use super::frames::FrameKind;
 use super::*;
@@ -132,6 +136,7 @@ fn destination(speech: Speech, model: &str, unsupported: Unsupported) -> Destina
         betas: &[],
         shelf: None,
         on_vertex: false,
+        parameters: Parameters::NONE,
     }
 }
 

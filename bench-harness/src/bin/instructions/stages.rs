@@ -74,8 +74,17 @@ const GEMINI: Became = (Speech::Gemini, "gemini-3.5-flash");
 fn translated_request(name: &'static str, times: u32, (speech, model): Became, body: Vec<u8>) -> Stage {
     let mut out = Vec::with_capacity(2 * body.len());
     let (stream_usage, unsupported) = (StreamUsage::Asked, Unsupported::Drop);
-    let to =
-        Destination { speech, model, stream_usage, unsupported, betas: &[], shelf: None, on_vertex: false };
+    let parameters = Default::default();
+    let to = Destination {
+        speech,
+        model,
+        stream_usage,
+        unsupported,
+        betas: &[],
+        shelf: None,
+        on_vertex: false,
+        parameters,
+    };
     stage(name, times, move || {
         out.clear();
         let translated = translate::request(Speech::OpenAi, to, black_box(&body), &mut out);

@@ -147,6 +147,7 @@ impl MultipartScan {
             form: BodyForm::Multipart,
             stream: self.stream.unwrap_or(false),
             stream_usage: StreamUsage::Untouchable,
+            renamable: [const { None }; 2],
             max_tokens: None,
         })
     }

@@ -7,6 +7,7 @@ use crate::traffic::translate::prompt::{
     Arguments, Cached, Content, Knob, Output, Part, Parts, Prompt, Role, Source, Thinking, Tool, ToolChoice,
     Turn,
 };
+use crate::traffic::translate::search::WebSearch;
 use crate::traffic::translate::shape::{At, present};
 
 const KNOBS: [(&str, Knob); 3] =
@@ -60,7 +61,7 @@ fn member<'b>(
             let stops = at.array(value)?.enumerate();
             prompt.stop = stops.map(|(i, one)| at.index(i).text(Some(one))).collect::<Result<_, _>>()?;
         }
-        b"tools" => prompt.tools = tools(value, losses)?,
+        b"tools" => tools(prompt, value, losses)?,
         b"tool_choice" => tool_choice(prompt, value)?,
         b"thinking" => prompt.thinking = thinking(value)?,
         b"output_config" => {
@@ -110,9 +111,8 @@ fn output<'b>(at: At<'_>, format: Item<'b>) -> Result<Output<'b>, Fault> {
     Ok(Output::Schema { name: None, schema, strict: None, description: None })
 }
 
-fn tools<'b>(value: Item<'b>, losses: &mut Losses) -> Result<Vec<Tool<'b>>, Fault> {
+fn tools<'b>(prompt: &mut Prompt<'b>, value: Item<'b>, losses: &mut Losses) -> Result<(), Fault> {
     let at = At::root("tools");
-    let mut tools = vec![];
     for (index, tool) in at.array(value)?.enumerate() {
         let at = at.index(index);
         let [kind, name, description, schema, strict, mark] = at.fields(Some(tool), TOOL)?;
@@ -120,6 +120,8 @@ fn tools<'b>(value: Item<'b>, losses: &mut Losses) -> Result<Vec<Tool<'b>>, Faul
         if let Some(kind) = own {
             if kind.as_written().starts_with(b"tool_search_tool") {
                 losses.hint("tool_search");
+            } else if kind.as_written().starts_with(b"web_search_") {
+                prompt.search = Some(WebSearch::read(kind, tool, losses));
             } else {
                 // A tool that the provider itself runs.
                 losses.foreign_parameter(kind.as_written());
@@ -127,7 +129,7 @@ fn tools<'b>(value: Item<'b>, losses: &mut Losses) -> Result<Vec<Tool<'b>>, Faul
             continue;
         }
         losses.unread("", tool, &TOOL);
-        tools.push(Tool {
+        prompt.tools.push(Tool {
             name: at.name("name").text(name)?,
             description: at.name("description").optional_text(description)?,
             schema,
@@ -135,7 +137,7 @@ fn tools<'b>(value: Item<'b>, losses: &mut Losses) -> Result<Vec<Tool<'b>>, Faul
             cached: mark.map(cached),
         });
     }
-    Ok(tools)
+    Ok(())
 }
 
 fn tool_choice<'b>(prompt: &mut Prompt<'b>, value: Item<'b>) -> Result<(), Fault> {

@@ -290,10 +290,13 @@ impl Body<'_> {
 
     fn tools(&mut self, prompt: &Prompt<'_>, called: &[&Quoted<'_>], held: bool) -> Renamed {
         let mut renamed = Renamed::default();
-        if prompt.tools.is_empty() && called.is_empty() {
+        if prompt.tools.is_empty() && called.is_empty() && prompt.search.is_none() {
             return renamed;
         }
         self.out.key("tools").open("[");
+        if let Some(search) = &prompt.search {
+            search.write_anthropic(&mut self.out, self.losses);
+        }
         for tool in &prompt.tools {
             let name = alias(&tool.name, NAME_BYTES);
             renamed.note(&tool.name, &name);
@@ -325,7 +328,7 @@ impl Body<'_> {
         let serial = prompt.parallel_tools == Some(false);
         if prompt.tools.is_empty() {
             // Those of the history stand there to be understood, not to be called.
-            if !called.is_empty() {
+            if !called.is_empty() && prompt.search.is_none() {
                 self.out.key("tool_choice").raw(b"{\"type\":\"none\"}");
             }
             return;

@@ -17,6 +17,9 @@ const NAME_BYTES: usize = 64;
 const STOPS: usize = 5;
 /// The most that `p` may be.
 const TOP_P: f64 = 0.99;
+const LEAST_P: f64 = 0.01;
+/// Most tokens to choose from.
+const TOP_K: f64 = 500.0;
 
 /// Members of a request that only this format has, and that clients of any dialect may say by its own names: what the
 /// answer is to rest on, and how careful the model is to be.
@@ -312,6 +315,10 @@ impl Body<'_> {
                 self.out.key("p").raw(b"0.99");
                 return;
             }
+            Knob::TopP if number().is_some_and(|p| p < LEAST_P) => {
+                self.out.key("p").raw(b"0.01");
+                return;
+            }
             Knob::TopP => "p",
             // And that of penalties goes from 0 to 1.
             Knob::FrequencyPenalty | Knob::PresencePenalty if number().is_some_and(|p| p < 0.0) => {
@@ -323,6 +330,10 @@ impl Body<'_> {
             }
             Knob::PresencePenalty if number().is_some_and(|p| p > 1.0) => {
                 self.out.key("presence_penalty").raw(b"1");
+                return;
+            }
+            Knob::TopK if number().is_some_and(|k| k > TOP_K) => {
+                self.out.key("k").raw(b"500");
                 return;
             }
             Knob::TopK => "k",

@@ -3,7 +3,7 @@
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Quoted, Writer};
 use crate::traffic::translate::event::{Block, Event, Stop};
-use crate::traffic::translate::{Form, failure, picture};
+use crate::traffic::translate::{Form, failure, logprobs, picture};
 
 /// Writes one answer.
 pub struct Teller {
@@ -19,15 +19,29 @@ pub struct Teller {
     text: Vec<u8>,
     choices: Vec<u8>,
     before: u64,
+    /// How likely the tokens were of the next piece; of a whole answer, of all of them. And how far they go.
+    logprobs: Vec<u8>,
+    offset: u64,
     usage: Option<Usage>,
     stop: Option<Stop>,
 }
 
 impl Teller {
     pub fn new(form: Form, created: u64, wants_usage: bool) -> Self {
-        let (head, text, choices) = (vec![], vec![], vec![]);
-        let (usage, stop) = (None, None);
-        Self { form, created, wants_usage, head, open: false, text, choices, before: 0, usage, stop }
+        Self {
+            form,
+            created,
+            wants_usage,
+            head: vec![],
+            open: false,
+            text: vec![],
+            choices: vec![],
+            before: 0,
+            logprobs: vec![],
+            offset: 0,
+            usage: None,
+            stop: None,
+        }
     }
 
     /// Writes what an event is in this dialect.
@@ -39,20 +53,18 @@ impl Teller {
             Event::Piece(piece) if self.open => self.piece(piece, out),
             Event::Close => self.open = false,
             Event::Another => {
-                choice(self.before, &Quoted::raw(&self.text), self.stop, &mut self.choices);
+                let mut choices = std::mem::take(&mut self.choices);
+                self.whole_choice(&mut choices);
+                self.choices = choices;
                 self.text.clear();
-                self.stop = None;
+                (self.stop, self.offset) = (None, 0);
                 self.before += 1;
             }
+            Event::Logprobs(elements) => logprobs::add(elements, &mut self.logprobs),
             Event::Usage(usage) => self.usage = Some(usage),
             Event::Stop { reason, .. } => self.stop = Some(reason),
             Event::Ping if self.form == Form::Stream => out.extend_from_slice(b": ping\n\n"),
-            Event::Piece(_)
-            | Event::Signature(_)
-            | Event::Logprobs(_)
-            | Event::Cited(_)
-            | Event::Untold(_)
-            | Event::Ping => {}
+            Event::Piece(_) | Event::Signature(_) | Event::Cited(_) | Event::Untold(_) | Event::Ping => {}
             Event::Failed(found) => failure::openai_event(&found, out),
             Event::End => self.end(out),
         }
@@ -71,7 +83,7 @@ impl Teller {
             Form::Whole => self.text.extend_from_slice(piece.as_written()),
             Form::Stream => {
                 self.begin_chunk(out);
-                choice(0, piece, None, out);
+                self.choice(0, piece, None, out);
                 out.extend_from_slice(b"]}\n\n");
             }
         }
@@ -82,12 +94,38 @@ impl Teller {
         out.extend_from_slice(&self.head);
     }
 
+    fn whole_choice(&mut self, out: &mut Vec<u8>) {
+        let text = std::mem::take(&mut self.text);
+        self.choice(self.before, &Quoted::raw(&text), self.stop, out);
+        self.text = text;
+    }
+
+    /// A choice, or a piece of one, with the logprobs of its tokens.
+    fn choice(&mut self, index: u64, text: &Quoted<'_>, stop: Option<Stop>, out: &mut Vec<u8>) {
+        let mut choice = Writer(out);
+        choice.open("{").key("text").quoted(text).key("index").count(index).key("logprobs");
+        if self.logprobs.is_empty() {
+            choice.raw(b"null");
+        } else {
+            logprobs::as_completion(&self.logprobs, &mut self.offset, &mut choice);
+            self.logprobs.clear();
+        }
+        choice.key("finish_reason");
+        match stop {
+            None => choice.raw(b"null"),
+            Some(Stop::End | Stop::Sequence | Stop::Tools | Stop::Paused) => choice.word("stop"),
+            Some(Stop::Length) => choice.word("length"),
+            Some(Stop::Refused | Stop::Declined) => choice.word("content_filter"),
+        };
+        choice.close("}");
+    }
+
     fn end(&mut self, out: &mut Vec<u8>) {
         match self.form {
             Form::Whole => {
                 out.extend_from_slice(&self.head);
                 out.extend_from_slice(&self.choices);
-                choice(self.before, &Quoted::raw(&self.text), self.stop, out);
+                self.whole_choice(out);
                 let mut answer = Writer(out);
                 answer.close("]");
                 if let Some(usage) = &self.usage {
@@ -97,7 +135,7 @@ impl Teller {
             }
             Form::Stream => {
                 self.begin_chunk(out);
-                choice(0, &Quoted::default(), self.stop, out);
+                self.choice(0, &Quoted::default(), self.stop, out);
                 out.extend_from_slice(b"]}\n\n");
                 if let Some(usage) = self.usage.filter(|_| self.wants_usage) {
                     self.begin_chunk(out);
@@ -109,19 +147,6 @@ impl Teller {
             }
         }
     }
-}
-
-fn choice(index: u64, text: &Quoted<'_>, stop: Option<Stop>, out: &mut Vec<u8>) {
-    let mut choice = Writer(out);
-    choice.open("{").key("text").quoted(text).key("index").count(index).key("logprobs").raw(b"null");
-    choice.key("finish_reason");
-    match stop {
-        None => choice.raw(b"null"),
-        Some(Stop::End | Stop::Sequence | Stop::Tools | Stop::Paused) => choice.word("stop"),
-        Some(Stop::Length) => choice.word("length"),
-        Some(Stop::Refused | Stop::Declined) => choice.word("content_filter"),
-    };
-    choice.close("}");
 }
 
 fn write_usage(usage: &Usage, out: &mut Writer<'_>) {

@@ -1,6 +1,6 @@
 //! A completion request as it is understood.
 //!
-//! A chat has one choice, without the logprobs of its tokens and without its question: what asks for these is a parameter.
+//! A chat has an answer without its question: what asks for that is a parameter.
 //! Without `max_tokens` the answer is as long as the provider lets it be; the sixteen tokens of the original would end
 //! an answer in the middle of its first sentence.
 
@@ -10,10 +10,12 @@ use crate::traffic::translate::loss::{Losses, invalid, untranslatable};
 use crate::traffic::translate::prompt::{Content, Knob, Part, Prompt, Role, Turn};
 use crate::traffic::translate::shape::At;
 
-const KNOBS: [(&str, Knob); 8] = [
+const KNOBS: [(&str, Knob); 10] = [
     ("temperature", Knob::Temperature),
     ("top_p", Knob::TopP),
     ("top_k", Knob::TopK),
+    ("min_p", Knob::MinP),
+    ("repetition_penalty", Knob::RepetitionPenalty),
     ("seed", Knob::Seed),
     ("frequency_penalty", Knob::FrequencyPenalty),
     ("presence_penalty", Knob::PresencePenalty),
@@ -55,6 +57,13 @@ fn member<'b>(
             prompt.suffix = Some(suffix).filter(|suffix| !suffix.is_empty());
         }
         b"user" => prompt.user = Some(At::root("user").text(Some(value))?),
+        // How many others are told beside each token, which is a switch and a number elsewhere.
+        b"logprobs" => {
+            prompt.knobs.push((Knob::Logprobs, value));
+            if value.count().is_some_and(|others| others > 0) {
+                prompt.knobs.push((Knob::TopLogprobs, value));
+            }
+        }
         // Heeded by whoever writes the answer.
         b"stream_options" => {}
         b"echo" if value.flag() == Some(false) => {}

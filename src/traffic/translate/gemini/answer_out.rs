@@ -9,6 +9,7 @@ use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Quoted, Writer};
 use crate::traffic::translate::cited::{Cited, Source, Widths};
 use crate::traffic::translate::event::{Block, Event, Failure, Stop};
+use crate::traffic::translate::logprobs::Mean;
 use crate::traffic::translate::names::Renamed;
 use crate::traffic::translate::{Form, arguments, failure, logprobs};
 
@@ -37,6 +38,7 @@ pub struct Teller {
     sources: Vec<Source>,
     /// How likely the tokens were of the next piece; of a whole answer, of all of them.
     logprobs: Vec<u8>,
+    likelihood: Mean,
     /// Candidates of a whole answer before the one at hand.
     before: u64,
 }
@@ -77,6 +79,7 @@ impl Teller {
             widths: Widths::default(),
             sources: vec![],
             logprobs: vec![],
+            likelihood: Mean::default(),
             before: 0,
         }
     }
@@ -165,6 +168,7 @@ impl Teller {
             self.chunk(out, |part| _ = part.raw(b"{\"text\":\"\"}"));
         }
         logprobs::add(elements, &mut self.logprobs);
+        self.likelihood.add(elements);
     }
 
     fn piece(&mut self, piece: &Quoted<'_>, out: &mut Vec<u8>) {
@@ -332,6 +336,9 @@ impl Teller {
         let mut answer = Writer(out);
         answer.close("]}").key("finishReason").text(finish_reason(self.stop.unwrap_or(Stop::End)));
         self.ground(&mut answer);
+        if let Some(mean) = std::mem::take(&mut self.likelihood).told() {
+            answer.key("avgLogprobs").raw(mean.to_string().as_bytes());
+        }
         self.say_logprobs(out);
         out.push(b'}');
     }
@@ -381,7 +388,27 @@ fn write_usage(usage: &Usage, out: &mut Writer<'_>) {
     if usage.reasoning > 0 {
         out.key("thoughtsTokenCount").count(usage.reasoning);
     }
-    out.key("totalTokenCount").count(usage.input.saturating_add(usage.output)).close("}");
+    out.key("totalTokenCount").count(usage.input.saturating_add(usage.output));
+    parts_of(usage.input, usage.audio_input, "promptTokensDetails", out);
+    parts_of(
+        usage.output.saturating_sub(usage.reasoning),
+        usage.audio_output,
+        "candidatesTokensDetails",
+        out,
+    );
+    out.close("}");
+}
+
+/// What was counted, by its kind, if some of it is sound.
+fn parts_of(all: u64, sound: u64, name: &str, out: &mut Writer<'_>) {
+    if sound == 0 {
+        return;
+    }
+    out.key(name).open("[");
+    if let Some(text) = all.checked_sub(sound).filter(|text| *text > 0) {
+        out.open("{\"modality\":\"TEXT\"").key("tokenCount").count(text).close("}");
+    }
+    out.open("{\"modality\":\"AUDIO\"").key("tokenCount").count(sound).close("}]");
 }
 
 fn finish_reason(stop: Stop) -> &'static str {

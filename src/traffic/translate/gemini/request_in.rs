@@ -9,6 +9,7 @@ use crate::traffic::translate::loss::{Losses, invalid, untranslatable};
 use crate::traffic::translate::prompt::{
     Content, Knob, Output, Part, Prompt, Role, Thinking, Tool, ToolChoice, Turn,
 };
+use crate::traffic::translate::search::WebSearch;
 use crate::traffic::translate::shape::At;
 use std::collections::VecDeque;
 
@@ -120,9 +121,12 @@ impl<'b> Reading<'b, '_> {
         let at = At::root("tools");
         for (index, tool) in schema::one_or_all(tools, at)?.enumerate() {
             let at = at.index(index);
-            for (name, _) in at.object(tool)?.members().filter(|(_, value)| !value.is_null()) {
+            for (name, value) in at.object(tool)?.members().filter(|(_, value)| !value.is_null()) {
                 let name = camel(&name);
-                if *name != *b"functionDeclarations" {
+                if *name == *b"googleSearch" {
+                    self.prompt.search =
+                        Some(WebSearch::read(Quoted::raw(b"googleSearch"), value, self.losses));
+                } else if *name != *b"functionDeclarations" {
                     // A tool that the provider itself runs.
                     self.losses.foreign_parameter(&name);
                 }

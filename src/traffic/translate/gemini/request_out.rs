@@ -54,6 +54,11 @@ struct Body<'w> {
 impl Body<'_> {
     fn tools(&mut self, prompt: &Prompt<'_>) -> Renamed {
         let mut renamed = Renamed::default();
+        if let Some(search) = &prompt.search {
+            search.write_google(self.out.key("tools").open("["), self.losses);
+            self.out.close("]");
+            return renamed;
+        }
         if prompt.tools.is_empty() {
             return renamed;
         }

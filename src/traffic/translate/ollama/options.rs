@@ -101,6 +101,8 @@ fn option(knob: Knob, value: Item<'_>, out: &mut Writer<'_>, losses: &mut Losses
         Knob::Temperature => "temperature",
         Knob::TopP => "top_p",
         Knob::TopK => "top_k",
+        Knob::MinP => "min_p",
+        Knob::RepetitionPenalty => "repeat_penalty",
         Knob::Seed => "seed",
         Knob::FrequencyPenalty => "frequency_penalty",
         Knob::PresencePenalty => "presence_penalty",

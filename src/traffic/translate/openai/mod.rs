@@ -10,6 +10,7 @@ mod details;
 mod messages_in;
 pub mod request_in;
 pub mod request_out;
+mod thinking;
 
 /// Members of requests that chat completions and responses have alike, and no other format: what is kept of an answer,
 /// with which labels, and how prompts are cached.

@@ -5,13 +5,16 @@ use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted};
 use crate::traffic::translate::loss::{Losses, invalid, untranslatable};
 use crate::traffic::translate::prompt::{Cached, Knob, Output, Prompt, Thinking, Tool, ToolChoice};
+use crate::traffic::translate::search::WebSearch;
 use crate::traffic::translate::shape::At;
 
 /// Members that mean the same, or nothing, in every format.
-pub const KNOBS: [(&str, Knob); 11] = [
+pub const KNOBS: [(&str, Knob); 13] = [
     ("temperature", Knob::Temperature),
     ("top_p", Knob::TopP),
     ("top_k", Knob::TopK),
+    ("min_p", Knob::MinP),
+    ("repetition_penalty", Knob::RepetitionPenalty),
     ("seed", Knob::Seed),
     ("frequency_penalty", Knob::FrequencyPenalty),
     ("presence_penalty", Knob::PresencePenalty),
@@ -78,6 +81,10 @@ fn member<'b>(
         }
         b"stop" => prompt.stop = stop(value)?,
         b"tools" => prompt.tools = tools(value, losses)?,
+        b"web_search_options" => {
+            let object = At::root("web_search_options").object(value)?;
+            prompt.search = Some(WebSearch::read(Quoted::raw(b"web_search_options"), object, losses));
+        }
         b"tool_choice" => tool_choice(prompt, value, losses)?,
         b"parallel_tool_calls" => {
             prompt.parallel_tools = At::root("parallel_tool_calls").flag(Some(value))?;
@@ -88,6 +95,15 @@ fn member<'b>(
         b"reasoning_effort" => prompt.effort = At::root("reasoning_effort").effort(Some(value))?,
         b"reasoning" => reasoning(prompt, value, losses)?,
         b"thinking" => prompt.thinking = thinking(value, losses)?,
+        // What servers of one's own are told.
+        b"enable_thinking" => prompt.thinking = switched(At::root("enable_thinking").flag(Some(value))?),
+        b"chat_template_kwargs" => {
+            let switches = ["enable_thinking", "thinking"];
+            let at = At::root("chat_template_kwargs");
+            losses.unread("chat_template_kwargs.", at.object(value)?, &switches);
+            let [one, other] = at.fields(Some(value), switches)?;
+            prompt.thinking = switched(one.or(other).and_then(|on| on.flag())).or(prompt.thinking);
+        }
         b"user" => prompt.user = Some(At::root("user").text(Some(value))?),
         b"safety_identifier" => {
             prompt.safety_identifier = Some(At::root("safety_identifier").text(Some(value))?);
@@ -140,6 +156,10 @@ fn thinking(value: Item<'_>, losses: &mut Losses) -> Result<Option<Thinking>, Fa
     Ok(Some(if kind.is("disabled") { Thinking::Off } else { Thinking::Adaptive }))
 }
 
+fn switched(on: Option<bool>) -> Option<Thinking> {
+    on.map(|on| if on { Thinking::Adaptive } else { Thinking::Off })
+}
+
 /// Effort and budget in one member, as some servers of this dialect have it.
 fn reasoning<'b>(prompt: &mut Prompt<'b>, value: Item<'b>, losses: &mut Losses) -> Result<(), Fault> {
     const READ: [&str; 3] = ["effort", "max_tokens", "enabled"];
@@ -147,8 +167,7 @@ fn reasoning<'b>(prompt: &mut Prompt<'b>, value: Item<'b>, losses: &mut Losses) 
     let [effort, tokens, enabled] = at.fields(Some(value), READ)?;
     losses.unread("reasoning.", value, &READ);
     prompt.effort = at.name("effort").effort(effort)?;
-    let asked =
-        at.name("enabled").flag(enabled)?.map(|on| if on { Thinking::Adaptive } else { Thinking::Off });
+    let asked = switched(at.name("enabled").flag(enabled)?);
     prompt.thinking = at.name("max_tokens").count(tokens)?.map(Thinking::Budget).or(asked);
     Ok(())
 }

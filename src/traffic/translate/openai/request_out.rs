@@ -1,9 +1,11 @@
 //! A prompt as a chat completion request.
 
-use super::details;
 use super::request_in::KNOBS;
+use super::{details, thinking};
 use crate::base::fault::Fault;
+use crate::contract::parameters::{Parameter, Parameters};
 use crate::traffic::dialect::json::{Quoted, Writer};
+use crate::traffic::translate::Destination;
 use crate::traffic::translate::apart::Messages;
 use crate::traffic::translate::asking;
 use crate::traffic::translate::closed::{can_be_held, is_closed};
@@ -35,11 +37,11 @@ pub enum StreamUsage {
 /// The prompt holds content that this format has no place for.
 pub fn write(
     prompt: &Prompt<'_>,
-    model: &str,
-    usage: StreamUsage,
+    to: Destination<'_>,
     out: &mut Vec<u8>,
     losses: &mut Losses,
 ) -> Result<Renamed, Fault> {
+    let model = to.model;
     let keeps_thoughts = keeps_thoughts(model);
     losses.thoughts(prompt, |part| match &part.content {
         Content::Thought { signature: Some(signature), .. } if !signature.is_empty() => {
@@ -57,11 +59,25 @@ pub fn write(
     }
     body.out.close("]");
     let renamed = body.tools(prompt);
-    body.limits(prompt, model);
+    body.limits(prompt, to);
     body.output(prompt);
-    body.rest(prompt, model, usage);
+    body.rest(prompt, to);
     body.out.close("}");
     Ok(renamed)
+}
+
+/// What a server calls a number or a switch, if it knows it.
+fn name_of(knob: Knob, parameters: Parameters) -> Option<&'static str> {
+    let known = |one, name| parameters.has(one).then_some(name);
+    match knob {
+        Knob::TopK => known(Parameter::TopK, "top_k"),
+        Knob::MinP => known(Parameter::MinP, "min_p"),
+        Knob::RepetitionPenalty => known(Parameter::RepetitionPenalty, "repetition_penalty")
+            .or_else(|| known(Parameter::RepeatPenalty, "repeat_penalty")),
+        Knob::LogitBias | Knob::Verbosity if parameters.has(Parameter::KnownOnly) => None,
+        Knob::Seed if parameters.has(Parameter::RandomSeed) => Some("random_seed"),
+        knob => KNOBS.iter().find(|(_, known)| *known == knob).map(|(name, _)| *name),
+    }
 }
 
 /// A body that is being written.
@@ -297,26 +313,27 @@ impl Body<'_> {
         renamed
     }
 
-    fn limits(&mut self, prompt: &Prompt<'_>, model: &str) {
+    fn limits(&mut self, prompt: &Prompt<'_>, to: Destination<'_>) {
         if let Some(tokens) = prompt.max_tokens {
             // The newer models refuse the older name, which is the one that all other servers know.
-            let name = if self.openais { "max_completion_tokens" } else { "max_tokens" };
+            let name = if self.openais && !to.parameters.has(Parameter::MaxTokens) {
+                "max_completion_tokens"
+            } else {
+                "max_tokens"
+            };
             self.out.key(name).count(tokens);
         }
-        let mind = Mind::of(model, prompt);
-        if mind.lost {
-            self.losses.hint("thinking");
-        }
-        if let Some(effort) = &mind.effort {
-            self.out.key("reasoning_effort").quoted(effort);
-        }
+        let mind = Mind::of(to.model, prompt);
+        thinking::write(prompt, to, &mind, &mut self.out, self.losses);
         self.stop(prompt, &mind);
         for (knob, value) in &prompt.knobs {
-            match KNOBS.iter().find(|(_, known)| known == knob) {
+            match name_of(*knob, to.parameters) {
                 Some(_) if !mind.takes(*knob) => lose(*knob, value, self.losses),
-                Some((name, Knob::Logprobs)) => _ = self.out.key(name).flag(value.flag() != Some(false)),
-                Some((name, known)) if *known != Knob::TopK => _ = self.out.key(name).item(value),
-                _ => self.losses.parameter("top_k"),
+                Some(name) if *knob == Knob::Logprobs => {
+                    _ = self.out.key(name).flag(value.flag() != Some(false));
+                }
+                Some(name) => _ = self.out.key(name).item(value),
+                None => lose(*knob, value, self.losses),
             }
         }
     }
@@ -368,21 +385,29 @@ impl Body<'_> {
         }
     }
 
-    fn rest(&mut self, prompt: &Prompt<'_>, model: &str, usage: StreamUsage) {
-        let told_apart = served_by_openai(model);
-        if let Some(user) = if told_apart { prompt.user.as_ref() } else { prompt.who() } {
+    fn rest(&mut self, prompt: &Prompt<'_>, to: Destination<'_>) {
+        let told_apart = served_by_openai(to.model);
+        let user = if told_apart { prompt.user.as_ref() } else { prompt.who() };
+        let names_users = !to.parameters.has(Parameter::KnownOnly);
+        if user.is_some() && !names_users {
+            self.losses.hint("user");
+        }
+        if let Some(user) = user.filter(|_| names_users) {
             self.out.key("user").quoted(&shortened(user));
         }
         if let Some(name) = prompt.safety_identifier.as_ref().filter(|_| told_apart) {
             self.out.key("safety_identifier").quoted(&shortened(name));
         }
         self.shared(prompt);
+        if let Some(search) = &prompt.search {
+            search.write_chat(&mut self.out, self.losses);
+        }
         if let Some(tier) = &prompt.service_tier {
             self.out.key("service_tier").quoted(tier);
         }
         if prompt.stream {
             self.out.key("stream").flag(true);
-            if usage == StreamUsage::Asked {
+            if to.stream_usage == StreamUsage::Asked {
                 self.out.key("stream_options").raw(b"{\"include_usage\":true}");
             }
         }

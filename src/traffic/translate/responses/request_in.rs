@@ -13,6 +13,7 @@ use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted};
 use crate::traffic::translate::loss::{Losses, invalid, untranslatable};
 use crate::traffic::translate::prompt::{Content, Knob, Output, Part, Prompt, Role, Tool, ToolChoice, Turn};
+use crate::traffic::translate::search::WebSearch;
 use crate::traffic::translate::shape::At;
 
 const KNOBS: [(&str, Knob); 3] =
@@ -70,7 +71,7 @@ fn member<'b>(
     match name {
         b"stream" => prompt.stream = At::root("stream").flag(Some(value))?.unwrap_or_default(),
         b"max_output_tokens" => prompt.max_tokens = At::root("max_output_tokens").count(Some(value))?,
-        b"tools" => prompt.tools = tools(value, losses)?,
+        b"tools" => tools(prompt, value, losses)?,
         b"tool_choice" => tool_choice(prompt, value, losses)?,
         b"parallel_tool_calls" => {
             prompt.parallel_tools = At::root("parallel_tool_calls").flag(Some(value))?;
@@ -160,12 +161,15 @@ fn output<'b>(at: At<'_>, format: Item<'b>) -> Result<Output<'b>, Fault> {
     }
 }
 
-fn tools<'b>(value: Item<'b>, losses: &mut Losses) -> Result<Vec<Tool<'b>>, Fault> {
-    let (at, mut tools) = (At::root("tools"), vec![]);
+fn tools<'b>(prompt: &mut Prompt<'b>, value: Item<'b>, losses: &mut Losses) -> Result<(), Fault> {
+    let at = At::root("tools");
     for (index, tool) in at.array(value)?.enumerate() {
-        add_tool(at.index(index), tool, None, &mut tools, losses)?;
+        match tool.text_at("type").filter(|kind| kind.as_written().starts_with(b"web_search")) {
+            Some(kind) => prompt.search = Some(WebSearch::read(kind, tool, losses)),
+            None => add_tool(at.index(index), tool, None, &mut prompt.tools, losses)?,
+        }
     }
-    Ok(tools)
+    Ok(())
 }
 
 /// A function, or all functions of a namespace.

@@ -241,10 +241,13 @@ impl Body<'_> {
 
     fn tools(&mut self, prompt: &Prompt<'_>) -> Renamed {
         let mut renamed = Renamed::default();
-        if prompt.tools.is_empty() {
+        if prompt.tools.is_empty() && prompt.search.is_none() {
             return renamed;
         }
         self.out.key("tools").open("[");
+        if let Some(search) = &prompt.search {
+            search.write_responses(&mut self.out, self.losses);
+        }
         for tool in &prompt.tools {
             let name = alias(&tool.name, NAME_BYTES);
             renamed.note(&tool.name, &name);

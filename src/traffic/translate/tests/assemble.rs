@@ -52,6 +52,7 @@ pub fn answer(speech: Speech, stream: &str) -> Value {
 pub fn completions(stream: &str) -> Value {
     assert!(stream.ends_with("data: [DONE]\n\n"), "{stream}");
     let (mut whole, mut text, mut finish) = (json!({}), json!(""), Value::Null);
+    let mut logprobs = Value::Null;
     for chunk in data(stream) {
         assert_eq!(chunk["object"], "text_completion");
         for name in ["id", "created", "model", "usage"] {
@@ -64,8 +65,16 @@ pub fn completions(stream: &str) -> Value {
         assert!(finish.is_null(), "it goes on behind its end");
         finish = choice["finish_reason"].clone();
         append(&mut text, &choice["text"]);
+        for (name, list) in choice["logprobs"].as_object().into_iter().flatten() {
+            let mut all = logprobs[name].as_array().cloned().unwrap_or_default();
+            all.extend(list.as_array().into_iter().flatten().cloned());
+            logprobs[name] = if list.is_null() { Value::Null } else { all.into() };
+        }
     }
     whole["choices"] = json!([{"index": 0, "text": text, "finish_reason": finish}]);
+    if !logprobs.is_null() {
+        whole["choices"][0]["logprobs"] = logprobs;
+    }
     whole
 }
 
