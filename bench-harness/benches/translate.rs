@@ -68,7 +68,7 @@ fn destination(speech: Speech, model: &str) -> Destination<'_> {
         betas: &[],
         shelf: None,
         on_vertex: false,
-        parameters: Default::default(),
+        parameters: ringgate::contract::parameters::Parameters::NONE,
     }
 }
 

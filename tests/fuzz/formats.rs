@@ -85,7 +85,7 @@ fn written(data: &[u8], from: Speech, formats: &[Speech], body: &[u8]) {
                 betas: &[],
                 shelf: None,
                 on_vertex: false,
-                parameters: Default::default(),
+                parameters: ringgate::contract::parameters::Parameters::NONE,
             };
             let mut out = vec![];
             request_in_form(from, Some(Form::Stream), to, body, &mut out).ok().map(|_| out)

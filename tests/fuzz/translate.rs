@@ -27,7 +27,7 @@ fn written(from: Speech, speech: Speech, model: &str, body: &[u8]) -> Result<Vec
         betas: &[],
         shelf: None,
         on_vertex: false,
-        parameters: Default::default(),
+        parameters: ringgate::contract::parameters::Parameters::NONE,
     };
     let mut out = b"before ".to_vec();
     translate(from, to, body, &mut out).map_err(|fault| fault.kind)?;

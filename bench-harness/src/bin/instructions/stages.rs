@@ -74,7 +74,6 @@ const GEMINI: Became = (Speech::Gemini, "gemini-3.5-flash");
 fn translated_request(name: &'static str, times: u32, (speech, model): Became, body: Vec<u8>) -> Stage {
     let mut out = Vec::with_capacity(2 * body.len());
     let (stream_usage, unsupported) = (StreamUsage::Asked, Unsupported::Drop);
-    let parameters = Default::default();
     let to = Destination {
         speech,
         model,
@@ -83,7 +82,7 @@ fn translated_request(name: &'static str, times: u32, (speech, model): Became, b
         betas: &[],
         shelf: None,
         on_vertex: false,
-        parameters,
+        parameters: ringgate::contract::parameters::Parameters::NONE,
     };
     stage(name, times, move || {
         out.clear();
