@@ -19,7 +19,7 @@ const STOPS: usize = 5;
 const TOP_P: f64 = 0.99;
 const LEAST_P: f64 = 0.01;
 /// Most tokens to choose from.
-const TOP_K: f64 = 500.0;
+const TOP_K: f64 = 5e2;
 
 /// Members of a request that only this format has, and that clients of any dialect may say by its own names: what the
 /// answer is to rest on, and how careful the model is to be.
