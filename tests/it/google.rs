@@ -373,9 +373,9 @@ fn broken_crossings_are_told() {
 fn losses_are_named() {
     let (_mock, gateway) = staged(Io::Auto);
     let mut client = gateway.client();
-    let body = r#"{"contents":[{"parts":[{"text":"hi"}]}],"generationConfig":{"seed":7},"tools":[{"googleSearch":{}}]}"#;
+    let body = r#"{"contents":[{"parts":[{"text":"hi"}]}],"generationConfig":{"seed":7},"tools":[{"urlContext":{}}]}"#;
     let answer = client.ask(&call("c/mock", "generateContent", body));
-    assert_eq!((answer.status, answer.header("x-ringgate-dropped")), (200, Some("googleSearch,seed")));
+    assert_eq!((answer.status, answer.header("x-ringgate-dropped")), (200, Some("urlContext,seed")));
     let said = client.ask(&call("strict/mock", "generateContent", body));
     refused(&said, 400, "INVALID_ARGUMENT", "UNTRANSLATABLE");
     let said = client.ask(&call("m/mock", "countTokens", HELLO));

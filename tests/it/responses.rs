@@ -133,9 +133,9 @@ fn responses_go_straight_where_they_can() {
 fn responses_lose_what_only_their_maker_has() {
     let (_mock, gateway) = staged(Io::Auto);
     let mut client = gateway.client();
-    let tools = r#","tools":[{"type":"web_search"},{"type":"custom","name":"apply_patch"}],"store":false"#;
+    let tools = r#","tools":[{"type":"image_generation"},{"type":"custom","name":"apply_patch"}],"store":false"#;
     let answer = client.ask(&respond("c/mock", tools));
-    assert_eq!((answer.status, answer.header("x-ringgate-dropped")), (200, Some("web_search,custom")));
+    assert_eq!((answer.status, answer.header("x-ringgate-dropped")), (200, Some("image_generation,custom")));
     client.ask(&respond("strict/mock", tools)).refused(400, "untranslatable");
     let said =
         client.ask(&respond("c/mock", r#","previous_response_id":"resp_1""#)).refused(400, "untranslatable");
