@@ -211,8 +211,8 @@ def message_errors_of_a_gpt():
     ]:
         error = raises(kind, lambda: message(f"mock/m?fault=status:{status}"))
         assert error.body["type"] == "error" and error.body["error"]["type"] == name, error.body
-    search = [{"role": "assistant", "content": [{"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}]}]
-    raises(anthropic.BadRequestError, lambda: message("mock/m", messages=[*HELLO, *search]))
+    fetch = [{"role": "assistant", "content": [{"type": "server_tool_use", "id": "s", "name": "web_fetch", "input": {}}]}]
+    raises(anthropic.BadRequestError, lambda: message("mock/m", messages=[*HELLO, *fetch]))
     for fault in ("close_after:3", "error_event_after:3"):
         try:
             events = list(message(f"mock/m?gap_ms=30&fault={fault}", stream=True))
