@@ -133,7 +133,8 @@ fn responses_go_straight_where_they_can() {
 fn responses_lose_what_only_their_maker_has() {
     let (_mock, gateway) = staged(Io::Auto);
     let mut client = gateway.client();
-    let tools = r#","tools":[{"type":"image_generation"},{"type":"custom","name":"apply_patch"}],"store":false"#;
+    let tools =
+        r#","tools":[{"type":"image_generation"},{"type":"custom","name":"apply_patch"}],"store":false"#;
     let answer = client.ask(&respond("c/mock", tools));
     assert_eq!((answer.status, answer.header("x-ringgate-dropped")), (200, Some("image_generation,custom")));
     client.ask(&respond("strict/mock", tools)).refused(400, "untranslatable");
