@@ -45,7 +45,7 @@ impl Seen {
         took.sort_unstable();
         let at = |part: usize| {
             let index = (took.len() * part / 1000).min(took.len().saturating_sub(1));
-            took.get(index).map_or(0.0, |time| time.as_secs_f64() * 1e6)
+            took.get(index).map_or(0.0, |time| time.as_nanos() as f64 / 1000.0)
         };
         Self { requests: took.len(), p50_us: at(500), p99_us: at(990), max_us: at(1000) }
     }
