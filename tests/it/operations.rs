@@ -216,7 +216,7 @@ fn the_middle_is_filled_where_it_can_be() {
     let answer = client.ask(&ask("c/command-a", r#","logprobs":1,"echo":true,"best_of":2"#));
     assert_eq!(
         (answer.status, answer.header("x-ringgate-dropped")),
-        (200, Some("logprobs,echo,best_of,suffix"))
+        (200, Some("echo,best_of,suffix,top_logprobs"))
     );
     let said = client.ask(&ask("strict/command-a", "")).refused(400, "untranslatable");
     assert_eq!(said, "The model's provider does not take: suffix.");
