@@ -27,8 +27,10 @@ pub fn look() {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Room {
     Enough,
-    /// Not for one that wants nothing yet, while those that are there may want more.
-    Scarce,
+    /// For so many more, which those that are there may want.
+    Scarce {
+        left: u64,
+    },
     None {
         /// A word can be said before it is closed.
         told: bool,
@@ -52,7 +54,7 @@ fn judge(fd: RawFd, limit: u64) -> Room {
     match fd {
         _ if fd >= most + reserve / 2 => Room::None { told: false },
         _ if fd >= most => Room::None { told: true },
-        _ if fd >= most - most / 4 => Room::Scarce,
+        _ if fd >= most - most / 4 => Room::Scarce { left: most - fd },
         _ => Room::Enough,
     }
 }
@@ -73,9 +75,12 @@ mod tests {
         ] {
             let most = |room: Room| (0..=limit as RawFd + 4).find(|fd| judge(*fd, limit) == room);
             if none > 0 {
-                assert_eq!(most(Room::Scarce), Some(scarce), "{limit}");
+                let left = none - scarce as u64;
+                assert_eq!(most(Room::Scarce { left }), Some(scarce), "{limit}");
+                assert_eq!(judge(none as RawFd - 1, limit), Room::Scarce { left: 1 }, "{limit}");
+                assert_eq!(judge(scarce - 1, limit), Room::Enough, "{limit}");
             }
-            assert_eq!(most(Room::None { told: true }), Some(none), "{limit}");
+            assert_eq!(most(Room::None { told: true }), Some(none as RawFd), "{limit}");
             assert_eq!(most(Room::None { told: false }), Some(silent), "{limit}");
         }
         assert_eq!(judge(RawFd::MAX, u64::MAX), Room::Enough);
@@ -85,6 +90,6 @@ mod tests {
     #[test]
     fn the_limit_is_looked_at() {
         assert_eq!(room(0), Room::Enough);
-        assert_ne!(room(RawFd::MAX), Room::Scarce);
+        assert_ne!(room(RawFd::MAX), Room::Scarce { left: 1 });
     }
 }

@@ -158,14 +158,15 @@ impl Door {
         }
     }
 
-    /// Why there is no descriptor for one more client. Where they are scarce, clients may be no more than connections to
-    /// providers, of which each of them may want one.
+    /// Why there is no descriptor for one more client. Where they are scarce, those that are left must do for the clients
+    /// that have no connection to a provider yet, and may want one.
     fn refusal(&self, room: Room) -> Option<Unserved> {
         let refused = match room {
             Room::Enough => false,
-            Room::Scarce => {
+            Room::Scarce { left } => {
                 let upstream = self.shard.exchanges.get() + self.shard.upstreams.pool.len() as u64;
-                self.shard.connections.get() > upstream
+                let wanting = self.shard.connections.get().saturating_sub(upstream);
+                wanting >= left / u64::from(self.shard.shards.max(1))
             }
             Room::None { .. } => true,
         };
