@@ -54,7 +54,7 @@ impl Session {
         }
         match self.renew(session, now).await {
             Ok(token) => Ok(token),
-            // Somebody else was faster, or it will do for now.
+            // Another tool may have renewed it meanwhile; and a token that cannot be renewed is good until its end.
             Err(failure) => match self.store.latest() {
                 Ok(latest) if self::ends(&latest) > now => held(&latest).ok_or(failure),
                 _ => Err(failure),
