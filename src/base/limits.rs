@@ -5,8 +5,6 @@
 /// First buffer of a client connection: it takes the head and the body of an ordinary chat request. Not a power
 /// of two, so that the buffers of one exchange do not all fall on the same lines of the processor's cache.
 pub const CLIENT_BUFFER_BYTES: usize = 3584;
-/// Size of the read buffer of a client that is being sent a stream: little is expected of it but that it leaves.
-pub const WATCH_BUFFER_BYTES: usize = 512;
 /// First buffer of an upstream answer; it grows to [`BULK_BUFFER_BYTES`] when answers fill it.
 pub const UPSTREAM_BUFFER_BYTES: usize = CLIENT_BUFFER_BYTES;
 /// Buffer for bulk bodies in either direction.

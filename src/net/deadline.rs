@@ -1,8 +1,8 @@
 //! Deadlines that cost nothing per request: a slot per connection, swept every few milliseconds.
 //!
 //! Setting a deadline is one store; a slot that is due has its connection cut by `shutdown(2)`, so that the
-//! operation in flight returns and its owner learns from the slot why. A slot also tells its owner when a peer
-//! leaves from whom nothing is read (`departures`).
+//! operation in flight returns and its owner learns from the slot why. A slot also tells its owner when its peer
+//! leaves while nothing is read from it (`departures`).
 //!
 //! Invariant: a slot is taken out of the table before its socket is closed, so that a cut never hits a stranger
 //! who was given the same descriptor.
@@ -79,15 +79,6 @@ impl Cutter {
             Cutter::Pipe(pipe) => pipe.taken(),
         }
     }
-
-    /// The socket whose peer may leave while nothing is read from it.
-    fn socket(&self) -> Option<RawFd> {
-        match self {
-            Cutter::Socket(fd) => Some(*fd),
-            // A read is always posted on these: they carry one request.
-            Cutter::Pipe(_) => None,
-        }
-    }
 }
 
 /// Bytes that the peer's kernel has acknowledged since the connection began; it stops when the peer's buffer is
@@ -118,9 +109,10 @@ struct Slot {
     waiting: Cell<Waiting>,
     fired: Cell<Option<Waiting>>,
     progress: Progress,
-    /// Who is told when the peer leaves: there while it is watched. And whether it has left.
-    watcher: Cell<Option<Waker>>,
+    /// Whether the socket stands in the set of departures, whether its peer has left, and who waits for that.
+    heeded: Cell<bool>,
     left: Cell<bool>,
+    watcher: Cell<Option<Waker>>,
 }
 
 /// How far a peer has come with taking what is written to it.
@@ -163,8 +155,8 @@ impl Slot {
     }
 
     fn tell_left(&self) {
+        self.left.set(true);
         if let Some(waker) = self.watcher.take() {
-            self.left.set(true);
             waker.wake();
         }
     }
@@ -205,11 +197,6 @@ impl Deadlines {
         }
     }
 
-    /// The set of departures, and the socket that this stands for there.
-    fn watched(&self, cutter: &Cutter) -> Option<(&Departures, RawFd)> {
-        Some((self.departures.get()?, cutter.socket()?))
-    }
-
     /// Gives a connection its slot.
     pub fn register(self: &Rc<Self>, cutter: Cutter) -> Deadline {
         let slot = Rc::new(Slot {
@@ -218,8 +205,9 @@ impl Deadlines {
             waiting: Cell::new(Waiting::Nothing),
             fired: Cell::new(None),
             progress: Progress::default(),
-            watcher: Cell::new(None),
+            heeded: Cell::new(false),
             left: Cell::new(false),
+            watcher: Cell::new(None),
         });
         let mut slots = self.slots.borrow_mut();
         let index = self.free.borrow_mut().pop().unwrap_or_else(|| {
@@ -333,29 +321,24 @@ impl Deadline {
         self.slot.due.set(if ms == 0 { latest.0 } else { self.table.coarse_now().0 });
     }
 
-    /// Waits until the peer has ended or reset its side, although nothing is read from it. To be ended by
-    /// [`Deadline::unwatch`].
+    /// Waits until the peer has ended or reset its side, although nothing is read from it. Not beside a read. A socket
+    /// is watched from the first wait to its end, so that the next ones cost a store.
     pub fn poll_left(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let fd = match &self.slot.cutter {
+            Cutter::Socket(fd) => *fd,
+            Cutter::Pipe(pipe) => return pipe.poll_left(cx),
+        };
         if self.slot.left.get() {
             return Poll::Ready(());
         }
-        let waker = self.slot.watcher.take();
-        if waker.is_none()
-            && let Some((departures, fd)) = self.table.watched(&self.slot.cutter)
+        if !self.slot.heeded.replace(true)
+            && let Some(departures) = self.table.departures.get()
         {
             departures.watch(fd, self.index);
         }
-        let waker = waker.filter(|waker| waker.will_wake(cx.waker()));
+        let waker = self.slot.watcher.take().filter(|waker| waker.will_wake(cx.waker()));
         self.slot.watcher.set(Some(waker.unwrap_or_else(|| cx.waker().clone())));
         Poll::Pending
-    }
-
-    /// Nobody waits for the peer to leave.
-    pub fn unwatch(&self) {
-        let was_watched = self.slot.watcher.take().is_some() || self.slot.left.get();
-        if was_watched && let Some((departures, fd)) = self.table.watched(&self.slot.cutter) {
-            departures.unwatch(fd);
-        }
     }
 
     /// The connection waits for nothing that has a limit.
@@ -383,7 +366,11 @@ impl Deadline {
 
 impl Drop for Deadline {
     fn drop(&mut self) {
-        self.unwatch();
+        if self.slot.heeded.get()
+            && let (Cutter::Socket(fd), Some(departures)) = (&self.slot.cutter, self.table.departures.get())
+        {
+            departures.unwatch(*fd);
+        }
         self.table.slots.borrow_mut()[self.index] = None;
         self.table.free.borrow_mut().push(self.index);
     }

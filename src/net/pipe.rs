@@ -64,6 +64,16 @@ impl PipeCutter {
     pub fn taken(&self) -> u64 {
         self.1.taken.get()
     }
+
+    /// Waits until the near end was dropped or cut, whatever is still to be read from it. Not beside a read.
+    pub fn poll_left(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.0.cut.get() || self.0.ended.get() {
+            return Poll::Ready(());
+        }
+        let waker = self.0.reader.take().filter(|waker| waker.will_wake(cx.waker()));
+        self.0.reader.set(Some(waker.unwrap_or_else(|| cx.waker().clone())));
+        Poll::Pending
+    }
 }
 
 /// The end of a pipe that gives bytes.

@@ -6,9 +6,7 @@
 use super::gather::Gather;
 use super::pages;
 use crate::base::buf::Buf;
-use crate::base::limits::{
-    BODY_SEGMENT_BYTES, BUFFERED_BYTES, BULK_BUFFER_BYTES, CLIENT_BUFFER_BYTES, WATCH_BUFFER_BYTES,
-};
+use crate::base::limits::{BODY_SEGMENT_BYTES, BUFFERED_BYTES, BULK_BUFFER_BYTES, CLIENT_BUFFER_BYTES};
 use std::cell::RefCell;
 
 const SMALL_KEPT: usize = 1024;
@@ -22,7 +20,6 @@ const FREED_BYTES: usize = 4 << 20;
 /// One shard's spare buffers.
 #[derive(Default)]
 pub struct BufferPool {
-    watch: RefCell<Vec<Buf>>,
     small: RefCell<Vec<Buf>>,
     bulk: RefCell<Vec<Buf>>,
     gathers: RefCell<Vec<Gather>>,
@@ -33,11 +30,6 @@ impl BufferPool {
     /// An empty buffer of at least [`CLIENT_BUFFER_BYTES`].
     pub fn small(&self) -> Buf {
         self.small.borrow_mut().pop().unwrap_or_else(|| Buf::with_capacity(CLIENT_BUFFER_BYTES))
-    }
-
-    /// An empty buffer of [`WATCH_BUFFER_BYTES`].
-    pub fn watch(&self) -> Buf {
-        self.watch.borrow_mut().pop().unwrap_or_else(|| Buf::with_capacity(WATCH_BUFFER_BYTES))
     }
 
     /// The same bytes in a buffer that a request may be read into.
@@ -77,7 +69,6 @@ impl BufferPool {
     pub fn give(&self, mut buf: Buf) {
         buf.clear();
         let (list, kept) = match buf.capacity() {
-            WATCH_BUFFER_BYTES => (&self.watch, SMALL_KEPT),
             CLIENT_BUFFER_BYTES..=8_192 => (&self.small, SMALL_KEPT),
             BULK_BUFFER_BYTES..=131_072 if self.bulk.borrow().len() < BULK_KEPT => (&self.bulk, BULK_KEPT),
             BULK_BUFFER_BYTES.. => (&self.segments, SEGMENTS_KEPT),
@@ -91,7 +82,6 @@ impl BufferPool {
 
     /// Frees what a burst left behind: all but `kept` of each kind.
     pub fn trim(&self, kept: usize) {
-        self.watch.borrow_mut().truncate(kept);
         self.small.borrow_mut().truncate(kept);
         self.bulk.borrow_mut().truncate(kept);
         self.gathers.borrow_mut().truncate(kept);

@@ -6,16 +6,14 @@ use super::receive::{self, Planned, Refusal};
 use super::reply::Reply;
 use super::shard::{Counted, Shard};
 use super::state::Exchange;
-use crate::base::buf::Buf;
 use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::snapshot::Snapshot;
-use crate::net::ahead::ReadAhead;
 use crate::net::deadline::Deadline;
 use std::future::{Future, poll_fn};
 use std::ops::{Deref, DerefMut};
 use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::task::Poll;
 
 /// What becomes of the connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,15 +51,8 @@ pub async fn serve(shard: &Shard, client: &mut Client) -> Next {
             Err(refusal)
         }
     };
-    // From here on the connection is read ahead, so that a client that leaves is noticed at once.
-    let Client { reader, writer, deadline, inbox, .. } = client;
-    if matches!(planned, Ok(Planned::Forward(_))) && inbox.is_empty() {
-        let streamed = exchange.tally.record.streamed;
-        reader.begin(if streamed { shard.buffers.watch() } else { shard.buffers.small() });
-    }
-    let mut ahead = Ahead { reader, inbox };
-    let mut reply = Reply::new(shard, &snapshot.limits, writer, deadline, &exchange);
-    let next = shard.berths.moor(|| answer(&snapshot, planned, &mut reply, &mut exchange, &mut ahead)).await;
+    let mut reply = Reply::new(shard, &snapshot.limits, &mut client.writer, &client.deadline, &exchange);
+    let next = shard.berths.moor(|| answer(&snapshot, planned, &mut reply, &mut exchange)).await;
     exchange.tally.record.status = reply.status;
     exchange.tally.record.response_bytes = reply.sent_bytes;
     exchange.end().await;
@@ -117,38 +108,19 @@ impl DerefMut for Running<'_> {
     }
 }
 
-/// The read that is posted while the upstream works, and where what it brings is kept.
-struct Ahead<'c> {
-    reader: &'c mut ReadAhead,
-    inbox: &'c mut Buf,
-}
-
-impl Ahead<'_> {
-    /// Whether the client has left. What it sent instead is its next request.
-    fn finds_end(&mut self, cx: &mut Context<'_>) -> bool {
-        if !self.reader.has_begun() {
-            return false;
-        }
-        let Poll::Ready((read, buf)) = self.reader.poll_arrived(cx) else { return false };
-        *self.inbox = buf;
-        !matches!(read, Ok(n) if n > 0)
-    }
-}
-
 /// Does what was planned. Every outcome passes through here once.
 async fn answer(
     snapshot: &Snapshot,
     planned: Result<Planned, Refusal>,
     reply: &mut Reply<'_>,
     exchange: &mut Exchange,
-    ahead: &mut Ahead<'_>,
 ) -> Next {
     let (outcome, allow, unread) = match planned {
         Ok(Planned::Forward(permit)) => {
             let outcome = {
                 let deadline = reply.deadline;
                 let attempt = pin!(attempt::run(snapshot, exchange, reply));
-                watched(ahead, deadline, attempt).await
+                watched(deadline, attempt).await
             };
             exchange.note_usage();
             permit.settle(&exchange.tally.record.usage);
@@ -188,21 +160,15 @@ fn stalled(fault: Fault, reply: &Reply<'_>) -> Fault {
 }
 
 /// Runs an exchange while the client is there. When it leaves, the exchange is dropped where it stands, and
-/// with it its upstream connection. One that has its next request here already is not read from: its deadline
-/// tells when it leaves.
+/// with it its upstream connection. Nothing is read from it meanwhile, since it may have its next request here already:
+/// its deadline tells when it leaves.
 async fn watched(
-    ahead: &mut Ahead<'_>,
     deadline: &Deadline,
     mut exchange: Pin<&mut impl Future<Output = Result<(), Fault>>>,
 ) -> Result<(), Fault> {
-    let outcome = poll_fn(|cx| {
-        if let Poll::Ready(done) = exchange.as_mut().poll(cx) {
-            return Poll::Ready(done);
-        }
-        let gone = ahead.finds_end(cx) || (!ahead.reader.has_begun() && deadline.poll_left(cx).is_ready());
-        if gone { Poll::Ready(Err(FaultKind::ClientGone.into())) } else { Poll::Pending }
+    poll_fn(|cx| match exchange.as_mut().poll(cx) {
+        Poll::Ready(done) => Poll::Ready(done),
+        Poll::Pending => deadline.poll_left(cx).map(|()| Err(FaultKind::ClientGone.into())),
     })
-    .await;
-    deadline.unwatch();
-    outcome
+    .await
 }
