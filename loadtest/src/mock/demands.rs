@@ -7,27 +7,6 @@ use serde_json::Value;
 use super::answer::{GOOGLES_SIGNATURE, SEALED, SIGNATURE, THOUGHT};
 use super::endpoint::Endpoint;
 
-/// Something that a request must hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Want {
-    /// An image in PNG.
-    Image,
-    /// A schema for the answer.
-    Schema,
-}
-
-impl std::str::FromStr for Want {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "image" => Ok(Self::Image),
-            "schema" => Ok(Self::Schema),
-            _ => Err(format!("a request holds no \"{text}\"; known are image and schema")),
-        }
-    }
-}
-
 /// Where a format has what is looked for: in a message, or in a part of one.
 struct Form {
     /// The messages.

@@ -1,6 +1,5 @@
 //! How one answer is to be given: the mock's defaults, and what a model name asks for after its `?`.
 
-use super::demands::Want;
 use super::fault::Fault;
 use super::faults::Faults;
 use super::wait::Wait;
@@ -14,6 +13,27 @@ const TOOLS_MAX: u32 = 100;
 const STOPS: [&str; 5] = ["content_filter", "refusal", "pause_turn", "stop_sequence", "end_turn"];
 /// Most seconds that `retry-after` may say.
 const RETRY_AFTER_S_MAX: u32 = 86_400;
+
+/// Something that a request must hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// An image in PNG.
+    Image,
+    /// A schema for the answer.
+    Schema,
+}
+
+impl std::str::FromStr for Want {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "image" => Ok(Self::Image),
+            "schema" => Ok(Self::Schema),
+            _ => Err(format!("a request holds no \"{text}\"; known are image and schema")),
+        }
+    }
+}
 
 /// How one answer is to be given.
 #[derive(Clone, Copy, Debug, PartialEq)]

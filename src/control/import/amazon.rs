@@ -1,10 +1,10 @@
 //! Models at Amazon Bedrock: in which format they are asked, where, and with whose keys.
 
 use crate::control::import::auth::{Auth, as_place, fits_host, stated};
+use crate::control::import::endpoint::{Endpoint, checked};
 use crate::control::import::keys::Key;
 use crate::control::import::report::Report;
 use crate::control::import::source::Item;
-use crate::control::import::vendor::{Endpoint, checked};
 
 /// What is read of an entry, besides what every entry may have.
 pub const PARAMS: &[&str] = &[

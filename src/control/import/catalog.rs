@@ -4,11 +4,11 @@
 
 use crate::control::config::url;
 use crate::control::import::auth::{Auth, Member};
+use crate::control::import::endpoint::Endpoint;
 use crate::control::import::entry::Entry;
 use crate::control::import::gateway::{Gateway, Model, Provider, Target};
 use crate::control::import::keys::{Key, Keys};
 use crate::control::import::report::Report;
-use crate::control::import::vendor::Endpoint;
 use std::net::IpAddr;
 
 /// What entries are chosen by in the source: the first of these that the first entry has.

@@ -2,10 +2,11 @@
 
 use crate::control::config::{check, models};
 use crate::control::import::absent;
+use crate::control::import::endpoint::Endpoint;
 use crate::control::import::gateway::{Price, Timeouts};
 use crate::control::import::report::Report;
 use crate::control::import::source::Item;
-use crate::control::import::vendor::{self, Endpoint, Found};
+use crate::control::import::vendor::{self, Found};
 
 /// One deployment of a model.
 pub struct Entry<'t> {

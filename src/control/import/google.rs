@@ -1,10 +1,10 @@
 //! Models at Vertex AI: in which format they are asked, where, and with whose tokens.
 
 use crate::control::import::auth::{Auth, Member, as_place, fits_host, reference, stated};
+use crate::control::import::endpoint::{Endpoint, checked};
 use crate::control::import::keys::{self, Key};
 use crate::control::import::report::Report;
 use crate::control::import::source::Item;
-use crate::control::import::vendor::{Endpoint, checked};
 use std::path::Path;
 
 /// What is read of an entry, besides what every entry may have.

@@ -12,6 +12,7 @@ mod absent;
 mod amazon;
 mod auth;
 mod catalog;
+mod endpoint;
 mod entry;
 mod gateway;
 mod google;

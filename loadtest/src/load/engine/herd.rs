@@ -8,7 +8,8 @@ use h2::RecvStream;
 
 use super::h2::{Shared, Stream};
 use super::holder::{NO_TIME, complained};
-use super::session::{HttpVersion, Setup};
+use super::prepared::HttpVersion;
+use super::session::Setup;
 use super::target::Target;
 use super::tls;
 use super::transport::Route;

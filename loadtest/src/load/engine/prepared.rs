@@ -5,12 +5,19 @@ use std::rc::Rc;
 use anyhow::{Context, ensure};
 use bytes::Bytes;
 
-use super::session::HttpVersion;
 use super::target::Target;
 use super::trace::Behaviour;
 use crate::chance::Chance;
 use crate::load::check::{Check, Expected};
 use crate::load::scenario::{Flow, Part, Scenario};
+
+/// The version of HTTP that is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HttpVersion {
+    #[default]
+    One,
+    Two,
+}
 
 /// Bytes that all requests of a scenario may have together.
 const REQUEST_BYTES_MAX: usize = 512 * 1024 * 1024;

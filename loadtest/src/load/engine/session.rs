@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::h2::{Shared, Stream};
 use super::lane::Lane;
 use super::pace::{Due, Pace};
-use super::prepared::{Prepared, PreparedPart, Wire};
+use super::prepared::{HttpVersion, Prepared, PreparedPart, Wire};
 use super::schedule::{Beat, Schedule};
 use super::target::Target;
 use super::tls::{self, Trust};
@@ -33,14 +33,6 @@ const REST_MAX: Duration = Duration::from_secs(4);
 
 /// The kernel's buffer of a slow reader: a large one would read in its place.
 const SLOW_RECEIVE_BYTES: usize = 16 * 1024;
-
-/// The version of HTTP that is spoken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum HttpVersion {
-    #[default]
-    One,
-    Two,
-}
 
 /// How connections are made.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use std::sync::mpsc::{Receiver, Sender};
 use std::time::{Duration, Instant};
 
-use super::recorder::{Ended, Marks};
+use super::marks::{Ended, Marks};
 use super::tally::Times;
 use crate::load::check::Failure;
 

@@ -6,6 +6,7 @@
 //! Invariant: a request is in exactly one of good, failed and left, and its times are recorded only if it is good.
 
 mod interval;
+mod marks;
 mod probe;
 mod process;
 mod recorder;
@@ -13,8 +14,9 @@ mod steal;
 mod tally;
 
 pub use interval::{Interval, Intervals};
+pub use marks::{Ended, Marks};
 pub use probe::{Probe, Probes};
 pub use process::Process;
-pub use recorder::{Ended, Marks, Recorder};
+pub use recorder::Recorder;
 pub use steal::Steal;
 pub use tally::{Tally, Times};

@@ -3,7 +3,7 @@
 
 use std::time::Instant;
 
-use super::recorder::Marks;
+use super::marks::Marks;
 use crate::sys;
 
 /// One good exchange.
