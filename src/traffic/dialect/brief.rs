@@ -6,7 +6,7 @@
 
 mod shape;
 
-use super::usage::with_thoughts;
+use super::sums::with_thoughts;
 use crate::contract::record::Usage;
 use memchr::{memchr, memchr2};
 use shape::{Places, Shapes};

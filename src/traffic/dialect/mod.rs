@@ -16,6 +16,7 @@ pub mod refusal;
 pub mod request;
 pub mod splice;
 pub mod stream;
+pub mod sums;
 pub mod usage;
 
 pub use ask::{Ask, BodyForm, ScanError, StreamUsage};

@@ -2,6 +2,7 @@
 
 use super::brief;
 use super::json::{Expected, Key, ROOT, Scanner, Sink, Value, Want, whole_number};
+use super::sums::{google, with_thoughts};
 use crate::contract::endpoint::Dialect;
 use crate::contract::record::Usage;
 use memchr::memmem::Finder;
@@ -200,21 +201,6 @@ impl Tally {
             self.usage = Some(counts);
         }
     }
-}
-
-/// Google's counts as this gateway's. Output without thoughts is what its servers usually report; where the sum says
-/// otherwise they are in it.
-pub fn google(counts: Usage, tool_prompt: u64, total: u64) -> Usage {
-    let input = counts.input.saturating_add(tool_prompt);
-    let inclusive = counts.reasoning > 0 && input.saturating_add(counts.output) == total;
-    let output = if inclusive { counts.output } else { counts.output.saturating_add(counts.reasoning) };
-    Usage { input, output, ..counts }
-}
-
-/// Output with the thoughts that belong to it. Most servers count them in; where only the sum has them, they are added.
-pub fn with_thoughts(input: u64, output: u64, thoughts: u64, total: u64) -> u64 {
-    let all = output.saturating_add(thoughts);
-    if thoughts > 0 && input.saturating_add(all) == total { all } else { output }
 }
 
 /// Reads a JSON answer as it passes, for the `usage` of its root.

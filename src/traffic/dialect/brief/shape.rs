@@ -7,7 +7,7 @@
 
 use super::{Cursor, Part};
 use crate::contract::record::Usage;
-use crate::traffic::dialect::usage::with_thoughts;
+use crate::traffic::dialect::sums::with_thoughts;
 use std::ops::Range;
 
 /// Numbers that a report may have to be remembered, and length of its text without them.

@@ -9,7 +9,7 @@ use crate::base::fault::{Fault, FaultKind};
 use crate::contract::record::Usage;
 use crate::http::delay;
 use crate::traffic::dialect::json::{Item, Kind, Quoted, escape_bytes};
-use crate::traffic::dialect::usage;
+use crate::traffic::dialect::sums;
 use crate::traffic::translate::event::{Block, Event, Failure, FailureKind, Stop};
 use crate::traffic::translate::names::{alias, fnv};
 use crate::traffic::translate::shape::present;
@@ -355,7 +355,7 @@ fn counts(usage: Item<'_>) -> Option<Usage> {
         audio_output: sound(outputs),
         ..Usage::default()
     };
-    Some(usage::google(counts, count(tools), count(total)))
+    Some(sums::google(counts, count(tools), count(total)))
 }
 
 /// Of what was counted, what is sound.

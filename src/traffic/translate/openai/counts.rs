@@ -2,7 +2,7 @@
 
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::Item;
-use crate::traffic::dialect::usage::with_thoughts;
+use crate::traffic::dialect::sums::with_thoughts;
 
 /// The counts in a report. `None`: it has none.
 pub fn read(usage: Item<'_>) -> Option<Usage> {
