@@ -72,6 +72,8 @@ fn ring(driver: Driver) -> io::Result<Runtime<TimeDriver<IoUringDriver>>> {
         Driver::Cooperative => flags.setup_single_issuer().setup_coop_taskrun(),
         Driver::Plain | Driver::Epoll => &mut flags,
     };
+    // A profile may let rings be made that cannot be entered.
+    flags.build(1)?.submit()?;
     RuntimeBuilder::<IoUringDriver>::new()
         .with_entries(RING_ENTRIES)
         .uring_builder(flags)

@@ -5,9 +5,11 @@
 //! Invariant: a panic in one task ends that task alone, and is counted.
 
 use super::turn;
+use io_uring::opcode;
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
@@ -69,18 +71,31 @@ impl Driver {
 
 const LADDER: [Driver; 3] = [Driver::UringDeferTaskrun, Driver::UringCoopTaskrun, Driver::UringPlain];
 
+/// What is asked of a ring: Linux 5.6 has all of it.
+const OPERATIONS: [u8; 9] = [
+    opcode::Accept::CODE,
+    opcode::AsyncCancel::CODE,
+    opcode::Close::CODE,
+    opcode::Connect::CODE,
+    opcode::PollAdd::CODE,
+    opcode::Recv::CODE,
+    opcode::Send::CODE,
+    opcode::Timeout::CODE,
+    opcode::Writev::CODE,
+];
+
 /// The driver that [`block_on`] would use for this wish on this thread.
 ///
 /// # Errors
-/// The ring is wanted and the kernel refuses it: with `EPERM` a seccomp profile or `kernel.io_uring_disabled`.
+/// The ring is wanted and the kernel refuses it, or its use: with `EPERM` a seccomp profile or `kernel.io_uring_disabled`.
 pub fn probe(wanted: Wanted) -> io::Result<Driver> {
     if wanted == Wanted::Epoll {
         return Ok(Driver::Epoll);
     }
     let mut refusal = io::Error::from(io::ErrorKind::Unsupported);
     for driver in LADDER {
-        match driver.ring_flags().build(RING_ENTRIES) {
-            Ok(_ring) => return Ok(driver),
+        match driver.ring_flags().build(RING_ENTRIES).and_then(|ring| try_out(&ring)) {
+            Ok(()) => return Ok(driver),
             Err(error) => refusal = error,
         }
     }
@@ -88,6 +103,17 @@ pub fn probe(wanted: Wanted) -> io::Result<Driver> {
         Wanted::Auto => Ok(Driver::Epoll),
         Wanted::Uring | Wanted::Epoll => Err(refusal),
     }
+}
+
+/// Asks what a ring knows, and enters it. A profile may let rings be made that cannot be used afterwards: nobody would be
+/// answered.
+fn try_out(ring: &io_uring::IoUring) -> io::Result<()> {
+    let mut known = io_uring::Probe::new();
+    ring.submitter().register_probe(&mut known)?;
+    if !OPERATIONS.iter().all(|code| known.is_supported(*code)) {
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    ring.submit().map(drop)
 }
 
 /// Runs a future to its end on this thread.
@@ -205,6 +231,11 @@ pub fn allowed_cpus() -> Vec<usize> {
         }
         (0..libc::CPU_SETSIZE as usize).filter(|cpu| libc::CPU_ISSET(*cpu, &set)).collect()
     }
+}
+
+/// How many of them there is time for: a control group may grant less (`cpu.max`), however many it lets use.
+pub fn granted_cpus() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 #[cfg(test)]
