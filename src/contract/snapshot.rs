@@ -13,7 +13,7 @@ use crate::contract::parameters::Parameters;
 use crate::contract::pass::PassSlot;
 use arc_swap::ArcSwap;
 use hashbrown::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 /// Everything a shard needs to decide about a request.
@@ -91,6 +91,8 @@ pub struct Limits {
     pub write_idle_ms: u64,
     /// How long an unused upstream connection is kept.
     pub upstream_idle_ms: u64,
+    /// How long an upstream connection is used for new requests.
+    pub upstream_life_ms: u64,
     /// Most unused upstream connections per shard and provider.
     pub upstream_idle_connections: usize,
     pub h2_streams: u32,
@@ -113,6 +115,7 @@ impl Default for Limits {
             keep_alive_ms: 75_000,
             write_idle_ms: 60_000,
             upstream_idle_ms: 30_000,
+            upstream_life_ms: 3_600_000,
             upstream_idle_connections: 512,
             h2_streams: 128,
         }
@@ -424,14 +427,55 @@ pub struct OriginTls {
 pub enum Addresses {
     /// Not resolved yet: the first request asks for it.
     Unknown,
-    Known(Vec<SocketAddr>),
+    Known {
+        /// In the order to try them.
+        addresses: Vec<SocketAddr>,
+        /// Those of the answer before.
+        before: Vec<SocketAddr>,
+    },
     /// Why there are none, for people.
     Failed(Box<str>),
+}
+
+impl Addresses {
+    /// What an origin has whose host is an address.
+    pub fn fixed(address: SocketAddr) -> Self {
+        Self::Known { addresses: vec![address], before: vec![] }
+    }
+
+    /// Whether the name leads to this address no more. One that is missing from one answer has not gone yet: name servers
+    /// of large services give some of their addresses in turns.
+    pub fn have_lost(&self, ip: IpAddr) -> bool {
+        match self {
+            Self::Known { addresses, before } => addresses.iter().chain(before).all(|known| known.ip() != ip),
+            Self::Unknown | Self::Failed(_) => false,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// An address has gone when two answers running lack it, and never while nothing is known.
+    #[test]
+    fn addresses_go() {
+        let (here, there) = (SocketAddr::from(([10, 0, 0, 1], 1)), SocketAddr::from(([10, 0, 0, 2], 1)));
+        let known = |addresses: &[_], before: &[_]| Addresses::Known {
+            addresses: addresses.to_vec(),
+            before: before.to_vec(),
+        };
+        for (addresses, lost) in [
+            (known(&[here], &[]), false),
+            (known(&[there], &[here]), false),
+            (known(&[here, there], &[there]), false),
+            (known(&[there], &[there]), true),
+            (Addresses::Unknown, false),
+            (Addresses::Failed("no such name".into()), false),
+        ] {
+            assert_eq!(addresses.have_lost(here.ip()), lost, "{addresses:?}");
+        }
+    }
 
     /// A star matches at least one character, and only between its prefix and suffix.
     #[test]

@@ -149,13 +149,19 @@ fn outcome(
     reach: Reach,
 ) -> (Addresses, Option<Box<str>>) {
     let reason = match found.map(|found| allowed(found, reach)) {
-        Ok((addresses, _)) if !addresses.is_empty() => return (Addresses::Known(addresses), None),
+        Ok((addresses, _)) if !addresses.is_empty() => {
+            let before = match before {
+                Addresses::Known { addresses, .. } => addresses.clone(),
+                Addresses::Unknown | Addresses::Failed(_) => vec![],
+            };
+            return (Addresses::Known { addresses, before }, None);
+        }
         Ok((_, refused)) => format!("leads to {}", refused.unwrap_or("no address")),
         Err(reason) => reason,
     };
     let reason: Box<str> = reason.into();
     let after = match before {
-        Addresses::Known(known) => Addresses::Known(known.clone()),
+        Addresses::Known { .. } => before.clone(),
         Addresses::Unknown | Addresses::Failed(_) => Addresses::Failed(reason.clone()),
     };
     (after, Some(reason))
@@ -205,14 +211,34 @@ mod tests {
         texts.iter().map(|text| text.parse().expect("an address")).collect()
     }
 
+    fn known(now: &[&str], before: &[&str]) -> Addresses {
+        Addresses::Known { addresses: addresses(now), before: addresses(before) }
+    }
+
     /// Forbidden and repeated addresses are dropped, and the order of the others is kept.
     #[test]
     fn only_allowed_addresses_are_stored() {
         let found = addresses(&["10.0.0.2:1", "169.254.169.254:1", "10.0.0.1:1", "10.0.0.2:1"]);
         let (after, failure) = outcome(&Addresses::Unknown, Ok(found.clone()), Reach::Guarded);
-        assert_eq!((after, failure), (Addresses::Known(addresses(&["10.0.0.2:1", "10.0.0.1:1"])), None));
+        assert_eq!((after, failure), (known(&["10.0.0.2:1", "10.0.0.1:1"], &[]), None));
         let (after, _) = outcome(&Addresses::Unknown, Ok(found), Reach::Anywhere);
-        assert!(matches!(after, Addresses::Known(known) if known.len() == 3));
+        assert!(matches!(after, Addresses::Known { addresses, .. } if addresses.len() == 3));
+    }
+
+    /// The answer before is kept beside the last one; a failure is no answer.
+    #[test]
+    fn the_answer_before_is_kept() {
+        let mut held = Addresses::Unknown;
+        for (found, expected) in [
+            (Some("10.0.0.1:1"), known(&["10.0.0.1:1"], &[])),
+            (Some("10.0.0.2:1"), known(&["10.0.0.2:1"], &["10.0.0.1:1"])),
+            (None, known(&["10.0.0.2:1"], &["10.0.0.1:1"])),
+            (Some("10.0.0.2:1"), known(&["10.0.0.2:1"], &["10.0.0.2:1"])),
+        ] {
+            let found = found.map(|text| addresses(&[text])).ok_or_else(|| "no name server".to_owned());
+            held = outcome(&held, found, Reach::Guarded).0;
+            assert_eq!(held, expected);
+        }
     }
 
     /// Families take turns, the resolver's first one first; within a family the resolver's order is kept.
@@ -232,7 +258,7 @@ mod tests {
     /// A failure keeps what was known; without that it says why there is nothing.
     #[test]
     fn failures() {
-        let known = Addresses::Known(addresses(&["10.0.0.1:1"]));
+        let known = known(&["10.0.0.1:1"], &[]);
         let forbidden = || Ok(addresses(&["[fe80::1]:1"]));
         for found in [forbidden(), Err("no such name".into()), Ok(Vec::new())] {
             let (after, failure) = outcome(&known, found, Reach::Guarded);
@@ -269,7 +295,7 @@ mod tests {
         resolve_all_once(std::slice::from_ref(&local), Duration::from_secs(20)).await;
         let addresses = local.origin.addresses.load_full();
         assert!(
-            matches!(&*addresses, Addresses::Known(known) if known[0].ip().is_loopback()),
+            matches!(&*addresses, Addresses::Known { addresses, .. } if addresses[0].ip().is_loopback()),
             "{addresses:?}"
         );
     }

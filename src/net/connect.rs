@@ -8,7 +8,7 @@ use crate::contract::snapshot::OriginTls;
 use monoio::net::TcpStream;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
@@ -28,7 +28,8 @@ pub enum ConnectError {
 /// How long an address is tried alone. Source: RFC 8305, 5.
 const HEAD_START: Duration = Duration::from_millis(250);
 
-/// Connects to the first address that accepts, and makes TLS if the origin wants it; both within `timeout`.
+/// Connects to the first address that accepts, and makes TLS if the origin wants it; both within `timeout`. Gives the
+/// address, too.
 ///
 /// # Errors
 /// See [`ConnectError`]; of several addresses the last one's error is told.
@@ -36,15 +37,16 @@ pub async fn connect(
     addresses: &[SocketAddr],
     tls: Option<&OriginTls>,
     timeout: Duration,
-) -> Result<Stream, ConnectError> {
+) -> Result<(Stream, IpAddr), ConnectError> {
     runtime::within(timeout, async {
         let tcp = first_that_accepts(addresses).await.map_err(no_connection)?;
+        let peer = tcp.peer_addr().map_err(no_connection)?.ip();
         let (reader, writer, fd) = split(tcp);
         if let Room::None { .. } = descriptors::room(fd) {
             return Err(no_connection(io::Error::from_raw_os_error(libc::EMFILE)));
         }
         let cutter = Cutter::Socket(fd);
-        Ok(match tls {
+        let stream = match tls {
             Some(tls) => tls::connect((reader, writer), cutter, tls.config.clone(), tls.server_name.clone())
                 .await
                 .map_err(ConnectError::Tls)?,
@@ -54,7 +56,8 @@ pub async fn connect(
                 cutter,
                 protocol: Protocol::Unknown,
             },
-        })
+        };
+        Ok((stream, peer))
     })
     .await
     .unwrap_or(Err(ConnectError::Timeout))

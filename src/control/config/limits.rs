@@ -27,6 +27,7 @@ pub fn compile(section: &Cursor<'_>, findings: &mut Findings) -> Limits {
         keep_alive_ms: whole("keep_alive_ms", default.keep_alive_ms),
         write_idle_ms: whole("write_idle_ms", default.write_idle_ms),
         upstream_idle_ms: whole("upstream_idle_ms", default.upstream_idle_ms),
+        upstream_life_ms: whole("upstream_life_ms", default.upstream_life_ms),
         upstream_idle_connections: whole(
             "upstream_idle_connections",
             default.upstream_idle_connections as u64,

@@ -84,8 +84,7 @@ impl Origins {
             return Ok(origin.clone());
         }
         let literal: Option<IpAddr> = peer.host.parse().ok();
-        let addresses =
-            literal.map_or(Addresses::Unknown, |ip| Addresses::Known(vec![(ip, peer.port).into()]));
+        let addresses = literal.map_or(Addresses::Unknown, |ip| Addresses::fixed((ip, peer.port).into()));
         let origin = Arc::new(Origin {
             id: self.table.len() as u32,
             host: peer.host.clone(),

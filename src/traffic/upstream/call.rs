@@ -21,6 +21,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -108,7 +109,7 @@ impl Caller {
     /// Each way to fail has its own [`FaultKind`].
     pub async fn call(
         &self,
-        origin: &Origin,
+        origin: &Arc<Origin>,
         request: &mut Gather,
         timeouts: &Timeouts,
         latest: Moment,
@@ -131,7 +132,7 @@ impl Caller {
         }
     }
 
-    async fn connect(&self, origin: &Origin, timeouts: &Timeouts) -> Result<Box<Conn>, CallError> {
+    async fn connect(&self, origin: &Arc<Origin>, timeouts: &Timeouts) -> Result<Box<Conn>, CallError> {
         let fail = |kind: FaultKind, detail: String| {
             origin.wants_resolving.store(true, Ordering::Relaxed);
             CallError { fault: kind.into(), detail, untouched: true }
@@ -145,7 +146,7 @@ impl Caller {
             .map_err(|reason| fail(FaultKind::UpstreamDns, format!("{}: {reason}", origin.host)))?;
         self.connects.set(self.connects.get() + 1);
         match connect(&addresses, origin.tls.as_ref(), limit).await {
-            Ok(connected) => Ok(Box::new(Conn::new(connected, origin, &self.deadlines))),
+            Ok((stream, peer)) => Ok(Box::new(Conn::new(stream, peer, origin.clone(), &self.deadlines))),
             Err(error) => {
                 let mut detail = format!("{}:{} {addresses:?}: ", origin.host, origin.port);
                 let (kind, reason) = match error {
@@ -232,8 +233,8 @@ async fn resolved(origin: &Origin, limit: Duration) -> Result<Vec<SocketAddr>, B
     let mut waited = Duration::ZERO;
     loop {
         match &**origin.addresses.load() {
-            Addresses::Known(addresses) if !addresses.is_empty() => return Ok(addresses.clone()),
-            Addresses::Known(_) => return Err("the name has no address".into()),
+            Addresses::Known { addresses, .. } if !addresses.is_empty() => return Ok(addresses.clone()),
+            Addresses::Known { .. } => return Err("the name has no address".into()),
             Addresses::Failed(reason) => return Err(reason.clone()),
             Addresses::Unknown if waited >= limit => return Err("the name was not resolved in time".into()),
             Addresses::Unknown => {}

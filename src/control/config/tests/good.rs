@@ -87,8 +87,8 @@ models: {m: {targets: [{provider: b, model: x}]}}
     assert_eq!((a.path(endpoint), b.path(endpoint)), (Some("/responses"), None));
     assert_eq!(&*c.base_path, "/v1");
     assert_eq!(**a.origin.addresses.load(), Addresses::Unknown);
-    assert_eq!(**c.origin.addresses.load(), Addresses::Known(vec![mock]));
-    assert!(matches!(**d.origin.addresses.load(), Addresses::Known(_)));
+    assert_eq!(**c.origin.addresses.load(), Addresses::fixed(mock));
+    assert!(matches!(**d.origin.addresses.load(), Addresses::Known { .. }));
 }
 
 /// Targets stand best first, wildcards most specific first, and own timeouts fall back to the global ones.
