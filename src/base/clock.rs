@@ -1,17 +1,18 @@
-//! Time as the shards use it: the kernel's monotonic clock, microseconds in 64 bits.
+//! Time as the shards use it: the kernel's clock since the machine started, microseconds in 64 bits.
 //!
-//! Invariant: a `Moment` only ever grows on one thread; wall time is asked for separately and never subtracted.
+//! Invariant: a `Moment` only ever grows on one thread, whatever is done to the wall clock, and while the machine sleeps;
+//! wall time is asked for separately and never subtracted.
 
 use rustix::time::{ClockId, Timespec, clock_gettime};
 
-/// Microseconds since the machine started. Monotonic.
+/// Microseconds since the machine started, those that it slept included: what waited before is too old after.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub struct Moment(pub u64);
 
 impl Moment {
-    /// Reads the monotonic clock (about 22 ns).
+    /// Reads the clock (about 22 ns).
     pub fn now() -> Self {
-        Self(micros(clock_gettime(ClockId::Monotonic)))
+        Self(micros(clock_gettime(ClockId::Boottime)))
     }
 
     /// Microseconds from `earlier` to here; 0 when `earlier` is later.

@@ -6,7 +6,7 @@
 //! asked once at a time, and at most so often, whatever it answers and whatever providers say.
 
 use super::{Failure, Fetched, Kept};
-use crate::base::clock::unix_micros;
+use crate::base::clock::{Moment, unix_micros};
 use crate::control::log;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ pub async fn keep_fresh(mut slots: Slots) {
     let mut tick = tokio::time::interval(POLL);
     loop {
         let current = slots.borrow_and_update().clone();
-        let now = now_ms();
+        let now = Now::read();
         for kept in current.iter() {
             if schedule.start(kept, now) {
                 let (id, source) = (kept.slot.id, kept.source.clone());
@@ -53,7 +53,7 @@ pub async fn keep_fresh(mut slots: Slots) {
         tokio::select! {
             _ = tick.tick(), if !current.is_empty() => {}
             Some(done) = asked.join_next() => match done {
-                Ok((id, fetched)) => schedule.finish(&current, id, fetched, now_ms()),
+                Ok((id, fetched)) => schedule.finish(&current, id, fetched, Now::read()),
                 // Which one died is not told: all may be asked again.
                 Err(_) => schedule.plans.values_mut().for_each(|plan| plan.running = false),
             },
@@ -84,9 +84,18 @@ pub async fn first_passes(slots: &[Kept], timeout: Duration) {
     }
 }
 
-/// Wall time: a machine that slept wakes up with passes that are over.
-fn now_ms() -> u64 {
-    unix_micros() / 1000
+/// What is due goes by the time that has passed: a wall clock that is set back must not put anything off. When a pass is over
+/// only the wall clock tells.
+#[derive(Clone, Copy)]
+struct Now {
+    passed_ms: u64,
+    unix_ms: u64,
+}
+
+impl Now {
+    fn read() -> Self {
+        Self { passed_ms: Moment::now().0 / 1000, unix_ms: unix_micros() / 1000 }
+    }
 }
 
 /// When which source is asked.
@@ -104,7 +113,7 @@ struct Plan {
     /// Told to the operator; not again until it changes.
     told: Option<String>,
     /// When a refusal last had it renewed early.
-    refused_ms: u64,
+    refused_ms: Option<u64>,
 }
 
 impl Schedule {
@@ -113,19 +122,24 @@ impl Schedule {
     }
 
     /// Whether a source is to be asked now; if so, it counts as started. Takes a pass away that is over.
-    fn start(&mut self, kept: &Kept, now_ms: u64) -> bool {
+    fn start(&mut self, kept: &Kept, now: Now) -> bool {
         let plan = self.plans.entry(kept.slot.id).or_default();
         let state = kept.slot.state();
-        if state.held && state.expires_unix.is_some_and(|end| end * 1000 <= now_ms) {
+        if state.held && state.expires_unix.is_some_and(|end| end * 1000 <= now.unix_ms) {
             kept.slot.clear();
             log::error("a provider's credentials are over, and there are no new ones", &fields(kept));
+            if plan.failures == 0 {
+                // Before its time: the wall clock was set on.
+                plan.due_ms = now.passed_ms;
+            }
         }
-        let early = kept.slot.is_refused() && now_ms >= plan.refused_ms.saturating_add(REFUSED_MS);
-        if plan.running || (now_ms < plan.due_ms && !early) {
+        let rests = plan.refused_ms.is_some_and(|last| now.passed_ms < last + REFUSED_MS);
+        let early = kept.slot.is_refused() && !rests;
+        if plan.running || (now.passed_ms < plan.due_ms && !early) {
             return false;
         }
         if early {
-            plan.refused_ms = now_ms;
+            plan.refused_ms = Some(now.passed_ms);
             log::warn("a provider refuses its credentials: they are renewed early", &fields(kept));
         }
         plan.running = true;
@@ -133,7 +147,7 @@ impl Schedule {
     }
 
     /// A source has answered, or failed to.
-    fn finish(&mut self, current: &[Kept], id: u64, fetched: Result<Fetched, Failure>, now_ms: u64) {
+    fn finish(&mut self, current: &[Kept], id: u64, fetched: Result<Fetched, Failure>, now: Now) {
         let Some(plan) = self.plans.get_mut(&id) else { return };
         plan.running = false;
         let Some(kept) = current.iter().find(|kept| kept.slot.id == id) else { return };
@@ -141,8 +155,8 @@ impl Schedule {
             Ok(Fetched { shown, expires_unix }) => {
                 let is_first = kept.slot.state().fetched == 0;
                 kept.slot.publish(shown, Some(expires_unix));
-                let life_ms = (expires_unix * 1000).saturating_sub(now_ms);
-                plan.due_ms = now_ms + renewal_ms(life_ms, random());
+                let life_ms = (expires_unix * 1000).saturating_sub(now.unix_ms);
+                plan.due_ms = now.passed_ms + renewal_ms(life_ms, random());
                 plan.failures = 0;
                 if plan.told.take().is_some() || is_first {
                     let seconds = life_ms / 1000;
@@ -153,7 +167,7 @@ impl Schedule {
             }
             Err(failure) => {
                 kept.slot.note_failure();
-                plan.due_ms = now_ms + retry_ms(plan.failures, random());
+                plan.due_ms = now.passed_ms + retry_ms(plan.failures, random());
                 plan.failures = plan.failures.saturating_add(1);
                 let why = failure.to_string();
                 if plan.told.as_ref() != Some(&why) {

@@ -30,15 +30,19 @@ fn fetched(end_ms: u64) -> Fetched {
 const NOW: u64 = 1_800_000_000_000;
 const HOUR: u64 = 3_600_000;
 
+fn at(ms: u64) -> Now {
+    Now { passed_ms: ms, unix_ms: ms }
+}
+
 /// A source is asked at once, once at a time, and again some time before what it gave is over.
 #[test]
 fn passes_are_renewed_ahead() {
     let (mut schedule, kept) = (Schedule::default(), kept());
-    assert!(schedule.start(&kept, NOW) && !schedule.start(&kept, NOW), "it is being asked");
-    schedule.finish(std::slice::from_ref(&kept), 7, Ok(fetched(NOW + HOUR)), NOW);
+    assert!(schedule.start(&kept, at(NOW)) && !schedule.start(&kept, at(NOW)), "it is being asked");
+    schedule.finish(std::slice::from_ref(&kept), 7, Ok(fetched(NOW + HOUR)), at(NOW));
     assert_eq!(kept.slot.state().expires_unix, Some((NOW + HOUR) / 1000));
-    assert!(!schedule.start(&kept, NOW + HOUR - AHEAD_MS * 5 / 4 - 1));
-    assert!(schedule.start(&kept, NOW + HOUR - AHEAD_MS));
+    assert!(!schedule.start(&kept, at(NOW + HOUR - AHEAD_MS * 5 / 4 - 1)));
+    assert!(schedule.start(&kept, at(NOW + HOUR - AHEAD_MS)));
 }
 
 /// A failure keeps the pass that is there until it is over, and is tried again ever more seldom; what is over is taken
@@ -47,23 +51,23 @@ fn passes_are_renewed_ahead() {
 fn failures_keep_what_is_there() {
     let (mut schedule, kept) = (Schedule::default(), kept());
     let all = std::slice::from_ref(&kept);
-    assert!(schedule.start(&kept, NOW));
-    schedule.finish(all, 7, Ok(fetched(NOW + HOUR)), NOW);
+    assert!(schedule.start(&kept, at(NOW)));
+    schedule.finish(all, 7, Ok(fetched(NOW + HOUR)), at(NOW));
     let (mut now, mut waits) = (NOW + HOUR - AHEAD_MS, vec![]);
-    assert!(schedule.start(&kept, now));
+    assert!(schedule.start(&kept, at(now)));
     while now < NOW + HOUR {
         assert!(kept.slot.state().held);
-        schedule.finish(all, 7, Err(Failure::Late), now);
+        schedule.finish(all, 7, Err(Failure::Late), at(now));
         let due = schedule.plans[&7].due_ms;
-        assert!(!schedule.start(&kept, due - 1) || due > NOW + HOUR);
+        assert!(!schedule.start(&kept, at(due - 1)) || due > NOW + HOUR);
         waits.push(due - now);
         now = due;
-        assert!(schedule.start(&kept, now));
+        assert!(schedule.start(&kept, at(now)));
     }
     assert!(!kept.slot.state().held, "it is over");
     assert!(waits[0] <= RETRY_MS && waits.iter().all(|wait| *wait <= RETRY_MS_MAX), "{waits:?}");
     assert!((8..16).contains(&waits.len()), "{waits:?}");
-    schedule.finish(all, 7, Ok(fetched(now + HOUR)), now);
+    schedule.finish(all, 7, Ok(fetched(now + HOUR)), at(now));
     assert!(kept.slot.state().held && schedule.plans[&7].failures == 0);
 }
 
@@ -73,14 +77,14 @@ fn refusals_renew_early() {
     let (mut schedule, kept) = (Schedule::default(), kept());
     let all = std::slice::from_ref(&kept);
     let refuse = || kept.slot.refuse(kept.slot.pass().as_ref().map_or(0, |pass| pass.number));
-    assert!(schedule.start(&kept, NOW));
-    schedule.finish(all, 7, Ok(fetched(NOW + HOUR)), NOW);
+    assert!(schedule.start(&kept, at(NOW)));
+    schedule.finish(all, 7, Ok(fetched(NOW + HOUR)), at(NOW));
     let mut asked = 0;
     for ms in (0..REFUSED_MS * 3).step_by(100) {
         refuse();
-        if schedule.start(&kept, NOW + ms) {
+        if schedule.start(&kept, at(NOW + ms)) {
             asked += 1;
-            schedule.finish(all, 7, Ok(fetched(NOW + HOUR)), NOW + ms);
+            schedule.finish(all, 7, Ok(fetched(NOW + HOUR)), at(NOW + ms));
         }
     }
     assert_eq!(asked, 3);
@@ -106,9 +110,43 @@ fn renewals_and_retries() {
 #[test]
 fn gone_slots_are_forgotten() {
     let (mut schedule, kept) = (Schedule::default(), kept());
-    assert!(schedule.start(&kept, NOW));
+    assert!(schedule.start(&kept, at(NOW)));
     schedule.forget_all_but(&[]);
     assert!(schedule.plans.is_empty());
-    schedule.finish(&[], 7, Ok(fetched(NOW + HOUR)), NOW);
+    schedule.finish(&[], 7, Ok(fetched(NOW + HOUR)), at(NOW));
     assert!(!kept.slot.state().held);
+}
+
+/// A wall clock that is set puts no renewal off and no further attempt, and has no source asked without end.
+#[test]
+fn the_wall_clock_may_be_set() {
+    const DAY: u64 = 24 * HOUR;
+    for unix_ms in [NOW - DAY, NOW, NOW + DAY] {
+        let (mut schedule, kept) = (Schedule::default(), kept());
+        let all = std::slice::from_ref(&kept);
+        let later = |ms: u64| Now { passed_ms: HOUR + ms, unix_ms: unix_ms + ms };
+        let start = Now { passed_ms: HOUR, unix_ms: NOW };
+        assert!(schedule.start(&kept, start));
+        schedule.finish(all, 7, Err(Failure::Late), start);
+        assert!(schedule.start(&kept, later(RETRY_MS)), "it is tried again");
+        // A life that is told in seconds: the pass ends by the clock as it was then.
+        schedule.finish(all, 7, Ok(fetched(NOW + HOUR)), start);
+        let set_on = unix_ms > NOW;
+        assert_eq!(schedule.start(&kept, later(1)), set_on, "what is over is fetched at once");
+        assert_eq!(kept.slot.state().held, !set_on);
+        if set_on {
+            schedule.finish(all, 7, Ok(fetched(unix_ms + HOUR)), later(2));
+        }
+        assert!(!schedule.start(&kept, later(3)));
+        assert!(schedule.start(&kept, later(HOUR - AHEAD_MS + 2)), "it is renewed in time");
+        schedule.finish(all, 7, Ok(fetched(unix_ms + 2 * HOUR)), later(HOUR - AHEAD_MS + 2));
+        for (ms, early) in [(0, true), (1, false), (REFUSED_MS, true)] {
+            kept.slot.refuse(kept.slot.pass().as_ref().map_or(0, |pass| pass.number));
+            let now = later(HOUR + ms);
+            assert_eq!(schedule.start(&kept, now), early, "a refused one after {ms} ms");
+            if early {
+                schedule.finish(all, 7, Ok(fetched(unix_ms + 2 * HOUR)), now);
+            }
+        }
+    }
 }
