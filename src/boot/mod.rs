@@ -10,5 +10,6 @@ mod helper;
 pub mod import;
 pub mod planes;
 pub mod serve;
+mod signals;
 mod supervise;
 mod takeover;

@@ -1,6 +1,7 @@
 //! The main thread while the gateway runs: signals, reloads, health, the operator's interface, the end.
 
 use super::planes::Planes;
+use super::signals::{Ends, Others};
 use super::takeover::{self, Inherited};
 use crate::contract::link::{Order, State};
 use crate::contract::snapshot::Snapshot;
@@ -19,7 +20,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{Notify, mpsc, oneshot};
 
 /// How often the shards' flags are looked at.
@@ -72,15 +72,14 @@ async fn supervise(parts: Parts, planes: &Planes) -> Result<ExitCode> {
         inherited,
         announce,
     } = parts;
-    // Before anything is announced: who reads the announcement may signal at once.
-    let mut orders =
-        Orders { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? };
+    let (mut ends, others) = (Ends::new()?, Others::new()?);
     tokio::spawn(credentials::keep_fresh(reloader.passes()));
     let slots = reloader.passes().borrow().clone();
     tokio::join!(resolve::resolve_all_once(&reachable, RESOLVE), credentials::first_passes(&slots, RESOLVE));
     tokio::spawn(resolve::keep_fresh(reloader.resolve()));
     let (requests, queue) = mpsc::channel(16);
     start_watching(&mut reloader, &requests);
+    tokio::spawn(others.heed(requests.clone(), planes.log.clone()));
     let (counts, published) = (reloader.counts(), reloader.published());
     tokio::spawn(reloader.run(queue));
 
@@ -107,13 +106,13 @@ async fn supervise(parts: Parts, planes: &Planes) -> Result<ExitCode> {
         inherited.ready().context("the predecessor")?;
     }
     let taken = Arc::new(Notify::new());
-    if let Some(first) = addresses.first() {
-        let notify = taken.clone();
-        takeover::offer(*first, offered, move || notify.notify_one())?;
-    }
-    let code = wait_for_end(planes, &health, &taken, &mut orders).await;
+    let notify = taken.clone();
+    let first = *addresses.first().context("there is no listener")?;
+    let offer = takeover::offer(first, offered, move || notify.notify_one())?;
+    let code = wait_for_end(planes, &health, &taken, &mut ends).await;
     health.draining.store(true, Relaxed);
-    drain(planes, &health, drain_timeout, &mut orders).await;
+    offer.withdraw();
+    drain(planes, &health, drain_timeout, &mut ends).await;
     admin_ended.notify_one();
     Ok(code)
 }
@@ -130,12 +129,6 @@ fn start_watching(reloader: &mut Reloader, requests: &mpsc::Sender<Request>) {
             &[("reason", &error)],
         ),
     }
-    let requests = requests.clone();
-    tokio::spawn(async move {
-        if let Err(error) = watch::hangups(requests).await {
-            log::warn("SIGHUP does not reload", &[("reason", &error)]);
-        }
-    });
 }
 
 /// Asks the log core for its text; it answers within a few milliseconds.
@@ -183,28 +176,12 @@ fn note_health(planes: &Planes, health: &Health) {
     health.log_stalled.store(planes.log_link.is_stalled(), Relaxed);
 }
 
-/// The signals that end the process.
-struct Orders {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Orders {
-    /// Waits for the next one; gives its name.
-    async fn recv(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
-        }
-    }
-}
-
 /// Waits for a signal, a successor, or the failure of a shard or of the log core.
-async fn wait_for_end(planes: &Planes, health: &Health, taken: &Notify, orders: &mut Orders) -> ExitCode {
+async fn wait_for_end(planes: &Planes, health: &Health, taken: &Notify, ends: &mut Ends) -> ExitCode {
     let mut look = tokio::time::interval(LOOK * 10);
     loop {
         let reason = tokio::select! {
-            name = orders.recv() => name,
+            name = ends.recv() => name,
             () = taken.notified() => "a successor has taken over",
             _ = look.tick() => {
                 note_health(planes, health);
@@ -225,14 +202,14 @@ async fn wait_for_end(planes: &Planes, health: &Health, taken: &Notify, orders: 
 }
 
 /// Lets the shards finish. A second signal, or the drain timeout, ends them at once.
-async fn drain(planes: &Planes, health: &Health, timeout: Duration, orders: &mut Orders) {
+async fn drain(planes: &Planes, health: &Health, timeout: Duration, ends: &mut Ends) {
     planes.order(Order::Drain);
     let until = Instant::now() + timeout;
     while !planes.all(State::Ended) {
         note_health(planes, health);
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
-            _ = orders.recv() => return,
+            _ = ends.recv() => return,
         }
         if planes.log_core_ended() {
             // Nobody makes room for the records that exchanges may wait to write.
@@ -257,6 +234,7 @@ mod tests {
     use crate::logcore::AccessLog;
     use crate::net::runtime::Wanted;
     use crate::traffic::exchange::shard::OnOverflow;
+    use tokio::signal::unix::SignalKind;
 
     /// A log core that dies ends the process with an error, as a shard does: nothing would be recorded any more.
     #[tokio::test]
@@ -279,12 +257,10 @@ mod tests {
         })
         .expect("the planes start");
         let health = Health::expecting(0, Overflow::Block);
-        let mut orders = Orders {
-            terminate: signal(SignalKind::user_defined1()).expect("a signal"),
-            interrupt: signal(SignalKind::user_defined2()).expect("a signal"),
-        };
+        let unused = [SignalKind::user_defined1(), SignalKind::user_defined2(), SignalKind::alarm()];
+        let mut ends = Ends::of(unused).expect("handlers");
         let taken = Notify::new();
-        let mut ended = Box::pin(wait_for_end(&planes, &health, &taken, &mut orders));
+        let mut ended = Box::pin(wait_for_end(&planes, &health, &taken, &mut ends));
         assert!(tokio::time::timeout(LOOK * 30, &mut ended).await.is_err(), "while it runs, all is well");
         let last = Command::Metrics(Box::new(|_| std::panic::panic_any("the log core fails")));
         planes.log.send(last).expect("it runs");

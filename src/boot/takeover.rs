@@ -6,7 +6,8 @@
 //! process drains.
 //!
 //! Invariant: sockets go to processes of the same user only; until a successor has said that it serves, the old
-//! process goes on as if nothing had happened.
+//! process goes on as if nothing had happened. One that ends by itself offers nothing any more: what is offered is open,
+//! and clients would wait before it in vain.
 
 use anyhow::{Context, Result, bail};
 use rustix::net::{
@@ -19,6 +20,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr as UnixAddress, UnixListener, UnixStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Descriptors in one message; the kernel's own limit is 253.
@@ -69,12 +71,20 @@ impl Inherited {
         found
     }
 
-    /// Tells the predecessor that its sockets are served here now.
+    /// Tells the predecessor that its sockets are served here now. One that has ended meanwhile need not know.
     ///
     /// # Errors
-    /// It is gone already.
+    /// It serves on, and waits for no successor.
     pub fn ready(mut self) -> Result<()> {
-        Ok(self.line.write_all(READY)?)
+        match self.line.write_all(READY) {
+            Err(error) if self.has_predecessor() => Err(error.into()),
+            Err(_) | Ok(()) => Ok(()),
+        }
+    }
+
+    fn has_predecessor(&self) -> bool {
+        let peer = sockopt::socket_peercred(&self.line);
+        peer.is_ok_and(|peer| rustix::process::test_kill_process(peer.pid).is_ok())
     }
 }
 
@@ -95,6 +105,32 @@ fn receive(line: &UnixStream) -> Result<(bool, Vec<OwnedFd>)> {
     Ok((byte[0] == b'+', fds))
 }
 
+/// Sockets that are offered; none once they were withdrawn.
+#[derive(Clone)]
+pub struct Offer {
+    sockets: Arc<Mutex<Vec<TcpListener>>>,
+    address: UnixAddress,
+}
+
+impl Offer {
+    /// Closes what is offered, if it still is.
+    pub fn withdraw(self) {
+        let offered = std::mem::take(&mut *self.sockets());
+        if !offered.is_empty() {
+            // Wakes the thread, which lets go of the name. Where nobody listens there is none.
+            drop(UnixStream::connect_addr(&self.address));
+        }
+    }
+
+    fn is_withdrawn(&self) -> bool {
+        self.sockets().is_empty()
+    }
+
+    fn sockets(&self) -> MutexGuard<'_, Vec<TcpListener>> {
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Offers sockets until a successor has taken over; then calls `taken`, once. Runs on a thread of its own.
 ///
 /// # Errors
@@ -103,32 +139,46 @@ pub fn offer(
     first: SocketAddr,
     sockets: Vec<TcpListener>,
     taken: impl FnOnce() + Send + 'static,
-) -> Result<()> {
-    let address = address(first)?;
+) -> Result<Offer> {
+    let offered = Offer { sockets: Arc::new(Mutex::new(sockets)), address: address(first)? };
+    let offer = offered.clone();
     std::thread::Builder::new().name("takeover".into()).spawn(move || {
         // The predecessor holds the name until it has drained.
         let listener = loop {
-            match UnixListener::bind_addr(&address) {
+            match UnixListener::bind_addr(&offer.address) {
                 Ok(listener) => break listener,
+                Err(_) if offer.is_withdrawn() => return,
                 Err(_) => std::thread::sleep(Duration::from_millis(200)),
             }
         };
         for line in listener.incoming().flatten() {
-            if hand_over(line, &sockets).is_ok() {
+            if offer.is_withdrawn() {
+                return;
+            }
+            if hand_over(line, &offer).is_ok() {
                 drop(listener);
+                offer.sockets().clear();
                 taken();
                 return;
             }
         }
     })?;
-    Ok(())
+    Ok(offered)
 }
 
-fn hand_over(mut line: UnixStream, sockets: &[TcpListener]) -> Result<()> {
+fn hand_over(mut line: UnixStream, offer: &Offer) -> Result<()> {
     let peer = sockopt::socket_peercred(&line)?;
     if peer.uid != rustix::process::getuid() {
         bail!("another user asks");
     }
+    send(&line, &offer.sockets())?;
+    line.set_read_timeout(Some(PATIENCE))?;
+    let mut answer = [0; READY.len()];
+    line.read_exact(&mut answer)?;
+    if answer == READY { Ok(()) } else { bail!("the successor did not start") }
+}
+
+fn send(line: &UnixStream, sockets: &[TcpListener]) -> Result<()> {
     let groups: Vec<_> = sockets.chunks(FDS_MAX).collect();
     for (index, group) in groups.iter().enumerate() {
         let fds: Vec<_> = group.iter().map(AsFd::as_fd).collect();
@@ -138,12 +188,9 @@ fn hand_over(mut line: UnixStream, sockets: &[TcpListener]) -> Result<()> {
             bail!("too many descriptors for one message");
         }
         let more = if index + 1 < groups.len() { b"+" } else { b"." };
-        sendmsg(&line, &[IoSlice::new(more)], &mut ancillary, SendFlags::empty())?;
+        sendmsg(line, &[IoSlice::new(more)], &mut ancillary, SendFlags::empty())?;
     }
-    line.set_read_timeout(Some(PATIENCE))?;
-    let mut answer = [0; READY.len()];
-    line.read_exact(&mut answer)?;
-    if answer == READY { Ok(()) } else { bail!("the successor did not start") }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -159,7 +206,7 @@ mod tests {
         let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let first = socket.local_addr().expect("bound");
         let (taken, told) = channel();
-        offer(first, vec![socket], move || taken.send(()).expect("the test waits")).expect("a thread");
+        let offered = offer(first, vec![socket], move || taken.send(()).expect("the test waits"));
         let ask = || loop {
             // The offer's thread may not have come to its socket yet.
             match Inherited::ask(first) {
@@ -177,5 +224,24 @@ mod tests {
         let client = TcpStream::connect(first).expect("still listening");
         let (_, peer) = sockets[0].accept().expect("a connection waits");
         assert_eq!(peer, client.local_addr().expect("connected"));
+        assert!(offered.expect("a thread").is_withdrawn());
+    }
+
+    /// What was withdrawn is closed, and nobody is offered it.
+    #[test]
+    fn offers_are_withdrawn() {
+        let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let first = socket.local_addr().expect("bound");
+        let copy = socket.try_clone().expect("a descriptor");
+        let offered =
+            offer(first, vec![copy], || unreachable!("nobody has taken it over")).expect("a thread");
+        while UnixStream::connect_addr(&offered.address).is_err() {
+            std::thread::yield_now();
+        }
+        drop(socket);
+        assert!(TcpStream::connect(first).is_ok(), "it is open as long as it is offered");
+        offered.withdraw();
+        assert!(TcpStream::connect(first).is_err());
+        assert!(Inherited::ask(first).is_err());
     }
 }

@@ -1,6 +1,6 @@
-//! Notices that the configuration may have changed: its files, those that it refers to, SIGHUP.
+//! Notices that the configuration may have changed: its files, and those that it refers to.
 //!
-//! Takes paths and signals; gives requests to reload. Directories are watched, not files: editors and
+//! Takes paths; gives requests to reload. Directories are watched, not files: editors and
 //! orchestrators replace files, and a watch would stay on the old one.
 //!
 //! Invariant: reading the configuration is never taken for a change of it.
@@ -12,7 +12,6 @@ use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -104,20 +103,6 @@ pub async fn files(changed: Arc<Notify>, requests: mpsc::Sender<Request>) {
             return;
         }
     }
-}
-
-/// Turns SIGHUPs into requests. Ends with the receiver.
-///
-/// # Errors
-/// The signal cannot be listened to.
-pub async fn hangups(requests: mpsc::Sender<Request>) -> std::io::Result<()> {
-    let mut hangups = signal(SignalKind::hangup())?;
-    while hangups.recv().await.is_some() {
-        if requests.send(Request::of(Reason::Hangup)).await.is_err() {
-            break;
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -22,6 +22,7 @@ use crate::contract::record::Record;
 use metrics::{LogState, Metrics};
 use names::NameCache;
 use sink::Sink;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -46,6 +47,16 @@ pub enum AccessLog {
     Stdout,
     File(PathBuf),
     None,
+}
+
+impl fmt::Display for AccessLog {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            AccessLog::Stdout => out.write_str("standard output"),
+            AccessLog::File(path) => path.display().fmt(out),
+            AccessLog::None => out.write_str("none"),
+        }
+    }
 }
 
 /// What becomes of records when the access log takes no more (`audit.on_overflow`).
@@ -77,6 +88,8 @@ pub enum Command {
     Metrics(Box<dyn FnOnce(String) + Send>),
     Reloads(Reloads),
     Passes(Vec<PassReport>),
+    /// Open the access log anew if its file was moved away: who has moved it may pack it up at once.
+    Reopen,
     /// Drain everything once more and end.
     End,
 }
@@ -151,11 +164,8 @@ impl LogCore {
                         LogState { lost_lines: self.sink.lost_lines(), stalled: self.link.is_stalled() };
                     reply(self.metrics.text(&mut self.names, &self.sources, &log));
                 }
-                Ok(Command::Reloads(reloads)) => {
-                    self.metrics.reloads = reloads;
-                    // Who moves a log away sends a signal, and may then pack it up at once.
-                    self.sink.follow_rotation();
-                }
+                Ok(Command::Reloads(reloads)) => self.metrics.reloads = reloads,
+                Ok(Command::Reopen) => self.sink.follow_rotation(),
                 Ok(Command::Passes(passes)) => self.metrics.passes = passes,
                 Ok(Command::End) | Err(RecvTimeoutError::Disconnected) => break,
                 Err(RecvTimeoutError::Timeout) => {}

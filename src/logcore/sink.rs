@@ -1,7 +1,8 @@
 //! Where lines end up, and where they wait when it takes none: a full disk, a pipe that nobody reads.
 //!
 //! Invariant: writing never waits for whoever reads; a line is lost only where the overflow policy says so or the
-//! process ends, and then it is counted; what is written is whole lines.
+//! process ends, and then it is counted; what is written is whole lines. Nothing is written to a file that was deleted, if
+//! there cannot be a new one.
 
 use super::{AccessLog, WhenFull};
 use crate::base::clock::Moment;
@@ -25,6 +26,17 @@ struct Target {
     path: Option<PathBuf>,
     /// A regular file, which never makes a writer wait for a reader.
     regular: bool,
+    place: Place,
+}
+
+/// Where the file is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    Its,
+    /// It was moved away, and there cannot be a new one: lines go where it is.
+    Moved,
+    /// The same when it was deleted: lines wait.
+    Deleted,
 }
 
 /// The access log's end.
@@ -83,7 +95,8 @@ impl Sink {
         if let Err(error) = &result
             && !self.failing
         {
-            eprintln!("ringgate: the access log cannot be written: {error}");
+            let name = self.target.as_ref().map_or_else(String::new, Target::name);
+            eprintln!("ringgate: the access log {name} takes no lines: {error}");
         }
         self.failing = result.is_err();
         if self.written > before {
@@ -116,13 +129,21 @@ impl Sink {
         self.lost_lines
     }
 
-    /// Opens the file anew if it was moved away.
+    /// Opens the file anew if it was moved away or deleted. That this cannot be done is told once.
     pub fn follow_rotation(&mut self) {
-        if let Some(Target { file, path: Some(path), .. }) = &mut self.target
-            && !is_still(path, file)
-            && let Ok(fresh) = append(path)
-        {
-            *file = fresh;
+        let Some(target @ Target { path: Some(_), .. }) = &mut self.target else { return };
+        let path = target.path.clone().unwrap_or_default();
+        if is_still(&path, &target.file) {
+            target.place = Place::Its;
+            return;
+        }
+        match append(&path).and_then(|file| Target::of(file, Some(path))) {
+            Ok(fresh) => {
+                *target = fresh;
+                // A line that was begun in the old file is whole in the new one.
+                self.written = 0;
+            }
+            Err(error) => target.lose(&error),
         }
     }
 
@@ -154,11 +175,29 @@ impl Sink {
 impl Target {
     fn of(file: File, path: Option<PathBuf>) -> io::Result<Self> {
         let regular = file.metadata()?.is_file();
-        Ok(Self { file, path, regular })
+        Ok(Self { file, path, regular, place: Place::Its })
+    }
+
+    fn name(&self) -> String {
+        self.path.as_ref().map_or_else(|| "on standard output".into(), |path| path.display().to_string())
+    }
+
+    /// Its path leads elsewhere or nowhere, and cannot be opened.
+    fn lose(&mut self, error: &io::Error) {
+        let deleted = self.file.metadata().is_ok_and(|open| open.nlink() == 0);
+        let place = if deleted { Place::Deleted } else { Place::Moved };
+        if self.place != place {
+            let what = if deleted { "deleted: its lines wait" } else { "moved away: its lines follow it" };
+            eprintln!("ringgate: the access log was {what}; {} cannot be opened: {error}", self.name());
+        }
+        self.place = place;
     }
 
     /// Writes what is taken without waiting; 0 if nothing is.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.place == Place::Deleted {
+            return Err(io::ErrorKind::NotFound.into());
+        }
         if self.regular {
             return self.file.write(bytes);
         }
@@ -213,6 +252,44 @@ mod tests {
         std::fs::remove_dir_all(folder).expect("ours");
     }
 
+    /// A file that was moved away takes lines until there can be a new one; of one that was deleted they are kept, and told
+    /// to have waited.
+    #[test]
+    fn a_log_without_a_place() {
+        for deleted in [false, true] {
+            let folder = std::env::temp_dir().join(format!("ringgate-sink-{}-{deleted}", std::process::id()));
+            let (logs, moved) = (folder.join("logs"), folder.join("moved"));
+            let path = logs.join("access.log");
+            let mut sink =
+                Sink::open(&AccessLog::File(path.clone()), WhenFull::Keep).expect("a temporary folder");
+            put(&mut sink, b"one\n");
+            if deleted {
+                std::fs::remove_dir_all(&logs).expect("ours");
+            } else {
+                std::fs::rename(&logs, &moved).expect("ours");
+            }
+            // A file where the folder was: nothing can be made in it.
+            std::fs::write(&logs, b"").expect("ours");
+            sink.follow_rotation();
+            put(&mut sink, b"two\n");
+            assert_eq!((sink.is_empty(), sink.is_stalled(Moment(1 + STALL_US))), (!deleted, deleted));
+            std::fs::remove_file(&logs).expect("ours");
+            sink.follow_rotation();
+            put(&mut sink, b"three\n");
+            assert!(sink.is_empty() && !sink.is_stalled(Moment(1 + STALL_US)) && sink.lost_lines() == 0);
+            let read = |path: &Path| String::from_utf8(std::fs::read(path).expect("a log")).expect("text");
+            if deleted {
+                assert_eq!(read(&path), "two\nthree\n");
+            } else {
+                assert_eq!(
+                    (read(&path).as_str(), read(&moved.join("access.log")).as_str()),
+                    ("three\n", "one\ntwo\n")
+                );
+            }
+            std::fs::remove_dir_all(folder).expect("ours");
+        }
+    }
+
     /// A disk without room keeps lines waiting up to a bound; beyond it they are kept or dropped and counted.
     #[test]
     fn a_full_disk_keeps_or_drops() {
@@ -239,7 +316,7 @@ mod tests {
         let (mut reader, writer) = io::pipe().expect("a pipe");
         let mut sink = Sink::open(&AccessLog::None, WhenFull::Drop).expect("nothing is opened");
         let file = File::from(std::os::fd::OwnedFd::from(writer));
-        sink.target = Some(Target { file, path: None, regular: false });
+        sink.target = Some(Target::of(file, None).expect("an open pipe"));
         let line = [&[b'x'; 998][..], b"y\n"].concat();
         for _ in 0..300 {
             put(&mut sink, &line);

@@ -1,11 +1,11 @@
 //! Listening sockets: bound once by `boot`, one per shard, accepted from here.
 //!
 //! Invariant: an accept is never abandoned. To stop, it is cancelled and its result awaited, so that a
-//! connection which the kernel already handed over is served and not lost.
+//! connection which the kernel already handed over is served and not lost; those that wait then are taken, too.
 
 use super::deadline::Cutter;
 use super::descriptors::{self, Room};
-use super::runtime::Driver;
+use super::runtime::{self, Driver};
 use super::stream::{Protocol, Reader, Stream, TcpReader, TcpWriter, Writer, split};
 use super::tls;
 use monoio::io::{CancelHandle, Canceller};
@@ -14,9 +14,14 @@ use socket2::{Domain, Protocol as SocketProtocol, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 const BACKLOG: i32 = 4096;
+
+/// How long it takes to accept a connection that waits, at most.
+const TAKES: Duration = Duration::from_millis(5);
 
 /// Binds `count` sockets to one address, between which the kernel spreads connections. Port 0 is chosen once.
 ///
@@ -117,6 +122,22 @@ impl Listener {
         let (reader, writer, fd) = split(stream);
         Ok(Accepted { reader, writer, cutter: Cutter::Socket(fd), peer })
     }
+
+    /// A connection that waits already, if there is one.
+    pub async fn accept_waiting(&self) -> Option<Accepted> {
+        if !self.has_waiting() {
+            return None;
+        }
+        let stop = Stop::default();
+        let handle = stop.handle();
+        let mut accept = pin!(self.accept(&handle));
+        if let Some(accepted) = runtime::within(TAKES, accept.as_mut()).await {
+            return accepted.ok();
+        }
+        // Another was faster.
+        stop.stop();
+        accept.await.ok()
+    }
 }
 
 impl Accepted {
@@ -144,5 +165,37 @@ impl Accepted {
     /// The handshake failed.
     pub async fn secure(self, config: Arc<rustls::ServerConfig>) -> io::Result<Stream> {
         tls::accept((self.reader, self.writer), self.cutter, config).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::runtime::{self, Wanted};
+    use std::net::TcpStream;
+    use std::time::Duration;
+
+    /// Those that wait are taken, one after the other, and where nobody waits nobody is waited for. On both drivers.
+    #[test]
+    fn who_waits_is_taken() {
+        for wanted in [Wanted::Auto, Wanted::Epoll] {
+            let socket = bind(SocketAddr::from(([127, 0, 0, 1], 0)), 1).expect("a free port").remove(0);
+            let address = socket.local_addr().expect("bound");
+            let took = runtime::block_on(wanted, async |driver| {
+                let listener = Listener::adopt(socket, driver).expect("a runtime");
+                for waiting in [0, 3, 0, 1] {
+                    let clients: Vec<_> =
+                        (0..waiting).map(|_| TcpStream::connect(address).expect("it listens")).collect();
+                    for client in &clients {
+                        let taken = listener.accept_waiting().await.expect("one waits");
+                        assert_eq!(taken.peer, client.local_addr().expect("connected"));
+                    }
+                    let limit = Duration::from_secs(20);
+                    let nobody = runtime::within(limit, listener.accept_waiting()).await;
+                    assert!(nobody.is_some_and(|nobody| nobody.is_none()));
+                }
+            });
+            took.expect("a runtime");
+        }
     }
 }

@@ -40,6 +40,8 @@ const LAST_CALL_MS: u64 = 1_000;
 /// How long a connection that was accepted just before the end may take to say what it wants, and one that was
 /// refused to see its answer.
 const FIRST_WORDS_US: u64 = 1_000_000;
+/// How many that wait when the door is closed one accept takes: others come meanwhile.
+const LAST_ACCEPTED: u32 = 256;
 /// Time between two reports of meters.
 const REPORT_US: u64 = 1_000_000;
 
@@ -129,9 +131,19 @@ impl Door {
         loop {
             match self.listener.accept(&stop).await {
                 Ok(accepted) => self.serve(accepted),
-                Err(_) if self.shard.draining.get() => return,
+                Err(_) if self.shard.draining.get() => return self.serve_the_last().await,
                 // Out of descriptors or memory: what is open goes on, and later there may be room.
                 Err(_) => runtime::sleep(Duration::from_millis(10)).await,
+            }
+        }
+    }
+
+    /// Serves those that wait when the door is closed: they would be reset.
+    async fn serve_the_last(&self) {
+        for _ in 0..LAST_ACCEPTED {
+            match self.listener.accept_waiting().await {
+                Some(accepted) => self.serve(accepted),
+                None => return,
             }
         }
     }

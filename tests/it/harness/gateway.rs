@@ -33,21 +33,29 @@ impl Gateway {
         Self::spawn_with(dir, more, &[])
     }
 
+    /// The same for a process that `shape` made something of.
+    pub fn spawn_as(dir: PathBuf, shape: impl FnOnce(&mut Command)) -> Self {
+        let mut command = Self::command(&dir);
+        shape(&mut command);
+        Self::run(dir, command)
+    }
+
     /// The same with environment variables.
     pub fn spawn_with(dir: PathBuf, more: &[&str], variables: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_ringgate"))
-            .arg("serve")
-            .arg("--config")
-            .arg(dir.join("gateway.yaml"))
-            .args(more)
-            .current_dir(&dir)
-            .env_clear()
-            .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary runs");
+        let mut command = Self::command(&dir);
+        command.args(more).envs(variables.iter().copied());
+        Self::run(dir, command)
+    }
+
+    fn command(dir: &Path) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ringgate"));
+        command.arg("serve").arg("--config").arg(dir.join("gateway.yaml")).current_dir(dir).env_clear();
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    fn run(dir: PathBuf, mut command: Command) -> Self {
+        let mut child = command.spawn().expect("the binary runs");
         let stderr = collect(child.stderr.take().expect("piped"));
         let stdout = collect(child.stdout.take().expect("piped"));
         let (address, admin) = until("the gateway to serve", || {
@@ -63,13 +71,18 @@ impl Gateway {
 
     /// Starts a gateway with this one's configuration that takes its sockets over, and waits until it serves.
     pub fn successor(&self) -> Self {
+        Self::spawn(self.heritage(), &["--take-over"])
+    }
+
+    /// A directory with this one's configuration on the very addresses that it serves.
+    pub fn heritage(&self) -> PathBuf {
         let text = self
             .config_text()
             .replace("listen: [\"127.0.0.1:0\"]", &format!("listen: [\"{}\"]", self.address))
             .replace("admin: {address: \"127.0.0.1:0\"}", &format!("admin: {{address: \"{}\"}}", self.admin));
         let dir = fresh_dir();
         std::fs::write(dir.join("gateway.yaml"), text).expect("a file can be written");
-        Self::spawn(dir, &["--take-over"])
+        dir
     }
 
     pub fn client(&self) -> Client {

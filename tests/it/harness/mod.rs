@@ -1,6 +1,7 @@
 //! What the tests are made of: a gateway process, a client that shows every byte, upstreams that lie.
 
 mod client;
+mod denied;
 mod frames;
 mod gateway;
 mod message;
@@ -12,6 +13,7 @@ mod scripted;
 mod setup;
 
 pub use client::{Client, End};
+pub use denied::deny;
 pub use frames::{Fate, Frames};
 pub use gateway::{Gateway, fresh_dir};
 pub use message::{Answer, chat, post, post_with, stream};

@@ -1,0 +1,87 @@
+//! The signals that the process heeds.
+//!
+//! Takes them before anything is announced, since who reads the announcement may signal at once; gives what they ask for.
+//!
+//! Invariant: a signal that operators send to servers of any kind ends the process in order, or not at all.
+
+use crate::control::log;
+use crate::control::reload::{Reason, Request};
+use crate::logcore::Command;
+use std::io;
+use std::sync::mpsc::Sender;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
+
+/// A file that is larger than it may be (`ulimit -f`): what is written to it fails, which is told, and all else goes on.
+/// Source: signal(7).
+const XFSZ: i32 = 25;
+
+/// The signals that end the process.
+pub struct Ends {
+    terminate: Signal,
+    interrupt: Signal,
+    /// What other servers take for an order to finish what runs.
+    quit: Signal,
+}
+
+impl Ends {
+    /// # Errors
+    /// The system takes no handler.
+    pub fn new() -> io::Result<Self> {
+        Self::of([SignalKind::terminate(), SignalKind::interrupt(), SignalKind::quit()])
+    }
+
+    /// The same on other signals.
+    pub fn of([terminate, interrupt, quit]: [SignalKind; 3]) -> io::Result<Self> {
+        Ok(Self { terminate: signal(terminate)?, interrupt: signal(interrupt)?, quit: signal(quit)? })
+    }
+
+    /// Waits for the next one; gives its name.
+    pub async fn recv(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+            _ = self.quit.recv() => "SIGQUIT",
+        }
+    }
+}
+
+/// The signals after which the process goes on.
+pub struct Others {
+    hangup: Signal,
+    rotated: Signal,
+    unused: Signal,
+    _too_large: Signal,
+}
+
+impl Others {
+    /// # Errors
+    /// The system takes no handler.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            rotated: signal(SignalKind::user_defined1())?,
+            unused: signal(SignalKind::user_defined2())?,
+            _too_large: signal(SignalKind::from_raw(XFSZ))?,
+        })
+    }
+
+    /// Does what they ask for, until nobody reloads any more.
+    pub async fn heed(mut self, reloads: mpsc::Sender<Request>, log: Sender<Command>) {
+        loop {
+            // If the log core has ended, the process is about to.
+            tokio::select! {
+                _ = self.hangup.recv() => {
+                    drop(log.send(Command::Reopen));
+                    if reloads.send(Request::of(Reason::Hangup)).await.is_err() {
+                        return;
+                    }
+                }
+                _ = self.rotated.recv() => drop(log.send(Command::Reopen)),
+                _ = self.unused.recv() => {
+                    log::info("SIGUSR2 is ignored: a new process takes over with `serve --take-over`", &[]);
+                }
+            }
+        }
+    }
+}
