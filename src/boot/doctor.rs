@@ -13,7 +13,14 @@ pub fn report() -> String {
     };
     line(format_args!("  ringgate {}", env!("CARGO_PKG_VERSION")));
     line(format_args!("  kernel                {}", read("/proc/sys/kernel/osrelease")));
-    line(format_args!("  processors            {:?}", runtime::allowed_cpus()));
+    let (cpus, granted) = (runtime::allowed_cpus(), runtime::granted_cpus());
+    line(format_args!("  processors            {cpus:?}"));
+    if granted < cpus.len() {
+        line(format_args!(
+            "  CPU quota             time for {granted} of {}: so many are counted for `shards: auto`, and none is pinned",
+            cpus.len()
+        ));
+    }
     match runtime::probe(Wanted::Uring) {
         Ok(Driver::UringDeferTaskrun) => {
             line(format_args!("  I/O driver            {}", Driver::UringDeferTaskrun.name()));

@@ -92,18 +92,22 @@ pub fn start(plan: Plan) -> Result<Planes> {
         OnOverflow::CountAndDrop => WhenFull::Drop,
     };
     let log_core =
-        LogCore::new(sources, commands, plan.names, &plan.access_log, when_full).context("the access log")?;
+        LogCore::new(sources, commands, plan.names, &plan.access_log, when_full).with_context(|| {
+            format!("the access log cannot be written to {} (access_log.path)", plan.access_log)
+        })?;
     let log_link = log_core.link();
-    let cpus = runtime::allowed_cpus();
+    // Where a control group grants less time than it has processors, others are on them, too: the system chooses better.
+    let cpus = Some(runtime::allowed_cpus()).filter(|cpus| cpus.len() <= runtime::granted_cpus());
+    let cpus = cpus.unwrap_or_default();
     let log_cpu = (cpus.len() > plan.shards).then(|| cpus[plan.shards]);
-    let log_core = std::thread::Builder::new().name("logcore".into()).spawn(move || {
+    let log_core = thread("logcore".into(), move || {
         pin(log_cpu);
         log_core.run();
     })?;
     let process = random()?;
     let (chores, todo): (Vec<_>, Vec<_>) =
         links.iter().map(|_| rtrb::RingBuffer::new(chore::RING_SLOTS)).unzip();
-    let helper = std::thread::Builder::new().name("helper".into()).spawn(move || {
+    let helper = thread("helper".into(), move || {
         pin(log_cpu);
         helper::run(todo);
     })?;
@@ -125,10 +129,15 @@ pub fn start(plan: Plan) -> Result<Planes> {
         let orders = Orders { link: link.clone(), listeners: sockets, meters: ends.meters };
         let cpu = (cpus.len() >= plan.shards).then(|| cpus[index]);
         let io = if driver == Driver::Epoll { Wanted::Epoll } else { plan.io };
-        let thread = std::thread::Builder::new().name(format!("shard-{index}"));
-        shards.push(thread.spawn(move || run_shard(cpu, io, parts, orders))?);
+        shards.push(thread(format!("shard-{index}"), move || run_shard(cpu, io, parts, orders))?);
     }
     Ok(Planes { links, log, log_link, errands, shards, log_core })
+}
+
+fn thread(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    std::thread::Builder::new().name(name).spawn(run).context(
+        "the system gives no more threads (ulimit -u and -v, TasksMax= of systemd, the container's limit of processes)",
+    )
 }
 
 fn run_shard(cpu: Option<usize>, io: Wanted, parts: Parts, orders: Orders) {

@@ -22,6 +22,10 @@ use std::time::{Duration, Instant};
 /// What is served without a configuration.
 const QUICKSTART: &str = include_str!("../../config/quickstart.yaml");
 
+/// Open files below which a gateway is hardly one, and none at all.
+const DESCRIPTORS: u64 = 1024;
+const DESCRIPTORS_MIN: u64 = 64;
+
 /// How long the sockets of a killed process may take to be gone.
 const LINGERS: Duration = Duration::from_secs(1);
 
@@ -32,6 +36,7 @@ const LINGERS: Duration = Duration::from_secs(1);
 pub fn serve(path: Option<&Path>, take_over: bool) -> Result<ExitCode> {
     quiet_panics();
     doctor::raise_descriptors();
+    look_at_descriptors()?;
     let quickstart = path.is_none();
     let source = match read(path) {
         Ok(source) => source,
@@ -84,6 +89,19 @@ pub fn serve(path: Option<&Path>, take_over: bool) -> Result<ExitCode> {
     let ended = supervise::run(parts, planes);
     drop(mock);
     ended
+}
+
+fn look_at_descriptors() -> Result<()> {
+    let (_, most) = doctor::descriptors();
+    let what = format!(
+        "only {most} open files are allowed, and each request takes two (ulimit -Hn, LimitNOFILE= of systemd, --ulimit nofile= of docker)"
+    );
+    match most {
+        0..DESCRIPTORS_MIN => bail!("{what}"),
+        DESCRIPTORS_MIN..DESCRIPTORS => eprintln!("ringgate: warning: {what}"),
+        DESCRIPTORS.. => {}
+    }
+    Ok(())
 }
 
 /// Checks a configuration without serving it.
@@ -156,14 +174,13 @@ fn embedded_mock() -> Result<loadtest::mock::Mock> {
     loadtest::mock::start(loadtest::mock::MockOptions::default()).context("the embedded mock provider")
 }
 
-/// One shard per processor, less one for the log core where there are more than two.
+/// One shard per processor that there is time for, less one for the log core where there are more than two.
 fn shard_count(wanted: Shards) -> usize {
     match wanted {
         Shards::Count(count) => usize::from(count).max(1),
-        Shards::Auto => match runtime::allowed_cpus().len() {
-            0 => 1,
+        Shards::Auto => match runtime::granted_cpus() {
             cpus @ 1..=2 => cpus,
-            cpus => cpus - 1,
+            cpus => cpus.saturating_sub(1).max(1),
         },
     }
 }
@@ -228,6 +245,7 @@ fn in_use(address: SocketAddr, error: &std::io::Error) -> anyhow::Error {
             ": another process listens there (a running ringgate hands it over with `serve --take-over`)"
         }
         ErrorKind::PermissionDenied => ": ports below 1024 need CAP_NET_BIND_SERVICE",
+        ErrorKind::AddrNotAvailable => ": no interface of this machine has this address",
         _ => "",
     };
     anyhow!("cannot listen on {address}: {error}{hint}")
