@@ -65,6 +65,15 @@ pub fn has_ended(socket: RawFd) -> bool {
     }
 }
 
+/// Hands bytes to a socket that the caller holds open, without waiting; gives how many it took.
+pub fn send_at_once(socket: RawFd, bytes: &[u8]) -> io::Result<usize> {
+    let flags = libc::MSG_DONTWAIT | libc::MSG_NOSIGNAL;
+    match with_socket(socket, |socket| socket.send_with_flags(bytes, flags)) {
+        Err(full) if full.kind() == io::ErrorKind::WouldBlock => Ok(0),
+        sent => sent,
+    }
+}
+
 /// Ends both directions of a socket that the caller holds open. A socket that has ended already is no error.
 pub fn shutdown_both(socket: RawFd) {
     ended_already_is_fine(with_socket(socket, |socket| socket.shutdown(Shutdown::Both)));

@@ -47,8 +47,10 @@ impl Micros {
 /// What one shard measured since it last reported.
 #[derive(Default)]
 pub struct Meters {
-    /// Gateway's own time per request: way in plus way back.
+    /// Gateway's own time per request: way in plus way back, as the answer's head tells it.
     pub overhead: Micros,
+    /// Head of an answer ready to client's socket having taken it, and what came with it.
+    pub client_write: Micros,
     /// Request sent to first upstream byte.
     pub first_byte: Micros,
     /// Between two events of a stream.
@@ -116,6 +118,7 @@ impl Meters {
 
     pub fn clear(&mut self) {
         self.overhead.clear();
+        self.client_write.clear();
         self.first_byte.clear();
         self.gap.clear();
         self.total.clear();

@@ -84,7 +84,7 @@ pub struct Record {
     pub response_bytes: u64,
     /// Gateway's own time on the way in: request complete at the gateway to handed to the upstream socket, us.
     pub overhead_in_us: u32,
-    /// Gateway's own time on the way back: first upstream bytes read to handed to the client's socket, us.
+    /// Gateway's own time on the way back: answer read, as far as it was waited for, to its head being ready to leave, us.
     pub overhead_out_us: u32,
     /// Request sent to first upstream byte, us; 0 if there was none.
     pub first_byte_us: u32,

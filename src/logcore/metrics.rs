@@ -32,6 +32,7 @@ pub struct Metrics {
     requests: BTreeMap<RequestKey, u64>,
     operations: BTreeMap<OperationKey, Operation>,
     overhead: Micros,
+    client_write: Micros,
     first_byte: Micros,
     gap: Micros,
     total: Micros,
@@ -93,13 +94,25 @@ const TOKENS: [f64; 14] = [
     67_108_864.0,
 ];
 /// Bounds of `gateway_latency_seconds`, microseconds: from the gateway's own overhead to the longest answers.
-const LATENCY_US: [u64; 24] = [
+const LATENCY_US: [u64; 36] = [
+    5,
     10,
+    15,
     20,
+    25,
+    30,
+    35,
+    40,
     50,
+    60,
+    80,
     100,
+    125,
+    150,
     200,
+    300,
     500,
+    700,
     1_000,
     2_000,
     5_000,
@@ -192,6 +205,7 @@ impl Metrics {
     /// Adds what a shard measured since its last report.
     pub fn merge(&mut self, meters: &Meters) {
         self.overhead.add(&meters.overhead);
+        self.client_write.add(&meters.client_write);
         self.first_byte.add(&meters.first_byte);
         self.gap.add(&meters.gap);
         self.total.add(&meters.total);
@@ -244,10 +258,13 @@ impl Metrics {
             out,
             "gateway_latency_seconds",
             "histogram",
-            "overhead: the gateway's own time, both ways; upstream_first_byte; event_gap: between events of a stream; total.",
+            "overhead: the gateway's own time, both ways, as x-ringgate-overhead-us tells it; client_write: from there until the \
+             client's socket took the answer's head and what came with it; upstream_first_byte; event_gap: between events of a \
+             stream; total.",
         );
         for (stage, micros) in [
             ("overhead", &self.overhead),
+            ("client_write", &self.client_write),
             ("upstream_first_byte", &self.first_byte),
             ("event_gap", &self.gap),
             ("total", &self.total),

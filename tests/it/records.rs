@@ -26,7 +26,8 @@ fn ids_lead_to_records() {
     });
 }
 
-/// The gateway's own time is told in the answer, and is plausible.
+/// The gateway's own time is told in the answer, and is plausible. Record and metrics tell the same; the write that follows has a
+/// stage of its own.
 #[test]
 fn overhead_is_told() {
     on_both_drivers(|io| {
@@ -44,12 +45,26 @@ fn overhead_is_told() {
                 ["overhead_in_us", "overhead_out_us", "first_byte_us", "total_us"]
                     .map(|name| record[name].as_u64().expect("a number"));
             assert!(within + without <= total && first <= total, "{record}");
-            assert!(within <= overhead, "{overhead} {record}");
+            assert_eq!(within + without, overhead, "{record}");
             told.push(overhead);
             if told.len() <= 2 {
                 assert!(first >= 290_000, "the provider's time is the provider's: {record}");
             }
         }
+        let stage = |name: &str, kind: &str| {
+            let series = format!("gateway_latency_seconds_{kind}{{stage=\"{name}\"}} ");
+            let metrics = gateway.metrics();
+            let value = metrics.lines().find_map(|line| line.strip_prefix(series.as_str()));
+            value.and_then(|value| value.parse::<f64>().ok()).expect("a series")
+        };
+        until("five answers in the metrics", || (stage("overhead", "count") >= 5.0).then_some(()));
+        let counted_us = stage("overhead", "sum") * 1e6;
+        // Of a histogram with three digits.
+        assert!(
+            (counted_us - told.iter().sum::<u64>() as f64).abs() <= counted_us / 500.0,
+            "{told:?} {counted_us}"
+        );
+        assert!(stage("client_write", "count") >= 5.0 && stage("client_write", "sum") > 0.0);
         told.sort_unstable();
         assert!(told[0] > 0 && told[0] < 50_000, "{told:?}");
         assert!(told[1] < 250_000, "waiting for the provider is not overhead: {told:?}");

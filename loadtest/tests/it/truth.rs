@@ -26,7 +26,7 @@ fn relay(name: &str, boast_us: &str) -> PathBuf {
 
 fn truth(peer: &PathBuf, more: &str) -> (Option<i32>, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_ringgate-load"));
-    command.args("truth --rounds 3 --slice 100ms --rate 300 --connections 4 --force --peer".split(' '));
+    command.args("truth --rounds 3 --slice 100ms --rate 400 --connections 4 --force --peer".split(' '));
     let output = command.arg(peer).args(more.split_whitespace()).output().expect("it runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
@@ -48,28 +48,28 @@ fn lies_are_found_out() {
         "seen_direct",
         "added",
         "difference",
+        "difference_all",
         "left_over",
         "transport",
         "requests_per_s",
     ];
-    let by_metrics =
-        ["metric", "count", "mean_us", "p50_us", "p99_us", "header_mean_us", "seen_own_p50_us", "is_within"];
-    let by_metrics: Vec<String> = by_metrics.iter().map(|it| format!("by_metrics.{it}")).collect();
+    let by_metrics = "metric count mean_us p50_us p99_us header_count header_mean_us header_p50_us header_p99_us seen_own_p50_us is_within";
+    let by_metrics: Vec<String> = by_metrics.split(' ').map(|it| format!("by_metrics.{it}")).collect();
     let mut without = told.clone();
     // The relay has no metrics.
     assert!(without.as_object_mut().expect("an object").remove("by_metrics").is_some_and(|it| it.is_null()));
     documents::check("truth", &without, &leaves, &by_metrics.iter().map(String::as_str).collect::<Vec<_>>());
     // A process that loses its core between its clock and its write has told too much, by no lie.
     let impossible = told["impossible"].as_u64().expect("a count");
-    assert!(code == Some(i32::from(told["unsent"] != 0)) && impossible <= 45, "{told:#}");
-    let median = |told: &Value, line: &str| told[line]["p50_us"]["median"].as_f64().expect("a figure");
+    assert!(code == Some(i32::from(told["unsent"] != 0)) && impossible <= 60, "{told:#}");
+    let median = |told: &Value, line: &str| told[line]["p50_us"]["us"].as_f64().expect("a figure");
     assert!(median(&told, "own") > 0.0 && median(&told, "seen") > median(&told, "own"), "{told:#}");
     let sent = |told: &Value| {
         let [good, unsent] = ["requests", "unsent"].map(|name| told[name].as_u64().expect("a count"));
-        assert_eq!(good + unsent, 90, "{told:#}");
+        assert_eq!(good + unsent, 120, "{told:#}");
         good
     };
-    assert!(sent(&told) > 45, "{told:#}");
+    assert!(sent(&told) > 60, "{told:#}");
 
     let boasting = relay("boasting", "5000000");
     let (code, out, _) = truth(&boasting, WIDE);

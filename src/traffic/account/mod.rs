@@ -74,10 +74,12 @@ impl Book {
 }
 
 impl Tally {
-    /// The gateway's own time, if all that it waited for is here: from the request until it was sent, and from what was read
-    /// last until now.
-    pub fn overhead_us(&self, now: Moment) -> u64 {
-        u64::from(self.record.overhead_in_us) + now.micros_since(self.last_event)
+    /// Closes the gateway's own time, and gives it: from when the request had been read until the provider's socket had taken
+    /// it, and from when that of the answer had been read that nothing waits for any longer until now, when its head is ready.
+    pub fn close_overhead(&mut self, now: Moment) -> u64 {
+        let back_us = now.micros_since(self.last_event);
+        self.record.overhead_out_us = back_us as u32;
+        u64::from(self.record.overhead_in_us) + back_us
     }
 
     /// Notes the first fault; later ones are consequences.

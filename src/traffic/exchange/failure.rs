@@ -83,7 +83,7 @@ impl Failure {
         self,
         passage: &Passage<'_>,
         reply: &mut Reply<'_>,
-        tally: &Tally,
+        tally: &mut Tally,
     ) -> Result<(), Fault> {
         let is_google = passage.provider.format == Format::Gemini;
         if is_google && failure::speaks_of_account(Speech::Gemini, &self.body) {
@@ -99,7 +99,12 @@ impl Failure {
     ///
     /// # Errors
     /// The client is gone, or it is the gateway's own account that the provider complains of.
-    pub async fn cross(self, crossing: Crossing, reply: &mut Reply<'_>, tally: &Tally) -> Result<(), Fault> {
+    pub async fn cross(
+        self,
+        crossing: Crossing,
+        reply: &mut Reply<'_>,
+        tally: &mut Tally,
+    ) -> Result<(), Fault> {
         if failure::speaks_of_account(crossing.provider, &self.body) {
             return Err(FaultKind::UpstreamAccount.into());
         }

@@ -56,16 +56,19 @@ impl Refusal {
     }
 }
 
-/// Waits for a whole head, which stands at the front of the inbox then. `None`: the connection ended, or was cut while it was
-/// idle.
+/// Waits for a whole head, which stands at the front of the inbox then, and tells when the last of it was there. `None`: the
+/// connection ended, or was cut while it was idle.
 ///
 /// # Errors
 /// What arrived is no head that this gateway takes; the connection can only be closed.
-pub async fn head(shard: &Shard, client: &mut Client) -> Option<Result<Found, Refusal>> {
+pub async fn head(shard: &Shard, client: &mut Client) -> Option<(Moment, Result<Found, Refusal>)> {
     let mut scan = HeadScan::default();
     // From its first byte on, empty lines before it included, a head has one time limit.
     let mut timed = !client.inbox.is_empty();
+    let mut heard = Moment(0);
     if timed {
+        // What came with the request before has waited for its turn: that is no work for it.
+        heard = Moment::now();
         client.deadline.set(Waiting::Head, shard.snapshot().limits.head_ms);
     }
     loop {
@@ -77,7 +80,7 @@ pub async fn head(shard: &Shard, client: &mut Client) -> Option<Result<Found, Re
         let again = client.familiar.find(&client.inbox);
         if let Some(found) = again.or_else(|| scan.end(&client.inbox).map(Found::new)) {
             client.deadline.clear();
-            return Some(Ok(found));
+            return Some((heard, Ok(found)));
         }
         let plausible = if client.inbox.is_empty() {
             Ok(())
@@ -87,7 +90,7 @@ pub async fn head(shard: &Shard, client: &mut Client) -> Option<Result<Found, Re
             request::plausible(&client.inbox, &head_limits(&shard.snapshot()))
         };
         if let Err(error) = plausible {
-            return Some(Err(Refusal::closing(error.fault())));
+            return Some((heard, Err(Refusal::closing(error.fault()))));
         }
         if !client.reader.has_begun() {
             let mut inbox = shard.buffers.at_least_small(std::mem::take(&mut client.inbox));
@@ -97,9 +100,10 @@ pub async fn head(shard: &Shard, client: &mut Client) -> Option<Result<Found, Re
         let (read, inbox) = client.reader.arrived().await;
         client.inbox = inbox;
         match read {
-            Ok(n) if n > 0 => {}
+            // Before anything is done about it: looking at what came is the gateway's own time.
+            Ok(n) if n > 0 => heard = Moment::now(),
             _ if client.deadline.fired() == Some(Waiting::Head) => {
-                return Some(Err(Refusal::closing(FaultKind::HeadTimeout)));
+                return Some((Moment::now(), Err(Refusal::closing(FaultKind::HeadTimeout))));
             }
             _ => return None,
         }

@@ -71,7 +71,6 @@ pub async fn run(
                 None => Box::pin(failure.pass(passage, reply, tally)).await,
                 Some(crossing) => Box::pin(failure.cross(crossing, reply, tally)).await,
             };
-            tally.record.overhead_out_us = Moment::now().micros_since(tally.last_event) as u32;
             if matches!(&told, Err(fault) if fault.kind == FaultKind::UpstreamAccount) {
                 passage.rest(Verdict::Refused, None, reply.shard);
             }
@@ -242,9 +241,7 @@ impl Relay<'_, '_, '_> {
         self.passage.rest(Verdict::of(early.status), hint_ms, self.reply.shard);
         let mut fields = early::fields(&self.head, early.retry_ms);
         overhead(tally, &mut fields);
-        let told = self.reply.whole(early.status, &fields, &early.body).await;
-        tally.record.overhead_out_us = Moment::now().micros_since(tally.last_event) as u32;
-        told
+        self.reply.whole(early.status, &fields, &early.body).await
     }
 
     /// The head of a stream that passes as it is goes ahead of its body: its first event may be long in coming.

@@ -173,9 +173,9 @@ impl<'c> Reply<'c> {
     }
 }
 
-/// Adds the field that tells the gateway's own time.
-pub fn overhead(tally: &Tally, out: &mut Vec<u8>) {
-    let us = tally.overhead_us(Moment::now());
+/// Closes the gateway's own time and adds the field that tells it. What follows is the write to the client.
+pub fn overhead(tally: &mut Tally, out: &mut Vec<u8>) {
+    let us = tally.close_overhead(Moment::now());
     encode::field(out, "x-ringgate-overhead-us", itoa::Buffer::new().format(us).as_bytes());
 }
 

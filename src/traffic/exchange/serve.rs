@@ -30,13 +30,13 @@ pub enum Next {
 
 /// Serves the next request on a connection, from its head to its record.
 pub async fn serve(shard: &Shard, client: &mut Client) -> Next {
-    let Some(head) = receive::head(shard, client).await else {
+    let Some((heard, head)) = receive::head(shard, client).await else {
         return Next::Close;
     };
     // Not before the head is there: whoever waits for one must not hold an old configuration.
     let snapshot = shard.snapshot();
     let running = Counted::new(&shard.exchanges, 1);
-    let mut exchange = Running::begin(shard);
+    let mut exchange = Running::begin(shard, heard);
     exchange.tally.record.client = client.peer;
     let planned = match head {
         Ok(found) => match receive::read_head(shard, &snapshot, client, found, &mut exchange) {
@@ -68,9 +68,9 @@ struct Running<'s> {
 }
 
 impl<'s> Running<'s> {
-    fn begin(shard: &'s Shard) -> Self {
+    fn begin(shard: &'s Shard, heard: Moment) -> Self {
         let mut state = shard.states.take();
-        state.begin(shard.next_id(), shard.id, Moment::now());
+        state.begin(shard.next_id(), shard.id, heard);
         Self { shard, state: Some(state) }
     }
 

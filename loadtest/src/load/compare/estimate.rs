@@ -9,8 +9,8 @@ use crate::load::measure::Times;
 const RESAMPLES: usize = 300;
 const CERTAINTY: f64 = 0.95;
 
-/// A difference of quantiles of all rounds, and the range in which it lies with 95 % certainty: where it lay when rounds were
-/// drawn anew from those that there are (bootstrap).
+/// A quantile of all rounds, or a difference of two, and the range in which it lies with 95 % certainty: where it lay when
+/// rounds were drawn anew from those that there are (bootstrap).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Estimate {
     pub us: f64,
@@ -25,6 +25,8 @@ pub struct Slices {
     times: Vec<(f64, u64, usize)>,
     /// How many there are of each round.
     counts: Vec<u64>,
+    /// A quantile is told even where it is the longest time of all.
+    tells_of_few: bool,
 }
 
 impl Slices {
@@ -40,12 +42,18 @@ impl Slices {
         slices
     }
 
+    /// The same, whose quantiles are told of however few there are.
+    #[must_use]
+    pub fn even_of_few(self) -> Self {
+        Self { tells_of_few: true, ..self }
+    }
+
     /// The smallest time that so large a share does not exceed, when each round counts so often.
     fn quantile(&self, share: f64, weights: &[u64]) -> Option<f64> {
         let total: u64 = self.counts.iter().zip(weights).map(|(count, weight)| count * weight).sum();
         let mut above = total as f64 * (1.0 - share);
         // One of them must lie above it.
-        if above < 0.999 {
+        if above < 0.999 && !self.tells_of_few {
             return None;
         }
         for (us, count, round) in &self.times {
@@ -71,20 +79,34 @@ impl Slice {
                 .collect(),
         )
     }
+
+    /// Of figures in microseconds, each by itself; they may be negative.
+    pub fn exact(figures: impl Iterator<Item = f64>) -> Self {
+        Self(figures.map(|us| (us, 1)).collect())
+    }
+}
+
+/// A quantile of some; nothing where too few requests tell it.
+pub fn quantile(own: &Slices, share: f64) -> Option<Estimate> {
+    estimate(own.counts.len(), |weights| own.quantile(share, weights))
 }
 
 /// How much more a quantile of some is than that of others who were measured in the same rounds; nothing where too few
 /// requests tell it.
 pub fn difference(own: &Slices, other: &Slices, share: f64) -> Option<Estimate> {
     let rounds = own.counts.len().min(other.counts.len());
-    let of = |weights: &[u64]| Some(own.quantile(share, weights)? - other.quantile(share, weights)?);
-    let us = of(&vec![1; rounds])?;
+    estimate(rounds, |weights| Some(own.quantile(share, weights)? - other.quantile(share, weights)?))
+}
+
+/// A figure of rounds that count so often each.
+fn estimate(rounds: usize, figure: impl Fn(&[u64]) -> Option<f64>) -> Option<Estimate> {
+    let us = figure(&vec![1; rounds])?;
     let mut chance = Chance::new(rounds as u64);
     let mut drawn = Vec::with_capacity(RESAMPLES);
     for _ in 0..RESAMPLES {
         let mut weights = vec![0; rounds];
         (0..rounds).for_each(|_| weights[chance.below(rounds as u64) as usize] += 1);
-        drawn.extend(of(&weights));
+        drawn.extend(figure(&weights));
     }
     drawn.sort_unstable_by(f64::total_cmp);
     let cut = (drawn.len() as f64 * (1.0 - CERTAINTY) / 2.0) as usize;
@@ -153,5 +175,11 @@ mod tests {
         let one = slices(&[calm as Us]);
         assert!(difference(&one, &one, 0.99).is_some() && difference(&one, &one, 0.9999).is_none());
         assert_eq!(difference(&Slices::of([None].into_iter()), &one, 0.5), None);
+        let few = Slices::of([Some(&Slice::exact([3.0, 9.0, 4.0].into_iter()))].into_iter());
+        assert_eq!(quantile(&few, 0.99), None);
+        let few = few.even_of_few();
+        assert_eq!(quantile(&few, 0.99).map(|it| it.us), Some(9.0));
+        assert_eq!(quantile(&few, 0.5).map(|it| it.us), Some(4.0));
+        assert_eq!(quantile(&Slices::default().even_of_few(), 0.5), None);
     }
 }

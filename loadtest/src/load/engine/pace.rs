@@ -48,16 +48,15 @@ impl Pace {
         }
     }
 
-    /// Begins the schedule, and lets requests become due until it is over or `stop` says so.
+    /// Begins the schedule at a moment, and lets requests become due until it is over or `stop` says so.
     ///
     /// # Errors
     /// When there is no timer.
-    pub async fn run(&self, stop: impl Fn() -> bool) -> io::Result<()> {
+    pub async fn run(&self, begin: Instant, stop: impl Fn() -> bool) -> io::Result<()> {
         let timer = sys::timer()?;
         let mut ticks = File::from(timer.try_clone()?);
         // Not a listener: only its readiness is asked for, which any descriptor has.
         let readiness = TcpListener::from_std(StdListener::from(timer))?;
-        let begin = Instant::now();
         while !stop() {
             let Some(next) = self.release(begin) else { break };
             sys::set_timer(ticks.as_fd(), next.saturating_duration_since(Instant::now()))?;

@@ -159,7 +159,18 @@ impl Session {
 
     /// Puts load on the target for a while; returns when the last answer has come.
     pub async fn slice(&mut self, load: Load, duration: Duration, recorder: Recorder) -> Recorder {
-        let begun = Instant::now();
+        self.slice_from(Instant::now(), load, duration, recorder).await
+    }
+
+    /// The same with an open loop that counts from a moment, which may be ahead: to the microsecond, so that several sessions can
+    /// be asked in turn. A closed one begins at once.
+    pub async fn slice_from(
+        &mut self,
+        begun: Instant,
+        load: Load,
+        duration: Duration,
+        recorder: Recorder,
+    ) -> Recorder {
         self.slices += 1;
         let pace = match load {
             Load::Closed => None,
@@ -181,7 +192,7 @@ impl Session {
             .map(|(part, lane)| monoio::spawn(send_beside(part, lane, Rc::clone(&slice))))
             .collect();
         if let Some(pace) = &slice.pace
-            && let Err(failed) = pace.run(is_interrupted).await
+            && let Err(failed) = pace.run(begun, is_interrupted).await
         {
             slice.recorder.borrow_mut().total.fail(Failure::Connect(failed.kind()), "no timer for a rate");
         }

@@ -13,6 +13,16 @@ pub struct Probe {
     pub outside_us: f64,
     /// How long the target says that it took.
     pub own_us: Option<f64>,
+    /// When the request was sent, and when the first byte of its answer was here, on the machine's monotonic clock.
+    pub sent_ns: u64,
+    pub first_byte_ns: u64,
+}
+
+impl Probe {
+    /// What was seen less what the target says, if it says anything.
+    pub fn left_over_us(&self) -> Option<f64> {
+        self.own_us.map(|own_us| self.outside_us - own_us)
+    }
 }
 
 /// The exchanges of a slice.
@@ -46,10 +56,11 @@ impl Probes {
     }
 
     fn probe(&self, marks: &Marks) -> Option<Probe> {
-        let there = marks.stamps.received_ns?.checked_sub(self.ns(marks.sent_at))?;
-        let back = self.ns(marks.first_byte_at?).checked_sub(marks.stamps.answered_ns?)?;
+        let (sent_ns, first_byte_ns) = (self.ns(marks.sent_at), self.ns(marks.first_byte_at?));
+        let there = marks.stamps.received_ns?.checked_sub(sent_ns)?;
+        let back = first_byte_ns.checked_sub(marks.stamps.answered_ns?)?;
         let own_us = marks.stamps.own_ns.map(|own| own as f64 / 1000.0);
-        Some(Probe { outside_us: (there + back) as f64 / 1000.0, own_us })
+        Some(Probe { outside_us: (there + back) as f64 / 1000.0, own_us, sent_ns, first_byte_ns })
     }
 
     fn ns(&self, moment: Instant) -> u64 {
@@ -96,7 +107,9 @@ mod tests {
         probes.note(&marks);
         marks.stamps.received_ns = Some(base - 1);
         probes.note(&marks);
-        assert_eq!(probes.list, [Probe { outside_us: 170.0, own_us: Some(12.0) }]);
+        let (sent_ns, first_byte_ns) = (base, base + 500_000);
+        assert_eq!(probes.list, [Probe { outside_us: 170.0, own_us: Some(12.0), sent_ns, first_byte_ns }]);
+        assert_eq!(probes.list[0].left_over_us(), Some(158.0));
         assert_eq!(probes.unstamped, 2);
     }
 

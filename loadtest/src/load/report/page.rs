@@ -17,6 +17,10 @@ const PLACE: &str = ">RUNS<";
 const COMPARISON: &str = include_str!("comparison.html");
 const STYLE_PLACE: &str = "STYLE";
 
+/// What the scripts of both begin with, and the place for it.
+const SHARED: &str = include_str!("shared.js");
+const SHARED_PLACE: &str = "SHARED\n";
+
 /// Versions of the format of runs that the page can draw.
 const FORMAT: u64 = 1;
 
@@ -89,12 +93,25 @@ fn tell_apart(runs: &mut [Value], paths: &[PathBuf]) {
 fn fill(page: &str, data: &impl Serialize) -> anyhow::Result<String> {
     // Inside a script, only this could end it.
     let json = serde_json::to_string(data)?.replace('<', "\\u003c");
-    Ok(page.replacen(PLACE, &format!(">{json}<"), 1))
+    // The data last: whatever stands in them is no place.
+    Ok(page.replacen(SHARED_PLACE, SHARED, 1).replacen(PLACE, &format!(">{json}<"), 1))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Both pages have the script that they share once, and no place that nobody filled; the data are as they were, even
+    /// where they look like a place.
+    #[test]
+    fn pages_are_filled() {
+        for page in [PAGE, COMPARISON] {
+            let filled = fill(page, &serde_json::json!(["SHARED\n", ">RUNS<"])).expect("JSON");
+            assert_eq!(filled.matches("prefers-color-scheme").count(), 1);
+            assert_eq!(filled.matches("begin(draw);").count(), 1);
+            assert!(filled.contains(r#">["SHARED\n",">RUNS\u003c"]<"#) && !filled.contains(SHARED_PLACE));
+        }
+    }
 
     /// Runs of the same name, as those of two folders have, are told apart; the others keep theirs.
     #[test]

@@ -95,7 +95,7 @@ impl Relay<'_, '_, '_> {
         head
     }
 
-    /// Notes the time of the way back, the gap between events, and the end.
+    /// Notes the time of the first write, the gap between events, and the end.
     fn clock(&self, first: bool, emit: usize, last: bool, tally: &mut Tally) {
         let event = self.is_stream() && emit > 0;
         if !(first || event) {
@@ -103,10 +103,11 @@ impl Relay<'_, '_, '_> {
         }
         let now = Moment::now();
         let since = now.micros_since(tally.last_event);
+        let mut meters = self.reply.shard.book.meters.borrow_mut();
         if first {
-            tally.record.overhead_out_us = since as u32;
+            meters.client_write.record(since.saturating_sub(u64::from(tally.record.overhead_out_us)));
         } else {
-            self.reply.shard.book.meters.borrow_mut().gap.record(since);
+            meters.gap.record(since);
         }
         tally.last_event = now;
         if last {

@@ -10,9 +10,9 @@ use crate::load::scenario::{duration, rate};
 const ABOUT: &str = "Tell whether the gateway tells the truth about its own time.
 
 Sends requests through the gateway, through a bare relay in its place (on the same core), and to the provider directly, in \
-turn and at the same rate. Of each exchange it is known how long the request was on its way to the provider and the answer \
-on its way back, since the provider stamps its answers; and how long the gateway says it took, since that is in a header. \
-What is left of that without the relay's own time is what the kernel and the scheduler take, which no gateway can see. The \
+turn and at the same rate, each beside a second relay, which witnesses when the machine keeps everybody waiting. Of each \
+exchange it is known how long the request was on its way to the provider and the answer on its way back, since the \
+provider stamps its answers; and how long the gateway says it took, since that is in a header. What is left of that without the relay's own time is what the kernel and the scheduler take, which no gateway can see. The \
 gateway tells the truth if as much is left without its own.
 
 Exits with 0 when p50 and p99 are within the bars, with 1 when they are not, and with 2 when nothing could be measured.";

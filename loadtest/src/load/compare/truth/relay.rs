@@ -1,15 +1,22 @@
 //! The yardstick: a process' worth of nothing between generator and provider, on the same kind of event loop as a gateway.
 //!
 //! It understands as much of HTTP as the generator and the mock speak to each other: messages with a `content-length`.
+//!
+//! Of its connections to the provider it takes the one that came free last, as gateways do: whether a socket was used a
+//! moment ago is felt on its way through the kernel, and whether acknowledgements are due on many others decides how deeply
+//! the core sleeps.
 
+use std::cell::RefCell;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::ops::ControlFlow;
+use std::os::fd::AsRawFd;
+use std::rc::Rc;
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 
 use clap::Args;
-use monoio::buf::{IoBufMut, SliceMut};
+use monoio::buf::{IoBuf, IoBufMut, SliceMut};
 use monoio::io::{AsyncReadRent, AsyncWriteRentExt};
 use monoio::net::{TcpListener, TcpStream};
 
@@ -24,7 +31,7 @@ const READ_BYTES: usize = 32 * 1024;
 
 const ABOUT: &str = "Run the bare relay that `truth` puts into a gateway's place.
 
-It passes requests on and answers back, over one connection for each of a client's, and adds a header with its own time. It \
+It passes requests on and answers back, and adds a header with its own time. It \
 knows just enough of HTTP for the generator and the mock provider: messages with a content-length.";
 
 const EXAMPLES: &str = "Example:
@@ -105,27 +112,45 @@ fn run(listener: StdListener, args: &RelayArgs, ready: Sender<io::Result<()>>) -
         listener.set_nonblocking(driver == Driver::Epoll)?;
         let listener = TcpListener::from_std(listener)?;
         drop(ready.send(Ok(())));
+        let pool = Rc::new(Pool { provider, idle: RefCell::default() });
         // A listener that was shut down ends it, and what is open with it.
         while let Ok((client, _)) = listener.accept().await {
-            drop(monoio::spawn(relay(client, provider, boast_ns)));
+            drop(monoio::spawn(relay(client, Rc::clone(&pool), boast_ns)));
         }
         Ok(())
     })?
 }
 
-/// One client's connection, with one of its own to the provider.
-async fn relay(client: TcpStream, provider: SocketAddr, boast_ns: u64) {
-    let Ok(upstream) = TcpStream::connect_addr(provider).await else { return };
-    if client.set_nodelay(true).and_then(|()| upstream.set_nodelay(true)).is_err() {
+/// Connections to the provider that wait for a request, the one that was used last at the end.
+struct Pool {
+    provider: SocketAddr,
+    idle: RefCell<Vec<TcpStream>>,
+}
+
+impl Pool {
+    async fn take(&self) -> io::Result<TcpStream> {
+        let idle = self.idle.borrow_mut().pop();
+        if let Some(upstream) = idle {
+            return Ok(upstream);
+        }
+        let upstream = TcpStream::connect_addr(self.provider).await?;
+        upstream.set_nodelay(true)?;
+        Ok(upstream)
+    }
+}
+
+/// One client's connection.
+async fn relay(client: TcpStream, pool: Rc<Pool>, boast_ns: u64) {
+    if client.set_nodelay(true).is_err() {
         return;
     }
-    let mut line = Line { client, upstream, request: Vec::new(), answer: Vec::new(), boast_ns };
+    let mut line = Line { client, pool, request: Vec::new(), answer: Vec::new(), boast_ns };
     while line.exchange().await.is_continue() {}
 }
 
 struct Line {
     client: TcpStream,
-    upstream: TcpStream,
+    pool: Rc<Pool>,
     request: Vec<u8>,
     answer: Vec<u8>,
     boast_ns: u64,
@@ -134,13 +159,15 @@ struct Line {
 impl Line {
     /// Passes one request on, and its answer back.
     async fn exchange(&mut self) -> ControlFlow<()> {
-        let Self { client, upstream, request, answer, boast_ns } = self;
+        let Self { client, pool, request, answer, boast_ns } = self;
         read_message(client, request).await?;
         let came = sys::monotonic_ns();
-        write(upstream, request).await?;
+        let Ok(mut upstream) = pool.take().await else { return ControlFlow::Break(()) };
+        write(&mut upstream, request).await?;
         let sent = sys::monotonic_ns();
-        read_message(upstream, answer).await?;
+        read_message(&mut upstream, answer).await?;
         let answered = sys::monotonic_ns();
+        pool.idle.borrow_mut().push(upstream);
         add_header(answer, |now| (sent - came) + (now - answered) + *boast_ns)?;
         write(client, answer).await
     }
@@ -173,9 +200,15 @@ async fn read_message(stream: &mut TcpStream, message: &mut Vec<u8>) -> ControlF
     ControlFlow::Continue(())
 }
 
+/// Hands a message to the socket at once, as gateways do with short ones; what it does not take is waited for. The way over an
+/// event loop would be own time after the peer was woken, which nobody sees from outside.
 async fn write(stream: &mut TcpStream, message: &mut Vec<u8>) -> ControlFlow<()> {
-    let (written, back) = stream.write_all(std::mem::take(message)).await;
-    *message = back;
+    let Ok(taken) = sys::send_at_once(stream.as_raw_fd(), message) else { return ControlFlow::Break(()) };
+    if taken == message.len() {
+        return ControlFlow::Continue(());
+    }
+    let (written, rest) = stream.write_all(std::mem::take(message).slice(taken..)).await;
+    *message = rest.into_inner();
     if written.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
 }
 

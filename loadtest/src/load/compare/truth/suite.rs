@@ -2,12 +2,15 @@
 
 use std::net::SocketAddr;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail, ensure};
 
 use super::args::TruthArgs;
+use super::judged::Bars;
 use super::relay::{OWN_TIME, Relay, RelayArgs};
-use super::report::{Bars, Means, Round, Truth};
+use super::report::Truth;
+use super::sample::{Beside, Round};
 use super::told::{SETTLE, Told};
 use crate::load::check::OwnTime;
 use crate::load::compare::bench::{Bench, Manner, load_of};
@@ -15,7 +18,9 @@ use crate::load::compare::peer::{self, Peer};
 use crate::load::compare::suite::{part_of, say};
 use crate::load::engine::{Load, Session, Target, Watch, is_interrupted};
 use crate::load::measure::{Probes, Recorder, Tally};
-use crate::load::run::measure_into;
+
+/// How often the machine is looked at, and the provider asked directly, in rounds.
+const LOOK_EVERY: usize = 4;
 
 /// Room for the exchanges of a slice beyond those that are due.
 const ROOM: f64 = 1.1;
@@ -29,22 +34,24 @@ pub fn measure_truth(args: &TruthArgs) -> anyhow::Result<Truth> {
         args.header.parse().map_err(|wrong: String| anyhow!(wrong)).context("--header")?;
     let peer = peer::find(std::slice::from_ref(&args.peer))?.swap_remove(0);
     let bench = Bench::new(&args.bench, true)?;
-    let relay = Relay::start(&relay_args(&bench)).context("the relay cannot be started")?;
+    let relay = || Relay::start(&relay_args(&bench)).context("the relay cannot be started");
+    let relays = [relay()?, relay()?];
     say(&format!("starting {}", peer.name));
     let running = bench.stage.start(&peer, &part_of(&peer, &peer.model, false));
     let running = running.with_context(|| format!("the gateway {}", peer.name))?;
     let load = load_of(Some(args.rate));
-    let (rounds, total, means, steady) = bench.run(async |watch: &Watch| {
+    let (rounds, total, histogram, steady) = bench.run(async |watch: &Watch| {
         let (provider, provider_target) = bench.direct()?;
-        let relayed = format!("http://{}{}", relay.address, provider.base).parse()?;
+        let relayed = |relay: &Relay| format!("http://{}{}", relay.address, provider.base).parse();
         let relay_peer = Peer { name: "relay".to_owned(), ..Peer::plain() };
         let gateway = format!("http://127.0.0.1:{}{}", running.ports.plain, peer.base).parse()?;
         let bare: OwnTime = OWN_TIME.parse().map_err(|wrong: String| anyhow!(wrong))?;
-        let mut turns = [
-            Turn::begin(&bench, (&peer, gateway), own_time, load, watch).await?,
-            Turn::begin(&bench, (&relay_peer, relayed), bare.clone(), load, watch).await?,
-            Turn::begin(&bench, (&provider, provider_target), bare, load, watch).await?,
-        ];
+        let mut gateway = Turn::begin(&bench, (&peer, gateway), own_time, load, watch).await?;
+        let target = (&relay_peer, relayed(&relays[0])?);
+        let mut relay = Turn::begin(&bench, target, bare.clone(), load, watch).await?;
+        let target = (&relay_peer, relayed(&relays[1])?);
+        let mut witness = Turn::begin(&bench, target, bare.clone(), load, watch).await?;
+        let mut direct = Turn::begin(&bench, (&provider, provider_target), bare, load, watch).await?;
         let mut steady = bench.steady(watch).await?;
         let ask = || {
             peer.own_time_metric.as_deref().map(|metric| Told::ask(running.ports.admin, metric)).transpose()
@@ -54,29 +61,37 @@ pub fn measure_truth(args: &TruthArgs) -> anyhow::Result<Truth> {
         let mut rounds = Vec::new();
         for round in 0..args.bench.rounds {
             say(&format!("round {} of {}", round + 1, args.bench.rounds));
-            for turn in 0..turns.len() {
-                // Each is the first as often as any other.
-                turns[(turn + round) % 3].measure(args, load).await?;
+            let looks = round.is_multiple_of(LOOK_EVERY);
+            if looks {
+                steady.look(args.bench.slice).await?;
+            }
+            let mut measured = Round::default();
+            // Each is the first as often as the other.
+            for turn in 0..2 {
+                if turn == round % 2 {
+                    measured.gateway = gateway.measure_beside(&mut witness, args, load).await?;
+                } else {
+                    measured.relay = relay.measure_beside(&mut witness, args, load).await?;
+                }
+            }
+            if looks {
+                measured.direct = Some(direct.measure_beside(&mut witness, args, load).await?);
             }
             // A round that is not whole compares nothing.
             if is_interrupted() {
                 ensure!(round > 0, "interrupted in the first round: nothing was measured");
                 break;
             }
-            let [gateway, relay, direct] = &turns;
-            rounds.push(Round::of(&gateway.probes.list, &relay.probes.list, &direct.probes.list));
-            steady.look(args.bench.slice).await?;
+            rounds.push(measured);
         }
         monoio::time::sleep(SETTLE).await;
         let told = ask()?.zip(before).zip(peer.own_time_metric.as_deref());
         let histogram = told.and_then(|((after, before), metric)| after.since(&before, metric));
-        let [gateway, ..] = turns;
-        let means = Means { histogram, header_us: gateway.own_us / gateway.exchanges.max(1) as f64 };
-        Ok((rounds, gateway.total, means, steady))
+        Ok((rounds, gateway.total, histogram, steady))
     })?;
     let baseline = bench.judge(&steady)?;
     let bars = Bars { p50_us: args.p50_bar.as_secs_f64() * 1e6, p99_percent: args.p99_bar };
-    Truth::new(args, &peer.about, baseline, &rounds, &total, (bars, means))
+    Truth::new(args, &peer.about, baseline, &rounds, &total, (bars, histogram))
 }
 
 /// A relay where the gateway is, on an event loop of the same kind.
@@ -98,9 +113,6 @@ struct Turn {
     session: Session,
     /// The exchanges of the last slice.
     probes: Probes,
-    /// What it said of all its exchanges, and how many there were.
-    own_us: f64,
-    exchanges: u64,
     total: Tally,
 }
 
@@ -116,20 +128,42 @@ impl Turn {
         let manner = Manner { own_time: Some(Rc::new(own_time)), ..Manner::default() };
         let session = bench.session(peer, target, manner, load, watch).await?;
         let (name, probes) = (peer.name.clone(), Probes::default());
-        Ok(Self { name, has_own_time, session, probes, own_us: 0.0, exchanges: 0, total: Tally::default() })
+        Ok(Self { name, has_own_time, session, probes, total: Tally::default() })
     }
 
-    async fn measure(&mut self, args: &TruthArgs, load: Load) -> anyhow::Result<()> {
+    /// A slice of load, with the witness in turn, request by request: half of the time between two requests behind. What disturbs
+    /// the machine for some milliseconds then meets both.
+    async fn measure_beside(
+        &mut self,
+        witness: &mut Self,
+        args: &TruthArgs,
+        load: Load,
+    ) -> anyhow::Result<Beside> {
+        self.session.refresh().await;
+        witness.session.refresh().await;
+        let begun = Instant::now();
+        let half = Duration::from_secs_f64(0.5 / args.rate);
+        let own = self.slice(begun, args, load);
+        let (own, other) = monoio::join!(own, witness.slice(begun + half, args, load));
+        self.take(own)?;
+        witness.take(other)?;
+        let [probes, witness] = [self, witness].map(|turn| std::mem::take(&mut turn.probes.list));
+        Ok(Beside { probes, witness })
+    }
+
+    /// A slice of load that begins at a moment.
+    async fn slice(&mut self, from: Instant, args: &TruthArgs, load: Load) -> Recorder {
         let slice = args.bench.slice;
         let room = (args.rate * slice.as_secs_f64() * ROOM) as usize + 1;
-        let measured = measure_into(Recorder::probing(room), &mut self.session, load, slice, None).await?;
+        self.session.slice_from(from, load, slice, Recorder::probing(room)).await
+    }
+
+    /// Keeps what a slice showed.
+    fn take(&mut self, mut recorder: Recorder) -> anyhow::Result<()> {
         if is_interrupted() {
             return Ok(());
         }
-        let mut recorder = measured.recorder;
         self.probes = recorder.take_probes();
-        self.own_us += self.probes.list.iter().filter_map(|probe| probe.own_us).sum::<f64>();
-        self.exchanges += self.probes.list.len() as u64;
         self.total.add(&recorder.total);
         self.check(&recorder.total)
     }

@@ -7,9 +7,9 @@ use std::time::Duration;
 use anyhow::{Context, ensure};
 use serde::Serialize;
 
-/// How long a gateway may take to tell, and how long until it has counted what it answered.
+/// How long a gateway may take to tell, and how long until it has counted what it answered: many gather it for a second.
 const WAIT: Duration = Duration::from_secs(5);
-pub const SETTLE: Duration = Duration::from_millis(150);
+pub const SETTLE: Duration = Duration::from_millis(1_500);
 
 /// Bytes of metrics that are read.
 const TEXT_BYTES_MAX: u64 = 16 << 20;
