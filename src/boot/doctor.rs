@@ -1,6 +1,7 @@
 //! `ringgate doctor`: what this machine gives a gateway, and what to change.
 
 use crate::net::runtime::{self, Driver, Wanted};
+use crate::net::urgency;
 use std::fmt::Write as _;
 use std::fs;
 
@@ -44,11 +45,29 @@ pub fn report() -> String {
             "                        two for each request that runs: ulimit -Hn, LimitNOFILE= of systemd, --ulimit nofile= of docker"
         ));
     }
+    match shards_wake_first() {
+        Ok(slice) => line(format_args!("  shards wake first     {slice}")),
+        Err(error) => {
+            line(format_args!("! shards wake first     no: sched_setattr is refused ({error})"));
+            line(format_args!(
+                "                        who shares a shard with large bodies waits some milliseconds more: allow the call in the seccomp profile"
+            ));
+        }
+    }
     line(format_args!("  somaxconn             {}", read("/proc/sys/net/core/somaxconn")));
     line(format_args!(
         "  iowait                io_uring waits show as iowait in top: it is idle time, do not scale on it"
     ));
     out
+}
+
+/// What the kernel makes of a thread that asks as a shard does.
+fn shards_wake_first() -> std::io::Result<String> {
+    let asked = std::thread::spawn(|| urgency::wake_first().map(|()| urgency::slice_ns())).join();
+    Ok(match asked.unwrap_or_else(|_| Err(std::io::ErrorKind::Other.into()))? {
+        Some(slice) => format!("yes, slices of {} us", slice / 1000),
+        None => "as the kernel likes: it has no slices of a thread's own (Linux 6.12)".to_owned(),
+    })
 }
 
 fn why_refused(error: &std::io::Error) -> &'static str {

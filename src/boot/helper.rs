@@ -2,8 +2,9 @@
 //!
 //! Takes the shards' rings; does what is on them, in turn, for as long as there are shards.
 //!
-//! It is no less urgent than a shard: the kernel locks a process's memory for whoever changes it, and a shard that wants
-//! memory would wait for a helper that is kept from its processor.
+//! It may wait (`net::urgency`): a shard that wakes takes the processor from it at once. The kernel locks a process's memory
+//! for whoever changes it, and a shard that wants memory would wait for a helper that others keep from its processor; so
+//! shards keep the memory of large bodies (`net::pool`), and a helper is nicer than they are, but not idle.
 //!
 //! Invariant: a chore that panics ends alone.
 

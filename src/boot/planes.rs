@@ -15,6 +15,7 @@ use crate::contract::snapshot::Snapshot;
 use crate::control::log as console;
 use crate::logcore::{AccessLog, Command, LogCore, Source, WhenFull};
 use crate::net::runtime::{self, Driver, Wanted};
+use crate::net::urgency;
 use crate::traffic::exchange::shard::{OnOverflow, Parts, Shard};
 use crate::traffic::worker::{self, MetersPort, Orders};
 use anyhow::{Context, Result};
@@ -109,6 +110,8 @@ pub fn start(plan: Plan) -> Result<Planes> {
         links.iter().map(|_| rtrb::RingBuffer::new(chore::RING_SLOTS)).unzip();
     let helper = thread("helper".into(), move || {
         pin(log_cpu);
+        // Where it is not allowed, chores take their turn as before: `doctor` tells of it.
+        drop(urgency::wait_for_others());
         helper::run(todo);
     })?;
     let (mut shards, mut errands) = (vec![], vec![]);
@@ -142,6 +145,8 @@ fn thread(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandl
 
 fn run_shard(cpu: Option<usize>, io: Wanted, parts: Parts, orders: Orders) {
     pin(cpu);
+    // As above.
+    drop(urgency::wake_first());
     let link = orders.link.clone();
     let number = parts.id;
     // The flag says that the shard is gone, however its thread ends.

@@ -16,7 +16,7 @@ const PIECES_MAX: usize = 1024;
 
 /// Bytes handed to the kernel at once, and up to as many more: to a peer that keeps up it copies all that it is
 /// given in one go, and nothing else happens on the thread meanwhile.
-const WRITE_BYTES: usize = 128 * 1024;
+const WRITE_BYTES: usize = 64 * 1024;
 
 /// Messages up to this size are put together behind their first piece and sent as one buffer: copying them costs
 /// less than having the kernel look at several pieces. Longer ones are not copied.

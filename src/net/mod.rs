@@ -22,6 +22,8 @@ mod pages;
 pub mod pipe;
 pub mod pool;
 pub mod runtime;
+mod spare;
 pub mod stream;
 pub mod tls;
 mod turn;
+pub mod urgency;

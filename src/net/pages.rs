@@ -1,4 +1,4 @@
-//! The memory behind buffers of bulk: in small pages, and given back when a body is over.
+//! The memory behind buffers of bulk: in small pages, and given back when it was not needed for a while (`spare`).
 //!
 //! The allocator asks the kernel for huge pages. Whoever touches one first waits until 2 MiB are cleared: some 0.2 ms,
 //! but 5 to 10 ms where a hypervisor or a fragmented machine has to find them, and everybody on the shard with him. In

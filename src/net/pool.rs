@@ -5,17 +5,14 @@
 
 use super::gather::Gather;
 use super::pages;
+use super::spare::Spare;
 use crate::base::buf::Buf;
-use crate::base::limits::{BODY_SEGMENT_BYTES, BUFFERED_BYTES, BULK_BUFFER_BYTES, CLIENT_BUFFER_BYTES};
+use crate::base::limits::{BODY_SEGMENT_BYTES, BULK_BUFFER_BYTES, CLIENT_BUFFER_BYTES};
 use std::cell::RefCell;
 
 const SMALL_KEPT: usize = 1024;
 const BULK_KEPT: usize = 64;
 const GATHERS_KEPT: usize = 256;
-/// Segments of large bodies, and bulk buffers beyond those, that wait to be freed, at most.
-const SEGMENTS_KEPT: usize = BUFFERED_BYTES as usize / BODY_SEGMENT_BYTES;
-/// How much of them is freed at a time: giving it back to the system takes up to a millisecond.
-const FREED_BYTES: usize = 4 << 20;
 
 /// One shard's spare buffers.
 #[derive(Default)]
@@ -23,7 +20,8 @@ pub struct BufferPool {
     small: RefCell<Vec<Buf>>,
     bulk: RefCell<Vec<Buf>>,
     gathers: RefCell<Vec<Gather>>,
-    segments: RefCell<Vec<Buf>>,
+    /// Segments of large bodies, and bulk buffers beyond those.
+    segments: RefCell<Spare>,
 }
 
 impl BufferPool {
@@ -45,10 +43,8 @@ impl BufferPool {
 
     /// An empty buffer of at least [`BULK_BUFFER_BYTES`].
     pub fn bulk(&self) -> Buf {
-        let spare = self.bulk.borrow_mut().pop().or_else(|| {
-            let mut segments = self.segments.borrow_mut();
-            segments.pop_if(|spare| spare.capacity() < BODY_SEGMENT_BYTES)
-        });
+        let small = |bytes| bytes < BODY_SEGMENT_BYTES;
+        let spare = self.bulk.borrow_mut().pop().or_else(|| self.segments.borrow_mut().take(small));
         spare.unwrap_or_else(|| in_small_pages(BULK_BUFFER_BYTES))
     }
 
@@ -59,19 +55,19 @@ impl BufferPool {
         } else if bytes <= BULK_BUFFER_BYTES {
             self.bulk()
         } else {
-            let spare = self.segments.borrow_mut().pop_if(|spare| spare.capacity() >= bytes);
+            let spare = self.segments.borrow_mut().take(|spare| spare >= bytes);
             spare.unwrap_or_else(|| in_small_pages(bytes))
         }
     }
 
-    /// Takes a buffer back; those of unusual size are freed, segments of large bodies soon and in parts: freeing
+    /// Takes a buffer back; those of unusual size are freed, segments of large bodies later and in parts: freeing
     /// a body of hundreds of megabytes at once would hold everybody up.
     pub fn give(&self, mut buf: Buf) {
         buf.clear();
         let (list, kept) = match buf.capacity() {
             CLIENT_BUFFER_BYTES..=8_192 => (&self.small, SMALL_KEPT),
             BULK_BUFFER_BYTES..=131_072 if self.bulk.borrow().len() < BULK_KEPT => (&self.bulk, BULK_KEPT),
-            BULK_BUFFER_BYTES.. => (&self.segments, SEGMENTS_KEPT),
+            BULK_BUFFER_BYTES.. => return self.segments.borrow_mut().give(buf),
             _ => return,
         };
         let mut list = list.borrow_mut();
@@ -87,16 +83,9 @@ impl BufferPool {
         self.gathers.borrow_mut().truncate(kept);
     }
 
-    /// Frees some of the segments that nobody has used again, and what is behind them. Called at every sweep.
+    /// Frees some of the segments that nobody needs, and what is behind them. Called at every sweep.
     pub fn free_segments(&self) {
-        let mut segments = self.segments.borrow_mut();
-        let mut freed = 0;
-        while freed < FREED_BYTES
-            && let Some(mut segment) = segments.pop()
-        {
-            freed += segment.capacity();
-            pages::give_back(&mut segment);
-        }
+        self.segments.borrow_mut().free();
     }
 
     /// An empty gather.

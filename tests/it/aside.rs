@@ -8,7 +8,7 @@ const CHAT: &str = "/v1/chat/completions";
 const CLAUDE: &str = r#"{"id":"msg_1","type":"message","role":"assistant","model":"claude-x","content":[{"type":"text","text":"Riga."}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":2}}"#;
 /// From where on bodies are translated aside, and from where on they are searched aside.
 const LARGE: usize = 512 * 1024;
-const VAST: usize = 8 * 1024 * 1024;
+const VAST: usize = 1024 * 1024;
 
 /// Model `c` of Anthropic's format, `m/…` of `OpenAI`'s, and `both`, whose first target is of Anthropic's and refuses
 /// connections.
@@ -106,6 +106,27 @@ fn the_helper_does_the_work() {
             assert_eq!(ran > least, is_work, "{model}, {bytes} bytes: the helper ran for {ran:?}");
         }
     });
+}
+
+/// Where both want a processor, the shard has it: the helper is nicer and takes it from nobody.
+#[test]
+fn the_helper_goes_last() {
+    let (_upstream, gateway, _closed) = stage(Io::Auto);
+    // The 19th and the 41st number of proc(5)'s `stat`; the second is the name in brackets.
+    let order = |thread: &str| {
+        let stat = gateway.schedstat_of(thread).with_file_name("stat");
+        let stat = std::fs::read_to_string(stat).expect("the thread runs");
+        let behind = stat.rsplit(") ").next().expect("fields");
+        let field = |number: usize| behind.split(' ').nth(number - 3).expect("a field").parse::<i32>();
+        (field(19).expect("a number"), field(41).expect("a number"))
+    };
+    let ((shard_nice, shard_policy), (nice, policy)) = (order("shard-0"), order("helper"));
+    if shard_policy != libc::SCHED_OTHER {
+        eprintln!("skipped: these tests run under a policy of somebody's choice");
+        return;
+    }
+    assert_eq!(policy, libc::SCHED_BATCH);
+    assert_eq!(nice, (shard_nice + 15).min(19));
 }
 
 /// What other vendors' models left is cut out of large bodies, too.

@@ -14,8 +14,8 @@ use std::time::Duration;
 
 /// Bodies from this size on are read and written anew aside: a shard would have a millisecond to do.
 pub const LARGE_BYTES: u64 = 512 * 1024;
-/// The same of bodies that are only searched.
-pub const VAST_BYTES: u64 = 8 * 1024 * 1024;
+/// The same of bodies that are only searched, which takes a quarter of a millisecond.
+pub const VAST_BYTES: u64 = 1024 * 1024;
 
 /// Between looks whether the work is done.
 const LOOK: Duration = Duration::from_millis(1);
@@ -41,14 +41,18 @@ pub async fn with_body<T: Send + Sync + 'static>(
     Ok(result)
 }
 
-/// A buffer with the same bytes and twice the memory.
+/// A buffer with the same bytes and twice the memory, whose pages are there already: the shard that fills it finds none to
+/// be cleared.
 ///
 /// # Errors
 /// There is no such memory.
-pub async fn grown(mut buf: Buf, shard: &Shard) -> Result<Buf, Fault> {
+pub async fn grown(buf: Buf, shard: &Shard) -> Result<Buf, Fault> {
     done(shard, move || {
-        buf.reserve(buf.len());
-        buf
+        let mut larger = Buf::with_capacity(2 * buf.len());
+        larger.extend(&buf);
+        larger.tail().resize(2 * buf.len(), 0);
+        larger.truncate(buf.len());
+        larger
     })
     .await
 }

@@ -22,7 +22,7 @@ use super::state::{Exchange, Reading};
 use crate::base::buf::Buf;
 use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
-use crate::base::limits::{BULK_BUFFER_BYTES, TRANSLATED_ANSWER_BYTES};
+use crate::base::limits::{BODY_SEGMENT_BYTES, BULK_BUFFER_BYTES, TRANSLATED_ANSWER_BYTES};
 use crate::contract::snapshot::Format;
 use crate::http::coding::Coding;
 use crate::http::encode;
@@ -289,12 +289,18 @@ impl Relay<'_, '_, '_> {
         if buf.len() as u64 >= aside::LARGE_BYTES {
             return Box::pin(aside::grown(buf, self.reply.shard)).await;
         }
-        if left.is_none() && buf.len() >= BULK_BUFFER_BYTES / 2 {
-            buf.reserve(BULK_BUFFER_BYTES);
-            return Ok(buf);
-        }
-        let mut larger = left.map_or_else(|| pool.bulk(), |left| pool.of(buf.len() + left + 1));
-        larger.reserve(buf.len() + 1);
+        let needed = match left {
+            Some(left) => buf.len() + left + 1,
+            None if buf.len() < BULK_BUFFER_BYTES / 2 => BULK_BUFFER_BYTES,
+            None if buf.capacity() - buf.len() >= BULK_BUFFER_BYTES => {
+                // Its bytes move to the front.
+                buf.reserve(BULK_BUFFER_BYTES);
+                return Ok(buf);
+            }
+            // Not by growing where it is: the allocator would put it into huge pages.
+            None => BODY_SEGMENT_BYTES.max(2 * buf.len()),
+        };
+        let mut larger = pool.of(needed);
         larger.extend(&buf);
         pool.give(buf);
         Ok(larger)

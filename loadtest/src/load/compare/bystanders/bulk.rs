@@ -181,12 +181,36 @@ impl Pace {
     }
 }
 
-/// Moves bulk of this shape through the gateway once.
+/// Where bulk is sent.
+#[derive(Clone, Copy)]
+pub enum To {
+    Gateway(SocketAddr),
+    /// Past the gateway: its provider takes everything.
+    Provider(SocketAddr),
+}
+
+impl To {
+    pub fn address(self) -> SocketAddr {
+        match self {
+            To::Gateway(address) | To::Provider(address) => address,
+        }
+    }
+
+    fn status(self, shape: &Shape) -> u16 {
+        match self {
+            To::Gateway(_) => shape.status,
+            To::Provider(_) => 200,
+        }
+    }
+}
+
+/// Moves bulk of this shape once.
 ///
 /// # Errors
 /// The connection breaks, or the answer is not what it should be.
-pub fn pass(shape: &Shape, gateway: SocketAddr, pace: Pace) -> io::Result<()> {
-    let mut connection = TcpStream::connect(gateway)?;
+pub fn pass(shape: &Shape, to: To, pace: Pace) -> io::Result<()> {
+    let status = to.status(shape);
+    let mut connection = TcpStream::connect(to.address())?;
     connection.set_read_timeout(Some(Duration::from_mins(1)))?;
     let model = format!("{{\"model\":\"{}\",", shape.model);
     let head = format!(
@@ -197,7 +221,7 @@ pub fn pass(shape: &Shape, gateway: SocketAddr, pace: Pace) -> io::Result<()> {
     connection.write_all(head.as_bytes())?;
     match shape.request.write(&mut connection, pace) {
         // Who is refused early is answered all the same.
-        Err(_) if shape.status != 200 => {}
+        Err(_) if status != 200 => {}
         written => written?,
     }
     let (mut buffer, mut front, mut read, begun) = (vec![0; PIECE], vec![], 0, Instant::now());
@@ -209,13 +233,13 @@ pub fn pass(shape: &Shape, gateway: SocketAddr, pace: Pace) -> io::Result<()> {
                 read += n;
                 pace.wait(begun, read);
             }
-            Err(_) if !front.is_empty() && shape.status != 200 => break,
+            Err(_) if !front.is_empty() && status != 200 => break,
             Err(error) => return Err(error),
         }
     }
-    let status = format!("HTTP/1.1 {} ", shape.status);
-    if !front.starts_with(status.as_bytes())
-        || read < shape.answer.bytes() && shape.status == 200 && shape.model == "plain"
+    let line = format!("HTTP/1.1 {status} ");
+    if !front.starts_with(line.as_bytes())
+        || read < shape.answer.bytes() && status == 200 && shape.model == "plain"
     {
         let said = String::from_utf8_lossy(&front).into_owned();
         return Err(io::Error::other(format!("{}: {read} bytes: {said}", shape.name)));
@@ -272,6 +296,7 @@ fn serve(mut connection: TcpStream, pace: Pace) -> io::Result<()> {
         }
         let mut left = field("content-length:").and_then(|digits| digits.parse().ok()).unwrap_or(0usize);
         left = left.saturating_sub(held.len() - end);
+        let is_last = field("connection:").is_some_and(|option| option == "close");
         held.clear();
         while left > 0 {
             match connection.read(&mut buffer)? {
@@ -280,6 +305,9 @@ fn serve(mut connection: TcpStream, pace: Pace) -> io::Result<()> {
             }
         }
         answer(&mut connection, shape, pace)?;
+        if is_last {
+            return Ok(());
+        }
     }
 }
 

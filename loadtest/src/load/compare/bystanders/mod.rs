@@ -5,7 +5,8 @@
 //! told to, so that a bystander never waits for a processor there. They ask at a fixed rate, and what is late counts from
 //! when it was due, on the clock of the wall: nothing is taken off.
 //!
-//! Slices without and with bulk take turns. Figures are divided only by those of the same round.
+//! Slices without and with bulk take turns. Figures are divided only by those of the same round. What both wait for on the
+//! generator's own core is told beside them, by a slice in which bulk and bystanders go straight to the provider.
 
 mod bulk;
 mod report;
@@ -25,7 +26,8 @@ const ABOUT: &str = "Tell what bulk costs those who share a shard with it.
 
 Starts a gateway with one shard on a core of its own, and sends it small requests at a fixed rate, in turn without anything \
 beside them and beside bulk: a body of 200 MB, 100,000 messages, deep nesting, an event line of 30 MB and an answer of 60 \
-MB, passed on as they are and translated. Exits with 0 when the bystanders' p99 stays under the bar, with 1 when it does \
+MB, passed on as they are and translated. `direct` is the p99 beside the same bulk without the gateway: what of it is the \
+measurement's own. Exits with 0 when the bystanders' p99 stays under the bar, with 1 when it does \
 not, and with 2 when nothing could be measured.";
 
 const EXAMPLES: &str = "Examples:

@@ -23,6 +23,9 @@ pub struct Line {
     pub shape: &'static str,
     pub without: Vec<Seen>,
     pub with: Vec<Seen>,
+    /// Beside the same bulk, when both go straight to the provider: what this measurement itself costs them. It is told,
+    /// and taken off nothing.
+    pub direct: Option<Seen>,
     /// The p99 with bulk by that without, round by round.
     pub ratios: Vec<f64>,
 }
@@ -53,7 +56,7 @@ impl Seen {
 
 impl Line {
     pub fn of(shape: &'static str) -> Self {
-        Self { shape, without: vec![], with: vec![], ratios: vec![] }
+        Self { shape, without: vec![], with: vec![], direct: None, ratios: vec![] }
     }
 
     pub fn add(&mut self, without: Seen, with: Seen) {
@@ -103,8 +106,19 @@ impl fmt::Display for Bystanders {
             "bystanders at {}/s beside bulk {pace}, driver {}; medians of rounds, in microseconds",
             self.rate_per_s, self.io
         )?;
-        let title =
-            ["shape", "p50 without", "with", "p99 without", "with", "ratio", "least", "most", "worst", ""];
+        let title = [
+            "shape",
+            "p50 without",
+            "with",
+            "p99 without",
+            "with",
+            "direct",
+            "ratio",
+            "least",
+            "most",
+            "worst",
+            "",
+        ];
         let mut rows = vec![title.map(str::to_owned).to_vec()];
         for line in &self.lines {
             let of = |seen: &[Seen], what: fn(&Seen) -> f64| format!("{:.0}", median(seen.iter().map(what)));
@@ -115,6 +129,7 @@ impl fmt::Display for Bystanders {
                 of(&line.with, |seen| seen.p50_us),
                 of(&line.without, |seen| seen.p99_us),
                 of(&line.with, |seen| seen.p99_us),
+                line.direct.map_or_else(String::new, |seen| format!("{:.0}", seen.p99_us)),
                 format!("{:.2}", line.ratio()),
                 format!("{:.2}", ends(f64::MAX, f64::min)),
                 format!("{:.2}", ends(0.0, f64::max)),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail, ensure};
 
 use super::BystandersArgs;
-use super::bulk::{self, Pace, SHAPES, Shape};
+use super::bulk::{self, Pace, SHAPES, Shape, To};
 use super::report::{Bystanders, Line, Seen};
 use crate::load::compare::launch::Stage;
 use crate::load::compare::peer::Peer;
@@ -56,9 +56,10 @@ pub fn measure_bystanders(args: &BystandersArgs) -> anyhow::Result<Bystanders> {
         for round in 1..=args.rounds {
             say(&format!("{}: round {round} of {}", shape.name, args.rounds));
             let without = apart(args.cpu, || watch(address, args.rate, args.slice))??;
-            line.add(without, beside(shape, address, args)?);
+            line.add(without, beside(shape, To::Gateway(address), args)?);
             ensure!(!is_interrupted(), "interrupted");
         }
+        line.direct = Some(beside(shape, To::Provider(provider), args)?);
         lines.push(line);
     }
     Ok(Bystanders::new(args, first, lines))
@@ -99,18 +100,18 @@ fn apart<T: Send>(cpu: usize, run: impl FnOnce() -> T + Send) -> anyhow::Result<
 }
 
 /// What bystanders see while bulk passes again and again.
-fn beside(shape: &Shape, gateway: SocketAddr, args: &BystandersArgs) -> anyhow::Result<Seen> {
+fn beside(shape: &Shape, to: To, args: &BystandersArgs) -> anyhow::Result<Seen> {
     let over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let moving = scope.spawn(|| -> anyhow::Result<()> {
             sys::pin_to(args.cpu)?;
             sys::go_last()?;
             while !over.load(Ordering::Relaxed) {
-                bulk::pass(shape, gateway, Pace(args.pace)).context("bulk")?;
+                bulk::pass(shape, to, Pace(args.pace)).context("bulk")?;
             }
             Ok(())
         });
-        let seen = apart(args.cpu, || watch(gateway, args.rate, args.slice));
+        let seen = apart(args.cpu, || watch(to.address(), args.rate, args.slice));
         over.store(true, Ordering::Relaxed);
         moving.join().map_err(|_| anyhow!("a thread failed"))??;
         seen?
