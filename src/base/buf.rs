@@ -59,6 +59,11 @@ impl Buf {
         self.bytes.capacity() - self.bytes.len()
     }
 
+    /// The memory behind the buffer, and where in it the unread part begins.
+    pub fn into_vec(self) -> (Vec<u8>, usize) {
+        (self.bytes, self.start)
+    }
+
     /// Size of the memory behind the buffer, in bytes.
     pub fn capacity(&self) -> usize {
         self.bytes.capacity()

@@ -4,8 +4,9 @@
 //! rests whether anything has arrived on it.
 //!
 //! Invariant: one read at a time is on its way, and what it brings is handed out once. The read's future lies in
-//! one box for the life of the connection: beginning a read allocates nothing.
+//! one box for the life of the connection: beginning a read allocates nothing. A pipe has no such future.
 
+use super::pipe::PipeReader;
 use super::stream::Reader;
 use crate::base::buf::Buf;
 use std::cell::Cell;
@@ -14,18 +15,23 @@ use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 /// What a read brought, and the buffer with it.
 pub type Arrived = (io::Result<usize>, Buf);
 
 /// A reader with a read of its own.
 pub struct ReadAhead {
-    pump: Pin<Box<dyn Future<Output = Infallible>>>,
-    desk: Rc<Desk>,
+    source: Source,
     begun: bool,
     /// Set by bytes from the socket that may give a read nothing: a TLS ticket, a part of a TLS record.
     stirred: Option<Rc<Cell<bool>>>,
+}
+
+/// Where the bytes come from.
+enum Source {
+    Socket { pump: Pin<Box<dyn Future<Output = Infallible>>>, desk: Rc<Desk> },
+    Pipe { reader: PipeReader, ordered: Buf },
 }
 
 /// Where the reads are ordered and delivered.
@@ -37,16 +43,25 @@ struct Desk {
 
 impl ReadAhead {
     pub fn new(reader: Reader) -> Self {
-        let desk = Rc::<Desk>::default();
         let stirred = reader.stirred();
-        Self { pump: Box::pin(pump(reader, desk.clone())), desk, begun: false, stirred }
+        let source = match reader {
+            Reader::Pipe(reader) => Source::Pipe { reader, ordered: Buf::default() },
+            socket @ (Reader::Tcp(_) | Reader::Tls(_)) => {
+                let desk = Rc::<Desk>::default();
+                Source::Socket { pump: Box::pin(pump(socket, desk.clone())), desk }
+            }
+        };
+        Self { source, begun: false, stirred }
     }
 
     /// Begins a read into the room of `buf`. To be followed by a poll, which posts it.
     pub fn begin(&mut self, buf: Buf) {
         debug_assert!(!self.begun, "one read at a time");
         self.begun = true;
-        self.desk.ordered.set(Some(buf));
+        match &mut self.source {
+            Source::Socket { desk, .. } => desk.ordered.set(Some(buf)),
+            Source::Pipe { ordered, .. } => *ordered = buf,
+        }
     }
 
     /// Whether a read was begun whose bytes nobody has taken.
@@ -56,14 +71,19 @@ impl ReadAhead {
 
     /// What the read that was begun brought; 0 bytes are the end of the connection.
     pub fn poll_arrived(&mut self, cx: &mut Context<'_>) -> Poll<Arrived> {
-        let Poll::Pending = self.pump.as_mut().poll(cx);
-        match self.desk.arrived.take() {
-            Some(arrived) => {
-                self.begun = false;
-                Poll::Ready(arrived)
+        let arrived = match &mut self.source {
+            Source::Socket { pump, desk } => {
+                let Poll::Pending = pump.as_mut().poll(cx);
+                let Some(arrived) = desk.arrived.take() else { return Poll::Pending };
+                arrived
             }
-            None => Poll::Pending,
-        }
+            Source::Pipe { reader, ordered } => {
+                let read = ready!(reader.poll_read(ordered));
+                (read, std::mem::take(ordered))
+            }
+        };
+        self.begun = false;
+        Poll::Ready(arrived)
     }
 
     /// Waits for the read that was begun. May be given up, and asked again.

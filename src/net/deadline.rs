@@ -8,7 +8,7 @@
 //! who was given the same descriptor.
 
 use super::departures::Departures;
-use super::pipe::PipeCutter;
+use super::pipe;
 use super::runtime;
 use crate::base::clock::Moment;
 use std::cell::{Cell, OnceCell, RefCell};
@@ -52,7 +52,7 @@ pub enum Waiting {
 #[derive(Clone)]
 pub enum Cutter {
     Socket(RawFd),
-    Pipe(PipeCutter),
+    Pipe(pipe::Pipe),
 }
 
 impl Cutter {
@@ -326,7 +326,7 @@ impl Deadline {
     pub fn poll_left(&self, cx: &mut Context<'_>) -> Poll<()> {
         let fd = match &self.slot.cutter {
             Cutter::Socket(fd) => *fd,
-            Cutter::Pipe(pipe) => return pipe.poll_left(cx),
+            Cutter::Pipe(pipe) => return pipe.poll_left(),
         };
         if self.slot.left.get() {
             return Poll::Ready(());

@@ -172,23 +172,40 @@ impl Pulse {
 
     /// Waits, as [`sleep`] does.
     pub async fn wait(&mut self, duration: Duration) {
+        self.begin(duration);
+        poll_fn(|cx| self.poll(cx)).await;
+    }
+
+    /// Begins to wait.
+    pub fn begin(&mut self, duration: Duration) {
         self.0.as_mut().reset(monoio::time::Instant::now() + duration);
-        self.0.as_mut().await;
+    }
+
+    /// Whether the time that was begun is over.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.0.as_mut().poll(cx)
     }
 }
 
-/// Waits for a future, but not longer than this.
+/// Waits for a future, but not longer than this. One that is there at once costs no timer.
 pub async fn within<F: Future>(duration: Duration, future: F) -> Option<F::Output> {
-    let mut timer = Box::pin(monoio::time::sleep(duration));
+    let mut timer = None;
     let mut future = pin!(future);
     poll_fn(|cx| match future.as_mut().poll(cx) {
         Poll::Ready(output) => Poll::Ready(Some(output)),
-        Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
+        Poll::Pending => {
+            let timer = timer.get_or_insert_with(|| Box::pin(monoio::time::sleep(duration)));
+            timer.as_mut().poll(cx).map(|()| None)
+        }
     })
     .await
 }
 
-/// A task whose panic ends it alone. A future by hand: an `async` block around the task would hold it twice.
+/// A future whose panic ends it alone, and is counted. By hand: an `async` block around it would hold it twice.
+pub fn guarded(future: impl Future<Output = ()>) -> impl Future<Output = ()> {
+    Guarded(future)
+}
+
 struct Guarded<F>(F);
 
 impl<F: Future<Output = ()>> Future for Guarded<F> {

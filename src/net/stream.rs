@@ -58,7 +58,7 @@ impl Writer {
             Writer::Tcp(tcp) => tcp.write(gather).await,
             Writer::Tls(tls) => tls.write(gather).await,
             Writer::Pipe(pipe) => {
-                let result = pipe.write_slices(gather.slices()).await;
+                let result = pipe.write_slices(gather.len(), gather.slices()).await;
                 (result, gather)
             }
         }
@@ -70,6 +70,14 @@ impl Writer {
             Writer::Tcp(tcp) => tcp.finish(),
             Writer::Tls(tls) => tls.finish().await,
             Writer::Pipe(pipe) => pipe.end(),
+        }
+    }
+
+    /// Whether the peer may still be sending when this is closed, so that a reset overtakes what was written last.
+    pub fn may_be_overtaken(&self) -> bool {
+        match self {
+            Writer::Tcp(_) | Writer::Tls(_) => true,
+            Writer::Pipe(_) => false,
         }
     }
 

@@ -25,8 +25,14 @@ const TRIES: u8 = 3;
 /// Heads that a shard shares between its connections, which are often of one client.
 const SHARED: usize = 64;
 
-/// A connection's last head.
-pub struct Familiar {
+/// A connection's last head: one connection's own, or that of an HTTP/2 connection, of which all streams know.
+pub enum Familiar {
+    Own(Last),
+    Common(Rc<RefCell<Last>>),
+}
+
+/// The last head that was worth remembering.
+pub struct Last {
     known: Option<Rc<Known>>,
     tries: u8,
     /// A head has passed: the next one may be like it.
@@ -47,12 +53,11 @@ struct Known {
 }
 
 /// A head that is at the front of what has arrived.
-#[derive(Clone, Copy)]
 pub struct Found {
     /// Its length.
     pub bytes: usize,
-    /// What it says of the body, if it is the connection's last head again.
-    again: Option<Framing>,
+    /// What it says of the body, if it is the connection's last head again, and of everything else.
+    again: Option<(Framing, Rc<Known>)>,
 }
 
 impl Found {
@@ -81,14 +86,35 @@ impl Default for Shelf {
 
 impl Default for Familiar {
     fn default() -> Self {
-        Self { known: None, tries: TRIES, had_one: false }
+        Self::Own(Last::NOTHING)
     }
 }
 
 impl Familiar {
+    /// For a connection that is several.
+    pub fn common() -> Self {
+        Self::Common(Rc::new(RefCell::new(Last::NOTHING)))
+    }
+
+    /// The same for one of several, if it is common.
+    #[must_use]
+    pub fn shared(&self) -> Self {
+        match self {
+            Self::Own(_) => Self::default(),
+            Self::Common(last) => Self::Common(last.clone()),
+        }
+    }
+
+    fn with<R>(&mut self, run: impl FnOnce(&mut Last) -> R) -> R {
+        match self {
+            Self::Own(last) => run(last),
+            Self::Common(last) => run(&mut last.borrow_mut()),
+        }
+    }
+
     /// Finds the last head again, whole.
-    pub fn find(&self, bytes: &[u8]) -> Option<Found> {
-        self.known.as_ref()?.find(bytes)
+    pub fn find(&mut self, bytes: &[u8]) -> Option<Found> {
+        self.with(|last| last.known.as_ref()?.find(bytes))
     }
 
     /// Puts what a head said that was found again into the intake, and gives the user agent. `None`: it is to be read.
@@ -99,11 +125,11 @@ impl Familiar {
         intake: &mut Intake,
         buffers: &BufferPool,
     ) -> Option<Text<64>> {
-        let (framing, known) = (found.again?, self.known.as_ref()?);
+        let (framing, known) = found.again?;
         if known.epoch != epoch || known.expires_unix.is_some_and(|end| unix_seconds() >= end) {
             return None;
         }
-        self.tries = TRIES;
+        self.with(|last| last.tries = TRIES);
         let mut forward = buffers.small();
         forward.extend(&known.intake.forward);
         intake.recall(&known.intake, framing, forward);
@@ -112,6 +138,14 @@ impl Familiar {
 
     /// Remembers what a head said, if the next one may be like it.
     pub fn learn(&mut self, read: &Read<'_>, shelf: &Shelf) {
+        self.with(|last| last.learn(read, shelf));
+    }
+}
+
+impl Last {
+    const NOTHING: Self = Self { known: None, tries: TRIES, had_one: false };
+
+    fn learn(&mut self, read: &Read<'_>, shelf: &Shelf) {
         if !std::mem::replace(&mut self.had_one, true) || self.tries == 0 || !read.may_come_again() {
             return;
         }
@@ -128,7 +162,7 @@ impl Familiar {
 }
 
 impl Known {
-    fn find(&self, bytes: &[u8]) -> Option<Found> {
+    fn find(self: &Rc<Self>, bytes: &[u8]) -> Option<Found> {
         let (before, behind) = (&self.bytes[..self.digits.start], &self.bytes[self.digits.end..]);
         let rest = bytes.strip_prefix(before)?;
         let count = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -140,7 +174,8 @@ impl Known {
             Framing::Length(_) => Framing::Length(length(digits)?),
             framing => framing,
         };
-        Some(Found { bytes: before.len() + digits.len() + behind.len(), again: Some(framing) })
+        let bytes = before.len() + digits.len() + behind.len();
+        Some(Found { bytes, again: Some((framing, self.clone())) })
     }
 }
 

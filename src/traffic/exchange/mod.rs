@@ -12,7 +12,7 @@ pub mod client;
 mod crossing;
 mod early;
 mod failure;
-mod familiar;
+pub mod familiar;
 mod inbound;
 mod local;
 mod media;

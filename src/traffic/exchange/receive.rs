@@ -122,7 +122,7 @@ fn head_limits(snapshot: &Snapshot) -> HeadLimits {
     }
 }
 
-/// Reads a whole head into the exchange.
+/// Reads a whole head into the exchange; gives its length.
 ///
 /// # Errors
 /// It is not valid; the connection can only be closed.
@@ -132,15 +132,16 @@ pub fn read_head(
     client: &mut Client,
     found: Found,
     exchange: &mut Exchange,
-) -> Result<(), Refusal> {
+) -> Result<usize, Refusal> {
     let Client { familiar, inbox, .. } = client;
     let (intake, tally) = (&mut exchange.intake, &mut exchange.tally);
+    let length = found.bytes;
     if let Some(user_agent) = familiar.recall(found, shard.epoch(), intake, &shard.buffers) {
         intake.keep_alive &= !shard.draining.get();
         (tally.record.endpoint, tally.record.user_agent) = (intake.endpoint, user_agent);
-        return Ok(());
+        return Ok(length);
     }
-    let bytes = &inbox[..found.bytes];
+    let bytes = &inbox[..length];
     let mut slots = Slots::new();
     let head = match request::parse(bytes, &mut slots, &head_limits(snapshot)) {
         Ok(head) => head,
@@ -167,7 +168,7 @@ pub fn read_head(
     tally.record.user_agent = user_agent;
     familiar.learn(&Read { bytes, head: &head, intake, user_agent, epoch: shard.epoch() }, &shard.heads);
     intake.keep_alive &= !shard.draining.get();
-    Ok(())
+    Ok(length)
 }
 
 /// What a client is told that asks for what it let a provider store.

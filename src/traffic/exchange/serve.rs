@@ -40,8 +40,8 @@ pub async fn serve(shard: &Shard, client: &mut Client) -> Next {
     exchange.tally.record.client = client.peer;
     let planned = match head {
         Ok(found) => match receive::read_head(shard, &snapshot, client, found, &mut exchange) {
-            Ok(()) => {
-                client.inbox.consume(found.bytes);
+            Ok(length) => {
+                client.inbox.consume(length);
                 shard.berths.moor(|| receive::plan(shard, &snapshot, client, &mut exchange)).await
             }
             Err(refusal) => Err(refusal),

@@ -126,6 +126,7 @@ pub async fn requests(shard: &Shard, client: &mut Client) {
             }
             Next::KeepAlive => {}
             Next::Close => break,
+            Next::Linger if !client.writer.may_be_overtaken() => break,
             Next::Linger => {
                 Box::pin(linger(shard, client)).await;
                 break;
