@@ -1,16 +1,18 @@
-//! The process's allocator: the system's, with a count.
+//! The process's allocator: the system's, with a count, and with what is held.
 
 #![expect(unsafe_code, reason = "an allocator")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::backtrace::Backtrace;
 use std::cell::Cell;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Counts what any thread allocates or makes larger.
 pub struct Counting;
 
 static COUNT: AtomicU64 = AtomicU64::new(0);
+/// Bytes that are allocated now.
+static HELD: AtomicUsize = AtomicUsize::new(0);
 /// Allocations whose place is still to be printed.
 static TO_TRACE: AtomicU64 = AtomicU64::new(0);
 
@@ -35,11 +37,13 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, bytes: usize) -> *mut u8 {
         note(bytes);
+        forget(layout.size());
         // SAFETY: as above.
         unsafe { System.realloc(pointer, layout, bytes) }
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        forget(layout.size());
         // SAFETY: as above.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -56,7 +60,17 @@ pub fn during(run: impl FnOnce()) -> u64 {
     count
 }
 
+/// Bytes that are allocated now, by any thread.
+pub fn held() -> usize {
+    HELD.load(Ordering::SeqCst)
+}
+
+fn forget(bytes: usize) {
+    HELD.fetch_sub(bytes, Ordering::Relaxed);
+}
+
 fn note(bytes: usize) {
+    HELD.fetch_add(bytes, Ordering::Relaxed);
     if TRACING.get() {
         return;
     }

@@ -4,12 +4,15 @@
 //! any thread allocates is counted. The provider is the mock, in a process of its own. The client is this thread, with
 //! buffers that were made before.
 //!
+//! What streams over HTTP/2 hold while they are open is counted, too.
+//!
 //! There is no test harness: its threads would be counted too. `RINGGATE_TRACE_ALLOCATIONS=3` prints where the first
 //! three allocations of each measurement come from.
 
 mod client;
 mod counting;
 mod gateway;
+mod streams;
 mod upstream;
 
 use client::{Clients, Work};
@@ -17,6 +20,7 @@ use counting::Counting;
 use gateway::Gateway;
 use ringgate::net::runtime::Wanted;
 use std::process::ExitCode;
+use streams::{Flock, STREAMS};
 
 #[global_allocator]
 static COUNTING: Counting = Counting;
@@ -27,6 +31,9 @@ const CONNECTIONS: usize = 8;
 const WARM_UP: usize = 504;
 /// How often the buffers of a translated stream may grow, in its life: they double up to the size of a read.
 const GROWTHS: u64 = 24;
+/// Bytes that an open stream over HTTP/2 may hold, with its share of its connection: what one over HTTP/1.1 does, and what
+/// the protocol needs.
+const STREAM_BYTES: usize = 15_000;
 /// By how much a long stream is longer than a short one.
 const EVENTS_MORE: usize = 3_600;
 /// Allocations that a measurement may have in all, whatever its number of requests: what the threads do once in a
@@ -38,7 +45,10 @@ fn main() -> ExitCode {
         return upstream::run();
     }
     let upstream = upstream::Upstream::start();
-    let measured = [Wanted::Auto, Wanted::Epoll].map(|io| no_allocation_per_request(io, &upstream));
+    let measured = [Wanted::Auto, Wanted::Epoll].map(|io| {
+        let warm = no_allocation_per_request(io, &upstream);
+        open_streams_are_small(io, &upstream) && warm
+    });
     if measured.iter().all(|within| *within) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -75,6 +85,21 @@ fn no_allocation_per_request(io: Wanted, upstream: &upstream::Upstream) -> bool 
     let logged = gateway.end();
     assert_eq!(logged, served, "every request has its line in the access log");
     within
+}
+
+/// Open streams over HTTP/2 hold little.
+fn open_streams_are_small(io: Wanted, upstream: &upstream::Upstream) -> bool {
+    let gateway = Gateway::start(io, upstream.address);
+    // What the shard sets up once is there with the first.
+    let first = Flock::open(gateway.address);
+    let before = counting::held();
+    let second = Flock::open(gateway.address);
+    let each = counting::held().saturating_sub(before) / STREAMS;
+    let verdict = if each <= STREAM_BYTES { "ok" } else { "TOO MANY" };
+    eprintln!("{:<24} {each} bytes for an open stream over HTTP/2: {verdict}", gateway.driver());
+    drop((first, second));
+    gateway.end();
+    each <= STREAM_BYTES
 }
 
 /// Streams that are translated allocate for their request and their beginning, and nothing for what their answers are
