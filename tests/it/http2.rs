@@ -1,6 +1,6 @@
 //! HTTP/2, frame by frame: what a well-behaved library would not send.
 
-use crate::harness::{Fate, Frames, Gateway, KEY, Scripted, Setup, mock, on_both_drivers};
+use crate::harness::{Fate, Frames, Gateway, KEY, Scripted, Setup, mock, on_both_drivers, until};
 
 const BODY: &[u8] = br#"{"model":"m/mock","messages":[]}"#;
 const PROTOCOL_ERROR: u32 = 1;
@@ -220,5 +220,27 @@ fn a_window_that_stays_shut_is_a_client_that_stalls() {
             let stalled = |record: &&&serde_json::Value| record["fault"] == "client_stalled";
             assert_eq!(streams.iter().filter(stalled).count(), 3, "{limits} {records:#?}");
         }
+    });
+}
+
+/// Streams whose client leaves while the gateway drains outlive their connection by a moment, and have their records.
+#[test]
+fn who_leaves_a_gateway_that_drains_is_on_record() {
+    const STREAMS: u32 = 40;
+    on_both_drivers(|io| {
+        let mock = mock();
+        let mut gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
+        let mut client = Frames::connect(gateway.address);
+        for stream in (1..).step_by(2).take(STREAMS as usize) {
+            client.head(stream, &chat_head(), true);
+            client.body(stream, br#"{"model":"m/mock?stall_after=2","messages":[],"stream":true}"#);
+            assert_eq!(client.status(stream), Ok(200));
+        }
+        gateway.signal(rustix::process::Signal::TERM);
+        until("the drain", || gateway.stderr().contains("draining").then_some(()));
+        drop(client);
+        assert!(gateway.wait().success());
+        let log = gateway.log();
+        assert_eq!(log.matches(r#""fault":"client_gone""#).count(), STREAMS as usize, "{log}");
     });
 }

@@ -255,13 +255,13 @@ impl Keeper {
                 Order::Serve => self.wake_doors(),
                 Order::Drain => {
                     self.drain(now);
-                    if self.shard.connections.get() == 0 && self.arriving.get() == 0 {
+                    if self.is_empty() && self.arriving.get() == 0 {
                         break;
                     }
                 }
                 Order::Stop => {
                     self.stop_all(now);
-                    if self.shard.connections.get() == 0 || now >= self.stopped_by {
+                    if self.is_empty() || now >= self.stopped_by {
                         break;
                     }
                 }
@@ -270,6 +270,11 @@ impl Keeper {
         }
         self.report();
         self.link.set_state(State::Ended);
+    }
+
+    /// Whether nobody is served any more. An exchange of HTTP/2 may outlive its connection by a moment.
+    fn is_empty(&self) -> bool {
+        self.shard.connections.get() == 0 && self.shard.exchanges.get() == 0
     }
 
     /// Cuts every connection, and gives what runs on them a moment to end with a record: those of providers first, so that
