@@ -244,3 +244,32 @@ fn who_leaves_a_gateway_that_drains_is_on_record() {
         assert_eq!(log.matches(r#""fault":"client_gone""#).count(), STREAMS as usize, "{log}");
     });
 }
+
+/// The streams of a connection share what their heads said, and not who may ask: each is looked at as if it were alone.
+#[test]
+fn heads_that_come_again_are_no_passes() {
+    on_both_drivers(|io| {
+        let mock = mock();
+        let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
+        let mut client = Frames::connect(gateway.address);
+        let stranger = changed(&[("x-api-key", "unknown")]);
+        let elsewhere = changed(&[(":path", "/v1/nowhere")]);
+        for (stream, (fields, expected)) in (1..).step_by(2).zip([
+            (chat_head(), 200),
+            (chat_head(), 200),
+            (stranger, 401),
+            (chat_head(), 200),
+            (elsewhere, 404),
+            (chat_head(), 200),
+        ]) {
+            client.head(stream, &fields, true);
+            client.body(stream, BODY);
+            let fate = client.fate(stream);
+            assert!(
+                matches!(fate, Fate::Answered { status, .. } if status == expected),
+                "stream {stream}: {fate:?}"
+            );
+        }
+        assert_eq!(mock.stats().requests, 4);
+    });
+}
