@@ -1,8 +1,8 @@
 //! Peers that lie about their ends, stall, or vanish: what the other side sees of it.
 
 use crate::harness::{
-    Client, End, Gateway, KEY, Scripted, Setup, mock, on_both_drivers, post, post_with, schedstat, stream,
-    until,
+    Client, End, Frames, Gateway, KEY, Scripted, Setup, mock, on_both_drivers, post, post_with, schedstat,
+    stream, until,
 };
 use rustix::process::Signal;
 use serde_json::Value;
@@ -422,6 +422,60 @@ fn a_pipelining_client_that_leaves_stops_its_provider() {
         assert_eq!(records, ROUNDS as usize, "a request that nobody waits for is not begun");
     });
 }
+
+/// Over HTTP/2 a stream that is given up, before its answer or inside it, and a connection that ends, let the provider go
+/// as soon.
+#[test]
+fn a_stream_that_is_given_up_stops_its_provider() {
+    const ROUNDS: u64 = 30;
+    on_both_drivers(|io| {
+        let mock = mock();
+        let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
+        for (when, query) in [("before an answer", "delay_ms=20000"), ("inside an answer", "stall_after=2")] {
+            let mut delays = vec![];
+            for number in 0..ROUNDS {
+                let before = mock.stats();
+                let mut client = Frames::connect(gateway.address);
+                client.head(1, &FIELDS, true);
+                let body = format!(r#"{{"model":"m/mock?{query}","messages":[],"stream":true}}"#);
+                client.body(1, body.as_bytes());
+                until("the request at the provider", || {
+                    (mock.stats().requests == before.requests + 1).then_some(())
+                });
+                if when == "inside an answer" {
+                    assert_eq!(client.status(1), Ok(200));
+                }
+                std::thread::sleep(Duration::from_millis(5 + number % 20));
+                let left = Instant::now();
+                let ended = if number % 2 == 0 {
+                    client.cancel(1);
+                    Some(client)
+                } else {
+                    drop(client);
+                    None
+                };
+                until("the abort", || (mock.stats().aborted == before.aborted + 1).then_some(()));
+                delays.push(mock.aborted_at().expect("one was aborted").saturating_duration_since(left));
+                drop(ended);
+            }
+            delays.sort_unstable();
+            eprintln!("stream given up {when} to upstream closed: {delays:?}");
+            assert!(delays[delays.len() * 3 / 4] < LET_GO, "{when}: {delays:?}");
+        }
+        for record in gateway.records(2 * ROUNDS as usize) {
+            assert_eq!(record["fault"], "client_gone", "{record}");
+        }
+    });
+}
+
+const FIELDS: [(&str, &str); 6] = [
+    (":method", "POST"),
+    (":scheme", "http"),
+    (":authority", "gateway"),
+    (":path", "/v1/chat/completions"),
+    ("x-api-key", KEY),
+    ("content-type", "application/json"),
+];
 
 /// Of a crowd of pipelining clients those who leave together are all noticed, and the others get their answers; who
 /// watches them costs next to nothing while nobody leaves.

@@ -86,6 +86,12 @@ impl Frames {
         self.send(WINDOW_UPDATE, 0, 0, &bytes.to_be_bytes());
     }
 
+    /// Gives up a stream.
+    pub fn cancel(&mut self, stream: u32) {
+        const CANCEL: u32 = 8;
+        self.send(RESET, 0, stream, &CANCEL.to_be_bytes());
+    }
+
     fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
         let length = u32::try_from(payload.len()).expect("a short payload").to_be_bytes();
         let mut frame = vec![length[1], length[2], length[3], kind, flags];

@@ -23,8 +23,10 @@ use std::time::Duration;
 /// Why a body does not come to its end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Broken {
-    /// The exchange broke it off, or the client did not want more of it.
+    /// The exchange broke it off.
     Off,
+    /// The client did not want more of it, or left.
+    Gone,
     /// The client took nothing of it for too long.
     Stalled,
 }
@@ -59,6 +61,9 @@ pub fn send(mut answer: Answer<'_>, mut respond: SendResponse<Bytes>) -> impl Fu
         if !ends && let Err(broken) = answer.send_body(framing, &mut send).await {
             if broken == Broken::Stalled || answer.peer.deaf.get() {
                 answer.pipe.give_up();
+            }
+            if broken == Broken::Gone {
+                return;
             }
             // A reset throws away what is still queued, and one that `h2` makes by itself says CANCEL, which some
             // clients take for a proper end.
@@ -122,7 +127,7 @@ impl Answer<'_> {
                 self.give(send, ends).await?;
             }
             match trailer {
-                Some(trailer) => return send.send_trailers(trailer).map_err(|_| Broken::Off),
+                Some(trailer) => return send.send_trailers(trailer).map_err(|_| Broken::Gone),
                 None if finished => return Ok(()),
                 None => self.buf = self.more(send).await?,
             }
@@ -134,7 +139,7 @@ impl Answer<'_> {
         poll_fn(|cx| match self.pipe.poll_all() {
             Poll::Ready(Ok(more)) if !more.is_empty() => Poll::Ready(Ok(more)),
             Poll::Ready(_) => Poll::Ready(Err(Broken::Off)),
-            Poll::Pending if send.poll_reset(cx).is_ready() => Poll::Ready(Err(Broken::Off)),
+            Poll::Pending if send.poll_reset(cx).is_ready() => Poll::Ready(Err(Broken::Gone)),
             Poll::Pending => Poll::Pending,
         })
         .await
@@ -153,25 +158,28 @@ impl Answer<'_> {
             };
             let piece = bytes.split_to(room.min(bytes.len()));
             let ends = last && bytes.is_empty();
-            send.send_data(piece, ends).map_err(|_| Broken::Off)?;
+            send.send_data(piece, ends).map_err(|_| Broken::Gone)?;
             if ends {
                 return Ok(());
             }
         }
         if last {
-            send.send_data(bytes, true).map_err(|_| Broken::Off)?;
+            send.send_data(bytes, true).map_err(|_| Broken::Gone)?;
         }
         Ok(())
     }
 
     async fn wait_for_room(&mut self, send: &mut SendStream<Bytes>) -> Result<usize, Broken> {
         let room = poll_fn(|cx| {
-            if send.poll_reset(cx).is_ready() || self.pipe.poll_cut().is_ready() {
-                return Poll::Ready(None);
+            if send.poll_reset(cx).is_ready() {
+                return Poll::Ready(Err(Broken::Gone));
             }
-            send.poll_capacity(cx).map(|room| room.and_then(Result::ok))
+            if self.pipe.poll_cut().is_ready() {
+                return Poll::Ready(Err(Broken::Off));
+            }
+            send.poll_capacity(cx).map(|room| room.and_then(Result::ok).ok_or(Broken::Gone))
         });
-        runtime::within(self.patience, room).await.ok_or(Broken::Stalled)?.ok_or(Broken::Off)
+        runtime::within(self.patience, room).await.unwrap_or(Err(Broken::Stalled))
     }
 }
 
