@@ -6,6 +6,8 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::backtrace::Backtrace;
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Counts what any thread allocates or makes larger.
 pub struct Counting;
@@ -15,6 +17,15 @@ static COUNT: AtomicU64 = AtomicU64::new(0);
 static HELD: AtomicUsize = AtomicUsize::new(0);
 /// Allocations whose place is still to be printed.
 static TO_TRACE: AtomicU64 = AtomicU64::new(0);
+
+/// How long what is held may change before it is taken as it is.
+const SETTLES: Duration = Duration::from_secs(5);
+/// Between two looks at what is held.
+const LOOK: Duration = Duration::from_millis(20);
+/// Looks in a row that find no change: the shard, the log core and the provider had their turns.
+const CALM_LOOKS: u32 = 10;
+/// A change that counts as none: chores.
+const CALM_BYTES: usize = 1 << 10;
 
 thread_local! {
     /// Printing a place allocates.
@@ -60,9 +71,17 @@ pub fn during(run: impl FnOnce()) -> u64 {
     count
 }
 
-/// Bytes that are allocated now, by any thread.
+/// Bytes that are allocated when the threads have done what is under way: what is held is the same for a while, or
+/// [`SETTLES`] has passed.
 pub fn held() -> usize {
-    HELD.load(Ordering::SeqCst)
+    let (begun, mut held, mut calm) = (Instant::now(), HELD.load(Ordering::SeqCst), 0);
+    while calm < CALM_LOOKS && begun.elapsed() < SETTLES {
+        thread::sleep(LOOK);
+        let now = HELD.load(Ordering::SeqCst);
+        calm = if now.abs_diff(held) <= CALM_BYTES { calm + 1 } else { 0 };
+        held = now;
+    }
+    held
 }
 
 fn forget(bytes: usize) {
