@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::BystandersArgs;
 use crate::load::report::table;
 
-/// What bystanders saw in one slice, in microseconds.
+/// What bystanders saw in one slice or several, in microseconds.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Seen {
     pub requests: usize,
@@ -21,13 +21,25 @@ pub struct Seen {
 #[derive(Clone, Debug, Serialize)]
 pub struct Line {
     pub shape: &'static str,
-    pub without: Vec<Seen>,
-    pub with: Vec<Seen>,
+    /// Of all rounds together.
+    pub without: Seen,
+    pub with: Seen,
+    pub rounds: Vec<Round>,
     /// Beside the same bulk, when both go straight to the provider: what this measurement itself costs them. It is told,
     /// and taken off nothing.
     pub direct: Option<Seen>,
-    /// The p99 with bulk by that without, round by round.
-    pub ratios: Vec<f64>,
+    /// The p99 with bulk by that without, of all rounds together. In a slice of two seconds five requests are above it, so
+    /// that of one round says little.
+    pub ratio: f64,
+    #[serde(skip)]
+    waits: [Vec<Duration>; 2],
+}
+
+/// One slice without and one with bulk.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Round {
+    pub without: Seen,
+    pub with: Seen,
 }
 
 /// What bulk costs bystanders.
@@ -44,7 +56,8 @@ pub struct Bystanders {
 }
 
 impl Seen {
-    pub fn of(mut took: Vec<Duration>) -> Self {
+    pub fn of(took: &[Duration]) -> Self {
+        let mut took = took.to_vec();
         took.sort_unstable();
         let at = |part: usize| {
             let index = (took.len() * part / 1000).min(took.len().saturating_sub(1));
@@ -54,19 +67,37 @@ impl Seen {
     }
 }
 
+impl Round {
+    fn ratio(&self) -> f64 {
+        ratio(self.without, self.with)
+    }
+}
+
+fn ratio(without: Seen, with: Seen) -> f64 {
+    with.p99_us / without.p99_us.max(1.0)
+}
+
 impl Line {
     pub fn of(shape: &'static str) -> Self {
-        Self { shape, without: vec![], with: vec![], direct: None, ratios: vec![] }
+        let none = Seen::of(&[]);
+        Self {
+            shape,
+            without: none,
+            with: none,
+            rounds: vec![],
+            direct: None,
+            ratio: 0.0,
+            waits: [vec![], vec![]],
+        }
     }
 
-    pub fn add(&mut self, without: Seen, with: Seen) {
-        self.ratios.push(with.p99_us / without.p99_us.max(1.0));
-        self.without.push(without);
-        self.with.push(with);
-    }
-
-    pub fn ratio(&self) -> f64 {
-        median(self.ratios.iter().copied())
+    /// Adds what bystanders waited in a slice without and in one with bulk.
+    pub fn add(&mut self, without: Vec<Duration>, with: Vec<Duration>) {
+        self.rounds.push(Round { without: Seen::of(&without), with: Seen::of(&with) });
+        self.waits[0].extend(without);
+        self.waits[1].extend(with);
+        [self.without, self.with] = [Seen::of(&self.waits[0]), Seen::of(&self.waits[1])];
+        self.ratio = ratio(self.without, self.with);
     }
 }
 
@@ -85,14 +116,8 @@ impl Bystanders {
 
     /// Every shape stays under the bar.
     pub fn is_good(&self) -> bool {
-        self.lines.iter().all(|line| line.ratio() <= self.bar)
+        self.lines.iter().all(|line| line.ratio <= self.bar)
     }
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<f64> = values.collect();
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or_default()
 }
 
 impl fmt::Display for Bystanders {
@@ -103,7 +128,7 @@ impl fmt::Display for Bystanders {
         };
         writeln!(
             f,
-            "bystanders at {}/s beside bulk {pace}, driver {}; medians of rounds, in microseconds",
+            "bystanders at {}/s beside bulk {pace}, driver {}; all rounds together, in microseconds",
             self.rate_per_s, self.io
         )?;
         let title = [
@@ -121,20 +146,21 @@ impl fmt::Display for Bystanders {
         ];
         let mut rows = vec![title.map(str::to_owned).to_vec()];
         for line in &self.lines {
-            let of = |seen: &[Seen], what: fn(&Seen) -> f64| format!("{:.0}", median(seen.iter().map(what)));
-            let ends = |start: f64, pick: fn(f64, f64) -> f64| line.ratios.iter().copied().fold(start, pick);
+            let ends = |start: f64, pick: fn(f64, f64) -> f64| {
+                line.rounds.iter().map(Round::ratio).fold(start, pick)
+            };
             rows.push(vec![
                 line.shape.to_owned(),
-                of(&line.without, |seen| seen.p50_us),
-                of(&line.with, |seen| seen.p50_us),
-                of(&line.without, |seen| seen.p99_us),
-                of(&line.with, |seen| seen.p99_us),
+                format!("{:.0}", line.without.p50_us),
+                format!("{:.0}", line.with.p50_us),
+                format!("{:.0}", line.without.p99_us),
+                format!("{:.0}", line.with.p99_us),
                 line.direct.map_or_else(String::new, |seen| format!("{:.0}", seen.p99_us)),
-                format!("{:.2}", line.ratio()),
+                format!("{:.2}", line.ratio),
                 format!("{:.2}", ends(f64::MAX, f64::min)),
                 format!("{:.2}", ends(0.0, f64::max)),
-                format!("{:.0}", line.with.iter().map(|seen| seen.max_us).fold(0.0, f64::max)),
-                if line.ratio() <= self.bar { String::new() } else { format!("over {}", self.bar) },
+                format!("{:.0}", line.with.max_us),
+                if line.ratio <= self.bar { String::new() } else { format!("over {}", self.bar) },
             ]);
         }
         writeln!(f, "{}", table(&rows))?;
@@ -152,18 +178,21 @@ impl fmt::Display for Bystanders {
 mod tests {
     use super::*;
 
-    fn seen(p99_us: f64) -> Seen {
-        Seen { requests: 1, p50_us: 1.0, p99_us, max_us: p99_us }
+    fn waits(slow: usize, slow_us: u64) -> Vec<Duration> {
+        (0..100).map(|i| Duration::from_micros(if i < slow { slow_us } else { 100 })).collect()
     }
 
-    /// Rounds are divided one by one, and the median of the ratios is held against the bar.
+    /// The waits of all rounds are taken together, and what one of ten saw does not decide.
     #[test]
-    fn rounds_are_divided_one_by_one() {
+    fn rounds_are_taken_together() {
         let mut line = Line::of("body");
-        for (without, with) in [(100.0, 150.0), (1000.0, 1900.0), (100.0, 900.0)] {
-            line.add(seen(without), seen(with));
+        line.add(waits(1, 900), waits(5, 9000));
+        assert_eq!((line.ratio, line.rounds[0].ratio()), (10.0, 10.0));
+        for _ in 1..10 {
+            line.add(waits(3, 500), waits(3, 950));
         }
-        assert_eq!((line.ratios.clone(), line.ratio()), (vec![1.5, 1.9, 9.0], 1.9));
+        assert_eq!((line.without.requests, line.with.p99_us, line.without.p99_us), (1000, 950.0, 500.0));
+        assert_eq!((line.ratio, line.rounds[9].ratio()), (1.9, 1.9));
         let mut whole = Bystanders {
             io: "auto".to_owned(),
             rate_per_s: 1.0,
@@ -181,8 +210,8 @@ mod tests {
     /// Quantiles are of what was seen.
     #[test]
     fn quantiles() {
-        let seen = Seen::of((1..=1000).rev().map(Duration::from_micros).collect());
+        let seen = Seen::of(&(1..=1000).rev().map(Duration::from_micros).collect::<Vec<_>>());
         assert_eq!((seen.requests, seen.p50_us, seen.p99_us, seen.max_us), (1000, 501.0, 991.0, 1000.0));
-        assert_eq!(Seen::of(vec![]).requests, 0);
+        assert_eq!(Seen::of(&[]).requests, 0);
     }
 }

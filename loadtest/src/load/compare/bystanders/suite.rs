@@ -18,6 +18,8 @@ use crate::sys;
 
 /// Requests before anything is measured.
 const WARM_UP: Duration = Duration::from_millis(500);
+/// How long bulk may take to pass once.
+const PASSES: Duration = Duration::from_mins(1);
 
 const CONFIGURATION: &str = r#"
 listen: ["127.0.0.1:{port}"]
@@ -49,17 +51,17 @@ pub fn measure_bystanders(args: &BystandersArgs) -> anyhow::Result<Bystanders> {
     let running = stage.start(&peer, &part_of(&peer, &peer.model, false)).context("the gateway")?;
     let address = SocketAddr::from(([127, 0, 0, 1], running.ports.plain));
     let first = apart(args.cpu, || sys::go_first().is_ok())?;
-    apart(args.cpu, || watch(address, args.rate, WARM_UP))??;
+    apart(args.cpu, || watch(address, args.rate, || WARM_UP))??;
     let mut lines: Vec<Line> = vec![];
     for shape in shapes {
         let mut line = Line::of(shape.name);
         for round in 1..=args.rounds {
             say(&format!("{}: round {round} of {}", shape.name, args.rounds));
-            let without = apart(args.cpu, || watch(address, args.rate, args.slice))??;
+            let without = apart(args.cpu, || watch(address, args.rate, || args.slice))??;
             line.add(without, beside(shape, To::Gateway(address), args)?);
             ensure!(!is_interrupted(), "interrupted");
         }
-        line.direct = Some(beside(shape, To::Provider(provider), args)?);
+        line.direct = Some(Seen::of(&beside(shape, To::Provider(provider), args)?));
         lines.push(line);
     }
     Ok(Bystanders::new(args, first, lines))
@@ -99,27 +101,30 @@ fn apart<T: Send>(cpu: usize, run: impl FnOnce() -> T + Send) -> anyhow::Result<
     })
 }
 
-/// What bystanders see while bulk passes again and again.
-fn beside(shape: &Shape, to: To, args: &BystandersArgs) -> anyhow::Result<Seen> {
-    let over = AtomicBool::new(false);
+/// What bystanders wait while bulk passes again and again, once at least: what is done with it comes at its end.
+fn beside(shape: &Shape, to: To, args: &BystandersArgs) -> anyhow::Result<Vec<Duration>> {
+    let (over, passed) = (AtomicBool::new(false), AtomicBool::new(false));
     std::thread::scope(|scope| {
         let moving = scope.spawn(|| -> anyhow::Result<()> {
             sys::pin_to(args.cpu)?;
             sys::go_last()?;
             while !over.load(Ordering::Relaxed) {
-                bulk::pass(shape, to, Pace(args.pace)).context("bulk")?;
+                let moved = bulk::pass(shape, to, Pace(args.pace)).context("bulk");
+                passed.store(true, Ordering::Relaxed);
+                moved?;
             }
             Ok(())
         });
-        let seen = apart(args.cpu, || watch(to.address(), args.rate, args.slice));
+        let until = || if passed.load(Ordering::Relaxed) { args.slice } else { args.slice.max(PASSES) };
+        let waits = apart(args.cpu, || watch(to.address(), args.rate, until));
         over.store(true, Ordering::Relaxed);
         moving.join().map_err(|_| anyhow!("a thread failed"))??;
-        seen?
+        waits?
     })
 }
 
-/// Asks at a steady rate. What is late counts from when it was due.
-fn watch(gateway: SocketAddr, rate: f64, slice: Duration) -> anyhow::Result<Seen> {
+/// Asks at a steady rate. What is late counts from when it was due; gives how late each answer was.
+fn watch(gateway: SocketAddr, rate: f64, slice: impl Fn() -> Duration) -> anyhow::Result<Vec<Duration>> {
     // Where it is not allowed, the scheduler's fairness has to do.
     drop(sys::go_first());
     let mut connection = TcpStream::connect(gateway)?;
@@ -129,7 +134,7 @@ fn watch(gateway: SocketAddr, rate: f64, slice: Duration) -> anyhow::Result<Seen
     let begun = Instant::now();
     loop {
         let due = Duration::from_secs_f64(took.len() as f64 / rate);
-        if due >= slice || is_interrupted() {
+        if due >= slice() || is_interrupted() {
             break;
         }
         std::thread::sleep(due.saturating_sub(begun.elapsed()));
@@ -148,5 +153,5 @@ fn watch(gateway: SocketAddr, rate: f64, slice: Duration) -> anyhow::Result<Seen
         );
         took.push(begun.elapsed().saturating_sub(due));
     }
-    Ok(Seen::of(took))
+    Ok(took)
 }
