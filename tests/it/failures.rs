@@ -295,6 +295,29 @@ fn account_errors_stay_here() {
     });
 }
 
+/// What stands for a key before a server that wants none is found in no words.
+#[test]
+fn a_key_that_hides_nothing_is_no_key() {
+    on_both_drivers(|io| {
+        let body = r#"{"error":{"message":"The maximum context is exceeded, EMPTY or not.","code":null}}"#;
+        for key in ["x", "EMPTY"] {
+            let head = "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n";
+            let upstream = Scripted::once(format!("{head}content-length: {}\r\n\r\n{body}", body.len()));
+            let row =
+                format!("{{format: openai, base_url: \"http://{}/v1\", api_key: {key}}}", upstream.address);
+            let setup = Setup::of(io, "http://127.0.0.1:1/v1").provider_row("local", &row).model(
+                "local/*",
+                "{provider: local, model: \"*\"}",
+                "",
+            );
+            let gateway = Gateway::start(&setup);
+            let ask = post("/v1/chat/completions", r#"{"model":"local/m","messages":[]}"#);
+            let answer = gateway.client().ask(&ask);
+            assert_eq!((answer.status, answer.text().as_str()), (400, body), "{key}");
+        }
+    });
+}
+
 /// A provider's error that repeats its key comes through without it, wherever the key stands.
 #[test]
 fn keys_in_errors_are_scrubbed() {

@@ -7,6 +7,7 @@ use super::reply::{Reply, overhead};
 use crate::base::buf::Buf;
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::ERROR_BODY_BYTES;
+use crate::base::secret::Secret;
 use crate::contract::snapshot::{Format, Provider};
 use crate::http::encode;
 use crate::net::deadline::Waiting;
@@ -20,6 +21,8 @@ const FIRST_REDIRECT: u16 = 300;
 
 /// What stands where a key was.
 const REDACTED: &[u8] = b"[redacted]";
+/// No key is shorter.
+const KEY_BYTES: usize = 8;
 
 /// Longest hint when to come again that is passed on.
 const HINT_MS: u64 = 24 * 3_600_000;
@@ -154,16 +157,19 @@ fn named(head: &[u8]) -> Option<&[u8]> {
     })
 }
 
+/// The provider's keys, which nothing of it may repeat: each is given to `each`. A word that stands for one, as servers
+/// without keys want it (`x`, `EMPTY`), hides nothing, and would be found inside of other words.
+fn each_key(provider: &Provider, mut each: impl FnMut(&[u8])) {
+    let pass = provider.pass.as_ref().map(|slot| slot.pass());
+    let passing = pass.iter().filter_map(|pass| pass.as_ref()).flat_map(|pass| pass.secrets());
+    let keys = provider.credentials.iter().map(|credential| &credential.key).chain(passing);
+    keys.map(Secret::expose).filter(|key| key.len() >= KEY_BYTES).for_each(&mut each);
+}
+
 /// The bytes without the provider's keys, should they repeat one.
 pub fn scrubbed(bytes: &[u8], provider: &Provider) -> Vec<u8> {
     let mut clean = bytes.to_vec();
-    for credential in provider.credentials.iter().filter(|credential| !credential.key.expose().is_empty()) {
-        clean = without(&clean, credential.key.expose());
-    }
-    let pass = provider.pass.as_ref().map(|slot| slot.pass());
-    for secret in pass.iter().filter_map(|pass| pass.as_ref()).flat_map(|pass| pass.secrets()) {
-        clean = without(&clean, secret.expose());
-    }
+    each_key(provider, |key| clean = without(&clean, key));
     clean
 }
 
@@ -179,20 +185,17 @@ pub fn scrub(buf: &mut Buf, bytes: usize, provider: &Provider) -> usize {
 /// for the next, since a key may begin in them.
 pub fn mask(bytes: &mut [u8], provider: &Provider) -> usize {
     let mut longest = 0;
-    let pass = provider.pass.as_ref().map(|slot| slot.pass());
-    let passing = pass.iter().filter_map(|pass| pass.as_ref()).flat_map(|pass| pass.secrets());
-    for secret in provider.credentials.iter().map(|credential| &credential.key).chain(passing) {
-        let key = secret.expose();
+    each_key(provider, |key| {
         longest = longest.max(key.len());
         let mut from = 0;
-        while let Some(at) = memchr::memmem::find(&bytes[from..], key).filter(|_| !key.is_empty()) {
+        while let Some(at) = memchr::memmem::find(&bytes[from..], key) {
             let hidden = &mut bytes[from + at..from + at + key.len()];
             hidden.fill(b'*');
             let shown = hidden.len().min(REDACTED.len());
             hidden[..shown].copy_from_slice(&REDACTED[..shown]);
             from += at + key.len();
         }
-    }
+    });
     longest.saturating_sub(1)
 }
 
