@@ -39,11 +39,6 @@ pub enum HeadError {
 }
 
 impl HeadError {
-    /// What the client is told: the rule that was broken, and nothing of what it sent.
-    pub fn fault(self) -> Fault {
-        Fault::told(self.kind(), format!("The request is refused: {self}."))
-    }
-
     /// The row of the fault table.
     pub const fn kind(self) -> FaultKind {
         match self {
@@ -102,6 +97,7 @@ impl fmt::Display for HeadError {
 
 impl std::error::Error for HeadError {}
 
+/// The client is told the rule that was broken, and nothing of what it sent.
 impl From<HeadError> for Fault {
     fn from(error: HeadError) -> Self {
         Fault::told(error.kind(), error.to_string())

@@ -90,7 +90,7 @@ pub async fn head(shard: &Shard, client: &mut Client) -> Option<(Moment, Result<
             request::plausible(&client.inbox, &head_limits(&shard.snapshot()))
         };
         if let Err(error) = plausible {
-            return Some((heard, Err(Refusal::closing(error.fault()))));
+            return Some((heard, Err(Refusal::closing(error))));
         }
         if !client.reader.has_begun() {
             let mut inbox = shard.buffers.at_least_small(std::mem::take(&mut client.inbox));
@@ -147,7 +147,7 @@ pub fn read_head(
         Ok(head) => head,
         Err(error) => {
             intake.unreadable();
-            return Err(Refusal::closing(error.fault()));
+            return Err(Refusal::closing(error));
         }
     };
     intake.endpoint = Endpoint::Unknown;
