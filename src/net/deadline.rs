@@ -68,6 +68,7 @@ impl Cutter {
     fn cut_waiting_for(&self, waiting: Waiting) {
         match (self, waiting) {
             (Cutter::Socket(fd), Waiting::Head | Waiting::Body) => shut(*fd, libc::SHUT_RD),
+            (Cutter::Pipe(pipe), Waiting::Head | Waiting::Body) => pipe.cut_there(),
             _ => self.cut(),
         }
     }

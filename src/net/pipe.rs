@@ -134,6 +134,11 @@ impl Pipe {
         self.0.cut(Way::Back);
     }
 
+    /// Ends what the near end says; what is said to it goes on.
+    pub fn cut_there(&self) {
+        self.0.cut(Way::There);
+    }
+
     /// Bytes that left at the near end.
     pub fn taken(&self) -> u64 {
         self.0.back.taken.get()

@@ -21,6 +21,7 @@ mod endpoints;
 mod failures;
 mod fairness;
 mod familiar;
+mod floods;
 mod foreign;
 mod framing;
 mod google;

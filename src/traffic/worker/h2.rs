@@ -40,8 +40,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// Bytes of one stream, and of one connection, that a client may send before they are read.
 const STREAM_WINDOW: u32 = 256 * 1024;
 const CONNECTION_WINDOW: u32 = 1024 * 1024;
-/// Streams that a client reset and that are still held, before the connection is ended (CVE-2023-44487).
+/// Streams that a client reset and that are still held, before the connection is ended. Those that were served are
+/// the [`Peer`]'s to count.
 const RESETS_PENDING: usize = 20;
+/// Heads up to so many times the limit are taken, to be refused as they are in HTTP/1.1, with words and a record. `h2`
+/// refuses larger ones with a bare 431, and ends the connection for much larger ones.
+const HEAD_LISTS: u32 = 2;
 /// How often an idle connection is looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -108,7 +112,7 @@ fn settings(limits: &Limits) -> Builder {
     let mut builder = Builder::new();
     builder
         .max_concurrent_streams(limits.h2_streams)
-        .max_header_list_size(limits.head_bytes as u32)
+        .max_header_list_size(HEAD_LISTS * limits.head_bytes as u32)
         .max_concurrent_reset_streams(RESETS_PENDING)
         .max_pending_accept_reset_streams(RESETS_PENDING)
         .initial_window_size(STREAM_WINDOW)
@@ -133,6 +137,11 @@ async fn streams(
             Poll::Pending => look.poll(cx).map(|()| None),
         });
         match accepted.await {
+            // The connection ends once this is said.
+            Some(Some(Ok(_))) if peer.is_restless(shard.snapshot().limits.h2_streams) => {
+                connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+                continue;
+            }
             Some(Some(Ok((request, respond)))) => {
                 runtime::spawn(stream::serve(shard.clone(), peer.clone(), Asking::new(request, respond)));
                 continue;
@@ -140,6 +149,7 @@ async fn streams(
             Some(Some(Err(_)) | None) => return,
             None => look.begin(LOOK),
         }
+        peer.forgive();
         let now = shard.deadlines.coarse_now();
         if peer.open.get() > 0 {
             idle_since = now;

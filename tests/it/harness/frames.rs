@@ -3,19 +3,21 @@
 use super::{Client, End};
 use std::net::SocketAddr;
 
-const DATA: u8 = 0;
-const HEADERS: u8 = 1;
-const RESET: u8 = 3;
-const SETTINGS: u8 = 4;
-const PING: u8 = 6;
-const GO_AWAY: u8 = 7;
-const WINDOW_UPDATE: u8 = 8;
+pub const DATA: u8 = 0;
+pub const HEADERS: u8 = 1;
+pub const RESET: u8 = 3;
+pub const SETTINGS: u8 = 4;
+pub const PUSH_PROMISE: u8 = 5;
+pub const PING: u8 = 6;
+pub const GO_AWAY: u8 = 7;
+pub const WINDOW_UPDATE: u8 = 8;
+pub const CONTINUATION: u8 = 9;
 
 const INITIAL_WINDOW_SIZE: u16 = 4;
 
-const END_STREAM: u8 = 1;
+pub const END_STREAM: u8 = 1;
 const ACK: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub const END_HEADERS: u8 = 4;
 
 /// A connection that speaks frames. Statuses are read without a dynamic table, so each connection sees at most
 /// one answer of a status that the static table does not have.
@@ -65,15 +67,7 @@ impl Frames {
 
     /// Sends a head; `more`: a body follows.
     pub fn head(&mut self, stream: u32, fields: &[(&str, &str)], more: bool) {
-        let mut block = vec![];
-        for (name, value) in fields {
-            block.push(0);
-            for text in [name, value] {
-                block.push(u8::try_from(text.len()).ok().filter(|n| *n < 127).expect("a short text"));
-                block.extend_from_slice(text.as_bytes());
-            }
-        }
-        self.send(HEADERS, END_HEADERS | if more { 0 } else { END_STREAM }, stream, &block);
+        self.send(HEADERS, END_HEADERS | if more { 0 } else { END_STREAM }, stream, &block(fields));
     }
 
     /// Sends a body, and its end.
@@ -92,13 +86,26 @@ impl Frames {
         self.send(RESET, 0, stream, &CANCEL.to_be_bytes());
     }
 
-    fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
-        let length = u32::try_from(payload.len()).expect("a short payload").to_be_bytes();
-        let mut frame = vec![length[1], length[2], length[3], kind, flags];
-        frame.extend(stream.to_be_bytes());
-        frame.extend_from_slice(payload);
-        // The gateway may have ended the connection already; reading tells.
-        self.client.try_send(&frame);
+    /// Sends any frame.
+    pub fn send(&mut self, kind: u8, flags: u8, stream: u32, payload: &[u8]) {
+        self.send_all(&frame(kind, flags, stream, payload));
+    }
+
+    /// Sends bytes as they are; whether the gateway still takes any.
+    pub fn send_all(&mut self, bytes: &[u8]) -> bool {
+        // It may have ended the connection already; reading tells.
+        std::io::Write::write_all(&mut self.client.stream, bytes).is_ok()
+    }
+
+    /// Reads to the end of the connection; the reason that was given for it, if that was not overtaken by a reset.
+    pub fn ended(&mut self) -> Option<u32> {
+        loop {
+            match self.next() {
+                Ok(frame) if frame.kind == GO_AWAY => return Some(number(&frame.payload[4..])),
+                Ok(_) => {}
+                Err(_) => return None,
+            }
+        }
     }
 
     /// The status of the next head of this stream.
@@ -170,6 +177,43 @@ impl Frames {
         }
         Ok(Frame { kind, flags, stream, payload })
     }
+}
+
+/// A frame as bytes.
+pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).expect("a short payload").to_be_bytes();
+    let mut frame = vec![length[1], length[2], length[3], kind, flags];
+    frame.extend(stream.to_be_bytes());
+    frame.extend_from_slice(payload);
+    frame
+}
+
+/// Fields as a block that leaves no trace in the table of either end.
+pub fn block(fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut block = vec![];
+    for (name, value) in fields {
+        block.push(0);
+        for text in [name, value] {
+            length(text.len(), &mut block);
+            block.extend_from_slice(text.as_bytes());
+        }
+    }
+    block
+}
+
+/// A number with seven bits in its first byte. Source: RFC 7541, 5.1.
+fn length(mut number: usize, out: &mut Vec<u8>) {
+    const MOST: usize = 127;
+    if number < MOST {
+        return out.push(number as u8);
+    }
+    out.push(MOST as u8);
+    number -= MOST;
+    while number >= 128 {
+        out.push((number % 128 + 128) as u8);
+        number /= 128;
+    }
+    out.push(number as u8);
 }
 
 fn number(bytes: &[u8]) -> u32 {

@@ -2,7 +2,7 @@
 
 mod client;
 mod denied;
-mod frames;
+pub mod frames;
 mod gateway;
 mod message;
 mod natives;
@@ -11,6 +11,8 @@ mod process;
 mod schedule;
 mod scripted;
 mod setup;
+mod tunnel;
+mod wires;
 
 pub use client::{Client, End};
 pub use denied::deny;
@@ -23,6 +25,8 @@ pub use process::{Finished, run_to_end, run_with};
 pub use schedule::schedstat;
 pub use scripted::{Scripted, refusing};
 pub use setup::{Io, KEY, Setup, UPSTREAM_KEY, mock, on_both_drivers};
+pub use tunnel::Tunnel;
+pub use wires::{Asked, Framing, Wire, Wired};
 
 use std::time::{Duration, Instant};
 

@@ -57,19 +57,19 @@ pub fn send(mut answer: Answer<'_>, mut respond: SendResponse<Bytes>) -> impl Fu
             }
         };
         let ends = matches!(framing, ResponseFraming::None | ResponseFraming::Length(0));
-        let Ok(mut send) = respond.send_response(response, ends) else { return };
-        if !ends && let Err(broken) = answer.send_body(framing, &mut send).await {
-            if broken == Broken::Stalled || answer.peer.deaf.get() {
-                answer.pipe.give_up();
-            }
-            if broken == Broken::Gone {
-                return;
-            }
-            // A reset throws away what is still queued, and one that `h2` makes by itself says CANCEL, which some
-            // clients take for a proper end.
-            runtime::sleep(FLUSH).await;
-            send.send_reset(Reason::INTERNAL_ERROR);
+        let Ok(mut send) = respond.send_response(response, ends) else { return answer.peer.give_up() };
+        let sent = if ends { Ok(()) } else { answer.send_body(framing, &mut send).await };
+        let Err(broken) = sent else { return answer.peer.wait() };
+        if broken == Broken::Stalled || answer.peer.deaf.get() {
+            answer.pipe.give_up();
         }
+        if broken == Broken::Gone {
+            return answer.peer.give_up();
+        }
+        // A reset throws away what is still queued, and one that `h2` makes by itself says CANCEL, which some
+        // clients take for a proper end.
+        runtime::sleep(FLUSH).await;
+        send.send_reset(Reason::INTERNAL_ERROR);
     }
 }
 
@@ -89,7 +89,10 @@ impl Answer<'_> {
                 return Some((told(&head, &text, self.peer)?, head.framing));
             }
             let more = poll_fn(|cx| match self.pipe.poll_all() {
-                Poll::Pending if respond.poll_reset(cx).is_ready() => Poll::Ready(None),
+                Poll::Pending if respond.poll_reset(cx).is_ready() => {
+                    self.peer.give_up();
+                    Poll::Ready(None)
+                }
                 read => read.map(Result::ok),
             });
             let more = more.await.filter(|more| !more.is_empty())?;
