@@ -180,6 +180,16 @@ impl Pattern {
         let star = name.strip_prefix(&*self.prefix)?.strip_suffix(&*self.suffix)?;
         (!star.is_empty()).then_some(star)
     }
+
+    /// The pattern of all names that match both, if there are any.
+    pub fn meet(&self, other: &Self) -> Option<String> {
+        let longer =
+            |one: &'_ str, two: &'_ str| if one.len() < two.len() { two.to_owned() } else { one.to_owned() };
+        let (prefix, suffix) = (longer(&self.prefix, &other.prefix), longer(&self.suffix, &other.suffix));
+        let fits =
+            |pattern: &Self| prefix.starts_with(&*pattern.prefix) && suffix.ends_with(&*pattern.suffix);
+        (fits(self) && fits(other)).then(|| format!("{prefix}*{suffix}"))
+    }
 }
 
 /// The names that clients use.
@@ -484,6 +494,18 @@ mod tests {
         assert_eq!(p.star("openai/gpt"), Some("gpt"));
         assert_eq!(p.star("openai/"), None);
         assert_eq!(p.star("open"), None);
+        for (one, two, both) in [
+            ("openai/*", "openai/gpt-*", Some("openai/gpt-*")),
+            ("openai/*", "*-mini", Some("openai/*-mini")),
+            ("a*z", "ab*", Some("ab*z")),
+            ("a*", "*", Some("a*")),
+            ("a*", "b*", None),
+            ("*a", "*b", None),
+        ] {
+            let [one, two] = [one, two].map(|text| Pattern::parse(text).expect("one star"));
+            assert_eq!(one.meet(&two).as_deref(), both);
+            assert_eq!(two.meet(&one).as_deref(), both);
+        }
         assert!(Pattern::parse("a*b*").is_none());
         assert!(Pattern::parse("plain").is_none());
     }

@@ -423,10 +423,10 @@ fn models_are_listed_in_the_callers_dialect() {
     on_both_drivers(|io| {
         let setup = setup(io, "127.0.0.1:9".parse().expect("an address"))
             .model("one\\\"", "{provider: claude, model: x}", "")
-            .with("groups", "{everyone: {models: [\"*\"]}, none: {models: [m/x]}}")
+            .with("groups", "{everyone: {models: [\"*\"]}, part: {models: [m/x]}, none: {models: []}}")
             .with(
                 "keys",
-                &format!("[{{id: a, group: everyone, secret: {KEY}}}, {{id: b, group: none, secret: none}}]"),
+                &format!("[{{id: a, group: everyone, secret: {KEY}}}, {{id: b, group: none, secret: none}}, {{id: c, group: part, secret: part}}]"),
             );
         let gateway = Gateway::start(&setup);
         let get = |path: &str, key: &str, more: &str| {
@@ -450,6 +450,12 @@ fn models_are_listed_in_the_callers_dialect() {
             one["created_at"].as_str().is_some_and(|text| text.len() == 24 && text.ends_with('Z')),
             "{one}"
         );
+        let part = get("/v1/models", "part", version).json();
+        assert_eq!(
+            (&part["data"][0]["id"], &part["data"][0]["display_name"]),
+            (&"m/x".into(), &"m/x".into())
+        );
+        assert_eq!((&part["last_id"], part["data"].as_array().map(Vec::len)), (&"m/x".into(), Some(1)));
         let empty = get("/v1/models", "none", version).json();
         assert_eq!(empty, json!({"data":[],"has_more":false,"first_id":null,"last_id":null}));
         refused(&get("/v1/models/none", KEY, version), 404, "not_found_error", "model_not_found");

@@ -52,7 +52,7 @@ fn pipelining() {
         all.extend(stream("chunks=3"));
         client.send(&all);
         assert_eq!(client.answer().text(), ECHOED);
-        assert_eq!(client.answer().json()["id"], "m/*");
+        assert_eq!(client.answer().json()["id"], "m/x");
         assert_eq!(client.answer().text(), ECHOED);
         client.answer().refused(400, "missing_model");
         assert_eq!(client.answer().events().last().map(String::as_str), Some("[DONE]"));

@@ -7,9 +7,9 @@ use crate::traffic::auth::Caller;
 use crate::traffic::dialect::json;
 use crate::traffic::policy;
 
-/// `GET /v1/models`: every entry that the caller may use, in the catalog's order.
+/// `GET /v1/models`: every name and pattern that the caller may use, in the catalog's order.
 pub fn models(snapshot: &Snapshot, caller: &Caller, dialect: Dialect) -> Vec<u8> {
-    let granted = snapshot.catalog.models.iter().filter(|m| policy::grants(snapshot, caller, &m.text));
+    let granted = &policy::listed(snapshot, caller);
     match dialect {
         Dialect::OpenAi => {
             let mut out = br#"{"object":"list","data":["#.to_vec();
@@ -19,11 +19,11 @@ pub fn models(snapshot: &Snapshot, caller: &Caller, dialect: Dialect) -> Vec<u8>
         }
         Dialect::Anthropic => {
             let mut out = br#"{"data":["#.to_vec();
-            let ends = list(granted, dialect, &mut out);
+            list(granted, dialect, &mut out);
             out.extend_from_slice(br#"],"has_more":false,"first_id":"#);
-            name(ends.map(|(first, _)| first), &mut out);
+            name(granted.first().map(|(name, _)| &**name), &mut out);
             out.extend_from_slice(br#","last_id":"#);
-            name(ends.map(|(_, last)| last), &mut out);
+            name(granted.last().map(|(name, _)| &**name), &mut out);
             out.push(b'}');
             out
         }
@@ -36,7 +36,7 @@ pub fn models(snapshot: &Snapshot, caller: &Caller, dialect: Dialect) -> Vec<u8>
     }
 }
 
-/// `GET /v1/models/{id}`.
+/// `GET /v1/models/{id}`: the entry, by the name that was asked for.
 ///
 /// # Errors
 /// `ModelNotFound`; also for a model that the caller may not use: it is not told which names exist.
@@ -47,41 +47,56 @@ pub fn model(snapshot: &Snapshot, caller: &Caller, dialect: Dialect, id: &str) -
         .filter(|_| policy::grants(snapshot, caller, id))
         .map(|(model, _)| {
             let mut out = vec![];
-            listing(model, dialect, &mut out);
+            listing(model, id, dialect, &mut out);
             out
         })
         .ok_or_else(|| policy::not_found(id))
 }
 
-fn listing(model: &Model, dialect: Dialect, out: &mut Vec<u8>) {
+/// An entry under this name: its own, or one that it stands for as a pattern.
+fn listing(model: &Model, id: &str, dialect: Dialect, out: &mut Vec<u8>) {
     match dialect {
-        Dialect::OpenAi => out.extend_from_slice(model.listing.as_bytes()),
-        Dialect::Anthropic => out.extend_from_slice(model.anthropic_listing.as_bytes()),
+        Dialect::OpenAi => renamed(&model.listing, &[r#"{"id":"#], model, id, out),
+        Dialect::Anthropic => {
+            let before = [r#"{"type":"model","id":"#, r#","display_name":"#];
+            renamed(&model.anthropic_listing, &before, model, id, out);
+        }
         Dialect::Gemini => {
             out.extend_from_slice(br#"{"name":"models/"#);
-            json::escape(&model.text, |piece| out.extend_from_slice(piece));
+            json::escape(id, |piece| out.extend_from_slice(piece));
             out.extend_from_slice(br#"","displayName":"#);
-            name(Some(&model.text), out);
+            name(Some(id), out);
             out.extend_from_slice(br#","supportedGenerationMethods":["generateContent","streamGenerateContent","countTokens"]}"#);
         }
     }
 }
 
-/// Writes entries with commas between them; gives the names of the first and the last.
-fn list<'m>(
-    models: impl Iterator<Item = &'m Model>,
-    dialect: Dialect,
-    out: &mut Vec<u8>,
-) -> Option<(&'m str, &'m str)> {
-    let mut ends = None;
-    for model in models {
-        if ends.is_some() {
+/// Writes a rendered entry with another name in it, which stands behind each of these texts.
+fn renamed(entry: &str, before: &[&str], model: &Model, id: &str, out: &mut Vec<u8>) {
+    let mut known = vec![];
+    name(Some(&model.text), &mut known);
+    let mut rest = entry.as_bytes();
+    for text in before {
+        let Some(behind) = rest.strip_prefix(text.as_bytes()).and_then(|rest| rest.strip_prefix(&*known))
+        else {
+            debug_assert!(false, "an entry has its members in another order");
+            break;
+        };
+        out.extend_from_slice(text.as_bytes());
+        name(Some(id), out);
+        rest = behind;
+    }
+    out.extend_from_slice(rest);
+}
+
+/// Writes entries with commas between them.
+fn list(entries: &[policy::Entry<'_>], dialect: Dialect, out: &mut Vec<u8>) {
+    for (index, (id, model)) in entries.iter().enumerate() {
+        if index > 0 {
             out.push(b',');
         }
-        listing(model, dialect, out);
-        ends = Some((ends.map_or(&*model.text, |(first, _)| first), &*model.text));
+        listing(model, id, dialect, out);
     }
-    ends
 }
 
 fn name(text: Option<&str>, out: &mut Vec<u8>) {

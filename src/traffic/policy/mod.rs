@@ -5,6 +5,10 @@
 //!
 //! Invariant: every `Permit` is settled exactly once, whatever becomes of the exchange.
 
+mod listed;
+
+pub use listed::{Entry, listed};
+
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::REPEATED_BYTES;
 use crate::contract::record::Usage;
