@@ -91,7 +91,8 @@ impl<'a> Asked<'a> {
     /// # Errors
     /// A message for the client.
     pub fn of_json(body: &'a [u8]) -> Result<Self, String> {
-        serde_json::from_slice(body)
+        // A mark before the text says nothing, and providers differ about it.
+        serde_json::from_slice(body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body))
             .map_err(|wrong| format!("the body is not what this endpoint takes: {wrong}"))
     }
 
@@ -177,7 +178,7 @@ impl<'a> Asked<'a> {
 
 /// The value of a field of a multipart body.
 fn field<'a>(body: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
-    let named = format!("name=\"{name}\"");
+    let named = format!("; name=\"{name}\"");
     let at = memchr::memmem::find(body, named.as_bytes())? + named.len();
     let value = at + memchr::memmem::find(&body[at..], b"\r\n\r\n")? + 4;
     let end = value + memchr::memmem::find(&body[value..], b"\r\n--")?;
@@ -292,6 +293,8 @@ mod tests {
         );
         let asked = asked.expect("valid");
         assert_eq!((asked.model.as_ref(), asked.streams(), asked.wants_usage()), ("mock?stall", true, true));
+        let marked = Asked::of_json(b"\xEF\xBB\xBF{\"model\":\"a\"}").expect("valid behind its mark");
+        assert_eq!(marked.model, "a");
         assert!(Asked::of_json(br#"{"model":"a","model":"b"}"#).is_err());
         assert!(Asked::of_json(br#"{"model":1}"#).is_err());
         assert!(Asked::of_json(br#"{"model":"a"} x"#).is_err());
@@ -300,7 +303,7 @@ mod tests {
     /// Fields of a multipart body are found by name, and a file that is none of them is left alone.
     #[test]
     fn reads_multipart() {
-        let body = b"--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\n\0\x01\r\n--b\r\n\
+        let body = b"--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"model\"\r\n\r\n\0\x01\r\n--b\r\n\
             Content-Disposition: form-data; name=\"model\"\r\n\r\nwhisper?chunks=2\r\n--b--\r\n";
         let asked = Asked::of_multipart(body);
         assert_eq!((asked.model.as_ref(), asked.streams()), ("whisper?chunks=2", false));
