@@ -121,7 +121,10 @@ fn try_out(ring: &io_uring::IoUring) -> io::Result<()> {
 /// # Errors
 /// As [`probe`], or the runtime could not be built.
 pub fn block_on<F: Future>(wanted: Wanted, make: impl FnOnce(Driver) -> F) -> io::Result<F::Output> {
-    let driver = probe(wanted)?;
+    run(probe(wanted)?, make)
+}
+
+fn run<F: Future>(driver: Driver, make: impl FnOnce(Driver) -> F) -> io::Result<F::Output> {
     if driver == Driver::Epoll {
         let mut runtime = monoio::RuntimeBuilder::<monoio::LegacyDriver>::new()
             .with_entries(RING_ENTRIES)
@@ -258,6 +261,32 @@ pub fn granted_cpus() -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use monoio::io::{AsyncReadRent as _, AsyncWriteRentExt as _};
+    use monoio::net::{TcpListener, TcpStream};
+
+    /// Every rung of the ladder, those included at which only older kernels stop, moves bytes and waits.
+    #[test]
+    fn every_rung_serves() {
+        for driver in LADDER.into_iter().chain([Driver::Epoll]) {
+            if driver != Driver::Epoll && driver.ring_flags().build(RING_ENTRIES).is_err() {
+                eprintln!("skipped: {}", driver.name());
+                continue;
+            }
+            let told = run(driver, |driver| async move {
+                let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+                let address = listener.local_addr().expect("bound");
+                spawn(async move {
+                    let (mut stream, _) = listener.accept().await.expect("a connection");
+                    sleep(Duration::from_millis(2)).await;
+                    stream.write_all(driver.name()).await.0.expect("it is taken");
+                });
+                let mut stream = TcpStream::connect(address).await.expect("a connection");
+                let (read, bytes) = stream.read(vec![0; 64]).await;
+                bytes[..read.expect("bytes")].to_vec()
+            });
+            assert_eq!(told.expect("a runtime"), driver.name().as_bytes());
+        }
+    }
 
     /// A task that panics ends alone and is counted; the next one runs, on every driver.
     #[test]

@@ -1,6 +1,6 @@
 //! Machines that give a gateway less than it would like.
 
-use crate::harness::{Gateway, Io, Setup, chat, deny, fresh_dir, mock, run_to_end};
+use crate::harness::{Gateway, Io, Setup, chat, deny, fresh_dir, mock, on_both_drivers, run_to_end};
 use ringgate::net::runtime;
 use rustix::process::{Resource, Rlimit, setrlimit};
 use std::os::unix::process::CommandExt as _;
@@ -58,6 +58,77 @@ fn processors_are_few() {
     let alone = alone.join().expect("it serves");
     assert_eq!(alone.client().ask(&chat("")).status, 200);
     assert_eq!(alone.metric_sum("gateway_shard_up"), 1);
+}
+
+/// Each shard is a thread that is pinned to a processor, with a listening socket and connections to providers of its own;
+/// the log has its own thread, and all have names.
+#[test]
+fn shards_share_nothing() {
+    on_both_drivers(|io| {
+        let mock = mock();
+        let gateway = Gateway::start(&Setup::of(io, &mock.base_url()).shards(2));
+        let (allowed, task) = (runtime::allowed_cpus(), format!("/proc/{}/task", gateway.pid()));
+        let threads: Vec<_> = std::fs::read_dir(task)
+            .expect("the gateway runs")
+            .flatten()
+            .map(|thread| {
+                let read = |file: &str| std::fs::read_to_string(thread.path().join(file)).unwrap_or_default();
+                let status = read("status");
+                let cpus = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+                (read("comm").trim().to_owned(), cpus.unwrap_or_default().trim().to_owned())
+            })
+            .collect();
+        for shard in 0..2 {
+            let cpus: Vec<_> = threads.iter().filter(|(name, _)| *name == format!("shard-{shard}")).collect();
+            let [(_, cpus)] = cpus.as_slice() else { unreachable!("one thread: {threads:?}") };
+            if runtime::granted_cpus() >= allowed.len() {
+                assert_eq!(*cpus, allowed[shard % allowed.len()].to_string(), "{threads:?}");
+            }
+        }
+        assert_eq!(threads.iter().filter(|(name, _)| name == "logcore").count(), 1, "{threads:?}");
+
+        // Source: proc(5); a port is hexadecimal there, and 0A is a socket that listens.
+        let port = format!(":{:04X} 00000000:0000 0A", gateway.address.port());
+        let sockets = std::fs::read_to_string(format!("/proc/{}/net/tcp", gateway.pid())).expect("the table");
+        assert_eq!(sockets.lines().filter(|line| line.contains(&port)).count(), 2);
+
+        let mut clients: Vec<_> = (0..40).map(|_| gateway.client()).collect();
+        for _ in 0..3 {
+            assert!(clients.iter_mut().all(|client| client.ask(&chat("")).status == 200));
+        }
+        let records = gateway.records(120);
+        let on_second = records.iter().filter(|record| record["shard"] == 1).count();
+        assert!(
+            (3..118).contains(&on_second) && on_second % 3 == 0,
+            "a client stays on its shard: {on_second}"
+        );
+        assert_eq!(mock.stats().connections_opened, 2, "one of each shard, again and again");
+    });
+}
+
+/// `ringgate doctor` tells the driver that a gateway would run on, as its metric does; where the ring is refused it says so,
+/// and what to do.
+#[test]
+fn the_doctor_tells_the_driver() {
+    let driver = runtime::probe(runtime::Wanted::Auto).expect("epoll at least").name();
+    let report = |command: &mut Command| {
+        let told = command.arg("doctor").output().expect("the binary runs");
+        assert!(told.status.success());
+        String::from_utf8_lossy(&told.stdout).into_owned()
+    };
+    let told = report(&mut Command::new(env!("CARGO_BIN_EXE_ringgate")));
+    let line = told.lines().find(|line| line.contains("I/O driver")).expect("a line of it");
+    assert!(line.split_whitespace().any(|word| word.trim_end_matches(':') == driver), "{told}");
+    let setup = Setup::of(Io::Auto, "http://127.0.0.1:9/v1").with("io", "auto");
+    let gateway = Gateway::start(&setup);
+    let metric = format!("gateway_io_driver{{shard=\"0\",driver=\"{driver}\"}}");
+    assert_eq!(gateway.metric(&metric), 1, "{}", gateway.metrics());
+
+    let mut refused = Command::new(env!("CARGO_BIN_EXE_ringgate"));
+    deny(&mut refused, libc::SYS_io_uring_setup);
+    let told = report(&mut refused);
+    assert!(told.contains("! I/O driver            epoll: the kernel refuses io_uring"), "{told}");
+    assert!(told.contains("seccomp profile"), "{told}");
 }
 
 fn with_files(command: &mut Command, most: u64) {

@@ -3,6 +3,7 @@
 //! Every test starts its own gateway on free ports, with a mock provider in this process or an upstream that says
 //! exactly what the test writes. Tests of the data plane run on both drivers.
 
+mod alike;
 mod anthropic;
 mod aside;
 mod auth;
@@ -10,6 +11,7 @@ mod backlog;
 mod bedrock;
 mod by_responses;
 mod certificates;
+mod commands;
 mod counting;
 mod credentials;
 mod crowds;
@@ -56,5 +58,6 @@ mod successors;
 mod timeouts;
 mod translate;
 mod translated_errors;
+mod trust;
 mod upstreams;
 mod whole_errors;
