@@ -36,6 +36,7 @@ impl Peer {
             familiar: Familiar::common(),
         }
     }
+
     /// They gave a stream up before its answer was over.
     pub fn give_up(&self) {
         self.given_up.set(self.given_up.get().saturating_add(1));
