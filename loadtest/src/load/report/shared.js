@@ -9,11 +9,21 @@ function theme() {
   dark.addEventListener("change", follow);
   document.getElementById("theme").addEventListener("click", () => { root.dataset.theme = root.dataset.theme === "dark" ? "light" : "dark"; });
 }
-/* Draws the page, or says on it why it cannot be drawn. */
+/* Draws the page for the width that there is, and again for another; or says on it why it cannot be drawn. */
 function begin(draw) {
+  let width, waiting;
+  const fill = () => {
+    width = innerWidth;
+    main.replaceChildren();
+    try { draw(); } catch (failed) {
+      console.error(failed);
+      main.insertAdjacentHTML("afterbegin", `<section id="failed">This page could not be drawn: ${escaped(failed)}</section>`);
+    }
+  };
   theme();
-  try { draw(); } catch (failed) {
-    console.error(failed);
-    main.insertAdjacentHTML("afterbegin", `<section id="failed">This page could not be drawn: ${escaped(failed)}</section>`);
-  }
+  fill();
+  addEventListener("resize", () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(() => { if (innerWidth !== width) fill(); }, 150);
+  });
 }
