@@ -108,6 +108,51 @@ fn finds_the_knee() {
     assert!(report.seconds < 3.0 && report.steps[0].requests_per_s > 4.0 / 3.0, "{report}");
 }
 
+/// A target that stands still for 400 ms keeps all waiting that are due meanwhile, of which only one was sent: the latency from
+/// when each was due tells of all of them, and that from when it was sent of one.
+#[test]
+fn a_pause_is_felt_by_all_that_were_due() {
+    let address = servers::plain(|number| {
+        if number == 50 {
+            std::thread::sleep(Duration::from_millis(400));
+        }
+        servers::whole(FIRST)
+    });
+    let line = format!(
+        "--url http://{address}/v1/chat/completions --connections 1 --rate 200 --duration 1s --warmup 0ms"
+    );
+    let report = run(&line);
+    assert_eq!(report.requests + report.unsent, 200, "{report}");
+    // Eighty were due in it, five in each 25 ms: twenty waited for 300 ms and more, and one in ten is twenty.
+    let (due, sent) = (&report.latency_us, &report.service_us);
+    assert!(due.p90 > 280_000.0 && due.max > 390_000.0 && sent.max > 390_000.0, "{report}");
+    assert!(sent.p90 < due.p90 / 2.0 && due.p50 < due.p90 / 2.0, "{report}");
+    assert!(report.first_byte_us.p90 > 280_000.0, "{report}");
+    assert!(report.late_us.is_some_and(|late| late.p90 > 280_000.0), "{report}");
+}
+
+/// What runs beside a plan and before it changes nothing of what the plan sends: with the same seed it is the same, however
+/// fast the target is.
+#[test]
+fn plans_do_not_depend_on_what_runs_beside_them() {
+    let file = std::env::temp_dir().join(format!("ringgate-load-beside-{}.toml", std::process::id()));
+    let parts: String = ["a", "b", "c", "d"]
+        .map(|name| format!("[[request]]\nname = \"{name}\"\nendpoint = \"chat\"\n"))
+        .concat();
+    let beside = "[[request]]\nname = \"e\"\nendpoint = \"chat\"\nbeside = 2\n";
+    let load = "[load]\nshape = \"constant\"\nrate = 40\nconnections = 8\n";
+    std::fs::write(&file, format!("about = \"x\"\n{load}{parts}{beside}")).expect("a file");
+    let sent = |more: &str| {
+        let (report, _mock) =
+            on_mock(&format!("--scenario {} --duration 1s --seed 3 {more}", file.display()));
+        assert_eq!(report.unsent, 0, "{report}");
+        report.parts[..4].iter().map(|part| part.requests).collect::<Vec<_>>()
+    };
+    let first = sent("--warmup 300ms");
+    assert_eq!((first.iter().sum::<u64>(), &first), (40, &sent("--warmup 0ms --model mock?delay_ms=20")));
+    std::fs::remove_file(file).expect("it was there");
+}
+
 /// The same seed sends the same parts and keys in the same order.
 #[test]
 fn runs_follow_from_the_seed() {

@@ -70,7 +70,6 @@ pub struct Session {
     slices: u64,
     /// When the last slice ended.
     rests_since: Option<Instant>,
-    numbers: Rc<Cell<u64>>,
 }
 
 /// One slice of load, as its lanes share it.
@@ -80,8 +79,9 @@ struct Slice {
     pace: Option<Pace>,
     /// When the last request of an open loop was sent.
     last_sent: Cell<Instant>,
-    /// The number of the next request, which says what it is.
-    numbers: Rc<Cell<u64>>,
+    /// The number of the next request, which says what it is; what was sent before the slice, or beside it, changes none.
+    numbers: Cell<u64>,
+    numbers_beside: Cell<u64>,
     recorder: RefCell<Recorder>,
 }
 
@@ -113,8 +113,8 @@ impl Session {
             lanes_beside(part, route, connections, setup, watch)
         });
         let beside = beside.collect();
-        let (seed, numbers) = (setup.seed, Rc::default());
-        Ok(Self { target, prepared, lanes, beside, seed, slices: 0, rests_since: None, numbers })
+        let seed = setup.seed;
+        Ok(Self { target, prepared, lanes, beside, seed, slices: 0, rests_since: None })
     }
 
     /// Opens all connections, and sends one request on the first.
@@ -181,7 +181,8 @@ impl Session {
             until: begun + duration,
             pace,
             last_sent: Cell::new(begun),
-            numbers: Rc::clone(&self.numbers),
+            numbers: Cell::new(self.slices << 32),
+            numbers_beside: Cell::new(self.slices << 32),
             recorder: RefCell::new(recorder),
         });
         let senders: Vec<_> =
@@ -242,13 +243,13 @@ async fn send(mut lane: Lane, slice: Rc<Slice>) -> Lane {
     match &slice.pace {
         None => {
             while slice.goes_on() {
-                let (part, wire) = slice.prepared.pick(slice.number());
+                let (part, wire) = slice.prepared.pick(Slice::number(&slice.numbers));
                 slice.exchange(&mut lane, part, wire, None).await;
             }
         }
         Some(pace) => {
             while let Some(due) = pace.next().await {
-                let (part, wire) = slice.prepared.pick(slice.number());
+                let (part, wire) = slice.prepared.pick(Slice::number(&slice.numbers));
                 slice.exchange(&mut lane, part, wire, Some(due)).await;
             }
         }
@@ -258,7 +259,7 @@ async fn send(mut lane: Lane, slice: Rc<Slice>) -> Lane {
 
 async fn send_beside(part: usize, mut lane: Lane, slice: Rc<Slice>) -> (usize, Lane) {
     while slice.goes_on() {
-        let (prepared, wire) = slice.prepared.pick_of(part, slice.number());
+        let (prepared, wire) = slice.prepared.pick_of(part, Slice::number(&slice.numbers_beside));
         slice.exchange(&mut lane, prepared, wire, None).await;
     }
     (part, lane)
@@ -277,8 +278,8 @@ impl Slice {
         Instant::now() < self.until && !is_interrupted()
     }
 
-    fn number(&self) -> u64 {
-        self.numbers.replace(self.numbers.get() + 1)
+    fn number(numbers: &Cell<u64>) -> u64 {
+        numbers.replace(numbers.get() + 1)
     }
 
     async fn exchange(&self, lane: &mut Lane, part: &PreparedPart, wire: &Wire, due: Option<Due>) {
