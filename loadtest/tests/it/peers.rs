@@ -1,10 +1,13 @@
 //! Peers are started, measured and ended; those that cannot be are named.
 
+use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use serde_json::Value;
 
+use crate::client::PATIENCE;
 use crate::documents;
 
 /// How long a peer may take to start on a slow machine.
@@ -166,6 +169,68 @@ fn parts_within_a_budget() {
     let drawn = std::fs::read_to_string(&page).expect("a page");
     assert!(drawn.contains("requests, 100 per second, HTTP/1.1") && !drawn.contains("STYLE"), "{drawn}");
     for file in [peer, page] {
+        std::fs::remove_file(file).expect("it was there");
+    }
+}
+
+/// A peer runs on its own core, and what it starts does.
+#[test]
+fn peers_are_pinned() {
+    let telling = peer("pinned", PATIENT_S, &["sh", "-c", "grep Cpus_allowed_list /proc/self/status"]);
+    let (code, _, err) = compare(&[&telling], "--open 20");
+    assert!(code == Some(2) && err.contains("Cpus_allowed_list:\t0: it ended"), "{err}");
+    let (_, _, err) = compare(&[&telling], "--open 20 --cpu 0");
+    assert!(err.contains("need a core each"), "{err}");
+    std::fs::remove_file(telling).expect("it was there");
+}
+
+/// Whoever has had enough while peers start, or are warmed up, sees how long those that did took to start; the one that was to
+/// be next is not called one that does not start, and no peer is left.
+#[test]
+fn interrupted_before_the_first_round() {
+    let program = env!("CARGO_BIN_EXE_ringgate-load");
+    let mark = format!("{}0000001", std::process::id());
+    let mock = [program, "mock", "--seed", &mark, "--listen", "127.0.0.1:{port}"];
+    let one = peer("warm", PATIENT_S, &mock);
+    let silent = peer("never", PATIENT_S, &["sleep", "600"]);
+    for (peers, phase, code) in [
+        (vec![&one, &silent], "starting never", Some(1)),
+        (vec![&one], "warming up warm", Some(1)),
+        (vec![&silent], "starting never", Some(2)),
+    ] {
+        let mut command = Command::new(program);
+        command.args(["compare", "--warmup", "9m", "--starts", "1", "--open", "20"]);
+        command.args(peers.iter().flat_map(|peer| ["--peer".into(), peer.as_os_str().to_owned()]));
+        command.arg("--force");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it runs");
+        let mut told = BufReader::new(child.stderr.take().expect("piped"));
+        let (mut err, begun) = (String::new(), Instant::now());
+        while !err.contains(phase) {
+            assert!(told.read_line(&mut err).expect("text") > 0, "{err}");
+        }
+        let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()) && begun.elapsed() < PATIENCE);
+        let begun = Instant::now();
+        told.read_to_string(&mut err).expect("text");
+        let output = child.wait_with_output().expect("it ends");
+        assert!(begun.elapsed() < PATIENCE, "{phase}: {:?}", begun.elapsed());
+        let out = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.code() == code && !err.contains("skipped"), "{phase}: {out}{err}");
+        if code == Some(1) {
+            // How long it took to start is known by then.
+            assert!(out.contains("INTERRUPTED") && out.contains("first answer ms"), "{phase}: {out}");
+            assert!(
+                out.contains("was not measured") && out.contains("ratios are to warm-"),
+                "{phase}: {out}"
+            );
+        } else {
+            assert!(out.is_empty() && err.contains("interrupted before anything was measured"), "{out}{err}");
+        }
+    }
+    let processes = Command::new("ps").args(["-eo", "args"]).output().expect("ps");
+    let left = String::from_utf8_lossy(&processes.stdout).contains(&format!("mock --seed {mark}"));
+    assert!(processes.status.success() && !left, "a peer was left behind");
+    for file in [one, silent] {
         std::fs::remove_file(file).expect("it was there");
     }
 }

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use clap::Args;
 
+use super::baseline::Baseline;
+use super::budget::WARMUP;
 use super::launch::Stage;
-use super::peer::Peer;
-use super::suite::{DRIFT_MAX, WARMUP, direct, part_of};
-use super::verdict::Baseline;
+use super::peer::{Peer, direct, part_of};
 use crate::load::check::OwnTime;
 use crate::load::engine::{Beat, HttpVersion, Load, Session, Setup, Target, Trust, Watch, on_event_loop};
 use crate::load::measure::Recorder;
@@ -148,11 +148,7 @@ impl<'a> Bench<'a> {
     /// # Errors
     /// When the machine was not steady, and nobody forced it.
     pub fn judge(&self, steady: &Steady) -> anyhow::Result<Baseline> {
-        let baseline = Baseline::of(&steady.slices, DRIFT_MAX);
-        if baseline.is_unsteady && !self.args.force {
-            bail!("{baseline}: nothing is reported (--force does it all the same, with a mark)");
-        }
-        Ok(baseline)
+        Baseline::judged(&steady.slices, self.args.force)
     }
 }
 

@@ -1,8 +1,12 @@
 //! How much time a comparison has, what each of its parts gets of it, and how far it has come.
 
+use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
 use crate::load::engine::is_interrupted;
+
+/// How long each target has load before anything of it is measured.
+pub const WARMUP: Duration = Duration::from_millis(300);
 
 /// Shares of the whole: what warming up and memory get at most, and what is left at the end for whatever takes longer.
 const WARMUP_SHARE: f64 = 0.12;
@@ -70,6 +74,13 @@ impl Budget {
 
 fn clock(time: Duration) -> String {
     format!("{}:{:02}", time.as_secs() / 60, time.as_secs() % 60)
+}
+
+/// Tells whoever looks what is being measured.
+pub fn say(what: &str) {
+    if std::io::stderr().is_terminal() {
+        eprintln!("ringgate-load: {what}");
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,10 @@
 //! What was measured of several targets, against each other.
 
-use std::fmt;
-
 use serde::Serialize;
 
 use super::contest::{Contest, Figures};
 use super::estimate::{Estimate, difference};
+use super::spread::Spread;
 use crate::load::report::{ErrorCount, Quantiles, error_counts};
 
 /// One target in the comparison.
@@ -48,14 +47,6 @@ pub struct Added {
     pub p90: Option<Estimate>,
     pub p99: Option<Estimate>,
     pub p999: Option<Estimate>,
-}
-
-/// A figure over the rounds.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Spread {
-    pub median: f64,
-    pub min: f64,
-    pub max: f64,
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]
@@ -147,31 +138,6 @@ impl Ratio {
     }
 }
 
-impl Spread {
-    const NOTHING: Self = Self { median: 0.0, min: 0.0, max: 0.0 };
-
-    pub fn of(mut figures: Vec<f64>) -> Option<Self> {
-        figures.sort_by(f64::total_cmp);
-        let (min, max) = (*figures.first()?, *figures.last()?);
-        let middle = figures.len() / 2;
-        let median = if figures.len().is_multiple_of(2) {
-            f64::midpoint(figures[middle - 1], figures[middle])
-        } else {
-            figures[middle]
-        };
-        Some(Self { median, min, max })
-    }
-}
-
-/// The median, and between which figures it lies.
-impl fmt::Display for Spread {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = out.precision().unwrap_or(0);
-        let Self { median, min, max } = self;
-        write!(out, "{median:.digits$} ({min:.digits$}..{max:.digits$})")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -179,17 +145,6 @@ mod tests {
     use super::*;
     use crate::load::measure::{Recorder, Tally};
     use crate::load::run::Measured;
-
-    /// The median lies in the middle, and between the two in the middle of an even number.
-    #[test]
-    fn medians() {
-        assert_eq!(
-            Spread::of(vec![3.0, 1.0, 2.0]).map(|it| (it.median, it.min, it.max)),
-            Some((2.0, 1.0, 3.0))
-        );
-        assert_eq!(Spread::of(vec![4.0, 1.0, 2.0, 3.0]).map(|it| it.median), Some(2.5));
-        assert!(Spread::of(Vec::new()).is_none());
-    }
 
     /// A round with these times in microseconds, and with what was stolen meanwhile.
     fn round(times: &[u64], stolen: Duration) -> Measured {

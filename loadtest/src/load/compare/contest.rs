@@ -1,7 +1,7 @@
 //! What the rounds of one target gave.
 
-use super::comparison::Spread;
 use super::estimate::{Slice, Slices};
+use super::spread::Spread;
 use crate::load::measure::{Tally, Times};
 use crate::load::run::Measured;
 

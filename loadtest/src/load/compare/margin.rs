@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::comparison::Spread;
+use super::spread::Spread;
 
 /// How many standard deviations of a count hold 95 of 100 cases.
 const DEVIATIONS: f64 = 1.96;

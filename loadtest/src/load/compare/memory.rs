@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::suite::{WARMUP, part_of};
-use crate::load::compare::peer::Peer;
+use super::budget::WARMUP;
+use super::peer::{Peer, part_of};
 use crate::load::engine::{
     Ends, Herd, Holder, HttpVersion, NO_TIME, Setup, Target, Watch, descriptors_allow,
 };

@@ -6,10 +6,12 @@
 //!
 //! Invariant: figures are divided only by figures of the same round, and what has a margin is made of such differences.
 
+mod baseline;
 mod bench;
 mod budget;
 mod bystanders;
 mod comparison;
+mod contender;
 mod contest;
 mod estimate;
 mod exhibit;
@@ -21,16 +23,18 @@ mod origin;
 pub(super) mod peer;
 mod rounds;
 mod show;
+mod spread;
 mod suite;
 mod targets;
 mod truth;
 mod verdict;
 
 pub use bystanders::{Bystanders, BystandersArgs, measure_bystanders};
-pub use comparison::{Added, Comparison, Ratio, Row, Spread};
+pub use comparison::{Added, Comparison, Ratio, Row};
 pub use exhibit::Section;
 pub use features::{FeatureCosts, FeaturesArgs, measure_features, show_features};
 pub use launch::end_peers;
+pub use spread::Spread;
 pub use suite::compare_peers;
 pub use targets::compare;
 pub use truth::{Relay, RelayArgs, Truth, TruthArgs, measure_truth};

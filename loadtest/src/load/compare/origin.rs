@@ -10,6 +10,9 @@ use serde::Serialize;
 use super::launch::program;
 use crate::load::report::{GENERATOR, machine};
 
+/// Version of the format of what comparisons, features and the truth give.
+pub const FORMAT: u32 = 1;
+
 /// How long a program may take to say its version.
 const VERSION_WAIT: Duration = Duration::from_secs(5);
 

@@ -8,8 +8,11 @@ use anyhow::{Context, bail};
 use serde::Deserialize;
 
 use crate::load::check::Check;
-use crate::load::scenario::explain;
 use crate::load::scenario::shipped::Shipped;
+use crate::load::scenario::{Endpoint, Part, explain};
+
+/// The provider without anything before it.
+const DIRECT: &str = "direct";
 
 /// The peers that come with the program.
 pub const SHIPPED: Shipped = Shipped {
@@ -174,6 +177,21 @@ fn read(name: &str, text: &str) -> anyhow::Result<Peer> {
     }
     name.clone_into(&mut peer.name);
     Ok(peer)
+}
+
+/// The provider, as if it were a peer.
+pub fn direct() -> Peer {
+    Peer { name: DIRECT.to_owned(), ..Peer::plain() }
+}
+
+/// What a peer is asked: chat, of one of its models.
+pub fn part_of(peer: &Peer, model: &str, stream: bool) -> Part {
+    let mut part = Part::plain(&peer.name, model);
+    part.endpoint = Some(Endpoint::Chat);
+    part.stream = stream;
+    part.keys = peer.key.iter().cloned().collect();
+    part.headers = peer.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    part
 }
 
 #[cfg(test)]

@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use super::budget::Budget;
+use super::budget::{Budget, WARMUP};
 use super::comparison::Comparison;
+use super::contender::Contender;
 use super::contest::Contest;
 use super::exhibit::{Exhibit, Section, exhibits};
 use super::launch::{Running, Stage};
 use super::memory::{Memory, Openings, SETTLE};
-use super::peer::Peer;
-use super::suite::{Contender, WARMUP, part_of};
+use super::peer::{Peer, part_of};
 use super::verdict::Table;
 use crate::load::args::CompareArgs;
 use crate::load::check::Check;

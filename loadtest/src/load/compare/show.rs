@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::comparison::{Comparison, Row, Spread};
+use super::comparison::{Comparison, Row};
 use super::estimate::Estimate;
+use super::spread::Spread;
 use crate::load::report::{ErrorCount, blocks};
 
 /// Characters that lines of tables may have.

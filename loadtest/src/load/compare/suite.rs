@@ -1,45 +1,28 @@
 //! Starts peers, has all of them measured, and ends them.
 
-use std::io::IsTerminal;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, bail, ensure};
 
-use super::budget::Budget;
-use super::comparison::Spread;
+use super::baseline::Baseline;
+pub(super) use super::budget::say;
+use super::budget::{Budget, WARMUP};
+use super::contender::Contender;
 use super::exhibit::Section;
 use super::launch::{Running, Stage};
-use super::memory::{self, Openings};
-use super::origin::{Origin, version};
-use super::peer::{self, Peer};
+use super::memory;
+use super::origin::{FORMAT, Origin, version};
+pub(super) use super::peer::part_of;
+use super::peer::{self, Peer, direct};
 use super::rounds::Suite;
-use super::verdict::{Baseline, Skipped, StartUp, Verdict};
+use super::spread::Spread;
+use super::verdict::{Skipped, StartUp, Verdict};
 use crate::load::args::CompareArgs;
-use crate::load::engine::{Ends, HttpVersion, Watch, is_interrupted, need_descriptors, on_event_loop};
-use crate::load::measure::Process;
-use crate::load::scenario::{Endpoint, Part};
+use crate::load::engine::{Ends, Watch, is_interrupted, need_descriptors, on_event_loop};
 use crate::mock::{self, Mock, MockOptions};
-
-/// Version of the format of a comparison.
-pub(super) const FORMAT: u32 = 1;
 
 /// What is compared with, if it is there.
 const BASE: &str = "nginx";
-
-/// The provider without anything before it.
-pub(super) const DIRECT: &str = "direct";
-
-/// How long each target has load before anything of it is measured.
-pub(super) const WARMUP: Duration = Duration::from_millis(300);
-
-/// How much the baseline may drift.
-pub(super) const DRIFT_MAX: f64 = 0.10;
-
-/// Someone who is measured.
-pub(super) struct Contender {
-    pub peer: Peer,
-    pub running: Option<Running>,
-}
 
 /// Starts the peers, measures all of them in turn, and ends them.
 ///
@@ -62,14 +45,18 @@ pub fn compare_peers(args: &CompareArgs) -> anyhow::Result<Verdict> {
     let stage = Stage::new(provider.address, args.peer_cpu)?;
     let (mut contenders, mut skipped, mut starts) = (Vec::new(), Vec::new(), Vec::new());
     for mut peer in peers {
-        ensure!(!is_interrupted(), "interrupted before anything was measured");
         peer.headers.values_mut().for_each(|value| *value = stage.fill_header(value));
         budget.say(&format!("starting {}", peer.name));
+        if is_interrupted() {
+            break;
+        }
         match start(&stage, &peer, args.starts, &budget) {
             Ok((running, start)) => {
                 starts.push(start);
                 contenders.push(Contender { peer, running: Some(running) });
             }
+            // It is not this peer that did not start.
+            Err(_) if is_interrupted() => break,
             Err(why) => {
                 let skip = Skipped { name: peer.name, why: format!("{why:#}"), install: peer.install };
                 budget.say(&skip.to_string());
@@ -78,6 +65,7 @@ pub fn compare_peers(args: &CompareArgs) -> anyhow::Result<Verdict> {
         }
     }
     if contenders.is_empty() {
+        ensure!(!is_interrupted(), "interrupted before anything was measured");
         bail!(
             "no peer could be started:\n{}",
             skipped.iter().map(Skipped::to_string).collect::<Vec<_>>().join("\n")
@@ -100,9 +88,8 @@ pub fn compare_peers(args: &CompareArgs) -> anyhow::Result<Verdict> {
             suite.warm_up().await?;
             let tables = suite.tables().await?;
             let memory = suite.memory(&plan.openings).await?;
-            Ok((tables, Baseline::of(&suite.baseline, DRIFT_MAX), memory))
+            Ok((tables, Baseline::judged(&suite.baseline, args.force)?, memory))
         })?;
-    baseline.is_to_be_reported(args.force)?;
     Ok(Verdict {
         format: FORMAT,
         origin,
@@ -154,37 +141,4 @@ fn start(stage: &Stage, peer: &Peer, times: usize, budget: &Budget) -> anyhow::R
     let (name, about, tried_with) = (peer.name.clone(), peer.about.clone(), peer.tried_with.clone());
     let version = version(&peer.version);
     Ok((running, StartUp { name, about, tried_with, version, starts, start_ms, idle_bytes }))
-}
-
-/// The provider, as if it were a peer.
-pub(super) fn direct() -> Peer {
-    Peer { name: DIRECT.to_owned(), ..Peer::plain() }
-}
-
-pub(super) fn part_of(peer: &Peer, model: &str, stream: bool) -> Part {
-    let mut part = Part::plain(&peer.name, model);
-    part.endpoint = Some(Endpoint::Chat);
-    part.stream = stream;
-    part.keys = peer.key.iter().cloned().collect();
-    part.headers = peer.headers.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-    part
-}
-
-/// Tells whoever looks what is being measured.
-pub(super) fn say(what: &str) {
-    if std::io::stderr().is_terminal() {
-        eprintln!("ringgate-load: {what}");
-    }
-}
-
-impl Contender {
-    /// What it can open of all that is to be.
-    pub fn openings<'a>(&'a self, all: &'a [Openings]) -> impl Iterator<Item = Openings> + 'a {
-        let can = |version| version == HttpVersion::One || self.peer.plain_http2;
-        all.iter().copied().filter(move |it| self.running.is_some() && can(it.version))
-    }
-
-    pub fn process(&self) -> Option<Process> {
-        self.running.as_ref().map(|running| running.process)
-    }
 }

@@ -2,14 +2,15 @@
 
 use std::fmt;
 
-use anyhow::ensure;
 use serde::Serialize;
 
-use super::comparison::{Comparison, Spread};
+use super::baseline::Baseline;
+use super::comparison::Comparison;
 use super::exhibit::Exhibit;
 use super::memory::Memory;
 use super::origin::Origin;
 use super::show::WIDTH;
+use super::spread::Spread;
 use crate::load::report::blocks;
 
 /// Everything that was measured of peers.
@@ -32,15 +33,6 @@ pub struct Verdict {
     pub memory: Vec<Memory>,
     /// Why there are fewer open streams than were asked for.
     pub memory_note: Option<String>,
-}
-
-/// The provider alone, all through the run: what the machine gave.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Baseline {
-    pub requests_per_s: Spread,
-    /// Between the medians of the run's thirds, as a share of the smallest.
-    pub drift: f64,
-    pub is_unsteady: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -77,49 +69,12 @@ pub struct Table {
     pub left_out: Vec<String>,
 }
 
-impl Baseline {
-    /// Of the slices of a run, in their order.
-    pub fn of(slices: &[f64], drift_max: f64) -> Self {
-        let third = slices.len().div_ceil(3).max(1);
-        let medians = slices.chunks(third).filter_map(|third| Spread::of(third.to_vec())).map(|it| it.median);
-        let medians = Spread::of(medians.collect());
-        let drift = medians.map_or(0.0, |it| it.max / it.min - 1.0);
-        let nothing = Spread { median: 0.0, min: 0.0, max: 0.0 };
-        let requests_per_s = Spread::of(slices.to_vec()).unwrap_or(nothing);
-        // What is no number is no steadiness either.
-        Self { requests_per_s, drift, is_unsteady: !drift.is_finite() || drift > drift_max }
-    }
-
-    /// Whether figures of this run are worth anything, or somebody wants them all the same.
-    ///
-    /// # Errors
-    /// When the machine was not steady and nobody forces it.
-    pub fn is_to_be_reported(&self, is_forced: bool) -> anyhow::Result<()> {
-        ensure!(
-            !self.is_unsteady || is_forced,
-            "{self}: the machine was not steady, so nothing is reported (--force does it all the same, with a mark)"
-        );
-        Ok(())
-    }
-}
-
 impl Verdict {
     /// Every answer was good, and everything was measured.
     pub fn is_good(&self) -> bool {
         self.is_complete
             && self.tables.iter().all(|table| table.failed.is_empty() && table.comparison.is_good())
             && self.memory.iter().all(Memory::is_good)
-    }
-}
-
-impl fmt::Display for Baseline {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Spread { median, min, max } = self.requests_per_s;
-        let drift = self.drift * 100.0;
-        write!(
-            out,
-            "the provider alone answered {median:.0}/s ({min:.0} to {max:.0}) and drifted by {drift:.0} %"
-        )
     }
 }
 
@@ -206,26 +161,5 @@ impl Verdict {
             ]);
         }
         blocks(&names, &groups, WIDTH)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Noise within a run is no drift; a machine that becomes slower is.
-    #[test]
-    fn drift_is_told_from_noise() {
-        let noisy = [100.0, 130.0, 70.0, 101.0, 60.0, 140.0, 99.0, 150.0, 98.0];
-        assert!(!Baseline::of(&noisy, 0.1).is_unsteady);
-        let slower = [100.0, 101.0, 99.0, 95.0, 94.0, 96.0, 85.0, 86.0, 84.0];
-        let baseline = Baseline::of(&slower, 0.1);
-        assert!(baseline.is_unsteady && baseline.to_string().contains("drifted by 18 %"), "{baseline}");
-        let refused = baseline.is_to_be_reported(false).expect_err("it was not steady").to_string();
-        assert!(refused.contains("drifted by 18 %") && refused.contains("nothing is reported"), "{refused}");
-        assert!(baseline.is_to_be_reported(true).is_ok());
-        assert!(Baseline::of(&noisy, 0.1).is_to_be_reported(false).is_ok());
-        assert!(Baseline::of(&[0.0, 0.0, 0.0], 0.1).is_unsteady, "nothing was answered");
-        assert!(!Baseline::of(&[], 0.1).is_unsteady);
     }
 }

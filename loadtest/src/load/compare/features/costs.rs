@@ -6,10 +6,11 @@ use anyhow::Context;
 use serde::Serialize;
 
 use super::file::Feature;
-use crate::load::compare::comparison::Spread;
+use crate::load::compare::baseline::Baseline;
 use crate::load::compare::margin::Margin;
 use crate::load::compare::origin::Origin;
-use crate::load::compare::verdict::{Baseline, INTERRUPTED, Skipped};
+use crate::load::compare::spread::Spread;
+use crate::load::compare::verdict::{INTERRUPTED, Skipped};
 use crate::load::measure::Tally;
 use crate::load::report::{ErrorCount, error_counts, table};
 use crate::load::run::Measured;

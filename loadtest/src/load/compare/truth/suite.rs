@@ -14,8 +14,9 @@ use super::sample::{Beside, Round};
 use super::told::{SETTLE, Told};
 use crate::load::check::OwnTime;
 use crate::load::compare::bench::{Bench, Manner, load_of};
+use crate::load::compare::budget::say;
+use crate::load::compare::peer::part_of;
 use crate::load::compare::peer::{self, Peer};
-use crate::load::compare::suite::{part_of, say};
 use crate::load::engine::{Load, Session, Target, Watch, is_interrupted};
 use crate::load::measure::{Probes, Recorder, Tally};
 
