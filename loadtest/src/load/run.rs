@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use anyhow::ensure;
+
 use super::args::RunArgs;
 use super::engine::{Beat, Ends, Load, Session, Watch, is_interrupted, need_descriptors, on_event_loop};
 use super::measure::{Intervals, Process, Recorder, Steal};
@@ -32,6 +34,11 @@ pub fn run(args: &RunArgs) -> anyhow::Result<Report> {
             let mut session = Session::new(args.url.clone(), &scenario, &setup, watch)?;
             session.open().await?;
             warm_up(&mut session, &scenario.plan).await;
+            ensure!(
+                !is_interrupted(),
+                "target {}: interrupted before anything was measured",
+                args.url.address
+            );
             put(&mut session, &scenario, Some(feed.begin(args.interval)), process).await
         })?;
     let collected = collector.finish()?;

@@ -57,8 +57,8 @@ fn read_recording(path: &Path) -> Result<Recording, String> {
 /// What the command says of itself.
 const ABOUT: &str = "Run a mock model provider.
 
-It answers the endpoints of OpenAI, Anthropic, Google, Amazon Bedrock, Cohere and Ollama with canned text, for any
-model.";
+It answers the endpoints of OpenAI, Anthropic, Google, Amazon Bedrock, Cohere and Ollama with canned text, for \
+any model.";
 
 /// What can be asked for behind the name of a model.
 fn settings_help() -> String {

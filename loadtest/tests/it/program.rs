@@ -1,6 +1,7 @@
 //! The program as a shell sees it.
 
 use std::io::{BufRead, BufReader};
+use std::net::{TcpListener, TcpStream};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -42,6 +43,9 @@ fn exit_codes() {
     assert!(code == Some(1) && out.contains("status 500"), "{out}");
     let (code, _, err) = output("run --url http://127.0.0.1:1/v1/responses");
     assert!(code == Some(2) && err.contains("cannot connect: connection refused"), "{err}");
+    let plain = mock.base_url().replace("http://", "https://");
+    let (code, _, err) = output(&format!("run --url {plain}/chat/completions"));
+    assert!(code == Some(2) && err.contains("may speak no TLS") && err.lines().count() == 1, "{err}");
     let (code, _, err) = output("run --url ftp://127.0.0.1:1/v1/responses");
     assert!(code == Some(2) && err.contains("must begin with http://"), "{err}");
 }
@@ -65,6 +69,71 @@ fn interrupts() {
         assert!(begun.elapsed() < PATIENCE, "{:?}", begun.elapsed());
         assert!(out.contains("requests") && out.contains("latency"), "{out}");
     }
+}
+
+/// On a terminal, and only there, whoever waits sees what is going on, in one line however narrow it is; nothing of it is left at
+/// the end. Skipped where there is no `script` to make a terminal.
+#[test]
+fn progress_is_shown() {
+    let mock = start(MockOptions::default()).expect("start");
+    let run = format!(
+        "{} run --url {}/chat/completions --rate 100 --duration 1s --warmup 500ms --interval 300ms",
+        env!("CARGO_BIN_EXE_ringgate-load"),
+        mock.base_url()
+    );
+    let mut terminal = Command::new("script");
+    terminal
+        .args(["-qec", &format!("stty cols 40 rows 24; TERM=xterm {run}"), "/dev/null"])
+        .stdin(Stdio::null());
+    let Ok(output) = terminal.output() else {
+        eprintln!("skipped: there is no `script`");
+        return;
+    };
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{shown:?}");
+    let (progress, result) = shown.split_once("target ").expect("a result");
+    let lines: Vec<&str> =
+        progress.split(['\r', '\n']).map(|line| line.trim_start_matches("\u{1b}[2K")).collect();
+    assert!(lines.iter().all(|line| line.chars().count() <= 40), "{lines:?}");
+    for words in ["░░ warming up", "█░", "/s, p50 "] {
+        assert!(lines.iter().any(|line| line.contains(words)), "{words}: {lines:?}");
+    }
+    // The last that is done to the line is to empty it.
+    assert!(progress.ends_with("\r\u{1b}[2K") && !result.contains('\u{1b}'), "{shown:?}");
+}
+
+/// Whoever has had enough before anything was measured is told so at once: while a target takes no connection, and while it is
+/// warmed up.
+#[test]
+fn interrupts_before_anything_is_measured() {
+    let full = TcpListener::bind("127.0.0.1:0").expect("listen");
+    let deaf = full.local_addr().expect("an address");
+    // More than the kernel keeps for a listener that takes none.
+    let mut waiting = Vec::new();
+    while let Ok(connection) = TcpStream::connect_timeout(&deaf, Duration::from_millis(300)) {
+        waiting.push(connection);
+    }
+    let mock = start(MockOptions::default()).expect("start");
+    let url = format!("{}/chat/completions", mock.base_url());
+    for (line, patience) in [
+        (format!("run --timeout 9m --url http://{deaf}/v1/chat/completions"), "before its first answer"),
+        (format!("streams --pid 1 --timeout 9m --url http://{deaf}/v1/responses"), "before its first answer"),
+        (format!("run --warmup 9m --duration 1s --url {url}"), "before anything was measured"),
+    ] {
+        let child = program(&line).spawn().expect("it runs");
+        let begun = Instant::now();
+        let is_there = || mock.stats().requests > 5 || begun.elapsed() > Duration::from_millis(500);
+        while line.contains("warmup") && mock.stats().requests < 5 || !is_there() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        interrupt(&child);
+        let begun = Instant::now();
+        let (code, out, err) = text(&child.wait_with_output().expect("it ends"));
+        assert!(code == Some(2) && out.is_empty(), "{line}: {out}{err}");
+        assert!(err.contains("interrupted") && err.contains(patience), "{line}: {err}");
+        assert!(err.contains("target 127.0.0.1:") && begun.elapsed() < PATIENCE, "{line}: {err}");
+    }
+    drop(waiting);
 }
 
 /// What cannot be written does not take what was measured with it; what cannot be opened is said before anything is measured.

@@ -1,12 +1,11 @@
 //! One HTTP/1.1 connection: sends a request, reads and checks the answer.
 
-use std::io;
 use std::rc::Rc;
 use std::time::Instant;
 
 use super::trace::{Behaviour, Trace};
 use super::transport::{READ_BYTES, Route, Transport};
-use super::watch::Watched;
+use super::watch::{Watched, in_time};
 use crate::load::check::{Answer, Failure};
 use crate::load::measure::Ended;
 use crate::sys;
@@ -30,10 +29,8 @@ impl Connection {
     /// Opens the connection, if it is not open.
     pub async fn open(&mut self) -> Result<(), Failure> {
         if self.transport.is_none() {
-            let connected =
-                monoio::time::timeout(self.route.connect_wait, Transport::connect(&self.route)).await;
-            let transport = connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-            let transport = transport.map_err(|failed| {
+            let connected = in_time(self.route.connect_wait, Transport::connect(&self.route)).await;
+            let transport = connected.map_err(|failed| {
                 self.complaint = failed.to_string();
                 Failure::Connect(failed.kind())
             })?;

@@ -16,7 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadHalf, WriteHalf};
 
 use super::trace::{Behaviour, Trace};
 use super::transport::{READ_BYTES, Reader, Route, Transport, Writer};
-use super::watch::Watched;
+use super::watch::{Watched, in_time};
 use crate::load::check::{Body, Failure};
 use crate::load::measure::Ended;
 
@@ -58,9 +58,9 @@ impl Shared {
                 return Ok(sender);
             }
             if !self.is_opening.replace(true) {
-                let opened = monoio::time::timeout(self.route.connect_wait, self.open()).await;
+                let opened = in_time(self.route.connect_wait, self.open()).await;
                 self.is_opening.set(false);
-                let sender = opened.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))?;
+                let sender = opened?;
                 *self.sender.borrow_mut() = Some(sender.clone());
                 return Ok(sender);
             }

@@ -165,6 +165,10 @@ fn explain(wrong: rustls::Error) -> io::Error {
             io::ErrorKind::InvalidData,
             format!("{wrong} (--ca FILE trusts those in a file, --insecure any)"),
         ),
+        rustls::Error::InvalidMessage(_) => io::Error::new(
+            io::ErrorKind::InvalidData,
+            format!("{wrong} (what answers there may speak no TLS: then the URL begins with http://)"),
+        ),
         wrong => io::Error::new(io::ErrorKind::InvalidData, wrong),
     }
 }

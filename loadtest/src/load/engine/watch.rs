@@ -1,7 +1,9 @@
 //! Ends what takes too long, without a timer for each request: one task looks at all connections now and then.
 
 use std::cell::{Cell, RefCell};
+use std::io;
 use std::os::fd::RawFd;
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -25,6 +27,24 @@ pub fn interrupt() {
 /// Whether the user wants to stop.
 pub fn is_interrupted() -> bool {
     INTERRUPTED.load(Relaxed)
+}
+
+/// What opens a connection, for so long at most, and no longer than the user has patience.
+///
+/// # Errors
+/// When it fails, or has not come to an end.
+pub async fn in_time<T>(wait: Duration, opening: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let until = Instant::now() + wait;
+    let mut opening = pin!(opening);
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        if let Ok(opened) = monoio::time::timeout(left.min(LOOK_EVERY), opening.as_mut()).await {
+            return opened;
+        }
+        if left <= LOOK_EVERY || is_interrupted() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+    }
 }
 
 /// One connection, as the watch sees it.

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -17,6 +18,9 @@ use crate::load::measure::{Interval, Intervals};
 
 /// How often the progress is drawn.
 const DRAW_EVERY: Duration = Duration::from_millis(200);
+
+/// What stands beside the bar before anything is measured.
+const WARMING_UP: &str = "warming up";
 
 /// Where intervals go beside the report.
 #[derive(Clone, Copy, Debug)]
@@ -41,6 +45,8 @@ pub struct Collected {
 
 /// What brings intervals to the thread.
 pub struct Feed {
+    /// Since when there is something to measure.
+    begun: Arc<OnceLock<Instant>>,
     over: Sender<Box<Interval>>,
     spare: Receiver<Box<Interval>>,
 }
@@ -48,6 +54,7 @@ pub struct Feed {
 impl Feed {
     /// Begins to measure.
     pub fn begin(self, every: Duration) -> Intervals {
+        self.begun.get_or_init(Instant::now);
         Intervals::begin(every, self.over, self.spare)
     }
 }
@@ -63,9 +70,10 @@ impl Collector {
         let log = output.hlog.map(create).transpose()?.map(BufWriter::new);
         let (over, intervals) = channel();
         let (looked_at, spare) = channel();
-        let work = Work { intervals, looked_at, log, bar: bar(output.expected), begun: Instant::now() };
+        let begun = Arc::new(OnceLock::new());
+        let work = Work { intervals, looked_at, log, bar: bar(output.expected), begun: Arc::clone(&begun) };
         let thread = std::thread::Builder::new().name("collector".to_owned()).spawn(|| work.run())?;
-        Ok((Feed { over, spare }, Self { thread }))
+        Ok((Feed { begun, over, spare }, Self { thread }))
     }
 
     /// Waits for the last interval.
@@ -83,11 +91,12 @@ fn bar(expected: Option<Duration>) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let (template, length) = match expected {
-        Some(expected) => ("{elapsed:>4} {bar:30} {msg}", Some(expected.as_millis() as u64)),
-        None => ("{elapsed:>4} {spinner} {msg}", None),
+        Some(expected) => ("{elapsed:>4} {bar:20} {wide_msg}", Some(expected.as_millis() as u64)),
+        None => ("{elapsed:>4} {spinner} {wide_msg}", None),
     };
     let bar = ProgressBar::with_draw_target(length, ProgressDrawTarget::stderr());
     bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar.set_message(WARMING_UP);
     bar
 }
 
@@ -103,7 +112,7 @@ struct Work {
     looked_at: Sender<Box<Interval>>,
     log: Option<BufWriter<File>>,
     bar: ProgressBar,
-    begun: Instant,
+    begun: Arc<OnceLock<Instant>>,
 }
 
 impl Work {
@@ -124,8 +133,6 @@ impl Work {
         let begun = SystemTime::now() - interval.begin - interval.length;
         let mut serializer = V2DeflateSerializer::new();
         let mut log = log.and_then(|log| collected.kept(hlog::begin(log, &mut serializer, begun)));
-        let now = Instant::now();
-        self.begun = now.checked_sub(interval.length).unwrap_or(now);
         loop {
             if let Some(open) = &mut log
                 && collected.kept(hlog::append(open, &interval)).is_none()
@@ -145,16 +152,24 @@ impl Work {
     }
 
     /// The next interval; draws the progress while it waits for it.
-    fn next(&mut self) -> Option<Box<Interval>> {
+    fn next(&self) -> Option<Box<Interval>> {
         loop {
             match self.intervals.recv_timeout(DRAW_EVERY) {
                 Ok(interval) => return Some(interval),
                 Err(RecvTimeoutError::Disconnected) => return None,
-                Err(RecvTimeoutError::Timeout) => {
-                    self.bar.set_position(self.begun.elapsed().as_millis() as u64);
-                }
+                Err(RecvTimeoutError::Timeout) => self.advance(),
             }
         }
+    }
+
+    /// Where it stands: nowhere before what is measured begins.
+    fn advance(&self) {
+        let Some(begun) = self.begun.get() else { return self.bar.tick() };
+        if self.bar.message() == WARMING_UP {
+            self.bar.set_message("");
+            self.bar.reset_elapsed();
+        }
+        self.bar.set_position(begun.elapsed().as_millis() as u64);
     }
 
     fn show(&self, row: &IntervalRow) {
