@@ -126,7 +126,8 @@ fn a_pause_is_felt_by_all_that_were_due() {
     // Eighty were due in it, five in each 25 ms: twenty waited for 300 ms and more, and one in ten is twenty.
     let (due, sent) = (&report.latency_us, &report.service_us);
     assert!(due.p90 > 280_000.0 && due.max > 390_000.0 && sent.max > 390_000.0, "{report}");
-    assert!(sent.p90 < due.p90 / 2.0 && due.p50 < due.p90 / 2.0, "{report}");
+    // A machine that has other work keeps some waiting, too, but not one in ten for so long.
+    assert!(sent.p90 < due.p90 / 2.0, "{report}");
     assert!(report.first_byte_us.p90 > 280_000.0, "{report}");
     assert!(report.late_us.is_some_and(|late| late.p90 > 280_000.0), "{report}");
 }
