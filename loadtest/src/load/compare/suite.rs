@@ -5,15 +5,13 @@ use std::time::Instant;
 use anyhow::{Context, bail, ensure};
 
 use super::baseline::Baseline;
-pub(super) use super::budget::say;
 use super::budget::{Budget, WARMUP};
 use super::contender::Contender;
 use super::exhibit::Section;
 use super::launch::{Running, Stage};
 use super::memory;
 use super::origin::{FORMAT, Origin, version};
-pub(super) use super::peer::part_of;
-use super::peer::{self, Peer, direct};
+use super::peer::{self, Peer, direct, part_of};
 use super::rounds::Suite;
 use super::spread::Spread;
 use super::verdict::{Skipped, StartUp, Verdict};

@@ -10,9 +10,9 @@ use anyhow::{Context, anyhow, bail, ensure};
 use super::BystandersArgs;
 use super::bulk::{self, Pace, SHAPES, Shape, To};
 use super::report::{Bystanders, Line, Seen};
+use crate::load::compare::budget::say;
 use crate::load::compare::launch::Stage;
-use crate::load::compare::peer::Peer;
-use crate::load::compare::suite::{part_of, say};
+use crate::load::compare::peer::{Peer, part_of};
 use crate::load::engine::is_interrupted;
 use crate::sys;
 
