@@ -16,8 +16,12 @@ pub struct ElementScan {
     array: bool,
     /// Bytes that have passed.
     passed: u64,
+    /// Bytes before the answer that passes, or passed last.
+    begun: u64,
     usage: Option<Usage>,
     error: bool,
+    /// Bytes of the last piece that stand behind an error, and are not read.
+    surplus: usize,
 }
 
 /// What has passed last.
@@ -44,17 +48,20 @@ impl ElementScan {
             place: Place::Nothing,
             array: false,
             passed: 0,
+            begun: 0,
             usage: None,
             error: false,
+            surplus: 0,
         }
     }
 
-    /// Takes the next piece; gives how many answers end in it.
+    /// Takes the next piece; gives how many answers end in it. An error in an array is the last that is read.
     pub fn feed(&mut self, bytes: &[u8]) -> u32 {
         let (mut at, mut answers) = (0, 0);
-        while at < bytes.len() && !matches!(self.place, Place::End | Place::Broken) {
+        while at < bytes.len() && !self.error && !matches!(self.place, Place::End | Place::Broken) {
             if self.place != Place::Inside {
                 at += self.step(bytes[at]);
+                self.begun = self.passed + at as u64;
                 continue;
             }
             let offset = self.passed + at as u64;
@@ -77,6 +84,7 @@ impl ElementScan {
             };
         }
         self.passed += bytes.len() as u64;
+        self.surplus = if self.error { bytes.len() - at } else { 0 };
         answers
     }
 
@@ -115,6 +123,16 @@ impl ElementScan {
     /// An answer of the array told of an error.
     pub fn has_failed(&self) -> bool {
         self.error
+    }
+
+    /// How much has passed of an answer in an array that has not ended.
+    pub fn open(&self) -> Option<usize> {
+        (self.array && self.place == Place::Inside).then(|| (self.passed - self.begun) as usize)
+    }
+
+    /// How much of the last piece stands behind the error.
+    pub fn surplus(&self) -> usize {
+        self.surplus
     }
 
     /// The text is an array of answers.
@@ -188,13 +206,52 @@ mod tests {
             (r#"[{"a":1}"#, 1, false, Place::Answer),
             (r#"[{"a":1}, "#, 1, false, Place::Comma),
             (r#"[{"a":1},]"#, 1, false, Place::Broken),
-            (r#"[{"error":{"code":503}}]"#, 1, true, Place::End),
+            (r#"[{"error":{"code":503}}]"#, 1, true, Place::Answer),
+            (r#"[{"a":1},{"error":{"code":503}}, {"a":1}]"#, 2, true, Place::Answer),
             (r#"{"error":{"code":503}}"#, 1, false, Place::End),
             (r#"{"a":1"#, 0, false, Place::Inside),
             ("[7]", 0, false, Place::Broken),
             ("[{nonsense", 0, false, Place::Broken),
         ] {
             assert_eq!(scanned(text), (None, answers, error, place), "{text}");
+        }
+    }
+
+    /// It is known how much has passed of an answer that has not ended.
+    #[test]
+    fn what_is_open_is_known() {
+        for (pieces, open) in [
+            (&[""][..], None),
+            (&["[ "], None),
+            (&[r#"{"a":"#], None),
+            (&[r#"[{"a":1}"#], None),
+            (&["[{"], Some(1)),
+            (&[r#"[{"a":1}, {"b"#], Some(3)),
+            (&[r#"[{"a":1}"#, r#",{"b":"#, "{} "], Some(8)),
+        ] {
+            let mut scan = ElementScan::new();
+            for piece in pieces {
+                scan.feed(piece.as_bytes());
+            }
+            assert_eq!(scan.open(), open, "{pieces:?}");
+        }
+    }
+
+    /// What stands behind an error in an array is known, and is nothing where there is none.
+    #[test]
+    fn surplus_is_known() {
+        for (pieces, surplus) in [
+            (&[r#"[{"a":1},{"b":2}]"#][..], 0),
+            (&[r#"[{"a":1},{"error":{"a":1}}"#], 0),
+            (&[r#"[{"error":{"a":1}}]"#], 1),
+            (&[r#"[{"error":"#, r#"{"a":1}},{"a":1}]"#], 9),
+            (&[r#"[{"error":{"a":1}}"#, r#",{"a":1}]"#], 9),
+        ] {
+            let mut scan = ElementScan::new();
+            for piece in pieces {
+                scan.feed(piece.as_bytes());
+            }
+            assert_eq!(scan.surplus(), surplus, "{pieces:?}");
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::traffic::translate::{Form, Passed};
 impl Relay<'_, '_, '_> {
     /// What may leave of the bytes at hand, and what is wrong with those behind them.
     pub(super) fn read_passing(&mut self, last: bool, tally: &mut Tally) -> (Emit, Option<Fault>) {
-        let mut all = self.buf.len();
+        let all = self.buf.len();
         let emit = match &mut *self.reading {
             Reading::Events(filter) => {
                 let release = filter.advance(&mut self.buf, last);
@@ -43,21 +43,7 @@ impl Relay<'_, '_, '_> {
                 self.opening = packed.feed(&self.buf[self.held..], last);
                 return self.pass_packed(last);
             }
-            Reading::Elements(scan) => {
-                let answers = scan.feed(&self.buf[self.held..]);
-                if self.passage.style == StreamStyle::GeminiArray {
-                    tally.record.events += answers;
-                }
-                if !scan.is_array() {
-                    return self.pass_whole(last);
-                }
-                match (scan.has_failed(), self.ending) {
-                    (false, _) => {}
-                    (true, Ending::Length(_)) => _ = mask(&mut self.buf, self.passage.provider),
-                    (true, _) => all = scrub(&mut self.buf, all, self.passage.provider),
-                }
-                Emit::all(all)
-            }
+            Reading::Elements(_) => return self.read_elements(last, tally),
             Reading::Opaque => Emit::all(all),
             Reading::Translated(translation) => {
                 if self.outbox.capacity() == 0 {
@@ -69,6 +55,42 @@ impl Relay<'_, '_, '_> {
             }
         };
         (emit, None)
+    }
+
+    /// The same of answers in an array. An error among them leaves as a whole, without a key that it may repeat, and as the
+    /// last, but for the bracket behind it.
+    fn read_elements(&mut self, last: bool, tally: &mut Tally) -> (Emit, Option<Fault>) {
+        let Reading::Elements(scan) = &mut *self.reading else { return (Emit::all(0), None) };
+        let answers = scan.feed(&self.buf[self.held..]);
+        if self.passage.style == StreamStyle::GeminiArray {
+            tally.record.events += answers;
+        }
+        if !scan.is_array() {
+            return self.pass_whole(last);
+        }
+        let all = self.buf.len();
+        if scan.has_failed() {
+            let behind = scan.surplus();
+            self.buf.truncate(all - behind);
+            let has_length = matches!(self.ending, Ending::Length(_));
+            if has_length {
+                _ = mask(&mut self.buf, self.passage.provider);
+            } else {
+                scrub(&mut self.buf, all - behind, self.passage.provider);
+            }
+            // A length that was told is not exceeded.
+            if behind > 0 || !has_length {
+                self.buf.extend(b"]");
+            }
+            return (Emit::all(self.buf.len()), None);
+        }
+        // What passed of an answer before these bytes did so because it is none.
+        let open = scan.open().and_then(|open| all.checked_sub(open));
+        match open.filter(|start| Opening::of(&self.buf[*start..], last) != Opening::Answer) {
+            None => (Emit::all(all), None),
+            Some(start) if all - start < ERROR_BODY_BYTES => (Emit::all(start), None),
+            Some(start) => (Emit::all(start), Some(FaultKind::UpstreamStreamError.into())),
+        }
     }
 
     /// What a translation made of the bytes at hand.
