@@ -387,8 +387,11 @@ impl Translation {
         if last && !self.is_over() {
             self.end_of_stream(out)?;
         }
-        let consumed = if self.is_over() { bytes.len() } else { taken };
-        if bytes.len() - consumed > TRANSLATED_EVENT_BYTES || self.teller.held() > REPEATED_ANSWER_BYTES {
+        // Who was told the end has all of it, however much that was.
+        let over = self.is_over();
+        let consumed = if over { bytes.len() } else { taken };
+        let too_much = self.teller.held() > REPEATED_ANSWER_BYTES;
+        if !over && (bytes.len() - consumed > TRANSLATED_EVENT_BYTES || too_much) {
             return Err(FaultKind::UpstreamUnreadable.into());
         }
         Ok(Passed { consumed, events: self.facts.told - told })

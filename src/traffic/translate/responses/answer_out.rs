@@ -453,8 +453,10 @@ impl Teller {
         self.item(Stage::Done, &mut Writer(&mut output));
         self.output = output;
         self.open = Open::None;
-        self.annotations.clear();
-        self.logprobs.clear();
+        // All of it stands in the item now, and counts once.
+        for kept in [&mut self.said, &mut self.beside, &mut self.annotations, &mut self.logprobs] {
+            kept.clear();
+        }
         self.shown = false;
         self.index += 1;
     }

@@ -198,3 +198,34 @@ fn disorder_of_items_is_refused() {
         assert!(told.is_err(), "{stream}");
     }
 }
+
+/// What is repeated at the end of a stream counts once, however long the texts before it were: a response that is complete is
+/// not broken behind that, and one that is too long is before.
+#[test]
+fn complete_responses_are_not_broken() {
+    let stream = |text: &str| {
+        let events = [
+            json!({"type": "message_start", "message": {"id": "m", "model": "c"}}),
+            json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}),
+            json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}),
+            json!({"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": text}}),
+            json!({"type": "content_block_stop", "index": 0}),
+            json!({"type": "message_delta", "delta": {"stop_reason": "end_turn"}}),
+            json!({"type": "message_stop"}),
+        ];
+        events.map(|event| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().expect("a type")))
+    };
+    for (bytes, whole) in [(100, true), (3_000_000, true), (4_100_000, true), (4_300_000, false)] {
+        let events = stream(&"y".repeat(bytes));
+        for pieces in [events.to_vec(), vec![events.concat()]] {
+            let mut translation = translation(Speech::Anthropic, Speech::Responses, Form::Stream);
+            let (count, mut out) = (pieces.len(), vec![]);
+            let result = pieces.iter().enumerate().try_for_each(|(number, piece)| {
+                translation.stream(piece.as_bytes(), number + 1 == count, &mut out).map(|_| ())
+            });
+            let complete = memchr::memmem::find(&out, b"event: response.completed\n").is_some();
+            assert_eq!((complete, result.is_ok()), (complete, complete), "{bytes} in {count} pieces");
+            assert!(complete == whole || count == 1, "{bytes} in {count} pieces");
+        }
+    }
+}
