@@ -8,6 +8,7 @@ use crate::base::limits::KEY_BYTES;
 use crate::base::secret::{KeyHash, Secret};
 use crate::contract::names::Names;
 use crate::contract::snapshot::Key;
+use crate::control::config::check::name_fault;
 use crate::control::config::checked::Cursor;
 use crate::control::config::complaint::Findings;
 use std::collections::HashMap;
@@ -37,6 +38,10 @@ pub fn compile(
             (group(&cursor, groups, findings), hash(&cursor, findings), expiry(&cursor, findings));
         if let Some(first) = cursor.text("id").and_then(|id| ids.insert(id, index)) {
             cursor.complain_at("id", findings, format!("is the id of keys[{first}] too"));
+        }
+        if let Some(fault) = cursor.text("id").and_then(name_fault) {
+            // It stands in every line of the access log.
+            cursor.complain_at("id", findings, fault);
         }
         let (Some(id), Some(group), Some(hash)) = (cursor.text("id"), group, hash) else { continue };
         if let Some(first) = keys.by_hash.insert(hash, keys.list.len() as u32) {
