@@ -54,7 +54,7 @@ fn whole(body: &str) -> Vec<u8> {
 const FRAMES: &str = "content-type: application/vnd.amazon.eventstream\r\n";
 
 /// A frame of this message type (`event` or `exception`), as the provider's description of the format has it.
-fn frame(kind: &str, name: &str, payload: &str) -> Vec<u8> {
+pub fn frame(kind: &str, name: &str, payload: &str) -> Vec<u8> {
     let mut headers = vec![];
     for (header, value) in [
         (":message-type", kind),

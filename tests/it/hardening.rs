@@ -224,6 +224,10 @@ fn log_lines_cannot_be_forged() {
             post_with("/v1/chat/completions", &format!("{JSON}x-api-key: \u{1f600}\"\\\r\n"), br#"{"model":"none"}"#),
             [&b"POST /v1/chat/completions HTTP/1.1\r\nhost: g\r\nuser-agent: \xff\xfe\x80\r\ncontent-length: 0\r\n\r\n"[..]].concat(),
             format!("GET /v1/models/%0d%0a%1b%5b31m{long} HTTP/1.1\r\nhost: g\r\nx-api-key: {KEY}\r\n\r\n").into_bytes(),
+            post("/v1beta/models/%0d%0a%1b%5b31m:generateContent", "{}"),
+            post(&format!("/v1beta/models/{long}:generateContent?alt=sse"), "{}"),
+            post("/v1/messages", &quoted(forged)),
+            post("/v1/responses", &quoted(forged)),
             format!("GET /v1/models/%0d%0a%1b%5b31m HTTP/1.1\r\nhost: g\r\nx-api-key: {KEY}\r\n\r\n").into_bytes(),
         ];
         for request in &requests {

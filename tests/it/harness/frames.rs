@@ -80,6 +80,14 @@ impl Frames {
         self.send(WINDOW_UPDATE, 0, 0, &bytes.to_be_bytes());
     }
 
+    /// Lets the connection's window and that of a stream be larger by so many bytes.
+    pub fn widen_stream(&mut self, stream: u32, bytes: u32) {
+        if bytes > 0 {
+            self.widen(bytes);
+            self.send(WINDOW_UPDATE, 0, stream, &bytes.to_be_bytes());
+        }
+    }
+
     /// Gives up a stream.
     pub fn cancel(&mut self, stream: u32) {
         const CANCEL: u32 = 8;
@@ -138,6 +146,19 @@ impl Frames {
         match self.status(stream) {
             Err(fate) => fate,
             Ok(status) => self.rest(stream, status),
+        }
+    }
+
+    /// The next piece of this stream's body, whose head was read, and whether it is the last.
+    pub fn piece(&mut self, stream: u32) -> Result<(Vec<u8>, bool), Fate> {
+        loop {
+            let frame = self.next().map_err(|_| Fate::Ended)?;
+            match frame.kind {
+                DATA if frame.stream == stream => return Ok((frame.payload, frame.flags & END_STREAM != 0)),
+                RESET if frame.stream == stream => return Err(Fate::Reset(number(&frame.payload))),
+                // A farewell lets streams that have begun go on.
+                _ => {}
+            }
         }
     }
 

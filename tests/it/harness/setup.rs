@@ -98,6 +98,12 @@ impl Setup {
         self
     }
 
+    /// Has all providers at one address be at another one.
+    pub fn with_base(mut self, old: &str, new: &str) -> Self {
+        self.providers = self.providers.replace(&format!("\"{old}"), &format!("\"{new}"));
+        self
+    }
+
     /// Sets, or replaces, a top-level key.
     pub fn with(mut self, key: &'static str, value: &str) -> Self {
         self.settings.retain(|(known, _)| *known != key);
