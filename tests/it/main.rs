@@ -61,6 +61,7 @@ mod sessions;
 mod signals;
 mod signatures;
 mod smuggling;
+mod spellings;
 mod stale;
 mod streaming;
 mod successors;
