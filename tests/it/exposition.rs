@@ -141,6 +141,10 @@ fn strangers_make_no_series() {
         hostile(1);
         gateway.records(8);
         until("all to be counted", || (gateway.metric_sum("gateway_requests_total") == 8).then_some(()));
+        // Shards tell of themselves once a second.
+        until("all shards", || {
+            gateway.metrics().contains("gateway_client_connections{shard=\"1\"}").then_some(())
+        });
         let first = read(&gateway.metrics());
         for round in 2..12 {
             hostile(round);
