@@ -1,7 +1,7 @@
 //! `ringgate serve`, `check` and `schema`: from a configuration to a process that ends when it is told to.
 
 use super::planes::{self, Plan};
-use super::takeover::Inherited;
+use super::takeover::{Inherited, Sockets};
 use super::{doctor, supervise};
 use crate::contract::names::Names;
 use crate::control::config::{self, Complaint, Origins, Settings, Shards, Source};
@@ -61,7 +61,7 @@ pub fn serve(path: Option<&Path>, take_over: bool) -> Result<ExitCode> {
     };
     let sockets = bind_all(&settings, shards, inherited.as_mut())?;
     let admin = settings.admin.map(|address| bind_admin(address, inherited.as_mut())).transpose()?;
-    let offered = offer_copies(&sockets, admin.as_ref())?;
+    let offered = copies(&sockets, admin.as_ref())?;
     let addresses: Vec<SocketAddr> =
         sockets.first().into_iter().flatten().filter_map(|(_, socket)| socket.local_addr().ok()).collect();
     let reachable = compiled.origins.clone();
@@ -259,12 +259,12 @@ fn bind_admin(address: SocketAddr, inherited: Option<&mut Inherited>) -> Result<
 }
 
 /// Copies of all sockets, for a successor.
-fn offer_copies(
-    sockets: &[Vec<(usize, TcpListener)>],
-    admin: Option<&TcpListener>,
-) -> Result<Vec<TcpListener>> {
-    let all = sockets.iter().flatten().map(|(_, socket)| socket).chain(admin);
-    Ok(all.map(TcpListener::try_clone).collect::<std::io::Result<_>>()?)
+fn copies(sockets: &[Vec<(usize, TcpListener)>], admin: Option<&TcpListener>) -> Result<Sockets> {
+    let clients = sockets.iter().flatten().map(|(_, socket)| socket.try_clone());
+    Ok(Sockets {
+        clients: clients.collect::<std::io::Result<_>>()?,
+        admin: admin.map(TcpListener::try_clone).transpose()?,
+    })
 }
 
 fn wanted(driver: config::Driver) -> Wanted {

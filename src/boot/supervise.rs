@@ -37,7 +37,7 @@ pub struct Parts {
     /// The addresses that are served, with the ports that were chosen.
     pub addresses: Vec<SocketAddr>,
     /// Copies of all sockets, for a successor.
-    pub offered: Vec<TcpListener>,
+    pub offered: takeover::Sockets,
     pub inherited: Option<Inherited>,
     pub announce: fn(&[SocketAddr]),
 }
@@ -104,6 +104,7 @@ async fn supervise(parts: Parts, planes: &Planes) -> Result<ExitCode> {
     }
     if let Some(inherited) = inherited {
         inherited.ready().context("the predecessor")?;
+        offered.heed_newcomers();
     }
     let taken = Arc::new(Notify::new());
     let notify = taken.clone();

@@ -9,6 +9,7 @@
 //! process goes on as if nothing had happened. One that ends by itself offers nothing any more: what is offered is open,
 //! and clients would wait before it in vain.
 
+use crate::net::listen;
 use anyhow::{Context, Result, bail};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -28,6 +29,8 @@ const FDS_MAX: usize = 64;
 const READY: &[u8] = b"ready\n";
 /// How long a predecessor may take to hand over, and a successor to start.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a predecessor may take to hear that its successor serves.
+const HEARS: Duration = Duration::from_secs(2);
 
 fn address(first: SocketAddr) -> Result<UnixAddress> {
     let user = rustix::process::getuid().as_raw();
@@ -71,15 +74,20 @@ impl Inherited {
         found
     }
 
-    /// Tells the predecessor that its sockets are served here now. One that has ended meanwhile need not know.
+    /// Tells the predecessor that its sockets are served here now, and waits until it knows. One that has ended meanwhile
+    /// need not.
     ///
     /// # Errors
     /// It serves on, and waits for no successor.
     pub fn ready(mut self) -> Result<()> {
         match self.line.write_all(READY) {
-            Err(error) if self.has_predecessor() => Err(error.into()),
-            Err(_) | Ok(()) => Ok(()),
+            Err(error) if self.has_predecessor() => return Err(error.into()),
+            Err(_) | Ok(()) => {}
         }
+        self.line.set_read_timeout(Some(HEARS))?;
+        // It hangs up; if it does not, it has something else to do than to close sockets.
+        drop(self.line.read(&mut [0]));
+        Ok(())
     }
 
     fn has_predecessor(&self) -> bool {
@@ -105,17 +113,42 @@ fn receive(line: &UnixStream) -> Result<(bool, Vec<OwnedFd>)> {
     Ok((byte[0] == b'+', fds))
 }
 
+/// Copies of the sockets that a process listens on.
+#[derive(Default)]
+pub struct Sockets {
+    pub clients: Vec<TcpListener>,
+    pub admin: Option<TcpListener>,
+}
+
+impl Sockets {
+    fn is_empty(&self) -> bool {
+        self.clients.is_empty()
+    }
+
+    /// Lets clients connect although a predecessor that was told to end while it was succeeded has forbidden it.
+    pub fn heed_newcomers(&self) {
+        self.clients.iter().for_each(listen::heed_newcomers);
+    }
+}
+
 /// Sockets that are offered; none once they were withdrawn.
 #[derive(Clone)]
 pub struct Offer {
-    sockets: Arc<Mutex<Vec<TcpListener>>>,
+    sockets: Arc<Mutex<Sockets>>,
     address: UnixAddress,
 }
 
 impl Offer {
-    /// Closes what is offered, if it still is.
+    /// Closes what is offered, if it still is: then nobody will accept from it who does not now, and no client may connect
+    /// any more.
     pub fn withdraw(self) {
-        let offered = std::mem::take(&mut *self.sockets());
+        let mut sockets = self.sockets();
+        for socket in &sockets.clients {
+            // Where it is not allowed, those that come in the last moment are reset.
+            drop(listen::ignore_newcomers(socket));
+        }
+        let offered = std::mem::take(&mut *sockets);
+        drop(sockets);
         if !offered.is_empty() {
             // Wakes the thread, which lets go of the name. Where nobody listens there is none.
             drop(UnixStream::connect_addr(&self.address));
@@ -126,7 +159,7 @@ impl Offer {
         self.sockets().is_empty()
     }
 
-    fn sockets(&self) -> MutexGuard<'_, Vec<TcpListener>> {
+    fn sockets(&self) -> MutexGuard<'_, Sockets> {
         self.sockets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -135,11 +168,7 @@ impl Offer {
 ///
 /// # Errors
 /// The thread cannot be started.
-pub fn offer(
-    first: SocketAddr,
-    sockets: Vec<TcpListener>,
-    taken: impl FnOnce() + Send + 'static,
-) -> Result<Offer> {
+pub fn offer(first: SocketAddr, sockets: Sockets, taken: impl FnOnce() + Send + 'static) -> Result<Offer> {
     let offered = Offer { sockets: Arc::new(Mutex::new(sockets)), address: address(first)? };
     let offer = offered.clone();
     std::thread::Builder::new().name("takeover".into()).spawn(move || {
@@ -155,9 +184,11 @@ pub fn offer(
             if offer.is_withdrawn() {
                 return;
             }
-            if hand_over(line, &offer).is_ok() {
+            if hand_over(&line, &offer).is_ok() {
                 drop(listener);
-                offer.sockets().clear();
+                drop(std::mem::take(&mut *offer.sockets()));
+                // From here on nothing is done to the successor's sockets, and it may know.
+                drop(line);
                 taken();
                 return;
             }
@@ -166,25 +197,25 @@ pub fn offer(
     Ok(offered)
 }
 
-fn hand_over(mut line: UnixStream, offer: &Offer) -> Result<()> {
-    let peer = sockopt::socket_peercred(&line)?;
+fn hand_over(mut line: &UnixStream, offer: &Offer) -> Result<()> {
+    let peer = sockopt::socket_peercred(line)?;
     if peer.uid != rustix::process::getuid() {
         bail!("another user asks");
     }
-    send(&line, &offer.sockets())?;
+    send(line, &offer.sockets())?;
     line.set_read_timeout(Some(PATIENCE))?;
     let mut answer = [0; READY.len()];
     line.read_exact(&mut answer)?;
     if answer == READY { Ok(()) } else { bail!("the successor did not start") }
 }
 
-fn send(line: &UnixStream, sockets: &[TcpListener]) -> Result<()> {
-    let groups: Vec<_> = sockets.chunks(FDS_MAX).collect();
+fn send(line: &UnixStream, sockets: &Sockets) -> Result<()> {
+    let fds: Vec<_> = sockets.clients.iter().chain(&sockets.admin).map(AsFd::as_fd).collect();
+    let groups: Vec<_> = fds.chunks(FDS_MAX).collect();
     for (index, group) in groups.iter().enumerate() {
-        let fds: Vec<_> = group.iter().map(AsFd::as_fd).collect();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(FDS_MAX))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        if !ancillary.push(SendAncillaryMessage::ScmRights(&fds)) {
+        if !ancillary.push(SendAncillaryMessage::ScmRights(group)) {
             bail!("too many descriptors for one message");
         }
         let more = if index + 1 < groups.len() { b"+" } else { b"." };
@@ -199,6 +230,10 @@ mod tests {
     use std::net::TcpStream;
     use std::sync::mpsc::channel;
 
+    fn offered_for(socket: TcpListener) -> Sockets {
+        Sockets { clients: vec![socket], admin: None }
+    }
+
     /// A successor gets working sockets, and the predecessor is told only when the successor is ready; one that
     /// dies before does not count.
     #[test]
@@ -206,7 +241,7 @@ mod tests {
         let socket = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let first = socket.local_addr().expect("bound");
         let (taken, told) = channel();
-        let offered = offer(first, vec![socket], move || taken.send(()).expect("the test waits"));
+        let offered = offer(first, offered_for(socket), move || taken.send(()).expect("the test waits"));
         let ask = || loop {
             // The offer's thread may not have come to its socket yet.
             match Inherited::ask(first) {
@@ -234,7 +269,7 @@ mod tests {
         let first = socket.local_addr().expect("bound");
         let copy = socket.try_clone().expect("a descriptor");
         let offered =
-            offer(first, vec![copy], || unreachable!("nobody has taken it over")).expect("a thread");
+            offer(first, offered_for(copy), || unreachable!("nobody has taken it over")).expect("a thread");
         while UnixStream::connect_addr(&offered.address).is_err() {
             std::thread::yield_now();
         }

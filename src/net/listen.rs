@@ -10,7 +10,7 @@ use super::stream::{Protocol, Reader, Stream, TcpReader, TcpWriter, Writer, spli
 use super::tls;
 use monoio::io::{CancelHandle, Canceller};
 use monoio::net::TcpListener;
-use socket2::{Domain, Protocol as SocketProtocol, Socket, Type};
+use socket2::{Domain, Protocol as SocketProtocol, SockFilter, SockRef, Socket, Type};
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
@@ -63,6 +63,31 @@ fn socket(address: SocketAddr, sharing: Sharing) -> io::Result<std::net::TcpList
     Ok(socket.into())
 }
 
+/// A filter that drops segments of TCP which ask for a connection. 13: where a segment has its flags, of which 2 is SYN.
+///
+/// Source: RFC 9293, 3.1; the kernel's documentation of socket filters.
+const NO_NEWCOMERS: [SockFilter; 4] = [
+    SockFilter::new((libc::BPF_LD | libc::BPF_B | libc::BPF_ABS) as u16, 0, 0, 13),
+    SockFilter::new((libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K) as u16, 0, 1, 2),
+    SockFilter::new((libc::BPF_RET | libc::BPF_K) as u16, 0, 0, 0),
+    SockFilter::new((libc::BPF_RET | libc::BPF_K) as u16, 0, 0, u32::MAX),
+];
+
+/// Has nobody more connect to a socket, whoever holds it, while those that are connected, or nearly, may still be accepted:
+/// a socket that is closed resets them. Who is not heard asks again after a second, and is refused if it is closed by then.
+///
+/// # Errors
+/// The kernel takes no filter.
+pub fn ignore_newcomers(socket: &std::net::TcpListener) -> io::Result<()> {
+    SockRef::from(socket).attach_filter(&NO_NEWCOMERS)
+}
+
+/// Takes the filter away, if there is one.
+pub fn heed_newcomers(socket: &std::net::TcpListener) {
+    // Fails where there is none.
+    drop(SockRef::from(socket).detach_filter());
+}
+
 /// A shard's listening socket.
 pub struct Listener {
     listener: TcpListener,
@@ -94,6 +119,11 @@ impl Stop {
 #[derive(Clone)]
 pub struct StopHandle(CancelHandle);
 
+/// Whether an accept ended because it was told to.
+pub fn was_stopped(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(libc::ECANCELED)
+}
+
 impl Listener {
     /// Takes a bound socket into this thread's runtime.
     ///
@@ -116,7 +146,7 @@ impl Listener {
     /// The next connection.
     ///
     /// # Errors
-    /// Stopped (`ECANCELED`), or the process is out of descriptors or memory.
+    /// Stopped ([`was_stopped`]), or the process is out of descriptors or memory.
     pub async fn accept(&self, stop: &StopHandle) -> io::Result<Accepted> {
         let (stream, peer) = self.listener.cancelable_accept(stop.0.clone()).await?;
         let (reader, writer, fd) = split(stream);
@@ -172,6 +202,7 @@ impl Accepted {
 mod tests {
     use super::*;
     use crate::net::runtime::{self, Wanted};
+    use std::io::{Read as _, Write as _};
     use std::net::TcpStream;
     use std::time::Duration;
 
@@ -196,6 +227,33 @@ mod tests {
                 }
             });
             took.expect("a runtime");
+        }
+    }
+
+    /// Who has connected before the door was closed to newcomers is accepted and heard; nobody else connects, until it is
+    /// opened again.
+    #[test]
+    fn newcomers_are_ignored() {
+        for loopback in ["127.0.0.1:0", "[::1]:0"] {
+            let address = loopback.parse().expect("an address");
+            let Ok(mut sockets) = bind(address, 1) else {
+                eprintln!("skipped: there is no {address}");
+                continue;
+            };
+            let socket = sockets.remove(0);
+            let address = socket.local_addr().expect("bound");
+            let mut before = TcpStream::connect(address).expect("it listens");
+            ignore_newcomers(&socket).expect("a filter");
+            let limit = Duration::from_millis(300);
+            let refused = TcpStream::connect_timeout(&address, limit).expect_err("nobody is heard");
+            assert_eq!(refused.kind(), io::ErrorKind::TimedOut);
+            let (mut accepted, peer) = socket.accept().expect("one waits");
+            assert_eq!(peer, before.local_addr().expect("connected"));
+            before.write_all(b"asked").expect("it is open");
+            let mut heard = [0; 5];
+            accepted.read_exact(&mut heard).expect("what was said");
+            heed_newcomers(&socket);
+            assert!(TcpStream::connect_timeout(&address, Duration::from_secs(20)).is_ok());
         }
     }
 }

@@ -13,6 +13,7 @@ mod broken;
 mod by_responses;
 mod canaries;
 mod certificates;
+mod closing;
 mod commands;
 mod counting;
 mod credentials;

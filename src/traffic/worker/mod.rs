@@ -14,7 +14,7 @@ use crate::contract::link::{Link, Order, State};
 use crate::contract::meters::{Gauges, Meters, Unserved};
 use crate::net::deadline::{SWEEP, Waiting};
 use crate::net::descriptors::{self, Room};
-use crate::net::listen::{Accepted, Listener, Stop, StopHandle};
+use crate::net::listen::{self, Accepted, Listener, Stop, StopHandle};
 use crate::net::runtime::{self, Driver, Pulse};
 use crate::traffic::exchange::shard::Shard;
 use crowd::Crowd;
@@ -36,6 +36,10 @@ const fn accepts(driver: Driver) -> usize {
 /// How long an idle connection is kept for a last request when the shard drains. Closing it at once would break
 /// every request that its client is about to send on it.
 const LAST_CALL_MS: u64 = 1_000;
+
+/// How long a shard that drains goes on accepting. Nobody can begin to connect any more, but who has begun takes a while to
+/// come, on the way and in the queue, and is reset if nobody listens then.
+const LATE_US: u64 = 100_000;
 
 /// How long a connection that was accepted just before the end may take to say what it wants, and one that was
 /// refused to see its answer.
@@ -106,6 +110,7 @@ pub async fn run(shard: Rc<Shard>, driver: Driver, orders: Orders) -> io::Result
         arriving,
         stop: Some(stop),
         ending_since: None,
+        closed_since: None,
         reported: Moment::now(),
         stopped_by: Moment(0),
     };
@@ -131,7 +136,7 @@ impl Door {
         loop {
             match self.listener.accept(&stop).await {
                 Ok(accepted) => self.serve(accepted),
-                Err(_) if self.shard.draining.get() => return self.serve_the_last().await,
+                Err(error) if listen::was_stopped(&error) => return self.serve_the_last().await,
                 // Out of descriptors or memory: what is open goes on, and later there may be room.
                 Err(_) => runtime::sleep(Duration::from_millis(10)).await,
             }
@@ -227,7 +232,9 @@ struct Keeper {
     doors: Vec<(Door, bool)>,
     arriving: Rc<Cell<u64>>,
     stop: Option<Stop>,
+    /// When it was told to end, and when it accepted for the last time.
     ending_since: Option<Moment>,
+    closed_since: Option<Moment>,
     reported: Moment,
     /// When the shard ends although connections are left; 0 until it is ordered to stop.
     stopped_by: Moment,
@@ -282,6 +289,7 @@ impl Keeper {
     fn stop_all(&mut self, now: Moment) {
         if self.stopped_by == Moment(0) {
             self.drain(now);
+            self.close(now);
             self.stopped_by = now.plus_ms(STOP_MS);
         }
         self.shard.deadlines.cut_answers();
@@ -303,20 +311,30 @@ impl Keeper {
         }
     }
 
-    /// Stops accepting, and ends connections when they have been idle for a moment: a request that is on its way
+    /// Accepts for a moment more, and ends connections when they have been idle for a moment: a request that is on its way
     /// is answered, and told that it is the connection's last. One that has just come is heard first.
     fn drain(&mut self, now: Moment) {
-        if let Some(stop) = self.stop.take() {
-            self.ending_since = Some(now);
-            self.doors.clear();
+        let since = *self.ending_since.get_or_insert_with(|| {
             self.shard.draining.set(true);
             self.link.set_state(State::Draining);
-            stop.stop();
-        }
+            now
+        });
         self.shard.deadlines.hasten(Waiting::KeepAlive, LAST_CALL_MS);
-        if self.ending_since.is_some_and(|since| now.micros_since(since) > FIRST_WORDS_US) {
+        if now.micros_since(since) >= LATE_US {
+            self.close(now);
+        }
+        if self.closed_since.is_some_and(|since| now.micros_since(since) > FIRST_WORDS_US) {
             self.shard.deadlines.cut_waiting(Waiting::First);
             self.shard.deadlines.cut_waiting(Waiting::Linger);
+        }
+    }
+
+    /// Stops accepting.
+    fn close(&mut self, now: Moment) {
+        if let Some(stop) = self.stop.take() {
+            self.closed_since = Some(now);
+            self.doors.clear();
+            stop.stop();
         }
     }
 
