@@ -139,6 +139,13 @@ impl Pipe {
         self.0.cut(Way::There);
     }
 
+    /// Cuts it: whoever the bytes of the far end are for takes none of them.
+    pub fn give_up(&self) {
+        if !self.0.back.stalled.replace(true) {
+            self.cut();
+        }
+    }
+
     /// Bytes that left at the near end.
     pub fn taken(&self) -> u64 {
         self.0.back.taken.get()

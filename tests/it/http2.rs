@@ -1,6 +1,8 @@
 //! HTTP/2, frame by frame: what a well-behaved library would not send.
 
-use crate::harness::{Fate, Frames, Gateway, KEY, Scripted, Setup, mock, on_both_drivers, until};
+use crate::harness::{Fate, Frames, Gateway, KEY, Peer, Scripted, Setup, mock, on_both_drivers, until};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 const BODY: &[u8] = br#"{"model":"m/mock","messages":[]}"#;
 const PROTOCOL_ERROR: u32 = 1;
@@ -184,13 +186,15 @@ fn harmless_fields_are_taken() {
 fn endless() -> Scripted {
     Scripted::start(|_, mut peer| {
         if peer.request().is_some() {
-            peer.send(
-                b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n",
-            );
-            let chunk = format!("{:x}\r\ndata: {}\n\n\r\n", 32_768 + 8, "y".repeat(32_768));
-            while std::io::Write::write_all(&mut peer.stream, chunk.as_bytes()).is_ok() {}
+            speak_without_end(&mut peer);
         }
     })
+}
+
+fn speak_without_end(peer: &mut Peer) {
+    peer.send(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n");
+    let chunk = format!("{:x}\r\ndata: {}\n\n\r\n", 32_768 + 8, "y".repeat(32_768));
+    while std::io::Write::write_all(&mut peer.stream, chunk.as_bytes()).is_ok() {}
 }
 
 /// A client whose window stays shut, from the beginning or after it took some, or who reads nothing at all, is one that
@@ -220,6 +224,38 @@ fn a_window_that_stays_shut_is_a_client_that_stalls() {
             let stalled = |record: &&&serde_json::Value| record["fault"] == "client_stalled";
             assert_eq!(streams.iter().filter(stalled).count(), 3, "{limits} {records:#?}");
         }
+    });
+}
+
+/// A client that reads nothing any more stalls all of its streams, also one whose request it still sends, and one whose
+/// provider has said nothing yet; the providers are let go.
+#[test]
+fn a_client_turns_deaf() {
+    on_both_drivers(|io| {
+        let ended = Arc::<AtomicUsize>::default();
+        let ends = ended.clone();
+        let upstream = Scripted::start(move |_, mut peer| {
+            if peer.request().is_some_and(|request| request.contains("silent")) {
+                peer.wait_for_end();
+            } else {
+                speak_without_end(&mut peer);
+            }
+            ends.fetch_add(1, Relaxed);
+        });
+        let setup = Setup::at(io, upstream.address).with("limits", "{write_idle_ms: 300}");
+        let gateway = Gateway::start(&setup);
+        let mut deaf = Frames::with_window(gateway.client(), 1 << 30);
+        deaf.widen(1 << 30);
+        deaf.head(1, &chat_head(), true);
+        deaf.part(1, &BODY[..10]);
+        deaf.head(3, &chat_head(), true);
+        deaf.body(3, br#"{"model":"m/mock","messages":[],"user":"silent"}"#);
+        until("the silent provider", || (upstream.accepted() == 1).then_some(()));
+        deaf.head(5, &chat_head(), true);
+        deaf.body(5, BODY);
+        let records = gateway.records(3);
+        assert!(records.iter().all(|record| record["fault"] == "client_stalled"), "{records:#?}");
+        until("the providers to be let go", || (ended.load(Relaxed) == 2).then_some(()));
     });
 }
 

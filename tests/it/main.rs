@@ -27,6 +27,7 @@ mod exposition;
 mod failures;
 mod fairness;
 mod familiar;
+mod field_table;
 mod floods;
 mod foreign;
 mod framing;

@@ -131,7 +131,7 @@ async fn answer(
             let outcome = Box::pin(answer).await;
             (outcome, None, false)
         }
-        Err(refusal) => (Err(refusal.fault), refusal.allow, refusal.close),
+        Err(refusal) => (Err(stalled(refusal.fault, reply)), refusal.allow, refusal.close),
     };
     let Err(fault) = outcome else {
         return if reply.keep_alive { Next::KeepAlive } else { Next::Linger };

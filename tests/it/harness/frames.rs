@@ -70,6 +70,11 @@ impl Frames {
         self.send(HEADERS, END_HEADERS | if more { 0 } else { END_STREAM }, stream, &block(fields));
     }
 
+    /// Sends a part of a body.
+    pub fn part(&mut self, stream: u32, bytes: &[u8]) {
+        self.send(DATA, 0, stream, bytes);
+    }
+
     /// Sends a body, and its end.
     pub fn body(&mut self, stream: u32, bytes: &[u8]) {
         self.send(DATA, END_STREAM, stream, bytes);
@@ -118,10 +123,15 @@ impl Frames {
 
     /// The status of the next head of this stream.
     pub fn status(&mut self, stream: u32) -> Result<u16, Fate> {
+        self.block(stream).map(|block| status(&block))
+    }
+
+    /// The fields of the next head of this stream, as they are on the wire.
+    pub fn block(&mut self, stream: u32) -> Result<Vec<u8>, Fate> {
         loop {
             let frame = self.next().map_err(|_| Fate::Ended)?;
             match frame.kind {
-                HEADERS if frame.stream == stream => return Ok(status(&frame.payload)),
+                HEADERS if frame.stream == stream => return Ok(frame.payload),
                 RESET if frame.stream == stream => return Err(Fate::Reset(number(&frame.payload))),
                 GO_AWAY => return Err(Fate::Ended),
                 _ => {}
@@ -162,7 +172,8 @@ impl Frames {
         }
     }
 
-    fn rest(&mut self, stream: u32, status: u16) -> Fate {
+    /// Reads what stands behind a head that was read with this status.
+    pub fn rest(&mut self, stream: u32, status: u16) -> Fate {
         let mut body = Vec::new();
         loop {
             let Ok(frame) = self.next() else { return Fate::Ended };

@@ -11,6 +11,7 @@ mod process;
 mod schedule;
 mod scripted;
 mod setup;
+mod shim;
 mod tunnel;
 mod wires;
 
@@ -23,8 +24,9 @@ pub use natives::natives;
 pub use over_tls::over_tls;
 pub use process::{Finished, run_to_end, run_with};
 pub use schedule::schedstat;
-pub use scripted::{Scripted, refusing};
+pub use scripted::{Peer, Scripted, refusing};
 pub use setup::{Io, KEY, Setup, UPSTREAM_KEY, mock, on_both_drivers};
+pub use shim::Shim;
 pub use tunnel::Tunnel;
 pub use wires::{Asked, Framing, Wire, Wired};
 

@@ -60,7 +60,7 @@ pub fn send(mut answer: Answer<'_>, mut respond: SendResponse<Bytes>) -> impl Fu
         let Ok(mut send) = respond.send_response(response, ends) else { return answer.peer.give_up() };
         let sent = if ends { Ok(()) } else { answer.send_body(framing, &mut send).await };
         let Err(broken) = sent else { return answer.peer.wait() };
-        if broken == Broken::Stalled || answer.peer.deaf.get() {
+        if broken == Broken::Stalled {
             answer.pipe.give_up();
         }
         if broken == Broken::Gone {

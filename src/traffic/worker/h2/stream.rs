@@ -62,6 +62,10 @@ pub async fn serve(shard: Rc<Shard>, peer: Rc<Peer>, asking: Asking) {
     let mut exchange = pin!(Some(runtime::guarded(served)));
     let mut download = pin!(Some(answer::send(answer, respond)));
     let mut polled = |cx: &mut Context<'_>| {
+        if peer.deaf.get() {
+            // Before the end of its request's bytes is taken for a client that left.
+            pipe.give_up();
+        }
         advance(upload.as_mut(), cx);
         let served = advance(exchange.as_mut(), cx);
         if advance(download.as_mut(), cx) == Progress::Waits {
