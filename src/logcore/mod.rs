@@ -3,9 +3,10 @@
 //! Takes `Record`s and `Meters`; gives the access log and the metrics text.
 //!
 //! Invariant: shards are never woken and never wait for this thread, except by the overflow policy; a record
-//! that was taken off its ring is in the log or in a counter of lost lines; this thread waits for nobody who
-//! reads the log, so that it can always be asked.
+//! that was taken off its ring is in the log or in a counter of lost lines; this thread waits for no disk and for nobody
+//! who reads the log, so that it can always be asked.
 
+mod disk;
 mod escape;
 mod lines;
 mod metrics;
@@ -230,7 +231,7 @@ impl LogCore {
         let before = self.sink.lost_lines();
         self.sink.drop_waiting();
         let left: usize = self.sources.iter().map(|source| source.records.slots()).sum();
-        let lost = self.sink.lost_lines() - before + left as u64;
+        let lost = self.sink.lost_lines() - before + self.sink.lines_under_way() + left as u64;
         if lost > 0 {
             eprintln!("ringgate: the access log took no more: the last {lost} lines are lost");
         }

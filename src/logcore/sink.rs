@@ -1,9 +1,10 @@
-//! Where lines end up, and where they wait when it takes none: a full disk, a pipe that nobody reads.
+//! Where lines end up, and where they wait when it takes none: a full disk, one that hangs, a pipe that nobody reads.
 //!
-//! Invariant: writing never waits for whoever reads; a line is lost only where the overflow policy says so or the
+//! Invariant: writing never waits for a disk or for whoever reads; a line is lost only where the overflow policy says so or the
 //! process ends, and then it is counted; what is written is whole lines. Nothing is written to a file that was deleted, if
 //! there cannot be a new one.
 
+use super::disk::Disk;
 use super::{AccessLog, WhenFull};
 use crate::base::clock::Moment;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,6 +13,7 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Lines that wait in memory; more of them stay in the shards' rings, or are dropped.
 const WAITING_BYTES: usize = 48 * 1024;
@@ -21,10 +23,10 @@ const PIPE_BYTES: usize = 4096;
 const STALL_US: u64 = 1_000_000;
 
 struct Target {
-    file: File,
+    file: Arc<File>,
     /// Where it was opened, unless it is standard output.
     path: Option<PathBuf>,
-    /// A regular file, which never makes a writer wait for a reader.
+    /// A regular file: no reader makes its writer wait, but its disk may.
     regular: bool,
     place: Place,
 }
@@ -43,6 +45,8 @@ enum Place {
 pub struct Sink {
     /// None if no log is wanted.
     target: Option<Target>,
+    /// There as soon as something is written to a regular file.
+    disk: Option<Disk>,
     when_full: WhenFull,
     lines: Vec<u8>,
     /// Bytes of the first line that are written.
@@ -64,6 +68,7 @@ impl Sink {
         };
         Ok(Self {
             target,
+            disk: None,
             when_full,
             lines: Vec::with_capacity(64 * 1024),
             written: 0,
@@ -115,11 +120,13 @@ impl Sink {
         self.stuck_since.is_some_and(|since| now.micros_since(since) >= STALL_US)
     }
 
-    /// Gives up the lines that wait, except the rest of one that was begun.
+    /// Gives up the lines that wait, except the rest of one that was begun, and those that are under way.
     pub fn drop_waiting(&mut self) {
         let begun = memchr::memchr(b'\n', &self.lines[self.written..])
             .map_or(self.written, |end| self.written + end + 1);
         let kept = if self.written > 0 { begun } else { 0 };
+        // What is under way ends with a line.
+        let kept = kept.max(self.written + self.bytes_under_way());
         self.lost_lines += memchr::memchr_iter(b'\n', &self.lines[kept..]).count() as u64;
         self.lines.truncate(kept);
     }
@@ -129,8 +136,22 @@ impl Sink {
         self.lost_lines
     }
 
+    /// Lines that the disk has neither taken nor refused.
+    pub fn lines_under_way(&self) -> u64 {
+        let bytes = &self.lines[self.written..self.written + self.bytes_under_way()];
+        memchr::memchr_iter(b'\n', bytes).count() as u64
+    }
+
+    fn bytes_under_way(&self) -> usize {
+        self.disk.as_ref().map_or(0, Disk::under_way)
+    }
+
     /// Opens the file anew if it was moved away or deleted. That this cannot be done is told once.
     pub fn follow_rotation(&mut self) {
+        if self.bytes_under_way() > 0 {
+            // It would not be known in which file they are.
+            return;
+        }
         let Some(target @ Target { path: Some(_), .. }) = &mut self.target else { return };
         let path = target.path.clone().unwrap_or_default();
         if is_still(&path, &target.file) {
@@ -161,7 +182,7 @@ impl Sink {
     fn push(&mut self) -> io::Result<()> {
         let Some(target) = &mut self.target else { return Ok(()) };
         while self.written < self.lines.len() {
-            match target.write(&self.lines[self.written..]) {
+            match target.write(&self.lines[self.written..], &mut self.disk) {
                 Ok(0) => return Ok(()),
                 Ok(n) => self.written += n,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -175,7 +196,7 @@ impl Sink {
 impl Target {
     fn of(file: File, path: Option<PathBuf>) -> io::Result<Self> {
         let regular = file.metadata()?.is_file();
-        Ok(Self { file, path, regular, place: Place::Its })
+        Ok(Self { file: Arc::new(file), path, regular, place: Place::Its })
     }
 
     fn name(&self) -> String {
@@ -194,18 +215,22 @@ impl Target {
     }
 
     /// Writes what is taken without waiting; 0 if nothing is.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+    fn write(&mut self, bytes: &[u8], disk: &mut Option<Disk>) -> io::Result<usize> {
         if self.place == Place::Deleted {
             return Err(io::ErrorKind::NotFound.into());
         }
         if self.regular {
-            return self.file.write(bytes);
+            let disk = match disk {
+                Some(disk) => disk,
+                None => disk.insert(Disk::start()?),
+            };
+            return disk.write(&self.file, bytes);
         }
-        let mut asked = [PollFd::new(&self.file, PollFlags::OUT)];
+        let mut asked = [PollFd::new(&*self.file, PollFlags::OUT)];
         if poll(&mut asked, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? == 0 {
             return Ok(0);
         }
-        self.file.write(&bytes[..bytes.len().min(PIPE_BYTES)])
+        (&*self.file).write(&bytes[..bytes.len().min(PIPE_BYTES)])
     }
 }
 
@@ -236,6 +261,14 @@ mod tests {
         sink.write(Moment(1));
     }
 
+    /// The same on a disk that takes its time, as one of a busy machine may.
+    fn put_slowly(sink: &mut Sink, lines: &[u8]) {
+        put(sink, lines);
+        while sink.bytes_under_way() > 0 {
+            sink.write(Moment(1));
+        }
+    }
+
     /// After its file was moved away, the log goes on in a new one, and no line is lost.
     #[test]
     fn a_rotated_log_goes_on() {
@@ -243,10 +276,10 @@ mod tests {
         let path = folder.join("access.log");
         let mut sink =
             Sink::open(&AccessLog::File(path.clone()), WhenFull::Keep).expect("a temporary folder");
-        put(&mut sink, b"one\n");
+        put_slowly(&mut sink, b"one\n");
         std::fs::rename(&path, folder.join("access.log.1")).expect("just written");
         sink.follow_rotation();
-        put(&mut sink, b"two\n");
+        put_slowly(&mut sink, b"two\n");
         assert_eq!(std::fs::read(folder.join("access.log.1")).expect("moved"), b"one\n");
         assert_eq!(std::fs::read(&path).expect("new"), b"two\n");
         std::fs::remove_dir_all(folder).expect("ours");
@@ -262,7 +295,7 @@ mod tests {
             let path = logs.join("access.log");
             let mut sink =
                 Sink::open(&AccessLog::File(path.clone()), WhenFull::Keep).expect("a temporary folder");
-            put(&mut sink, b"one\n");
+            put_slowly(&mut sink, b"one\n");
             if deleted {
                 std::fs::remove_dir_all(&logs).expect("ours");
             } else {
@@ -271,11 +304,11 @@ mod tests {
             // A file where the folder was: nothing can be made in it.
             std::fs::write(&logs, b"").expect("ours");
             sink.follow_rotation();
-            put(&mut sink, b"two\n");
+            put_slowly(&mut sink, b"two\n");
             assert_eq!((sink.is_empty(), sink.is_stalled(Moment(1 + STALL_US))), (!deleted, deleted));
             std::fs::remove_file(&logs).expect("ours");
             sink.follow_rotation();
-            put(&mut sink, b"three\n");
+            put_slowly(&mut sink, b"three\n");
             assert!(sink.is_empty() && !sink.is_stalled(Moment(1 + STALL_US)) && sink.lost_lines() == 0);
             let read = |path: &Path| String::from_utf8(std::fs::read(path).expect("a log")).expect("text");
             if deleted {
@@ -309,14 +342,20 @@ mod tests {
         }
     }
 
-    /// A pipe that nobody reads is not waited for, and what comes out of it in the end is whole lines, though some
-    /// in the middle were dropped.
+    /// A pipe that nobody reads is not waited for, nor is a disk that hangs, and what comes out in the end is whole lines,
+    /// though some in the middle were dropped.
     #[test]
-    fn a_full_pipe_gives_whole_lines() {
+    fn what_hangs_gives_whole_lines() {
+        what_hangs(false);
+        what_hangs(true);
+    }
+
+    /// A pipe, or one that is taken for a file.
+    fn what_hangs(regular: bool) {
         let (mut reader, writer) = io::pipe().expect("a pipe");
         let mut sink = Sink::open(&AccessLog::None, WhenFull::Drop).expect("nothing is opened");
         let file = File::from(std::os::fd::OwnedFd::from(writer));
-        sink.target = Some(Target::of(file, None).expect("an open pipe"));
+        sink.target = Some(Target { regular, ..Target::of(file, None).expect("an open pipe") });
         let line = [&[b'x'; 998][..], b"y\n"].concat();
         for _ in 0..300 {
             put(&mut sink, &line);
@@ -331,6 +370,7 @@ mod tests {
         }
         assert!(!sink.is_stalled(Moment(2 + STALL_US)));
         let lost = sink.lost_lines();
+        assert_eq!(sink.lines_under_way(), 0);
         drop(sink);
         let all = reading.join().expect("no panic").expect("read to the end");
         assert!(all.chunks(1000).all(|read| read == line));

@@ -10,16 +10,16 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Records that wait in a shard's ring, and then some: more than can wait anywhere.
-const MANY: usize = 10_000;
-const AT_ONCE: usize = 100;
+pub const MANY: usize = 10_000;
+pub const AT_ONCE: usize = 100;
 
-fn models() -> String {
+pub fn models() -> String {
     format!("GET /v1/models HTTP/1.1\r\nhost: g\r\nx-api-key: {KEY}\r\n\r\n")
 }
 
 /// Sends so many requests that the log's buffers are full; gives the statuses of the answers, as far as they came
 /// before the gateway fell silent.
-fn flood(client: &mut Client, count: usize) -> Vec<u16> {
+pub fn flood(client: &mut Client, count: usize) -> Vec<u16> {
     client.stream.set_read_timeout(Some(Duration::from_millis(1500))).expect("a timeout can be set");
     let batch = models().repeat(AT_ONCE);
     let (mut statuses, mut buffer) = (vec![], vec![0; 64 * 1024]);
@@ -38,7 +38,7 @@ fn flood(client: &mut Client, count: usize) -> Vec<u16> {
 }
 
 /// Takes whole answers out of `bytes`; all have a length.
-fn take_statuses(bytes: &mut Vec<u8>, statuses: &mut Vec<u16>) {
+pub fn take_statuses(bytes: &mut Vec<u8>, statuses: &mut Vec<u16>) {
     let mut at = 0;
     while let Some(end) = memchr::memmem::find(&bytes[at..], b"\r\n\r\n").map(|end| at + end + 4) {
         let head = std::str::from_utf8(&bytes[at..end]).expect("text");
@@ -53,7 +53,7 @@ fn take_statuses(bytes: &mut Vec<u8>, statuses: &mut Vec<u16>) {
     bytes.drain(..at);
 }
 
-fn with_log(io: Io, log: &Path, policy: &str) -> Setup {
+pub fn with_log(io: Io, log: &Path, policy: &str) -> Setup {
     Setup::of(io, "http://127.0.0.1:9/v1")
         .with("access_log", &format!("{{path: \"{}\"}}", log.display()))
         .with("audit", &format!("{{on_overflow: {policy}}}"))
@@ -74,7 +74,7 @@ fn fifo() -> (PathBuf, File) {
 }
 
 /// What the operator reads when the log has taken nothing for a second.
-fn await_stall(gateway: &Gateway) -> Answer {
+pub fn await_stall(gateway: &Gateway) -> Answer {
     until("the stall to be told", || (gateway.metric("gateway_access_log_stalled") == 1).then_some(()));
     until("readiness to tell it", || {
         Some(gateway.admin("GET", "/readyz")).filter(|answer| answer.text().contains("access log"))
