@@ -1,7 +1,7 @@
 //! `ringgate doctor`: what this machine gives a gateway, and what to change.
 
 use crate::net::runtime::{self, Driver, Wanted};
-use crate::net::urgency;
+use crate::net::{descriptors, urgency};
 use std::fmt::Write as _;
 use std::fs;
 
@@ -37,13 +37,16 @@ pub fn report() -> String {
     }
     let disabled = read("/proc/sys/kernel/io_uring_disabled");
     line(format_args!("  io_uring_disabled     {disabled}"));
-    let (soft, hard) = descriptors();
-    let sign = if hard < 65_536 { '!' } else { ' ' };
-    line(format_args!("{sign} open files            {soft} (raised to {hard} when serving)"));
-    if hard < 65_536 {
-        line(format_args!(
-            "                        two for each request that runs: ulimit -Hn, LimitNOFILE= of systemd, --ulimit nofile= of docker"
-        ));
+    if let Some((soft, hard)) = descriptors::limits() {
+        let sign = if hard < 65_536 { '!' } else { ' ' };
+        line(format_args!("{sign} open files            {soft} (raised to {hard} when serving)"));
+        if hard < 65_536 {
+            line(format_args!(
+                "                        two for each request that runs: ulimit -Hn, LimitNOFILE= of systemd, --ulimit nofile= of docker"
+            ));
+        }
+    } else {
+        line(format_args!("  open files            unknown: the system does not tell"));
     }
     match shards_wake_first() {
         Ok(slice) => line(format_args!("  shards wake first     {slice}")),
@@ -85,18 +88,4 @@ fn why_refused(error: &std::io::Error) -> &'static str {
 
 fn read(path: &str) -> String {
     fs::read_to_string(path).map_or_else(|_| "unknown".into(), |text| text.trim().into())
-}
-
-/// Soft and hard limit of open files.
-pub fn descriptors() -> (u64, u64) {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    (limit.current.unwrap_or(u64::MAX), limit.maximum.unwrap_or(u64::MAX))
-}
-
-/// Raises the soft limit of open files to the hard one: every connection takes a descriptor.
-pub fn raise_descriptors() {
-    let mut limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
-    limit.current = limit.maximum;
-    // Where it is not allowed, the limit stays as it was, and `doctor` shows it.
-    _ = rustix::process::setrlimit(rustix::process::Resource::Nofile, limit);
 }

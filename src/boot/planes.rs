@@ -137,7 +137,11 @@ pub fn start(plan: Plan) -> Result<Planes> {
     Ok(Planes { links, log, log_link, errands, shards, log_core })
 }
 
-fn thread(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+/// A thread of the process.
+///
+/// # Errors
+/// The system gives none.
+pub fn thread(name: String, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
     std::thread::Builder::new().name(name).spawn(run).context(
         "the system gives no more threads (ulimit -u and -v, TasksMax= of systemd, the container's limit of processes)",
     )

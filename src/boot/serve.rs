@@ -1,15 +1,16 @@
 //! `ringgate serve`, `check` and `schema`: from a configuration to a process that ends when it is told to.
 
 use super::planes::{self, Plan};
+use super::signals::Signals;
+use super::supervise;
 use super::takeover::{Inherited, Sockets};
-use super::{doctor, supervise};
 use crate::contract::names::Names;
 use crate::control::config::{self, Complaint, Origins, Settings, Shards, Source};
 use crate::control::reload::Reloader;
 use crate::control::schema::json_schema;
 use crate::logcore;
-use crate::net::listen;
 use crate::net::runtime::{self, Driver, Wanted};
+use crate::net::{descriptors, listen};
 use crate::traffic::exchange::shard::OnOverflow;
 use anyhow::{Context, Result, anyhow, bail};
 use std::io::ErrorKind;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
 
 /// What is served without a configuration.
 const QUICKSTART: &str = include_str!("../../config/quickstart.yaml");
@@ -35,19 +37,65 @@ const LINGERS: Duration = Duration::from_secs(1);
 /// What keeps it from starting. Complaints about the configuration are printed, and give exit code 1.
 pub fn serve(path: Option<&Path>, take_over: bool) -> Result<ExitCode> {
     quiet_panics();
-    doctor::raise_descriptors();
+    let runtime =
+        supervise::runtime().context("the main thread's event loop (epoll, eventfd, socketpair)")?;
+    let mut signals = runtime.block_on(async { Signals::new() }).context("signals")?;
+    let path = path.map(Path::to_owned);
+    let (done, prepared) = oneshot::channel();
+    // Beside the main thread: what is read may take its time, and a predecessor, too. If nobody waits any more, the process
+    // ends.
+    planes::thread("start".into(), move || drop(done.send(prepare(path, take_over))))?;
+    let prepared = runtime.block_on(async {
+        tokio::select! {
+            prepared = prepared => prepared.context("the start has failed").flatten(),
+            name = signals.ends.recv() => Ok(Start::Ended(name)),
+        }
+    })?;
+    let prepared = match prepared {
+        Start::Prepared(prepared) => prepared,
+        Start::Refused(code) => return Ok(code),
+        Start::Ended(name) => {
+            eprintln!("ringgate: ended by {name} before it served");
+            return Ok(ExitCode::SUCCESS);
+        }
+    };
+    let Prepared { plan, parts, mock } = *prepared;
+    let ended = supervise::run(runtime, signals, parts, planes::start(plan)?);
+    drop(mock);
+    ended
+}
+
+/// What became of the preparations.
+enum Start {
+    Prepared(Box<Prepared>),
+    /// The configuration, and all complaints are told.
+    Refused(ExitCode),
+    /// By this signal.
+    Ended(&'static str),
+}
+
+/// All that is needed to serve, and none of it running, but for the mock provider.
+struct Prepared {
+    plan: Plan,
+    parts: supervise::Parts,
+    mock: Option<loadtest::mock::Mock>,
+}
+
+/// Reads the configuration, and binds the sockets.
+fn prepare(path: Option<PathBuf>, take_over: bool) -> Result<Start> {
+    descriptors::raise();
     look_at_descriptors()?;
     let quickstart = path.is_none();
     let source = match read(path) {
         Ok(source) => source,
-        Err(complaint) => return Ok(refuse(&[complaint])),
+        Err(complaint) => return Ok(Start::Refused(refuse(&[complaint]))),
     };
     let mock = if names_the_mock(&source.text) { Some(embedded_mock()?) } else { None };
     let names = Arc::new(Names::default());
     let mut origins = Origins::new(mock.as_ref().map(|mock| mock.address));
     let compiled = match config::compile(&source, &names, &mut origins, 1) {
         Ok(compiled) => compiled,
-        Err(complaints) => return Ok(refuse(&complaints)),
+        Err(complaints) => return Ok(Start::Refused(refuse(&complaints))),
     };
     for warning in &compiled.warnings {
         eprintln!("ringgate: warning: {warning}");
@@ -66,7 +114,7 @@ pub fn serve(path: Option<&Path>, take_over: bool) -> Result<ExitCode> {
         sockets.first().into_iter().flatten().filter_map(|(_, socket)| socket.local_addr().ok()).collect();
     let reachable = compiled.origins.clone();
     let reloader = Reloader::new(source, compiled, names.clone(), origins);
-    let planes = planes::start(Plan {
+    let plan = Plan {
         shards,
         io: wanted(settings.io),
         on_overflow: on_overflow(settings.on_overflow),
@@ -74,7 +122,7 @@ pub fn serve(path: Option<&Path>, take_over: bool) -> Result<ExitCode> {
         snapshots: reloader.published(),
         names,
         sockets,
-    })?;
+    };
     let parts = supervise::Parts {
         reloader,
         reachable,
@@ -86,13 +134,11 @@ pub fn serve(path: Option<&Path>, take_over: bool) -> Result<ExitCode> {
         inherited,
         announce: if quickstart { announce_quickstart } else { announce },
     };
-    let ended = supervise::run(parts, planes);
-    drop(mock);
-    ended
+    Ok(Start::Prepared(Box::new(Prepared { plan, parts, mock })))
 }
 
 fn look_at_descriptors() -> Result<()> {
-    let (_, most) = doctor::descriptors();
+    let Some((_, most)) = descriptors::limits() else { return Ok(()) };
     let what = format!(
         "only {most} open files are allowed, and each request takes two (ulimit -Hn, LimitNOFILE= of systemd, --ulimit nofile= of docker)"
     );
@@ -140,7 +186,7 @@ pub fn schema() -> Result<String> {
     Ok(serde_json::to_string_pretty(&json_schema())?)
 }
 
-fn read(path: Option<&Path>) -> Result<Source, Complaint> {
+fn read(path: Option<PathBuf>) -> Result<Source, Complaint> {
     match path {
         Some(path) => Source::read(path),
         None => Ok(Source { path: None, text: QUICKSTART.into() }),

@@ -1,6 +1,6 @@
 //! The signals that the process heeds.
 //!
-//! Takes them before anything is announced, since who reads the announcement may signal at once; gives what they ask for.
+//! Takes them before anything else is done, since a supervisor may change its mind at once; gives what they ask for.
 //!
 //! Invariant: a signal that operators send to servers of any kind ends the process in order, or not at all.
 
@@ -16,6 +16,20 @@ use tokio::sync::mpsc;
 /// Source: signal(7).
 const XFSZ: i32 = 25;
 
+/// All of them.
+pub struct Signals {
+    pub ends: Ends,
+    pub others: Others,
+}
+
+impl Signals {
+    /// # Errors
+    /// The system takes no handler.
+    pub fn new() -> io::Result<Self> {
+        Ok(Self { ends: Ends::new()?, others: Others::new()? })
+    }
+}
+
 /// The signals that end the process.
 pub struct Ends {
     terminate: Signal,
@@ -25,13 +39,14 @@ pub struct Ends {
 }
 
 impl Ends {
-    /// # Errors
-    /// The system takes no handler.
-    pub fn new() -> io::Result<Self> {
+    fn new() -> io::Result<Self> {
         Self::of([SignalKind::terminate(), SignalKind::interrupt(), SignalKind::quit()])
     }
 
     /// The same on other signals.
+    ///
+    /// # Errors
+    /// The system takes no handler.
     pub fn of([terminate, interrupt, quit]: [SignalKind; 3]) -> io::Result<Self> {
         Ok(Self { terminate: signal(terminate)?, interrupt: signal(interrupt)?, quit: signal(quit)? })
     }
@@ -55,9 +70,7 @@ pub struct Others {
 }
 
 impl Others {
-    /// # Errors
-    /// The system takes no handler.
-    pub fn new() -> io::Result<Self> {
+    fn new() -> io::Result<Self> {
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
             rotated: signal(SignalKind::user_defined1())?,

@@ -1,7 +1,7 @@
 //! The main thread while the gateway runs: signals, reloads, health, the operator's interface, the end.
 
 use super::planes::Planes;
-use super::signals::{Ends, Others};
+use super::signals::{Ends, Signals};
 use super::takeover::{self, Inherited};
 use crate::contract::link::{Order, State};
 use crate::contract::snapshot::Snapshot;
@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
 use tokio::sync::{Notify, mpsc, oneshot};
 
 /// How often the shards' flags are looked at.
@@ -42,16 +43,25 @@ pub struct Parts {
     pub announce: fn(&[SocketAddr]),
 }
 
+/// The main thread's event loop.
+///
+/// # Errors
+/// The system does not give it one.
+pub fn runtime() -> std::io::Result<Runtime> {
+    // What tokio takes signals with, and panics without.
+    drop(std::os::unix::net::UnixStream::pair()?);
+    tokio::runtime::Builder::new_current_thread().enable_all().build()
+}
+
 /// Runs until the process is told to end, and ends it.
 ///
 /// # Errors
-/// The main thread's runtime cannot be built.
-pub fn run(parts: Parts, mut planes: Planes) -> Result<ExitCode> {
+/// What keeps it from serving.
+pub fn run(runtime: Runtime, signals: Signals, parts: Parts, mut planes: Planes) -> Result<ExitCode> {
     let errands = std::mem::take(&mut planes.errands);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         tokio::spawn(media::serve(errands, parts.reloader.published()));
-        supervise(parts, &planes).await
+        supervise(signals, parts, &planes).await
     });
     // Lookups that hang must not hold the exit up.
     runtime.shutdown_background();
@@ -60,7 +70,7 @@ pub fn run(parts: Parts, mut planes: Planes) -> Result<ExitCode> {
     ended
 }
 
-async fn supervise(parts: Parts, planes: &Planes) -> Result<ExitCode> {
+async fn supervise(signals: Signals, parts: Parts, planes: &Planes) -> Result<ExitCode> {
     let Parts {
         mut reloader,
         reachable,
@@ -72,10 +82,28 @@ async fn supervise(parts: Parts, planes: &Planes) -> Result<ExitCode> {
         inherited,
         announce,
     } = parts;
-    let (mut ends, others) = (Ends::new()?, Others::new()?);
+    let Signals { mut ends, others } = signals;
     tokio::spawn(credentials::keep_fresh(reloader.passes()));
     let slots = reloader.passes().borrow().clone();
-    tokio::join!(resolve::resolve_all_once(&reachable, RESOLVE), credentials::first_passes(&slots, RESOLVE));
+    let first = async {
+        tokio::join!(
+            resolve::resolve_all_once(&reachable, RESOLVE),
+            credentials::first_passes(&slots, RESOLVE)
+        )
+    };
+    tokio::select! {
+        _ = first => {}
+        name = ends.recv() => {
+            tell_drain(name);
+            // A predecessor goes on with its own.
+            if inherited.is_none() {
+                offered.ignore_newcomers();
+            }
+            let health = Health::expecting(planes.links.len() as u32, on_overflow);
+            drain(planes, &health, drain_timeout, &mut ends).await;
+            return Ok(ExitCode::SUCCESS);
+        }
+    }
     tokio::spawn(resolve::keep_fresh(reloader.resolve()));
     let (requests, queue) = mpsc::channel(16);
     start_watching(&mut reloader, &requests);
@@ -197,9 +225,13 @@ async fn wait_for_end(planes: &Planes, health: &Health, taken: &Notify, ends: &m
                 continue;
             }
         };
-        log::info("draining: no new connections, running requests finish", &[("reason", &reason)]);
+        tell_drain(reason);
         return ExitCode::SUCCESS;
     }
+}
+
+fn tell_drain(reason: &str) {
+    log::info("draining: no new connections, running requests finish", &[("reason", &reason)]);
 }
 
 /// Lets the shards finish. A second signal, or the drain timeout, ends them at once.

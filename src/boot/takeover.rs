@@ -125,6 +125,14 @@ impl Sockets {
         self.clients.is_empty()
     }
 
+    /// Lets no client connect any more, where nobody will accept from them who does not now.
+    pub fn ignore_newcomers(&self) {
+        for socket in &self.clients {
+            // Where it is not allowed, those that come in the last moment are reset.
+            drop(listen::ignore_newcomers(socket));
+        }
+    }
+
     /// Lets clients connect although a predecessor that was told to end while it was succeeded has forbidden it.
     pub fn heed_newcomers(&self) {
         self.clients.iter().for_each(listen::heed_newcomers);
@@ -139,14 +147,10 @@ pub struct Offer {
 }
 
 impl Offer {
-    /// Closes what is offered, if it still is: then nobody will accept from it who does not now, and no client may connect
-    /// any more.
+    /// Closes what is offered, if it still is: then no client may connect any more.
     pub fn withdraw(self) {
         let mut sockets = self.sockets();
-        for socket in &sockets.clients {
-            // Where it is not allowed, those that come in the last moment are reset.
-            drop(listen::ignore_newcomers(socket));
-        }
+        sockets.ignore_newcomers();
         let offered = std::mem::take(&mut *sockets);
         drop(sockets);
         if !offered.is_empty() {

@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-/// How often a name is looked up.
+/// How often a name is looked up. The system's resolver, which is asked so that its configuration and its cache hold, does not
+/// tell how long an answer is good for.
 const REFRESH: Duration = Duration::from_secs(30);
 /// How often it is looked whether a shard wants a name resolved.
 const POLL: Duration = Duration::from_millis(200);

@@ -7,7 +7,7 @@
 //!
 //! Invariant: nobody waits unheard for a descriptor before the door: whoever cannot be served is accepted, and turned away.
 
-use rustix::process::{Resource, getrlimit};
+use std::io;
 use std::os::fd::RawFd;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -20,7 +20,53 @@ static LIMIT: AtomicU64 = AtomicU64::new(u64::MAX);
 
 /// Looks at the limit, which may change while the process runs.
 pub fn look() {
-    LIMIT.store(getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX), Relaxed);
+    match asked() {
+        Ok(limit) => LIMIT.store(limit.rlim_cur, Relaxed),
+        // Where the call is forbidden, what was so at first has to do.
+        Err(_) if LIMIT.load(Relaxed) == u64::MAX => {
+            LIMIT.store(told().map_or(u64::MAX, |(soft, _)| soft), Relaxed);
+        }
+        Err(_) => {}
+    }
+}
+
+/// The soft and the hard limit of open files; none where nothing tells.
+pub fn limits() -> Option<(u64, u64)> {
+    asked().ok().map(|limit| (limit.rlim_cur, limit.rlim_max)).or_else(told)
+}
+
+/// Raises the soft limit to the hard one: every connection takes a descriptor. Where it is not allowed, it stays as it was.
+#[expect(unsafe_code, reason = "setrlimit(2)")]
+pub fn raise() {
+    if let Ok(limit) = asked() {
+        let raised = libc::rlimit { rlim_cur: limit.rlim_max, ..limit };
+        // SAFETY: the kernel only reads the limit.
+        _ = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const raised) };
+    }
+}
+
+/// By the call, which a profile of seccomp may forbid: rustix takes that for impossible, and panics.
+#[expect(unsafe_code, reason = "getrlimit(2)")]
+fn asked() -> io::Result<libc::rlimit> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the kernel writes the limit, and nothing else.
+    let done = unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) };
+    if done == 0 { Ok(limit) } else { Err(io::Error::last_os_error()) }
+}
+
+/// By the file that tells the same.
+fn told() -> Option<(u64, u64)> {
+    read_limits(&std::fs::read_to_string("/proc/self/limits").ok()?)
+}
+
+/// Source: proc(5), `/proc/pid/limits`.
+fn read_limits(text: &str) -> Option<(u64, u64)> {
+    let line = text.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+    let mut numbers = line.split_ascii_whitespace().map(|number| match number {
+        "unlimited" => Some(u64::MAX),
+        number => number.parse().ok(),
+    });
+    Some((numbers.next()??, numbers.next()??))
 }
 
 /// What there is for a new connection.
@@ -84,6 +130,18 @@ mod tests {
             assert_eq!(most(Room::None { told: false }), Some(silent), "{limit}");
         }
         assert_eq!(judge(RawFd::MAX, u64::MAX), Room::Enough);
+    }
+
+    /// Both ways to the limits tell the same.
+    #[test]
+    fn limits_are_told() {
+        let limits = limits().expect("this process may ask");
+        assert_eq!(told(), Some(limits));
+        let text = "Limit  Soft Limit  Hard Limit  Units\nMax open files            1024                 unlimited            files\n";
+        assert_eq!(read_limits(text), Some((1024, u64::MAX)));
+        for wrong in ["", "Max open files", "Max open files 1", "Max open files many 2 files"] {
+            assert_eq!(read_limits(wrong), None, "{wrong}");
+        }
     }
 
     /// The limit is that of this process.

@@ -41,6 +41,50 @@ fn profiles_forbid_the_ring() {
     }
 }
 
+/// Calls that profiles of containers forbid, and that a gateway can do without: it serves as always.
+#[test]
+fn profiles_forbid_this_and_that() {
+    let mock = mock();
+    let setup = Setup::of(Io::Auto, &mock.base_url());
+    for call in [
+        libc::SYS_prlimit64,
+        libc::SYS_sched_setaffinity,
+        libc::SYS_sched_getaffinity,
+        libc::SYS_sched_setattr,
+        libc::SYS_inotify_init1,
+        libc::SYS_inotify_add_watch,
+        libc::SYS_getrandom,
+        libc::SYS_madvise,
+        libc::SYS_prctl,
+        libc::SYS_statx,
+    ] {
+        let mut gateway = Gateway::spawn_as(dir_of(&setup), |command| deny(command, call));
+        assert_eq!(gateway.client().ask(&chat("")).status, 200, "call {call}");
+        assert_eq!(gateway.admin("POST", "/-/reload").status, 200, "call {call}");
+        gateway.signal(rustix::process::Signal::TERM);
+        assert_eq!(gateway.wait().code(), Some(0), "call {call}: {}", gateway.stderr());
+        assert!(!gateway.stderr().contains("panicked"), "call {call}: {}", gateway.stderr());
+    }
+}
+
+/// Where a gateway cannot do without a call it says which, and does not start.
+#[test]
+fn what_is_needed_is_named() {
+    let setup = Setup::of(Io::Auto, "http://127.0.0.1:9/v1");
+    for (call, name) in [
+        (libc::SYS_eventfd2, "eventfd"),
+        (libc::SYS_socketpair, "socketpair"),
+        (libc::SYS_clone3, "no more threads"),
+    ] {
+        let dir = dir_of(&setup);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ringgate"));
+        deny(command.arg("serve").arg("--config").arg(dir.join("gateway.yaml")), call);
+        let ended = command.output().expect("the binary runs");
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.code() == Some(1) && told.contains(name), "{told}");
+    }
+}
+
 /// More shards than processors, and a single processor that is not the first one.
 #[test]
 fn processors_are_few() {
@@ -129,6 +173,72 @@ fn the_doctor_tells_the_driver() {
     let told = report(&mut refused);
     assert!(told.contains("! I/O driver            epoll: the kernel refuses io_uring"), "{told}");
     assert!(told.contains("seccomp profile"), "{told}");
+}
+
+/// A control group of this test's own that grants the time of one processor; none where this process may make none.
+struct Quota(PathBuf);
+
+impl Quota {
+    fn of_one() -> Option<Self> {
+        let name = format!("ringgate-it-{}", std::process::id());
+        // Of the second version, and of the first. Source: cgroups(7).
+        [("/sys/fs/cgroup", "cpu.max", "100000 100000"), ("/sys/fs/cgroup/cpu", "cpu.cfs_quota_us", "100000")]
+            .into_iter()
+            .find_map(|(root, file, quota)| {
+                let group = Self(PathBuf::from(root).join(&name));
+                std::fs::create_dir(&group.0).ok()?;
+                // Where this is a file system of another kind, there is none.
+                let mut file = std::fs::File::options().write(true).open(group.0.join(file)).ok()?;
+                std::io::Write::write_all(&mut file, quota.as_bytes()).is_ok().then_some(group)
+            })
+    }
+
+    fn hold(&self, command: &mut Command) {
+        let members = std::fs::File::options().write(true).open(self.0.join("cgroup.procs"));
+        let members = members.expect("it is ours");
+        #[expect(unsafe_code, reason = "a system call between fork and exec")]
+        // SAFETY: it makes one system call and nothing else.
+        unsafe {
+            command.pre_exec(move || Ok(rustix::io::write(&members, b"0").map(drop)?))
+        };
+    }
+}
+
+impl Drop for Quota {
+    fn drop(&mut self) {
+        // It can be removed once its last process is gone, which is soon.
+        for _ in 0..100 {
+            if std::fs::remove_dir(&self.0).is_ok() {
+                return;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    }
+}
+
+/// Where a control group grants less time than there are processors, there are as many shards as that is for, and none of
+/// them has a processor to itself.
+#[test]
+fn a_quota_is_heeded() {
+    let allowed = runtime::allowed_cpus();
+    let Some(quota) = Quota::of_one().filter(|_| allowed.len() > 1) else {
+        eprintln!("skipped: there is no quota to be had, or only one processor");
+        return;
+    };
+    let mock = mock();
+    let setup = Setup::of(Io::Auto, &mock.base_url()).with("shards", "auto");
+    let gateway = Gateway::spawn_as(dir_of(&setup), |command| quota.hold(command));
+    for _ in 0..20 {
+        assert_eq!(gateway.client().ask(&chat("")).status, 200);
+    }
+    assert_eq!(gateway.metric_sum("gateway_shard_up"), 1);
+    let shard = gateway.schedstat_of("shard-0").with_file_name("status");
+    let allowed_to = |status: PathBuf| {
+        let text = std::fs::read_to_string(status).expect("it runs");
+        text.lines().find(|line| line.starts_with("Cpus_allowed:")).map(str::to_owned)
+    };
+    assert_eq!(allowed_to(shard), allowed_to("/proc/self/status".into()));
+    drop(gateway);
 }
 
 fn with_files(command: &mut Command, most: u64) {
