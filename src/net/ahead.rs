@@ -128,7 +128,7 @@ async fn pump(mut reader: Reader, desk: Rc<Desk>) -> Infallible {
 mod tests {
     use super::*;
     use crate::net::runtime::{self, Wanted};
-    use crate::net::stream::split;
+    use crate::net::tcp::split;
     use monoio::net::TcpListener;
     use std::io::Write;
     use std::net::TcpStream;

@@ -2,7 +2,8 @@
 
 use super::deadline::Cutter;
 use super::descriptors::{self, Room};
-use super::stream::{Protocol, Reader, Stream, Writer, split};
+use super::stream::Stream;
+use super::tcp::split;
 use super::{runtime, tls};
 use crate::contract::snapshot::OriginTls;
 use monoio::net::TcpStream;
@@ -47,15 +48,11 @@ pub async fn connect(
         }
         let cutter = Cutter::Socket(fd);
         let stream = match tls {
-            Some(tls) => tls::connect((reader, writer), cutter, tls.config.clone(), tls.server_name.clone())
-                .await
-                .map_err(ConnectError::Tls)?,
-            None => Stream {
-                reader: Reader::Tcp(reader),
-                writer: Writer::Tcp(writer),
-                cutter,
-                protocol: Protocol::Unknown,
-            },
+            Some(tls) => {
+                let handshake = tls::connect((reader, writer), tls.config.clone(), tls.server_name.clone());
+                Stream::secured(handshake.await.map_err(ConnectError::Tls)?, cutter)
+            }
+            None => Stream::plain((reader, writer), cutter),
         };
         Ok((stream, peer))
     })

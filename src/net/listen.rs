@@ -6,7 +6,8 @@
 use super::deadline::Cutter;
 use super::descriptors::{self, Room};
 use super::runtime::{self, Driver};
-use super::stream::{Protocol, Reader, Stream, TcpReader, TcpWriter, Writer, split};
+use super::stream::Stream;
+use super::tcp::{TcpReader, TcpWriter, split};
 use super::tls;
 use monoio::io::{CancelHandle, Canceller};
 use monoio::net::TcpListener;
@@ -181,12 +182,7 @@ impl Accepted {
 
     /// The connection without TLS.
     pub fn plain(self) -> Stream {
-        Stream {
-            reader: Reader::Tcp(self.reader),
-            writer: Writer::Tcp(self.writer),
-            cutter: self.cutter,
-            protocol: Protocol::Unknown,
-        }
+        Stream::plain((self.reader, self.writer), self.cutter)
     }
 
     /// The connection after a TLS handshake.
@@ -194,7 +190,8 @@ impl Accepted {
     /// # Errors
     /// The handshake failed.
     pub async fn secure(self, config: Arc<rustls::ServerConfig>) -> io::Result<Stream> {
-        tls::accept((self.reader, self.writer), self.cutter, config).await
+        let secured = tls::accept((self.reader, self.writer), config).await?;
+        Ok(Stream::secured(secured, self.cutter))
     }
 }
 

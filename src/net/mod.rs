@@ -24,6 +24,7 @@ pub mod pool;
 pub mod runtime;
 mod spare;
 pub mod stream;
+pub mod tcp;
 pub mod tls;
 mod turn;
 pub mod urgency;

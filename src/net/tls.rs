@@ -5,9 +5,8 @@
 //!
 //! Invariant: both halves share one session on one thread, and no borrow of it lives across an `.await`.
 
-use super::deadline::Cutter;
 use super::gather::Gather;
-use super::stream::{Protocol, Reader, Stream, TcpReader, TcpWriter, Writer};
+use super::tcp::{TcpReader, TcpWriter};
 use crate::base::buf::Buf;
 use rustls::{ClientConfig, ClientConnection, Connection, ServerConfig, ServerConnection};
 use std::cell::{Cell, RefCell};
@@ -26,6 +25,21 @@ const RECORD_BYTES: usize = 16 * 1024;
 const SLICES: usize = 8;
 
 type Session = Rc<RefCell<Connection>>;
+
+/// What is spoken on a connection, as far as TLS knows.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Protocol {
+    Unknown,
+    Http1,
+    Http2,
+}
+
+/// A connection whose handshake is over.
+pub struct Secured {
+    pub reader: TlsReader,
+    pub writer: TlsWriter,
+    pub protocol: Protocol,
+}
 
 /// Decrypting half.
 pub struct TlsReader {
@@ -46,13 +60,9 @@ pub struct TlsWriter {
 ///
 /// # Errors
 /// The peer does not speak TLS, has no acceptable certificate, or went away.
-pub async fn accept(
-    tcp: (TcpReader, TcpWriter),
-    cutter: Cutter,
-    config: Arc<ServerConfig>,
-) -> io::Result<Stream> {
+pub async fn accept(tcp: (TcpReader, TcpWriter), config: Arc<ServerConfig>) -> io::Result<Secured> {
     let session = ServerConnection::new(config).map_err(io::Error::other)?;
-    handshake(tcp, cutter, session.into()).await
+    handshake(tcp, session.into()).await
 }
 
 /// Client side of a handshake.
@@ -61,19 +71,14 @@ pub async fn accept(
 /// The server's certificate is not acceptable, or the handshake failed otherwise.
 pub async fn connect(
     tcp: (TcpReader, TcpWriter),
-    cutter: Cutter,
     config: Arc<ClientConfig>,
     name: rustls::pki_types::ServerName<'static>,
-) -> io::Result<Stream> {
+) -> io::Result<Secured> {
     let session = ClientConnection::new(config, name).map_err(io::Error::other)?;
-    handshake(tcp, cutter, session.into()).await
+    handshake(tcp, session.into()).await
 }
 
-async fn handshake(
-    tcp: (TcpReader, TcpWriter),
-    cutter: Cutter,
-    mut session: Connection,
-) -> io::Result<Stream> {
+async fn handshake(tcp: (TcpReader, TcpWriter), mut session: Connection) -> io::Result<Secured> {
     session.set_buffer_limit(None);
     let session = Rc::new(RefCell::new(session));
     let cipher = Buf::with_capacity(CIPHER_BYTES);
@@ -97,12 +102,7 @@ async fn handshake(
         Some(b"http/1.1") => Protocol::Http1,
         _ => Protocol::Unknown,
     };
-    Ok(Stream {
-        reader: Reader::Tls(Box::new(reader)),
-        writer: Writer::Tls(Box::new(writer)),
-        cutter,
-        protocol,
-    })
+    Ok(Secured { reader, writer, protocol })
 }
 
 impl TlsReader {
