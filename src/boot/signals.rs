@@ -5,7 +5,7 @@
 //! Invariant: a signal that operators send to servers of any kind ends the process in order, or not at all.
 
 use crate::control::log;
-use crate::control::reload::{Reason, Request};
+use crate::control::request::{Reason, Request};
 use crate::logcore::Command;
 use std::io;
 use std::sync::mpsc::Sender;

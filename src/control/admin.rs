@@ -6,7 +6,7 @@
 
 use crate::control::config::Complaint;
 use crate::control::health::Health;
-use crate::control::reload::{Published, Request};
+use crate::control::request::{Published, Request};
 use axum::Router;
 use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, State};

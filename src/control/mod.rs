@@ -14,6 +14,7 @@ pub mod log;
 pub mod media;
 pub mod reach;
 pub mod reload;
+pub mod request;
 pub mod resolve;
 pub mod retire;
 pub mod schema;

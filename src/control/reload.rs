@@ -8,9 +8,10 @@
 use crate::base::clock;
 use crate::contract::names::Names;
 use crate::contract::snapshot::{Access, Listener, Snapshot};
-use crate::control::config::{self, Compiled, Complaint, Reachable, Settings, Source, Warning};
+use crate::control::config::{self, Compiled, Complaint, Reachable, Settings, Source};
 use crate::control::credentials::{self, Kept};
 use crate::control::log;
+use crate::control::request::{Outcome, Published, Reason, Request};
 use crate::control::retire::Retired;
 use crate::control::watch::FileWatch;
 use arc_swap::ArcSwap;
@@ -18,61 +19,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 /// How often it is looked whether retired snapshots can go.
 const SWEEP: Duration = Duration::from_secs(1);
 /// How long a configuration may wait for its credentials before it is published without them.
 const PREPARE: Duration = Duration::from_secs(3);
-
-/// Why to reload.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Reason {
-    FilesChanged,
-    Hangup,
-    Asked,
-}
-
-impl Reason {
-    const fn name(self) -> &'static str {
-        match self {
-            Reason::FilesChanged => "a file changed",
-            Reason::Hangup => "SIGHUP",
-            Reason::Asked => "the operator asked",
-        }
-    }
-}
-
-/// What came of a reload.
-pub type Outcome = Result<Published, Vec<Complaint>>;
-
-/// Asks for a reload.
-pub struct Request {
-    pub reason: Reason,
-    /// Where the outcome goes, if someone waits for it.
-    pub reply: Option<oneshot::Sender<Outcome>>,
-}
-
-impl Request {
-    pub fn of(reason: Reason) -> Self {
-        Self { reason, reply: None }
-    }
-
-    /// A request and where its outcome will be.
-    pub fn asked() -> (Self, oneshot::Receiver<Outcome>) {
-        let (sender, receiver) = oneshot::channel();
-        (Self { reason: Reason::Asked, reply: Some(sender) }, receiver)
-    }
-}
-
-/// A configuration that was taken up.
-#[derive(Clone, Debug)]
-pub struct Published {
-    pub version: u64,
-    pub warnings: Vec<Warning>,
-    /// Keys that have other values than the process runs with.
-    pub after_restart: Vec<&'static str>,
-}
 
 /// For metrics.
 #[derive(Default, Debug)]

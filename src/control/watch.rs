@@ -5,7 +5,7 @@
 //!
 //! Invariant: reading the configuration is never taken for a change of it.
 
-use crate::control::reload::{Reason, Request};
+use crate::control::request::{Reason, Request};
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::{BTreeSet, HashSet};

@@ -1,7 +1,7 @@
 //! The interface over a real socket.
 
 use super::*;
-use crate::control::reload::Outcome;
+use crate::control::request::Outcome;
 use std::sync::atomic::Ordering::Relaxed;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
