@@ -143,7 +143,9 @@ fn strangers_make_no_series() {
         until("all to be counted", || (gateway.metric_sum("gateway_requests_total") == 8).then_some(()));
         // Shards tell of themselves once a second.
         until("all shards", || {
-            gateway.metrics().contains("gateway_client_connections{shard=\"1\"}").then_some(())
+            let told = gateway.metrics();
+            let has = |shard| told.contains(&format!("gateway_client_connections{{shard=\"{shard}\"}}"));
+            (has(0) && has(1)).then_some(())
         });
         let first = read(&gateway.metrics());
         for round in 2..12 {
