@@ -1,29 +1,14 @@
 //! HTTP/1.1 and HTTP/2, with TLS and without, with a body's length told or not: the same request has the same answer.
 
-use crate::harness::{Answer, Asked, Framing, Io, KEY, Scripted, Setup, Wire, Wired, mock, on_both_drivers};
+use crate::harness::{
+    Answer, Asked, FORM_PATHS, Framing, Io, JSON_PATHS, KEY, Scripted, Setup, Wire, Wired, mock,
+    on_both_drivers,
+};
 use serde_json::Value;
 
 const JSON: (&str, &str) = ("content-type", "application/json");
 const FORM: (&str, &str) = ("content-type", "multipart/form-data; boundary=b0undary");
 const GRANTED: (&str, &str) = ("x-api-key", KEY);
-
-/// Every endpoint of OpenAI's that takes JSON.
-const JSON_PATHS: [&str; 10] = [
-    "/v1/chat/completions",
-    "/v1/completions",
-    "/v1/embeddings",
-    "/v1/responses",
-    "/v1/rerank",
-    "/v1/moderations",
-    "/v1/images/generations",
-    "/v1/images/edits",
-    "/v1/audio/speech",
-    "/v1/audio/transcriptions",
-];
-
-/// Every endpoint of OpenAI's that takes a form.
-const FORM_PATHS: [&str; 4] =
-    ["/v1/images/edits", "/v1/images/variations", "/v1/audio/transcriptions", "/v1/audio/translations"];
 
 fn asked<'a>(
     method: &'a str,

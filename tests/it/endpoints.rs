@@ -1,28 +1,14 @@
 //! What goes upstream and what comes back, for every path there is.
 
-use crate::harness::{Gateway, Io, KEY, Scripted, Setup, mock, on_both_drivers, post, post_with};
+use crate::harness::{
+    FORM_PATHS, Gateway, Io, JSON_PATHS, KEY, Scripted, Setup, mock, on_both_drivers, post, post_with,
+};
 use serde_json::{Value, json};
 
 const AUTHORIZED: &str = "authorization: Bearer canary-client-key-8e1f\r\n";
 
-/// Every endpoint that takes JSON.
-const JSON_PATHS: [&str; 11] = [
-    "/v1/chat/completions",
-    "/v1/completions",
-    "/v1/embeddings",
-    "/v1/responses",
-    "/v1/rerank",
-    "/v1/moderations",
-    "/v1/images/generations",
-    "/v1/images/edits",
-    "/v1/audio/speech",
-    "/v1/audio/transcriptions",
-    "/v1/chat/completions?api-version=2026-01-01&x=%2F",
-];
-
-/// Every endpoint that takes a form.
-const FORM_PATHS: [&str; 4] =
-    ["/v1/images/edits", "/v1/images/variations", "/v1/audio/transcriptions", "/v1/audio/translations"];
+/// A query, which goes upstream with its path.
+const WITH_QUERY: &str = "/v1/chat/completions?api-version=2026-01-01&x=%2F";
 
 /// A body goes upstream byte for byte, odd spacing and unknown fields included; only the model's name changes.
 #[test]
@@ -31,7 +17,7 @@ fn json_bodies_pass_untouched_but_for_the_model() {
         let mock = mock();
         let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
         let mut client = gateway.client();
-        for path in JSON_PATHS {
+        for path in JSON_PATHS.into_iter().chain([WITH_QUERY]) {
             let body = |model: &str| {
                 format!(
                     "\r\n{{ \"model\" :\t\"{model}\" ,\"unknown\": {{\"a\":[1,2.50e+1,null]}},\n\"messages\":[{{\"role\":\"user\",\"content\":\"caf\\u00e9 é 🦀\\n\"}}],\"n\":12345678901234567890, \"stream\":false}} \n"

@@ -1,6 +1,7 @@
 //! What HTTP/2 clients are told in fewer bytes: the table of fields that both ends of a connection have.
 
-use crate::harness::{Fate, Frames, Gateway, KEY, Scripted, Setup, on_both_drivers};
+use crate::harness::frames::CHAT_HEAD;
+use crate::harness::{Fate, Frames, Gateway, Scripted, Setup, on_both_drivers};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Answers of a connection whose fields go into the table.
@@ -97,17 +98,9 @@ fn the_table_is_not_filled_with_what_differs() {
         let upstream = provider();
         let gateway = Gateway::start(&Setup::at(io, upstream.address));
         let mut client = Frames::connect(gateway.address);
-        let head = [
-            (":method", "POST"),
-            (":scheme", "http"),
-            (":authority", "gateway"),
-            (":path", "/v1/chat/completions"),
-            ("x-api-key", KEY),
-            ("content-type", "application/json"),
-        ];
         let mut blocks = vec![];
         for stream in (1..).step_by(2).take(ANSWERS) {
-            client.head(stream, &head, true);
+            client.head(stream, &CHAT_HEAD, true);
             client.body(stream, br#"{"model":"m/mock","messages":[]}"#);
             blocks.push(client.block(stream).unwrap_or_else(|fate| unreachable!("{fate:?}")));
             assert!(matches!(client.rest(stream, 200), Fate::Answered { .. }));

@@ -1,11 +1,11 @@
 //! What costs a client of HTTP/2 next to nothing must not cost the gateway, its providers or its other clients much.
 
 use crate::harness::frames::{
-    CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PUSH_PROMISE, RESET, SETTINGS, WINDOW_UPDATE,
-    block, frame,
+    CHAT_HEAD, CONTINUATION, DATA, END_HEADERS, END_STREAM, HEADERS, PING, PUSH_PROMISE, RESET, SETTINGS,
+    WINDOW_UPDATE, block, frame,
 };
 use crate::harness::{
-    Client, End, Fate, Frames, Gateway, KEY, Setup, Wire, Wired, chat, mock, on_both_drivers, until,
+    Client, End, Fate, Frames, Gateway, Setup, Wire, Wired, chat, mock, on_both_drivers, until,
 };
 use std::time::{Duration, Instant};
 
@@ -13,14 +13,6 @@ const BODY: &[u8] = br#"{"model":"m/mock","messages":[]}"#;
 const CANCEL: [u8; 4] = 8u32.to_be_bytes();
 const ENHANCE_YOUR_CALM: u32 = 11;
 const REFUSED_STREAM: u32 = 7;
-const HEAD: [(&str, &str); 6] = [
-    (":method", "POST"),
-    (":scheme", "http"),
-    (":authority", "gateway"),
-    (":path", "/v1/chat/completions"),
-    ("x-api-key", KEY),
-    ("content-type", "application/json"),
-];
 
 /// Asserts that the connection ends for this reason, as far as its client hears it.
 #[track_caller]
@@ -52,7 +44,7 @@ fn resets_are_bounded() {
             while goes_on && numbers.peek().is_some() {
                 let mut bytes = vec![];
                 for stream in numbers.by_ref().take(portion as usize) {
-                    bytes.extend(frame(HEADERS, END_HEADERS, stream, &block(&HEAD)));
+                    bytes.extend(frame(HEADERS, END_HEADERS, stream, &block(&CHAT_HEAD)));
                     bytes.extend(frame(DATA, END_STREAM, stream, BODY));
                     bytes.extend(frame(RESET, 0, stream, &CANCEL));
                 }
@@ -81,14 +73,14 @@ fn who_waits_for_answers_may_give_up_others() {
         client.widen(1 << 24);
         let all: Vec<u32> = (10_001..).step_by(2).take(128).collect();
         for stream in (1..).step_by(4).take(250) {
-            client.head(stream, &HEAD, true);
+            client.head(stream, &CHAT_HEAD, true);
             client.cancel(stream);
-            client.head(stream + 2, &HEAD, true);
+            client.head(stream + 2, &CHAT_HEAD, true);
             client.body(stream + 2, BODY);
             assert!(matches!(client.fate(stream + 2), Fate::Answered { status: 200, .. }), "{stream}");
         }
         for stream in &all {
-            client.head(*stream, &HEAD, true);
+            client.head(*stream, &CHAT_HEAD, true);
             client.body(*stream, br#"{"model":"m/mock?delay_ms=20000","messages":[]}"#);
         }
         until("all of them", || (mock.stats().requests == 250 + all.len() as u64).then_some(()));
@@ -96,7 +88,7 @@ fn who_waits_for_answers_may_give_up_others() {
             client.cancel(*stream);
         }
         until("their ends", || (mock.stats().aborted == all.len() as u64).then_some(()));
-        client.head(20_001, &HEAD, true);
+        client.head(20_001, &CHAT_HEAD, true);
         client.body(20_001, BODY);
         assert!(matches!(client.fate(20_001), Fate::Answered { status: 200, .. }));
     });
@@ -112,13 +104,13 @@ fn heads_are_bounded() {
         let before = gateway.resident_bytes();
         for piece in [block(&[("x-more", &"y".repeat(4000))]), vec![]] {
             let mut client = Frames::connect(gateway.address);
-            client.send(HEADERS, END_STREAM, 1, &block(&HEAD));
+            client.send(HEADERS, END_STREAM, 1, &block(&CHAT_HEAD));
             let piece = frame(CONTINUATION, 0, 1, &piece).repeat(10);
             assert!((0..20_000).any(|_| !client.send_all(&piece)) || client.ended().is_some());
             calmed(&mut client, "continuations");
         }
         // One field of 4,000 bytes, which is put into the table, and named ten thousand times by one byte.
-        let mut bomb = block(&HEAD);
+        let mut bomb = block(&CHAT_HEAD);
         let mut field = block(&[("x-bomb", &"b".repeat(3900))]);
         field[0] = 0x40;
         bomb.extend(field);
@@ -141,14 +133,14 @@ fn empty_pieces_are_bounded() {
         let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
         for (flags, payload) in [(0, vec![]), (8, vec![16; 17])] {
             let mut client = Frames::connect(gateway.address);
-            client.send(HEADERS, END_HEADERS, 1, &block(&HEAD));
+            client.send(HEADERS, END_HEADERS, 1, &block(&CHAT_HEAD));
             for _ in 0..1000 {
                 client.send(DATA, flags, 1, &payload);
             }
             calmed(&mut client, "empty pieces");
         }
         let mut client = Frames::connect(gateway.address);
-        client.head(1, &HEAD, true);
+        client.head(1, &CHAT_HEAD, true);
         for byte in BODY.iter().chain(&[b' '; 500]) {
             client.send(DATA, 0, 1, &[*byte]);
         }
@@ -192,16 +184,16 @@ fn streams_are_bounded() {
         let gateway = Gateway::start(&Setup::of(io, &mock.base_url()).with("limits", "{h2_streams: 4}"));
         let mut client = Frames::connect(gateway.address);
         for stream in [1, 3, 5, 7] {
-            client.head(stream, &HEAD, true);
+            client.head(stream, &CHAT_HEAD, true);
             client.body(stream, br#"{"model":"m/mock?stall_after=1","messages":[],"stream":true}"#);
             assert_eq!(client.status(stream), Ok(200));
         }
-        client.head(9, &HEAD, true);
+        client.head(9, &CHAT_HEAD, true);
         client.body(9, BODY);
         assert_eq!(client.fate(9), Fate::Reset(REFUSED_STREAM));
         client.cancel(3);
         until("the provider's end", || (mock.stats().aborted == 1).then_some(()));
-        client.head(11, &HEAD, true);
+        client.head(11, &CHAT_HEAD, true);
         client.body(11, BODY);
         assert!(matches!(client.fate(11), Fate::Answered { status: 200, .. }));
         assert_eq!(mock.stats().requests, 5);
@@ -214,7 +206,7 @@ fn forbidden_frames_end_the_connection() {
     on_both_drivers(|io| {
         let mock = mock();
         let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
-        let head = block(&HEAD);
+        let head = block(&CHAT_HEAD);
         let promise = [&2u32.to_be_bytes()[..], &head].concat();
         let setting = |number: u16, value: u32| [&number.to_be_bytes()[..], &value.to_be_bytes()].concat();
         let most = 0x7FFF_FFFFu32.to_be_bytes();
@@ -254,8 +246,8 @@ fn lines_do_not_hide_in_fields() {
         let mock = mock();
         let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
         let evil = "a\r\ncontent-length: 0\r\n\r\nPOST /v1/chat/completions HTTP/1.1";
-        for at in 0..HEAD.len() {
-            let mut fields = HEAD;
+        for at in 0..CHAT_HEAD.len() {
+            let mut fields = CHAT_HEAD;
             fields[at].1 = evil;
             let mut client = Frames::connect(gateway.address);
             client.head(1, &fields, true);
@@ -272,7 +264,7 @@ fn lines_do_not_hide_in_fields() {
             (evil, "b"),
         ] {
             let mut client = Frames::connect(gateway.address);
-            client.head(1, &[&HEAD[..], &[field]].concat(), true);
+            client.head(1, &[&CHAT_HEAD[..], &[field]].concat(), true);
             client.body(1, BODY);
             assert!(matches!(client.fate(1), Fate::Reset(_) | Fate::Ended), "{field:?}");
         }
@@ -288,7 +280,7 @@ fn fields_behind_a_body() {
         let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
         let mut client = Frames::connect(gateway.address);
         let mut ask = |stream, trailer: &[(&str, &str)], more| {
-            client.head(stream, &HEAD, true);
+            client.head(stream, &CHAT_HEAD, true);
             client.send(DATA, 0, stream, br#"{"model":"m/mock?fault=echo_headers"}"#);
             client.head(stream, trailer, more);
             client.fate(stream)
@@ -316,7 +308,7 @@ fn silence_ends() {
         let wired = Wired::start(Setup::of(io, "http://127.0.0.1:9/v1").with("limits", limits));
         let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
         let greeted = [preface.clone(), frame(SETTINGS, 0, 0, &[])].concat();
-        let beginning = frame(HEADERS, END_STREAM, 1, &block(&HEAD));
+        let beginning = frame(HEADERS, END_STREAM, 1, &block(&CHAT_HEAD));
         for (name, said) in [
             ("half a preface", preface[..9].to_vec()),
             ("a preface", preface.clone()),
@@ -331,7 +323,7 @@ fn silence_ends() {
             }
         }
         let mut whole = Frames::connect(wired.gateway.address);
-        whole.head(1, &HEAD, true);
+        whole.head(1, &CHAT_HEAD, true);
         whole.send(DATA, 0, 1, b"{");
         assert_eq!(whole.status(1), Ok(408), "half a body");
     });

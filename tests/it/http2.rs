@@ -1,5 +1,6 @@
 //! HTTP/2, frame by frame: what a well-behaved library would not send.
 
+use crate::harness::frames::CHAT_HEAD;
 use crate::harness::{Fate, Frames, Gateway, KEY, Peer, Scripted, Setup, mock, on_both_drivers, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -12,14 +13,7 @@ type Fields<'f> = Vec<(&'f str, &'f str)>;
 
 /// A chat request's head.
 fn chat_head() -> Fields<'static> {
-    vec![
-        (":method", "POST"),
-        (":scheme", "http"),
-        (":authority", "gateway"),
-        (":path", "/v1/chat/completions"),
-        ("x-api-key", KEY),
-        ("content-type", "application/json"),
-    ]
+    CHAT_HEAD.to_vec()
 }
 
 /// The head with other values for fields that it has, and further ones behind.

@@ -1,5 +1,6 @@
 //! Peers that lie about their ends, stall, or vanish: what the other side sees of it.
 
+use crate::harness::frames::CHAT_HEAD;
 use crate::harness::{
     Client, End, Frames, Gateway, KEY, Scripted, Setup, mock, on_both_drivers, post, post_with, schedstat,
     stream, until,
@@ -436,7 +437,7 @@ fn a_stream_that_is_given_up_stops_its_provider() {
             for number in 0..ROUNDS {
                 let before = mock.stats();
                 let mut client = Frames::connect(gateway.address);
-                client.head(1, &FIELDS, true);
+                client.head(1, &CHAT_HEAD, true);
                 let body = format!(r#"{{"model":"m/mock?{query}","messages":[],"stream":true}}"#);
                 client.body(1, body.as_bytes());
                 until("the request at the provider", || {
@@ -467,15 +468,6 @@ fn a_stream_that_is_given_up_stops_its_provider() {
         }
     });
 }
-
-const FIELDS: [(&str, &str); 6] = [
-    (":method", "POST"),
-    (":scheme", "http"),
-    (":authority", "gateway"),
-    (":path", "/v1/chat/completions"),
-    ("x-api-key", KEY),
-    ("content-type", "application/json"),
-];
 
 /// Of a crowd of pipelining clients those who leave together are all noticed, and the others get their answers; who
 /// watches them costs next to nothing while nobody leaves.

@@ -2,13 +2,11 @@
 //! is, and nobody notices.
 
 use crate::harness::{
-    Client, Fate, Frames, Gateway, Io, KEY, Scripted, Setup, fresh_dir, on_both_drivers, post, until,
+    Client, Fate, Frames, Gateway, Io, KEY, Scripted, Setup, on_both_drivers, post, self_signed, until,
 };
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::{ServerConnection, StreamOwned};
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 const ANSWER: &str = r#"{"id":"c","object":"chat.completion","model":"x","choices":[{"index":0,"message":{"role":"assistant","content":"hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":1,"completion_tokens":1,"total_tokens":2}}"#;
@@ -114,15 +112,7 @@ fn every_request_goes_out_again() {
 /// A host with a certificate of its own, whose connections each take one request, and end as a proxy's do: with a word of
 /// farewell or without one, at once or when the next request comes.
 fn over_tls(farewell: bool, at_once: bool) -> (Scripted, PathBuf) {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-    let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .expect("a pair");
-    let config = Arc::new(config);
+    let (config, authority) = self_signed();
     let host = Scripted::start(move |_, peer| {
         let session = ServerConnection::new(config.clone()).expect("a session");
         let mut tls = StreamOwned::new(session, peer.stream);
@@ -143,8 +133,6 @@ fn over_tls(farewell: bool, at_once: bool) -> (Scripted, PathBuf) {
             drop(tls.flush());
         }
     });
-    let authority = fresh_dir().join("ca.pem");
-    std::fs::write(&authority, made.cert.pem()).expect("a file can be written");
     (host, authority)
 }
 

@@ -1,6 +1,6 @@
 //! An HTTP/2 client that sends the frames that a test writes, right or wrong.
 
-use super::{Client, End};
+use super::{Client, End, KEY};
 use std::net::SocketAddr;
 
 pub const DATA: u8 = 0;
@@ -18,6 +18,16 @@ const INITIAL_WINDOW_SIZE: u16 = 4;
 pub const END_STREAM: u8 = 1;
 const ACK: u8 = 1;
 pub const END_HEADERS: u8 = 4;
+
+/// The head of a request for a chat.
+pub const CHAT_HEAD: [(&str, &str); 6] = [
+    (":method", "POST"),
+    (":scheme", "http"),
+    (":authority", "gateway"),
+    (":path", "/v1/chat/completions"),
+    ("x-api-key", KEY),
+    ("content-type", "application/json"),
+];
 
 /// A connection that speaks frames. Statuses are read without a dynamic table, so each connection sees at most
 /// one answer of a status that the static table does not have.

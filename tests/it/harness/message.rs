@@ -67,6 +67,24 @@ pub fn post(path: &str, body: &str) -> Vec<u8> {
     )
 }
 
+/// Every endpoint of `OpenAI`'s that takes JSON.
+pub const JSON_PATHS: [&str; 10] = [
+    "/v1/chat/completions",
+    "/v1/completions",
+    "/v1/embeddings",
+    "/v1/responses",
+    "/v1/rerank",
+    "/v1/moderations",
+    "/v1/images/generations",
+    "/v1/images/edits",
+    "/v1/audio/speech",
+    "/v1/audio/transcriptions",
+];
+
+/// Every endpoint of `OpenAI`'s that takes a form.
+pub const FORM_PATHS: [&str; 4] =
+    ["/v1/images/edits", "/v1/images/variations", "/v1/audio/transcriptions", "/v1/audio/translations"];
+
 /// A request with these header lines, a host and a content-length.
 pub fn post_with(path: &str, headers: &str, body: &[u8]) -> Vec<u8> {
     let mut all =
