@@ -9,6 +9,7 @@
 //! Invariant: a chore that panics ends alone.
 
 use crate::contract::chore::Chore;
+use crate::net::stock;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ const LOOK: Duration = Duration::from_millis(250);
 
 /// Runs until the last shard is gone.
 pub fn run(mut rings: Vec<rtrb::Consumer<Chore>>) {
+    stock::open();
     while rings.iter().any(|ring| !ring.is_abandoned()) {
         // One of each shard, so that none waits for all of another's.
         let mut idle = true;
@@ -25,6 +27,7 @@ pub fn run(mut rings: Vec<rtrb::Consumer<Chore>>) {
             // Its shard sees that nothing came of it.
             drop(catch_unwind(AssertUnwindSafe(chore)));
         }
+        stock::expire();
         if idle {
             std::thread::park_timeout(LOOK);
         }

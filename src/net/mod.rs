@@ -23,6 +23,7 @@ pub mod pipe;
 pub mod pool;
 pub mod runtime;
 mod spare;
+pub mod stock;
 pub mod stream;
 pub mod tcp;
 pub mod tls;

@@ -9,6 +9,7 @@ use crate::base::buf::Buf;
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::errand::Shelf;
 use crate::net::runtime;
+use crate::net::stock;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -41,31 +42,41 @@ pub async fn with_body<T: Send + Sync + 'static>(
     Ok(result)
 }
 
-/// A buffer with the same bytes and twice the memory, whose pages are there already: the shard that fills it finds none to
-/// be cleared.
+/// A buffer with the same bytes and twice the memory at least, whose pages are there already: the shard that fills it finds
+/// none to be cleared.
 ///
 /// # Errors
 /// There is no such memory.
 pub async fn grown(buf: Buf, shard: &Shard) -> Result<Buf, Fault> {
     done(shard, move || {
-        let mut larger = Buf::with_capacity(2 * buf.len());
+        let mut larger = stock::take(2 * buf.len());
         larger.extend(&buf);
-        larger.tail().resize(2 * buf.len(), 0);
+        let whole = larger.capacity();
+        larger.tail().resize(whole, 0);
         larger.truncate(buf.len());
+        stock::give(buf);
         larger
     })
     .await
 }
 
-/// Keeps a buffer for others, or has it freed by the helper if it is large.
+/// Keeps a buffer for others here, or has the helper keep it if it is large.
 pub fn give(buf: Buf, shard: &Shard) {
-    if buf.capacity() as u64 >= LARGE_BYTES { free(buf, shard) } else { shard.buffers.give(buf) }
+    if buf.capacity() as u64 >= LARGE_BYTES { give_back(buf, shard) } else { shard.buffers.give(buf) }
 }
 
-/// Frees what the helper wrote, and where: that takes milliseconds for tens of megabytes.
-pub fn free(buf: Buf, shard: &Shard) {
+/// Gives the helper what it wrote, and where. It may free it, which takes milliseconds for tens of megabytes.
+pub fn give_back(buf: Buf, shard: &Shard) {
     // Where there is no room for it, it is freed here.
-    drop(shard.chores.borrow_mut().give(Box::new(move || drop(buf))));
+    drop(shard.chores.borrow_mut().give(Box::new(move || stock::give(buf))));
+}
+
+/// A large buffer that was used before, if the helper has one.
+///
+/// # Errors
+/// It could not look.
+pub async fn used(bytes: usize, shard: &Shard) -> Result<Option<Buf>, Fault> {
+    done(shard, move || stock::find(bytes)).await
 }
 
 /// Has something done. Where the helper has too much to do already, it is done here and now.

@@ -252,7 +252,10 @@ impl<'s> Trip<'s> {
         let (name, hosted) = (self.name(exchange)?.to_owned(), exchange.intake.hosted);
         let cuts = move |body: &[Buf], _: &Shelf| {
             let may_be = hosted || foreign::may_be_in(speech, &name, body.iter().map(|segment| &**segment));
-            if may_be { foreign::cuts(speech, &name, &outbound::joined(body)) } else { Cuts::default() }
+            if !may_be {
+                return Cuts::default();
+            }
+            outbound::on_one_piece(body, |body| foreign::cuts(speech, &name, body))
         };
         aside::with_body(&mut exchange.course, shard, cuts).await
     }

@@ -13,6 +13,7 @@ use crate::contract::parameters::Parameters;
 use crate::contract::snapshot::{Credential, Provider, Unsupported};
 use crate::http::{encode, sigv4};
 use crate::net::pool::BufferPool;
+use crate::net::stock;
 use crate::traffic::dialect::{self, Ask};
 use crate::traffic::provider::request::{self, Forwarded};
 use crate::traffic::translate::foreign;
@@ -103,9 +104,10 @@ pub async fn lay_out_aside(exchange: &mut Exchange, way: &Way<'_>, shard: &Shard
     shard.buffers.give(exchange.course.body.take(HEAD));
     let is_signed = way.provider.pass.is_some();
     let written = aside::with_body(&mut exchange.course, shard, move |body, shelf| {
-        let body = outbound::joined(body);
-        let mut out = Buf::with_capacity(body.len() + body.len() / 8);
-        let translated = writing.write(body, shelf, out.tail())?;
+        let bytes: usize = body.iter().map(|segment| segment.len()).sum();
+        let mut out = stock::take(bytes + bytes / 8);
+        let write = |body: &[u8]| writing.write(Cow::Borrowed(body), shelf, out.tail());
+        let translated = outbound::on_one_piece(body, write)?;
         let hash = is_signed.then(|| sigv4::hashed([&*out].into_iter()));
         Ok::<_, Fault>((out, translated, hash))
     });

@@ -5,6 +5,7 @@
 
 use crate::base::buf::Buf;
 use crate::net::gather::Gather;
+use crate::net::stock;
 use std::borrow::Cow;
 use std::ops::Range;
 
@@ -57,15 +58,7 @@ pub fn add_fields(gather: &mut Gather, lines: &[&[u8]]) {
 
 /// The client's body in one piece: where it came in several, a copy.
 pub fn in_one_piece(gather: &Gather) -> Cow<'_, [u8]> {
-    in_one(segments(gather))
-}
-
-/// The same of segments that were taken.
-pub fn joined(segments: &[Buf]) -> Cow<'_, [u8]> {
-    in_one(segments.iter().map(|segment| &**segment))
-}
-
-fn in_one<'b>(mut segments: impl Iterator<Item = &'b [u8]> + Clone) -> Cow<'b, [u8]> {
+    let mut segments = segments(gather);
     let mut rest = segments.clone().skip(1);
     if rest.next().is_none() {
         return Cow::Borrowed(segments.next().unwrap_or_default());
@@ -73,6 +66,20 @@ fn in_one<'b>(mut segments: impl Iterator<Item = &'b [u8]> + Clone) -> Cow<'b, [
     let mut all = Vec::with_capacity(segments.clone().map(<[u8]>::len).sum());
     segments.for_each(|segment| all.extend_from_slice(segment));
     Cow::Owned(all)
+}
+
+/// Works on segments that were taken as on one piece.
+pub fn on_one_piece<T>(segments: &[Buf], work: impl FnOnce(&[u8]) -> T) -> T {
+    if let [one] = segments {
+        return work(one);
+    }
+    let mut all = stock::take(segments.iter().map(|segment| segment.len()).sum());
+    for segment in segments {
+        all.extend(segment);
+    }
+    let result = work(&all);
+    stock::give(all);
+    result
 }
 
 /// Lends the segments of the client's body; [`give_segments`] brings them back.

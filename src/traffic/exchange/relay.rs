@@ -300,7 +300,12 @@ impl Relay<'_, '_, '_> {
             // Not by growing where it is: the allocator would put it into huge pages.
             None => BODY_SEGMENT_BYTES.max(2 * buf.len()),
         };
-        let mut larger = pool.of(needed);
+        let used = if needed as u64 >= aside::LARGE_BYTES {
+            Box::pin(aside::used(needed, self.reply.shard)).await?
+        } else {
+            None
+        };
+        let mut larger = used.unwrap_or_else(|| pool.of(needed));
         larger.extend(&buf);
         pool.give(buf);
         Ok(larger)

@@ -159,7 +159,7 @@ impl Exchange {
         shard.buffers.give(std::mem::take(&mut self.intake.forward));
         let mut body = std::mem::take(&mut self.course.body);
         if body.count() > HEAD && body.buf(HEAD).capacity() as u64 >= aside::LARGE_BYTES {
-            aside::free(body.take(HEAD), shard);
+            aside::give_back(body.take(HEAD), shard);
         }
         shard.buffers.give_gather(body);
         self.course.shelf = Shelf::default();

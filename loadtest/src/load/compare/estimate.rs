@@ -98,6 +98,26 @@ pub fn difference(own: &Slices, other: &Slices, share: f64) -> Option<Estimate> 
     estimate(rounds, |weights| Some(own.quantile(share, weights)? - other.quantile(share, weights)?))
 }
 
+/// How many times another quantile one is, and the range in which that lies with 95 % certainty.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Ratio {
+    pub times: f64,
+    pub low: f64,
+    pub high: f64,
+}
+
+/// How many times that of others who were measured in the same rounds a quantile of some is; nothing where too few requests
+/// tell it.
+pub fn ratio(own: &Slices, other: &Slices, share: f64) -> Option<Ratio> {
+    let rounds = own.counts.len().min(other.counts.len());
+    let times = |weights: &[u64]| {
+        let other = other.quantile(share, weights).filter(|us| *us > 0.0)?;
+        Some(own.quantile(share, weights)? / other)
+    };
+    let Estimate { us: times, low, high } = estimate(rounds, times)?;
+    Some(Ratio { times, low, high })
+}
+
 /// A figure of rounds that count so often each.
 fn estimate(rounds: usize, figure: impl Fn(&[u64]) -> Option<f64>) -> Option<Estimate> {
     let us = figure(&vec![1; rounds])?;
@@ -156,6 +176,18 @@ mod tests {
                 "{found:?}"
             );
         }
+    }
+
+    /// What is twice as long is, at every quantile and in every drawing; there is no ratio to nothing.
+    #[test]
+    fn finds_ratios() {
+        let (once, twice) = (slices(&[tailed as Us; 8]), slices(&[(|at| 2 * tailed(at)) as Us; 8]));
+        for share in [0.5, 0.99] {
+            let found = ratio(&twice, &once, share).expect("enough");
+            assert!((1.98..2.02).contains(&found.low) && (1.98..2.02).contains(&found.high), "{found:?}");
+        }
+        let none = Slices::of([Some(&Slice::exact([0.0; 9].into_iter()))].into_iter()).even_of_few();
+        assert_eq!(ratio(&twice, &none, 0.5), None);
     }
 
     /// One round in eight whose tail is a stall makes the interval of the p99 wide, and that of the p50 not.

@@ -5,6 +5,7 @@ use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::ERROR_BODY_BYTES;
 use crate::contract::endpoint::StreamStyle;
 use crate::http::gzip::{self, NotGzip};
+use crate::net::stock;
 use crate::traffic::account::Tally;
 use crate::traffic::dialect::Opening;
 use crate::traffic::exchange::aside;
@@ -128,6 +129,9 @@ impl Relay<'_, '_, '_> {
         let (buf, mut outbox) = (std::mem::take(&mut self.buf), std::mem::take(&mut self.outbox));
         let work = move || {
             outbox.clear();
+            if outbox.capacity() < buf.len() {
+                outbox = stock::take(buf.len() + buf.len() / 8);
+            }
             let passed = translation.advance(&buf, last, outbox.tail());
             (translation, buf, outbox, passed)
         };

@@ -5,8 +5,11 @@
 //! told to, so that a bystander never waits for a processor there. They ask at a fixed rate, and what is late counts from
 //! when it was due, on the clock of the wall: nothing is taken off.
 //!
-//! Slices without and with bulk take turns. Figures are divided only by those of the same round. What both wait for on the
-//! generator's own core is told beside them, by a slice in which bulk and bystanders go straight to the provider.
+//! Slices without and with bulk take turns, and in each round all shapes do. What is without is the same whatever comes next,
+//! so all of it is taken together, and each shape's p99 is divided by that of all rounds; how firm the ratio is comes of drawing
+//! rounds anew. One more line has nothing beside bystanders: its ratio is 1, and how far it is from it, and how wide its interval,
+//! is what the machine lets anybody tell. What is waited for on the generator's own core is told beside them, by a slice in which
+//! bulk and bystanders go straight to the provider.
 
 mod bulk;
 mod report;
@@ -27,11 +30,11 @@ const ABOUT: &str = "Tell what bulk costs those who share a shard with it.
 Starts a gateway with one shard on a core of its own, and sends it small requests at a fixed rate, in turn without anything \
 beside them and beside bulk: a body of 200 MB, 100,000 messages, deep nesting, an event line of 30 MB and an answer of 60 \
 MB, passed on as they are and translated. `direct` is the p99 beside the same bulk without the gateway: what of it is the \
-measurement's own. Exits with 0 when the bystanders' p99 stays under the bar, with 1 when it does \
-not, and with 2 when nothing could be measured.";
+measurement's own, and the line `nothing` what the machine alone makes of it. Exits with 0 when the bystanders' p99 stays \
+under the bar, with 1 when it does not, and with 2 when nothing could be measured.";
 
 const EXAMPLES: &str = "Examples:
-  All shapes (gateway on core 0, all else on core 1; some two minutes):
+  All shapes (gateway on core 0, all else on core 1; some seven minutes):
     ringgate-load bystanders
   Two of them, with bulk at full speed:
     ringgate-load bystanders --shape body --shape event --pace 0";
@@ -52,8 +55,8 @@ pub struct BystandersArgs {
     /// I/O driver of the gateway: auto, uring or epoll.
     #[arg(long, default_value = "auto", value_name = "DRIVER")]
     pub io: String,
-    /// Rounds; each is a slice without and one with bulk.
-    #[arg(long, default_value_t = 5, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
+    /// Rounds; each is a slice without and one with bulk of every shape.
+    #[arg(long, default_value_t = 8, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
     pub rounds: u16,
     #[arg(long, default_value = "2s", value_parser = duration, value_name = "TIME")]
     pub slice: Duration,

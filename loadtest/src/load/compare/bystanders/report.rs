@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::BystandersArgs;
+use crate::load::compare::estimate::{self, Ratio, Slice, Slices};
 use crate::load::report::table;
 
 /// What bystanders saw in one slice or several, in microseconds.
@@ -17,29 +18,20 @@ pub struct Seen {
     pub max_us: f64,
 }
 
-/// All rounds of one shape.
+/// What bystanders saw beside one shape, or beside nothing.
 #[derive(Clone, Debug, Serialize)]
 pub struct Line {
     pub shape: &'static str,
     /// Of all rounds together.
-    pub without: Seen,
-    pub with: Seen,
-    pub rounds: Vec<Round>,
+    pub seen: Seen,
+    pub rounds: Vec<Seen>,
     /// Beside the same bulk, when both go straight to the provider: what this measurement itself costs them. It is told,
     /// and taken off nothing.
     pub direct: Option<Seen>,
-    /// The p99 with bulk by that without, of all rounds together. In a slice of two seconds five requests are above it, so
-    /// that of one round says little.
-    pub ratio: f64,
+    /// Its p99 by that of all slices without bulk.
+    pub ratio: Option<Ratio>,
     #[serde(skip)]
-    waits: [Vec<Duration>; 2],
-}
-
-/// One slice without and one with bulk.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Round {
-    pub without: Seen,
-    pub with: Seen,
+    waits: Vec<Vec<Duration>>,
 }
 
 /// What bulk costs bystanders.
@@ -52,8 +44,14 @@ pub struct Bystanders {
     /// Bystanders and their provider went first on their core.
     pub goes_first: bool,
     pub bar: f64,
+    /// All slices of the rounds that had nothing beside them.
+    pub without: Line,
+    /// The first has nothing beside it either.
     pub lines: Vec<Line>,
 }
+
+/// The line that has nothing beside bystanders.
+pub const NOTHING: &str = "nothing";
 
 impl Seen {
     pub fn of(took: &[Duration]) -> Self {
@@ -67,42 +65,43 @@ impl Seen {
     }
 }
 
-impl Round {
-    fn ratio(&self) -> f64 {
-        ratio(self.without, self.with)
-    }
-}
-
-fn ratio(without: Seen, with: Seen) -> f64 {
-    with.p99_us / without.p99_us.max(1.0)
-}
-
 impl Line {
-    pub fn of(shape: &'static str) -> Self {
-        let none = Seen::of(&[]);
-        Self {
-            shape,
-            without: none,
-            with: none,
-            rounds: vec![],
-            direct: None,
-            ratio: 0.0,
-            waits: [vec![], vec![]],
+    fn of(shape: &'static str) -> Self {
+        let (seen, rounds, waits) = (Seen::of(&[]), vec![], vec![]);
+        Self { shape, seen, rounds, direct: None, ratio: None, waits }
+    }
+
+    /// Adds what bystanders waited in one round.
+    fn add(&mut self, waits: Vec<Duration>) {
+        self.rounds.push(Seen::of(&waits));
+        self.waits.push(waits);
+        self.seen = Seen::of(&self.waits.concat());
+    }
+
+    fn slices(&self) -> Slices {
+        let us = |wait: &Duration| wait.as_nanos() as f64 / 1000.0;
+        let rounds: Vec<Slice> = self.waits.iter().map(|waits| Slice::exact(waits.iter().map(us))).collect();
+        Slices::of(rounds.iter().map(Some)).even_of_few()
+    }
+
+    /// What is to be said of its ratio.
+    fn verdict(&self, bar: f64) -> String {
+        match self.ratio {
+            Some(ratio) if ratio.times > bar && !self.is_control() => match ratio.low > bar {
+                true => format!("over {bar}"),
+                false => format!("over {bar} or not: too few, or the machine is too restless"),
+            },
+            _ => String::new(),
         }
     }
 
-    /// Adds what bystanders waited in a slice without and in one with bulk.
-    pub fn add(&mut self, without: Vec<Duration>, with: Vec<Duration>) {
-        self.rounds.push(Round { without: Seen::of(&without), with: Seen::of(&with) });
-        self.waits[0].extend(without);
-        self.waits[1].extend(with);
-        [self.without, self.with] = [Seen::of(&self.waits[0]), Seen::of(&self.waits[1])];
-        self.ratio = ratio(self.without, self.with);
+    fn is_control(&self) -> bool {
+        self.shape == NOTHING
     }
 }
 
 impl Bystanders {
-    pub fn new(args: &BystandersArgs, goes_first: bool, lines: Vec<Line>) -> Self {
+    pub fn new(args: &BystandersArgs, goes_first: bool, shapes: impl Iterator<Item = &'static str>) -> Self {
         Self {
             io: args.io.clone(),
             rate_per_s: args.rate,
@@ -110,13 +109,29 @@ impl Bystanders {
             slice_s: args.slice.as_secs_f64(),
             goes_first,
             bar: args.bar,
-            lines,
+            without: Line::of("without"),
+            lines: std::iter::once(NOTHING).chain(shapes).map(Line::of).collect(),
+        }
+    }
+
+    /// Adds a round: of each line what bystanders waited just before, with nothing beside them, and then.
+    pub fn add(&mut self, round: Vec<(Vec<Duration>, Vec<Duration>)>) {
+        let mut without = vec![];
+        for (line, (before, beside)) in self.lines.iter_mut().zip(round) {
+            line.add(beside);
+            without.extend(before);
+        }
+        self.without.add(without);
+        let base = self.without.slices();
+        for line in &mut self.lines {
+            line.ratio = estimate::ratio(&line.slices(), &base, 0.99);
         }
     }
 
     /// Every shape stays under the bar.
     pub fn is_good(&self) -> bool {
-        self.lines.iter().all(|line| line.ratio <= self.bar)
+        let mut shapes = self.lines.iter().filter(|line| !line.is_control());
+        shapes.all(|line| line.ratio.is_some_and(|ratio| ratio.times <= self.bar))
     }
 }
 
@@ -131,36 +146,20 @@ impl fmt::Display for Bystanders {
             "bystanders at {}/s beside bulk {pace}, driver {}; all rounds together, in microseconds",
             self.rate_per_s, self.io
         )?;
-        let title = [
-            "shape",
-            "p50 without",
-            "with",
-            "p99 without",
-            "with",
-            "direct",
-            "ratio",
-            "least",
-            "most",
-            "worst",
-            "",
-        ];
+        let title = ["beside", "requests", "p50", "p99", "worst", "direct p99", "ratio", "95 %", ""];
         let mut rows = vec![title.map(str::to_owned).to_vec()];
-        for line in &self.lines {
-            let ends = |start: f64, pick: fn(f64, f64) -> f64| {
-                line.rounds.iter().map(Round::ratio).fold(start, pick)
-            };
+        for line in std::iter::once(&self.without).chain(&self.lines) {
+            let seen = line.seen;
             rows.push(vec![
                 line.shape.to_owned(),
-                format!("{:.0}", line.without.p50_us),
-                format!("{:.0}", line.with.p50_us),
-                format!("{:.0}", line.without.p99_us),
-                format!("{:.0}", line.with.p99_us),
+                seen.requests.to_string(),
+                format!("{:.0}", seen.p50_us),
+                format!("{:.0}", seen.p99_us),
+                format!("{:.0}", seen.max_us),
                 line.direct.map_or_else(String::new, |seen| format!("{:.0}", seen.p99_us)),
-                format!("{:.2}", line.ratio),
-                format!("{:.2}", ends(f64::MAX, f64::min)),
-                format!("{:.2}", ends(0.0, f64::max)),
-                format!("{:.0}", line.with.max_us),
-                if line.ratio <= self.bar { String::new() } else { format!("over {}", self.bar) },
+                line.ratio.map_or_else(String::new, |ratio| format!("{:.2}", ratio.times)),
+                line.ratio.map_or_else(String::new, |ratio| format!("{:.2} to {:.2}", ratio.low, ratio.high)),
+                line.verdict(self.bar),
             ]);
         }
         writeln!(f, "{}", table(&rows))?;
@@ -182,29 +181,49 @@ mod tests {
         (0..100).map(|i| Duration::from_micros(if i < slow { slow_us } else { 100 })).collect()
     }
 
-    /// The waits of all rounds are taken together, and what one of ten saw does not decide.
-    #[test]
-    fn rounds_are_taken_together() {
-        let mut line = Line::of("body");
-        line.add(waits(1, 900), waits(5, 9000));
-        assert_eq!((line.ratio, line.rounds[0].ratio()), (10.0, 10.0));
-        for _ in 1..10 {
-            line.add(waits(3, 500), waits(3, 950));
-        }
-        assert_eq!((line.without.requests, line.with.p99_us, line.without.p99_us), (1000, 950.0, 500.0));
-        assert_eq!((line.ratio, line.rounds[9].ratio()), (1.9, 1.9));
-        let mut whole = Bystanders {
+    fn measured(bar: f64, rounds: &[[Vec<Duration>; 4]]) -> Bystanders {
+        let mut all = Bystanders {
             io: "auto".to_owned(),
             rate_per_s: 1.0,
             pace_mb_per_s: 0,
             slice_s: 1.0,
             goes_first: false,
-            bar: 2.0,
-            lines: vec![line],
+            bar,
+            without: Line::of("without"),
+            lines: [NOTHING, "body"].map(Line::of).to_vec(),
         };
-        assert!(whole.is_good() && whole.to_string().contains("CAP_SYS_NICE"));
-        whole.bar = 1.8;
-        assert!(!whole.is_good() && whole.to_string().contains("over 1.8"), "{whole}");
+        for [before, nothing, between, body] in rounds.iter().cloned() {
+            all.add(vec![(before, nothing), (between, body)]);
+        }
+        all
+    }
+
+    /// The waits of all rounds are taken together, and what one of ten saw does not decide.
+    #[test]
+    fn rounds_are_taken_together() {
+        let restless = [waits(3, 500), waits(3, 500), waits(3, 500), waits(5, 9000)];
+        let calm = [waits(3, 500), waits(3, 500), waits(3, 500), waits(3, 950)];
+        let rounds: Vec<_> = std::iter::once(restless).chain(std::iter::repeat_n(calm, 19)).collect();
+        let all = measured(2.0, &rounds);
+        let (control, body) = (&all.lines[0], &all.lines[1]);
+        assert_eq!((all.without.seen.requests, body.seen.requests), (4000, 2000));
+        assert_eq!(
+            (body.rounds[0].p99_us, body.seen.p99_us, all.without.seen.p99_us),
+            (9000.0, 950.0, 500.0)
+        );
+        assert_eq!((control.ratio.map(|it| it.times), body.ratio.map(|it| it.times)), (Some(1.0), Some(1.9)));
+        assert!(all.is_good() && all.to_string().contains("CAP_SYS_NICE"), "{all}");
+        let strict = measured(1.8, &rounds);
+        assert!(!strict.is_good() && strict.to_string().contains("over 1.8\n"), "{strict}");
+    }
+
+    /// What half of the rounds saw is neither kept nor missed for sure, and that is said.
+    #[test]
+    fn what_is_not_sure_is_said() {
+        let good = [waits(3, 500), waits(3, 500), waits(3, 500), waits(3, 600)];
+        let bad = [waits(3, 500), waits(3, 500), waits(3, 500), waits(9, 5000)];
+        let all = measured(2.0, &[good.clone(), bad, good]);
+        assert!(!all.is_good() && all.to_string().contains("over 2 or not"), "{all}");
     }
 
     /// Quantiles are of what was seen.

@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow, bail, ensure};
 
 use super::BystandersArgs;
 use super::bulk::{self, Pace, SHAPES, Shape, To};
-use super::report::{Bystanders, Line, Seen};
+use super::report::{Bystanders, NOTHING, Seen};
 use crate::load::compare::budget::say;
 use crate::load::compare::launch::Stage;
 use crate::load::compare::peer::{Peer, part_of};
@@ -52,19 +52,27 @@ pub fn measure_bystanders(args: &BystandersArgs) -> anyhow::Result<Bystanders> {
     let address = SocketAddr::from(([127, 0, 0, 1], running.ports.plain));
     let first = apart(args.cpu, || sys::go_first().is_ok())?;
     apart(args.cpu, || watch(address, args.rate, || WARM_UP))??;
-    let mut lines: Vec<Line> = vec![];
-    for shape in shapes {
-        let mut line = Line::of(shape.name);
-        for round in 1..=args.rounds {
-            say(&format!("{}: round {round} of {}", shape.name, args.rounds));
+    let mut report = Bystanders::new(args, first, shapes.iter().map(|shape| shape.name));
+    for round in 1..=args.rounds {
+        let mut seen = vec![];
+        for shape in std::iter::once(None).chain(shapes.iter().copied().map(Some)) {
+            let name = shape.map_or(NOTHING, |shape| shape.name);
+            say(&format!("round {round} of {}: {name}", args.rounds));
             let without = apart(args.cpu, || watch(address, args.rate, || args.slice))??;
-            line.add(without, beside(shape, To::Gateway(address), args)?);
+            let with = match shape {
+                None => apart(args.cpu, || watch(address, args.rate, || args.slice))??,
+                Some(shape) => beside(shape, To::Gateway(address), args)?,
+            };
+            seen.push((without, with));
             ensure!(!is_interrupted(), "interrupted");
         }
-        line.direct = Some(Seen::of(&beside(shape, To::Provider(provider), args)?));
-        lines.push(line);
+        report.add(seen);
     }
-    Ok(Bystanders::new(args, first, lines))
+    for (place, shape) in shapes.into_iter().enumerate() {
+        say(&format!("without the gateway: {}", shape.name));
+        report.lines[place + 1].direct = Some(Seen::of(&beside(shape, To::Provider(provider), args)?));
+    }
+    Ok(report)
 }
 
 fn chosen(names: &[String]) -> anyhow::Result<Vec<&'static Shape>> {
