@@ -87,11 +87,10 @@ impl Line {
     /// What is to be said of its ratio.
     fn verdict(&self, bar: f64) -> String {
         match self.ratio {
-            Some(ratio) if ratio.times > bar && !self.is_control() => match ratio.low > bar {
-                true => format!("over {bar}"),
-                false => format!("over {bar} or not: too few, or the machine is too restless"),
-            },
-            _ => String::new(),
+            Some(ratio) if self.is_control() || ratio.times <= bar => String::new(),
+            Some(ratio) if ratio.low > bar => format!("over {bar}"),
+            Some(_) => format!("over {bar} or not: too few, or the machine is too restless"),
+            None => String::new(),
         }
     }
 
