@@ -131,7 +131,7 @@ fn run<F: Future>(driver: Driver, make: impl FnOnce(Driver) -> F) -> io::Result<
             .enable_timer()
             .build()?;
         return runtime.block_on(async {
-            turn::hang()?;
+            spawn(turn::hang()?);
             Ok(make(driver).await)
         });
     }

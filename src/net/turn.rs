@@ -6,7 +6,6 @@
 //!
 //! Invariant: who waits here is woken by the next wait for events, and that does not block meanwhile.
 
-use super::runtime;
 use crate::base::buf::Buf;
 use crate::net::iobuf::Lent;
 use monoio::io::AsyncReadRent;
@@ -53,15 +52,15 @@ thread_local! {
     static BELL: RefCell<Option<Rc<Bell>>> = const { RefCell::new(None) };
 }
 
-/// Makes this thread's bell, inside its runtime.
+/// Makes this thread's bell, inside its runtime, and gives what wakes those who wait for it, for ever.
 ///
 /// # Errors
 /// The process is out of descriptors.
-pub(super) fn hang() -> std::io::Result<()> {
+pub(super) fn hang() -> std::io::Result<impl Future<Output = ()>> {
     let (mut clapper, rope) = UnixStream::pair()?;
     let bell = Rc::new(Bell { waiting: RefCell::default(), rung: Cell::new(false), rope });
     BELL.set(Some(bell.clone()));
-    runtime::spawn(async move {
+    Ok(async move {
         let (mut buf, mut called) = (Buf::with_capacity(16), vec![]);
         loop {
             buf.clear();
@@ -71,8 +70,7 @@ pub(super) fn hang() -> std::io::Result<()> {
             std::mem::swap(&mut *bell.waiting.borrow_mut(), &mut called);
             called.drain(..).for_each(Waker::wake);
         }
-    });
-    Ok(())
+    })
 }
 
 /// Takes the bell down: this thread runs on a ring.
@@ -108,7 +106,7 @@ impl Bell {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::runtime::{Wanted, block_on};
+    use crate::net::runtime::{self, Wanted, block_on};
     use std::time::Duration;
 
     /// Two tasks that never wait for anything else take turns, and timers go on beside them.

@@ -22,6 +22,7 @@ mod tests;
 mod token;
 mod tree;
 mod walk;
+mod word;
 mod write;
 
 pub use escape::{escape, escape_bytes};

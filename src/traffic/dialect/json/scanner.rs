@@ -2,7 +2,7 @@
 
 use super::capture::Capture;
 use super::number::Place;
-use super::token::Word;
+use super::word::Word;
 use super::{Expected, JsonFault, ROOT, Sink, Value, Want};
 use crate::base::limits::{JSON_DEPTH, MODEL_NAME_BYTES};
 

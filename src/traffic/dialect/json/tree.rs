@@ -7,8 +7,8 @@
 
 use super::quoted::Quoted;
 use super::run::string_end;
-use super::token::Word;
 use super::walk::{self, Due, Visit, Walk, blanks};
+use super::word::Word;
 use super::{Expected, JsonFault};
 use crate::base::limits::JSON_NODES;
 use std::borrow::Cow;

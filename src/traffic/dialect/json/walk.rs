@@ -11,8 +11,8 @@
 use super::number::{Place, Step};
 use super::scanner::{Scanner, State, is_space};
 use super::strings::Strings;
-use super::token::Word;
 use super::tree::Kind;
+use super::word::Word;
 use crate::base::limits::JSON_DEPTH;
 
 const BOM: &[u8] = b"\xEF\xBB\xBF";
