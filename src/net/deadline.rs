@@ -64,10 +64,13 @@ impl Cutter {
         }
     }
 
-    /// Ends what the connection waits for. A client that is too slow with its request is still told so.
+    /// Ends what the connection waits for. A client that is too slow with its request is still told so, and one that rests
+    /// is told that this is the end.
     fn cut_waiting_for(&self, waiting: Waiting) {
         match (self, waiting) {
-            (Cutter::Socket(fd), Waiting::Head | Waiting::Body) => shut(*fd, libc::SHUT_RD),
+            (Cutter::Socket(fd), Waiting::Head | Waiting::Body | Waiting::First | Waiting::KeepAlive) => {
+                shut(*fd, libc::SHUT_RD);
+            }
             (Cutter::Pipe(pipe), Waiting::Head | Waiting::Body) => pipe.cut_there(),
             _ => self.cut(),
         }
@@ -232,14 +235,16 @@ impl Deadlines {
         }
     }
 
-    /// Cuts every connection that an answer is awaited from.
-    pub fn cut_answers(&self) {
+    /// Cuts every connection that an answer is awaited from, or the rest of a request: clients are told why.
+    pub fn cut_exchanges(&self) {
         for slot in self.slots.borrow().iter().flatten() {
-            if matches!(slot.waiting.get(), Waiting::FirstByte | Waiting::More | Waiting::Total) {
+            let waiting = slot.waiting.get();
+            let answers = matches!(waiting, Waiting::FirstByte | Waiting::More | Waiting::Total);
+            if answers || waiting == Waiting::Body {
                 slot.waiting.set(Waiting::Stop);
                 slot.due.set(0);
                 slot.fired.set(Some(Waiting::Stop));
-                slot.cutter.cut();
+                slot.cutter.cut_waiting_for(waiting);
             }
         }
     }
@@ -257,15 +262,6 @@ impl Deadlines {
             let due = slot.due.get();
             if slot.waiting.get() == waiting && (due == 0 || due > latest) {
                 slot.due.set(latest);
-            }
-        }
-    }
-
-    /// Cuts every connection that waits for this.
-    pub fn cut_waiting(&self, waiting: Waiting) {
-        for slot in self.slots.borrow().iter().flatten() {
-            if slot.waiting.get() == waiting {
-                slot.cutter.cut();
             }
         }
     }

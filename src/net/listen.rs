@@ -3,7 +3,7 @@
 //! Invariant: an accept is never abandoned. To stop, it is cancelled and its result awaited, so that a
 //! connection which the kernel already handed over is served and not lost; those that wait then are taken, too.
 
-use super::deadline::Cutter;
+use super::deadline::{Cutter, Deadline, Deadlines};
 use super::descriptors::{self, Room};
 use super::runtime::{self, Driver};
 use super::stream::Stream;
@@ -16,6 +16,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsRawFd;
 use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -178,6 +179,11 @@ impl Accepted {
             Cutter::Socket(fd) => descriptors::room(fd),
             Cutter::Pipe(_) => Room::Enough,
         }
+    }
+
+    /// A deadline for what is done with it first, which is to go before the connection does.
+    pub fn deadline(&self, deadlines: &Rc<Deadlines>) -> Deadline {
+        deadlines.register(self.cutter.clone())
     }
 
     /// The connection without TLS.

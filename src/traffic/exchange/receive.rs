@@ -469,11 +469,12 @@ async fn read_body(
         client.deadline.set_before(Waiting::Body, limits.body_idle_ms, latest);
         let (read, back) = client.reader.read(segment).await;
         segment = back;
-        let stalled = client.deadline.fired() == Some(Waiting::Body);
+        let fired = client.deadline.fired();
         client.deadline.clear();
-        match read {
-            Ok(n) if n > 0 => exchange.tally.complete = Moment::now(),
-            _ if stalled => return Err(Refusal::closing(FaultKind::BodyTimeout)),
+        match (read, fired) {
+            (Ok(n), _) if n > 0 => exchange.tally.complete = Moment::now(),
+            (_, Some(Waiting::Body)) => return Err(Refusal::closing(FaultKind::BodyTimeout)),
+            (_, Some(Waiting::Stop)) => return Err(Refusal::closing(FaultKind::ShuttingDown)),
             _ => return Err(Refusal::closing(FaultKind::ClientGone)),
         }
     }

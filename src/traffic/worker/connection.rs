@@ -83,13 +83,15 @@ pub async fn turn_away(shard: &Shard, accepted: Accepted, why: Unserved) {
 
 /// Makes TLS where the listener has it.
 async fn greet(shard: &Shard, accepted: Accepted, index: usize) -> Option<Stream> {
-    let (config, longest) = {
+    let (config, longest_ms) = {
         let snapshot = shard.snapshot();
         let config = snapshot.listeners.get(index).and_then(|listener| listener.tls.clone());
-        (config, patience(snapshot.limits.head_ms))
+        (config, snapshot.limits.head_ms)
     };
     let Some(config) = config else { return Some(accepted.plain()) };
-    runtime::within(longest, accepted.secure(config)).await?.ok()
+    let deadline = accepted.deadline(&shard.deadlines);
+    deadline.set(Waiting::Handshake, longest_ms);
+    accepted.secure(config).await.ok()
 }
 
 /// A limit in time as a setting tells it, where 0 is none.
@@ -125,7 +127,12 @@ pub async fn requests(shard: &Shard, client: &mut Client) {
                 client.deadline.set(Waiting::KeepAlive, shard.snapshot().limits.keep_alive_ms);
             }
             Next::KeepAlive => {}
-            Next::Close => break,
+            Next::Close => {
+                if matches!(client.deadline.fired(), Some(Waiting::First | Waiting::KeepAlive)) {
+                    Box::pin(part(client)).await;
+                }
+                break;
+            }
             Next::Linger if !client.writer.may_be_overtaken() => break,
             Next::Linger => {
                 Box::pin(linger(shard, client)).await;
@@ -142,12 +149,17 @@ pub async fn requests(shard: &Shard, client: &mut Client) {
     shard.buffers.give(std::mem::take(&mut client.inbox));
 }
 
-/// Says that nothing more will come, and reads on a little: closing at once would reset the connection, and
-/// the client could lose the answer that it has not read yet, or never come to reading it. A shard that drains
-/// cuts it short.
-async fn linger(shard: &Shard, client: &mut Client) {
+/// Says that nothing more will come, which one that takes nothing is not waited for to hear: within TLS an end without a word
+/// looks like an accident.
+async fn part(client: &mut Client) {
     client.deadline.set(Waiting::Linger, LINGER_IDLE_MS);
     client.writer.finish().await;
+}
+
+/// Says that nothing more will come, and reads on a little: closing at once would reset the connection, and
+/// the client could lose the answer that it has not read yet, or never come to reading it.
+pub async fn linger(shard: &Shard, client: &mut Client) {
+    part(client).await;
     let until = shard.deadlines.coarse_now().plus_ms(LINGER_MS);
     let mut seen = 0;
     let mut buf = shard.buffers.small();

@@ -11,6 +11,7 @@ mod answer;
 mod peer;
 mod stream;
 
+use super::connection::linger;
 use crate::base::buf::Buf;
 use crate::base::clock::Moment;
 use crate::base::fault::FaultKind;
@@ -52,36 +53,61 @@ const LOOK: Duration = Duration::from_millis(250);
 /// What a connection keeps between its turns, in either direction: as much as a few heads.
 const KEPT_BYTES: usize = 8 * 1024;
 
+/// How a connection ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Parting {
+    /// The client was told, and may still be reading, and saying what it has read.
+    InOrder,
+    /// The client has left, or is to go.
+    AtOnce,
+}
+
 /// Serves HTTP/2 until the connection ends. What stands in the client's inbox was read from it already.
-///
-/// Socket and deadlines live in this one future, the deadlines for less long.
-pub async fn serve(shard: Rc<Shard>, client: Client) {
-    let Client { deadline, mut reader, mut writer, inbox, peer: address, .. } = client;
-    // Declared behind the halves, so that they go before the socket does.
-    let deadline = deadline;
+pub async fn serve(shard: Rc<Shard>, mut client: Client) {
+    if converse(&shard, &mut client).await == Parting::InOrder {
+        Box::pin(linger(&shard, &mut client)).await;
+    }
+    client.deadline.cut();
+}
+
+async fn converse(shard: &Rc<Shard>, client: &mut Client) -> Parting {
+    let Client { deadline, reader, writer, inbox, peer: address, .. } = client;
+    let (deadline, inbox) = (&*deadline, std::mem::take(inbox));
     let writing = deadline.twin();
     let (near, far, pipe) = pipe::pair(KEPT_BYTES);
     let io = PipeIo { reader: near.0, writer: near.1 };
-    let peer = Rc::new(Peer::new(address));
-    let mut inward = pin!(pump_in(&mut reader, inbox, far.1));
-    let mut outward = pin!(pump_out(&shard, far.0, &mut writer, &writing));
-    let mut spoken = pin!(speak(&shard, io, &deadline, &peer));
-    let (mut all_in, mut all_out, mut ended) = (false, false, false);
+    let peer = Rc::new(Peer::new(*address));
+    let mut inward = pin!(pump_in(reader, inbox, far.1));
+    let mut outward = pin!(pump_out(shard, far.0, writer, &writing));
+    let mut spoken = pin!(speak(shard, io, deadline, &peer));
+    let (mut all_in, mut all_out, mut ended) = (None, false, None);
     let mut polled = |cx: &mut Context<'_>| {
-        all_in = all_in || inward.as_mut().poll(cx).is_ready();
-        ended = ended || spoken.as_mut().poll(cx).is_ready();
+        all_in = all_in.or_else(|| ready(inward.as_mut().poll(cx)));
+        ended = ended.or_else(|| ready(spoken.as_mut().poll(cx)));
         all_out = all_out || outward.as_mut().poll(cx).is_ready();
-        if all_out && !ended {
+        if all_out && ended.is_none() {
             // The client takes nothing any more.
             peer.deaf.set(writing.fired() == Some(Waiting::Write));
             pipe.cut();
-            ended = spoken.as_mut().poll(cx).is_ready();
+            ended = ready(spoken.as_mut().poll(cx)).map(|_| Parting::AtOnce);
         }
-        // What was said last leaves before the connection does.
-        if ended && all_out { Poll::Ready(()) } else { Poll::Pending }
+        match ended {
+            // What was said last leaves before the connection does.
+            Some(parting) if all_out => {
+                let left = all_in == Some(Parting::AtOnce);
+                Poll::Ready(if left { Parting::AtOnce } else { parting })
+            }
+            _ => Poll::Pending,
+        }
     };
-    poll_fn(|cx| pipe.turn(cx, &mut polled)).await;
-    deadline.cut();
+    poll_fn(|cx| pipe.turn(cx, &mut polled)).await
+}
+
+fn ready<T>(polled: Poll<T>) -> Option<T> {
+    match polled {
+        Poll::Ready(done) => Some(done),
+        Poll::Pending => None,
+    }
 }
 
 /// All that is said to a client that is not served: settings, without which nothing is HTTP/2, and the end.
@@ -98,13 +124,14 @@ pub fn farewell(why: FaultKind) -> Buf {
 }
 
 /// The handshake, then the streams.
-async fn speak(shard: &Rc<Shard>, io: PipeIo, deadline: &Deadline, peer: &Rc<Peer>) {
+async fn speak(shard: &Rc<Shard>, io: PipeIo, deadline: &Deadline, peer: &Rc<Peer>) -> Parting {
     let builder = settings(&shard.snapshot().limits);
     deadline.set(Waiting::Handshake, shard.snapshot().limits.head_ms);
     let connection = builder.handshake(io).await;
     deadline.clear();
-    if let Ok(connection) = connection {
-        streams(shard, connection, deadline, peer).await;
+    match connection {
+        Ok(connection) => streams(shard, connection, deadline, peer).await,
+        Err(_) => Parting::AtOnce,
     }
 }
 
@@ -126,7 +153,7 @@ async fn streams(
     mut connection: h2::server::Connection<PipeIo, Bytes>,
     deadline: &Deadline,
     peer: &Rc<Peer>,
-) {
+) -> Parting {
     let mut idle_since = shard.deadlines.coarse_now();
     let (mut ending, mut leaving) = (false, false);
     let mut look = Pulse::idle();
@@ -143,10 +170,15 @@ async fn streams(
                 continue;
             }
             Some(Some(Ok((request, respond)))) => {
+                if std::mem::take(&mut leaving) {
+                    // It crossed the farewell on its way.
+                    deadline.clear();
+                }
                 runtime::spawn(stream::serve(shard.clone(), peer.clone(), Asking::new(request, respond)));
                 continue;
             }
-            Some(Some(Err(_)) | None) => return,
+            Some(None) if ending => return Parting::InOrder,
+            Some(Some(Err(_)) | None) => return Parting::AtOnce,
             None => look.begin(LOOK),
         }
         peer.forgive();
@@ -168,16 +200,17 @@ async fn streams(
     }
 }
 
-/// Moves what the client says into the pipe, beginning with what was read already.
-async fn pump_in(reader: &mut ReadAhead, mut buf: Buf, mut pipe: PipeWriter) {
+/// Moves what the client says into the pipe, beginning with what was read already, until it says no more or nobody listens.
+async fn pump_in(reader: &mut ReadAhead, mut buf: Buf, mut pipe: PipeWriter) -> Parting {
     while pipe.write_whole(&mut buf).await.is_ok() {
         buf.reserve(CLIENT_BUFFER_BYTES);
         let (read, back) = reader.read(buf).await;
         buf = back;
         if !matches!(read, Ok(n) if n > 0) {
-            return;
+            return Parting::AtOnce;
         }
     }
+    Parting::InOrder
 }
 
 /// Moves what the pipe holds to the client. One that takes nothing for too long is cut off.

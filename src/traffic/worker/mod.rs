@@ -41,9 +41,9 @@ const LAST_CALL_MS: u64 = 1_000;
 /// come, on the way and in the queue, and is reset if nobody listens then.
 const LATE_US: u64 = 100_000;
 
-/// How long a connection that was accepted just before the end may take to say what it wants, and one that was
-/// refused to see its answer.
-const FIRST_WORDS_US: u64 = 1_000_000;
+/// How long a connection that was accepted just before the end may take for its handshake, if it has one, and then to say what
+/// it wants.
+const FIRST_WORDS_MS: u64 = 1_000;
 /// How many that wait when the door is closed one accept takes: others come meanwhile.
 const LAST_ACCEPTED: u32 = 256;
 /// Time between two reports of meters.
@@ -110,7 +110,6 @@ pub async fn run(shard: Rc<Shard>, driver: Driver, orders: Orders) -> io::Result
         arriving,
         stop: Some(stop),
         ending_since: None,
-        closed_since: None,
         reported: Moment::now(),
         stopped_by: Moment(0),
     };
@@ -232,9 +231,8 @@ struct Keeper {
     doors: Vec<(Door, bool)>,
     arriving: Rc<Cell<u64>>,
     stop: Option<Stop>,
-    /// When it was told to end, and when it accepted for the last time.
+    /// When it was told to end.
     ending_since: Option<Moment>,
-    closed_since: Option<Moment>,
     reported: Moment,
     /// When the shard ends although connections are left; 0 until it is ordered to stop.
     stopped_by: Moment,
@@ -285,14 +283,14 @@ impl Keeper {
     }
 
     /// Cuts every connection, and gives what runs on them a moment to end with a record: those of providers first, so that
-    /// clients are told why their answers end.
+    /// clients are told why their answers end, and requests that are on their way.
     fn stop_all(&mut self, now: Moment) {
         if self.stopped_by == Moment(0) {
             self.drain(now);
-            self.close(now);
+            self.close();
             self.stopped_by = now.plus_ms(STOP_MS);
         }
-        self.shard.deadlines.cut_answers();
+        self.shard.deadlines.cut_exchanges();
         if now.plus_ms(STOP_MS - FAREWELL_MS) >= self.stopped_by {
             self.shard.deadlines.cut_all();
         }
@@ -321,18 +319,15 @@ impl Keeper {
         });
         self.shard.deadlines.hasten(Waiting::KeepAlive, LAST_CALL_MS);
         if now.micros_since(since) >= LATE_US {
-            self.close(now);
-        }
-        if self.closed_since.is_some_and(|since| now.micros_since(since) > FIRST_WORDS_US) {
-            self.shard.deadlines.cut_waiting(Waiting::First);
-            self.shard.deadlines.cut_waiting(Waiting::Linger);
+            self.close();
+            self.shard.deadlines.hasten(Waiting::Handshake, FIRST_WORDS_MS);
+            self.shard.deadlines.hasten(Waiting::First, FIRST_WORDS_MS);
         }
     }
 
     /// Stops accepting.
-    fn close(&mut self, now: Moment) {
+    fn close(&mut self) {
         if let Some(stop) = self.stop.take() {
-            self.closed_since = Some(now);
             self.doors.clear();
             stop.stop();
         }
