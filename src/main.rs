@@ -23,6 +23,7 @@ enum Command {
     /// Serve. Without a configuration: a demonstration with a mock provider and one key, on 127.0.0.1.
     ///
     /// SIGTERM, SIGINT and SIGQUIT: refuse new connections, finish what runs, exit with 0; a second one ends at once.
+    /// To a process that a successor has taken over from, the first one says nothing new.
     /// SIGHUP: reload the configuration, and open the access log anew where it was moved away. SIGUSR1: the latter alone.
     Serve {
         /// The configuration, YAML. `config/gateway.yaml` shows every key.

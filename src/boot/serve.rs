@@ -60,7 +60,7 @@ pub fn serve(path: Option<&Path>, take_over: bool) -> Result<ExitCode> {
         }
     };
     let Prepared { plan, parts, mock } = *prepared;
-    let ended = supervise::run(runtime, signals, parts, planes::start(plan)?);
+    let ended = supervise::run(runtime, signals, parts, plan);
     drop(mock);
     ended
 }

@@ -1,6 +1,6 @@
 //! The main thread while the gateway runs: signals, reloads, health, the operator's interface, the end.
 
-use super::planes::Planes;
+use super::planes::{self, Plan, Planes};
 use super::signals::{Ends, Signals};
 use super::takeover::{self, Inherited};
 use crate::contract::link::{Order, State};
@@ -58,7 +58,19 @@ pub fn runtime() -> std::io::Result<Runtime> {
 ///
 /// # Errors
 /// What keeps it from serving.
-pub fn run(runtime: Runtime, signals: Signals, parts: Parts, mut planes: Planes) -> Result<ExitCode> {
+pub fn run(runtime: Runtime, mut signals: Signals, parts: Parts, plan: Plan) -> Result<ExitCode> {
+    if let Some(name) = runtime.block_on(equip(&parts.reloader, &parts.reachable, &mut signals.ends)) {
+        runtime.shutdown_background();
+        eprintln!("ringgate: ended by {name} before it served");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut planes = match planes::start(plan) {
+        Ok(planes) => planes,
+        Err(error) => {
+            runtime.shutdown_background();
+            return Err(error);
+        }
+    };
     let errands = std::mem::take(&mut planes.errands);
     let ended = runtime.block_on(async {
         tokio::spawn(media::serve(errands, parts.reloader.published()));
@@ -71,10 +83,26 @@ pub fn run(runtime: Runtime, signals: Signals, parts: Parts, mut planes: Planes)
     ended
 }
 
+/// Has providers' names resolved and credentials fetched, as far as that goes in time. Nobody is accepted before, not even from
+/// a predecessor's sockets: whoever waits meanwhile is served, by that or after it. Gives the signal that ended it, if one did.
+async fn equip(reloader: &Reloader, reachable: &[Reachable], ends: &mut Ends) -> Option<&'static str> {
+    tokio::spawn(credentials::keep_fresh(reloader.passes()));
+    let slots = reloader.passes().borrow().clone();
+    let equipped = async {
+        tokio::join!(
+            resolve::resolve_all_once(reachable, RESOLVE),
+            credentials::first_passes(&slots, RESOLVE)
+        )
+    };
+    tokio::select! {
+        _ = equipped => None,
+        name = ends.recv() => Some(name),
+    }
+}
+
 async fn supervise(signals: Signals, parts: Parts, planes: &Planes) -> Result<ExitCode> {
     let Parts {
         mut reloader,
-        reachable,
         drain_timeout,
         on_overflow,
         admin,
@@ -82,29 +110,9 @@ async fn supervise(signals: Signals, parts: Parts, planes: &Planes) -> Result<Ex
         offered,
         inherited,
         announce,
+        ..
     } = parts;
     let Signals { mut ends, others } = signals;
-    tokio::spawn(credentials::keep_fresh(reloader.passes()));
-    let slots = reloader.passes().borrow().clone();
-    let first = async {
-        tokio::join!(
-            resolve::resolve_all_once(&reachable, RESOLVE),
-            credentials::first_passes(&slots, RESOLVE)
-        )
-    };
-    tokio::select! {
-        _ = first => {}
-        name = ends.recv() => {
-            tell_drain(name);
-            // A predecessor goes on with its own.
-            if inherited.is_none() {
-                offered.ignore_newcomers();
-            }
-            let health = Health::expecting(planes.links.len() as u32, on_overflow);
-            drain(planes, &health, drain_timeout, &mut ends).await;
-            return Ok(ExitCode::SUCCESS);
-        }
-    }
     tokio::spawn(resolve::keep_fresh(reloader.resolve()));
     let (requests, queue) = mpsc::channel(16);
     start_watching(&mut reloader, &requests);
@@ -113,38 +121,56 @@ async fn supervise(signals: Signals, parts: Parts, planes: &Planes) -> Result<Ex
     tokio::spawn(reloader.run(queue));
 
     let health = Arc::new(Health::expecting(planes.links.len() as u32, on_overflow));
-    let admin_ended = Arc::new(Notify::new());
+    let (admin_leaves, admin_ended) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    if !all_listen(planes, &health).await {
+        return Ok(ExitCode::FAILURE);
+    }
+    // Not before: a predecessor's socket is asked already.
     let interface = admin.map(|socket| {
         let state = AdminState {
             health: health.clone(),
             metrics: metrics(planes.log.clone(), counts.clone(), published),
             reload: requests.clone(),
         };
-        let stop = admin_ended.clone();
+        let (leaves, stop) = (admin_leaves.clone(), admin_ended.clone());
         let address = socket.local_addr();
-        (address, tokio::spawn(admin::serve(socket, state, async move { stop.notified().await })))
+        (address, tokio::spawn(admin::serve(socket, state, leaves, async move { stop.notified().await })))
     });
-    if !all_listen(planes, &health).await {
-        return Ok(ExitCode::FAILURE);
-    }
-    announce(&addresses);
-    if let Some((Ok(address), _)) = &interface {
-        eprintln!("ringgate: admin on {address}");
-    }
     if let Some(inherited) = inherited {
         inherited.ready().context("the predecessor")?;
         offered.heed_newcomers();
     }
     let taken = Arc::new(Notify::new());
-    let notify = taken.clone();
+    let (notify, leave) = (taken.clone(), admin_leaves);
     let first = *addresses.first().context("there is no listener")?;
-    let offer = takeover::offer(first, offered, move || notify.notify_one())?;
-    let code = wait_for_end(planes, &health, &taken, &mut ends).await;
-    health.draining.store(true, Relaxed);
+    let offer = takeover::offer(first, offered, move || {
+        notify.notify_one();
+        // The interface's socket is the successor's, too: who asks there asks about that.
+        leave.notify_one();
+    })?;
+    // Whoever reads this may want to succeed it.
+    announce(&addresses);
+    if let Some((Ok(address), _)) = &interface {
+        eprintln!("ringgate: admin on {address}");
+    }
+    let end = wait_for_end(planes, &health, &taken, &mut ends).await;
+    // Who still asks here about a process that was succeeded asks about its successor.
+    health.draining.store(end != End::Succeeded, Relaxed);
     offer.withdraw();
-    drain(planes, &health, drain_timeout, &mut ends).await;
+    drain(planes, &health, drain_timeout, &mut ends, end).await;
     admin_ended.notify_one();
-    Ok(code)
+    Ok(if end == End::Failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// Why the process ends.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum End {
+    /// A signal said so.
+    Ordered,
+    /// A successor has taken over.
+    Succeeded,
+    /// A part of it is gone.
+    Failed,
 }
 
 fn start_watching(reloader: &mut Reloader, requests: &mpsc::Sender<Request>) {
@@ -207,43 +233,48 @@ fn note_health(planes: &Planes, health: &Health) {
 }
 
 /// Waits for a signal, a successor, or the failure of a shard or of the log core.
-async fn wait_for_end(planes: &Planes, health: &Health, taken: &Notify, ends: &mut Ends) -> ExitCode {
+async fn wait_for_end(planes: &Planes, health: &Health, taken: &Notify, ends: &mut Ends) -> End {
     let mut look = tokio::time::interval(LOOK * 10);
     loop {
-        let reason = tokio::select! {
-            name = ends.recv() => name,
-            () = taken.notified() => "a successor has taken over",
+        let (end, reason) = tokio::select! {
+            name = ends.recv() => (End::Ordered, name),
+            () = taken.notified() => (End::Succeeded, "a successor has taken over"),
             _ = look.tick() => {
                 note_health(planes, health);
                 if planes.failed() {
                     log::error("a shard has failed: the process ends", &[]);
-                    return ExitCode::FAILURE;
+                    return End::Failed;
                 }
                 if planes.log_core_ended() {
                     log::error("the log core has failed, requests cannot be recorded: the process ends", &[]);
-                    return ExitCode::FAILURE;
+                    return End::Failed;
                 }
                 continue;
             }
         };
-        tell_drain(reason);
-        return ExitCode::SUCCESS;
+        log::info("draining: no new connections, running requests finish", &[("reason", &reason)]);
+        return end;
     }
 }
 
-fn tell_drain(reason: &str) {
-    log::info("draining: no new connections, running requests finish", &[("reason", &reason)]);
-}
-
-/// Lets the shards finish. A second signal, or the drain timeout, ends them at once.
-async fn drain(planes: &Planes, health: &Health, timeout: Duration, ends: &mut Ends) {
+/// Lets the shards finish. A second signal, or the drain timeout, ends them at once. Where a successor was the reason, the first
+/// signal asks for what is done already: supervisors send it to every process that they replace.
+async fn drain(planes: &Planes, health: &Health, timeout: Duration, ends: &mut Ends, end: End) {
     planes.order(Order::Drain);
+    let mut ordered = end != End::Succeeded;
     let until = Instant::now() + timeout;
     while !planes.all(State::Ended) {
         note_health(planes, health);
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
-            _ = ends.recv() => return,
+            name = ends.recv() => {
+                if ordered {
+                    log::warn("a second signal: connections are cut", &[("reason", &name)]);
+                    return;
+                }
+                ordered = true;
+                log::info("draining already; a second signal cuts connections", &[("reason", &name)]);
+            }
         }
         if planes.log_core_ended() {
             // Nobody makes room for the records that exchanges may wait to write.
@@ -262,7 +293,6 @@ async fn drain(planes: &Planes, health: &Health, timeout: Duration, ends: &mut E
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::boot::planes::{self, Plan};
     use crate::contract::names::Names;
     use crate::control::config::{self, Origins, Source};
     use crate::logcore::AccessLog;
@@ -298,8 +328,8 @@ mod tests {
         assert!(tokio::time::timeout(LOOK * 30, &mut ended).await.is_err(), "while it runs, all is well");
         let last = Command::Metrics(Box::new(|_| std::panic::panic_any("the log core fails")));
         planes.log.send(last).expect("it runs");
-        let code = tokio::time::timeout(Duration::from_secs(20), ended).await.expect("it is noticed");
-        assert_eq!(code, ExitCode::FAILURE);
+        let end = tokio::time::timeout(Duration::from_secs(20), ended).await.expect("it is noticed");
+        assert_eq!(end, End::Failed);
         assert!(health.alive().is_err());
         planes.join();
     }

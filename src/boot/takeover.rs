@@ -11,10 +11,13 @@
 
 use crate::net::listen;
 use anyhow::{Context, Result, bail};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
     SendFlags, recvmsg, sendmsg, sockopt,
 };
+use rustix::process::{PidfdFlags, pidfd_open, test_kill_process};
 use std::io::{IoSlice, IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::net::{SocketAddr, TcpListener};
@@ -74,8 +77,8 @@ impl Inherited {
         found
     }
 
-    /// Tells the predecessor that its sockets are served here now, and waits until it knows. One that has ended meanwhile
-    /// need not.
+    /// Tells the predecessor that its sockets are served here now, and waits until it knows. One that has ended meanwhile, or is
+    /// about to, need not.
     ///
     /// # Errors
     /// It serves on, and waits for no successor.
@@ -90,9 +93,19 @@ impl Inherited {
         Ok(())
     }
 
+    /// Whether the predecessor is there, and stays. One that ends hangs up before it is gone, and is there for its parent even
+    /// then.
     fn has_predecessor(&self) -> bool {
-        let peer = sockopt::socket_peercred(&self.line);
-        peer.is_ok_and(|peer| rustix::process::test_kill_process(peer.pid).is_ok())
+        let Ok(peer) = sockopt::socket_peercred(&self.line) else { return false };
+        match pidfd_open(peer.pid, PidfdFlags::empty()) {
+            Ok(process) => {
+                let mut asked = [PollFd::new(&process, PollFlags::IN)];
+                let patience = Timespec { tv_sec: HEARS.as_secs().cast_signed(), tv_nsec: 0 };
+                poll(&mut asked, Some(&patience)) != Ok(1)
+            }
+            Err(Errno::SRCH) => false,
+            Err(_) => test_kill_process(peer.pid).is_ok(),
+        }
     }
 }
 
@@ -168,21 +181,23 @@ impl Offer {
     }
 }
 
-/// Offers sockets until a successor has taken over; then calls `taken`, once. Runs on a thread of its own.
+/// Offers sockets until a successor has taken over; then calls `taken`, once. Runs on a thread of its own, and is there for
+/// successors at once, where no predecessor holds the name still.
 ///
 /// # Errors
 /// The thread cannot be started.
 pub fn offer(first: SocketAddr, sockets: Sockets, taken: impl FnOnce() + Send + 'static) -> Result<Offer> {
     let offered = Offer { sockets: Arc::new(Mutex::new(sockets)), address: address(first)? };
     let offer = offered.clone();
+    let mut bound = UnixListener::bind_addr(&offered.address);
     std::thread::Builder::new().name("takeover".into()).spawn(move || {
-        // The predecessor holds the name until it has drained.
         let listener = loop {
-            match UnixListener::bind_addr(&offer.address) {
+            match bound {
                 Ok(listener) => break listener,
                 Err(_) if offer.is_withdrawn() => return,
                 Err(_) => std::thread::sleep(Duration::from_millis(200)),
             }
+            bound = UnixListener::bind_addr(&offer.address);
         };
         for line in listener.incoming().flatten() {
             if offer.is_withdrawn() {

@@ -16,12 +16,12 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::{IncomingStream, Listener};
 use serde_json::{Value, json};
-use std::future::Future;
+use std::future::{Future, pending};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 
 /// How soon after a connection could not be accepted, for want of a descriptor, the next is.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(20);
@@ -38,23 +38,28 @@ pub struct AdminState {
     pub reload: mpsc::Sender<Request>,
 }
 
-/// Serves until `stop` is ready.
+/// Serves until `stop` is ready; accepts nobody more once it is told to leave, and answers who is there.
 ///
 /// # Errors
 /// The listener cannot be used.
 pub async fn serve(
     listener: std::net::TcpListener,
     state: AdminState,
+    leaves: Arc<Notify>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
-    let listener = Patient(tokio::net::TcpListener::from_std(listener)?);
+    let listener = Patient { socket: Some(tokio::net::TcpListener::from_std(listener)?), leaves };
     let service = router(state).into_make_service_with_connect_info::<Peer>();
     axum::serve(listener, service).with_graceful_shutdown(stop).await
 }
 
 /// Accepts again soon after it could not: axum's own listener rests for a second, in which nobody knows how the process is.
-struct Patient(tokio::net::TcpListener);
+struct Patient {
+    /// None once it has left.
+    socket: Option<tokio::net::TcpListener>,
+    leaves: Arc<Notify>,
+}
 
 impl Listener for Patient {
     type Io = tokio::net::TcpStream;
@@ -62,7 +67,15 @@ impl Listener for Patient {
 
     async fn accept(&mut self) -> (Self::Io, SocketAddr) {
         loop {
-            match self.0.accept().await {
+            let Some(socket) = &self.socket else { return pending().await };
+            let accepted = tokio::select! {
+                accepted = socket.accept() => accepted,
+                () = self.leaves.notified() => {
+                    self.socket = None;
+                    continue;
+                }
+            };
+            match accepted {
                 Ok(accepted) => return accepted,
                 Err(_) => tokio::time::sleep(ACCEPT_AGAIN).await,
             }
@@ -70,7 +83,7 @@ impl Listener for Patient {
     }
 
     fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.0.local_addr()
+        self.socket.as_ref().ok_or(std::io::ErrorKind::NotConnected)?.local_addr()
     }
 }
 

@@ -297,7 +297,7 @@ fn a_successor_takes_over() {
 }
 
 /// One request on a connection of its own.
-fn one_request(address: std::net::SocketAddr) -> Result<(), String> {
+pub fn one_request(address: std::net::SocketAddr) -> Result<(), String> {
     let mut stream = TcpStream::connect(address).map_err(|error| format!("connect: {error}"))?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(|error| error.to_string())?;
     let request = String::from_utf8_lossy(&chat("")).replace("host: gateway", "host: g\r\nconnection: close");

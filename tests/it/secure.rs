@@ -40,7 +40,7 @@ pub fn connect(gateway: &Gateway, root: &CertificateDer<'static>) -> Tls {
 }
 
 /// A connection before its handshake, which will ask for this protocol.
-fn unshaken(gateway: &Gateway, root: &CertificateDer<'static>, protocol: &[u8]) -> Tls {
+pub fn unshaken(gateway: &Gateway, root: &CertificateDer<'static>, protocol: &[u8]) -> Tls {
     let mut roots = RootCertStore::empty();
     roots.add(root.clone()).expect("a good certificate");
     let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -1,67 +1,19 @@
 //! Whom the gateway believes and who believes it: authorities and certificates of both sides, and sessions that resume.
 
 use crate::harness::{
-    Gateway, Io, KEY, PATIENCE, Scripted, Setup, Tunnel, fresh_dir, mock, on_both_drivers, post, until,
+    Authority, Gateway, Io, KEY, PATIENCE, Scripted, Setup, Tunnel, mock, on_both_drivers, post, until,
 };
-use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use rustix::process::Signal;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::ServerName;
 use rustls::server::WebPkiClientVerifier;
 use rustls::version::{TLS12, TLS13};
 use rustls::{
-    ClientConfig, ClientConnection, HandshakeKind, RootCertStore, ServerConfig, ServerConnection,
-    StreamOwned, SupportedProtocolVersion,
+    ClientConfig, ClientConnection, HandshakeKind, ServerConfig, ServerConnection, StreamOwned,
+    SupportedProtocolVersion,
 };
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
-
-/// An authority of a test's own, in a directory of its own.
-struct Authority {
-    issuer: Issuer<'static, KeyPair>,
-    root: CertificateDer<'static>,
-    dir: PathBuf,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let key = KeyPair::generate().expect("a key");
-        let mut params = CertificateParams::new(vec![]).expect("parameters");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let root = params.self_signed(&key).expect("a certificate");
-        let dir = fresh_dir();
-        std::fs::write(dir.join("ca.pem"), root.pem()).expect("a file can be written");
-        Self { root: root.der().clone(), issuer: Issuer::new(params, key), dir }
-    }
-
-    fn file(&self) -> String {
-        self.path("ca.pem")
-    }
-
-    fn path(&self, name: &str) -> String {
-        self.dir.join(name).display().to_string()
-    }
-
-    fn roots(&self) -> RootCertStore {
-        let mut roots = RootCertStore::empty();
-        roots.add(self.root.clone()).expect("a good certificate");
-        roots
-    }
-
-    /// A certificate for `name`, in `{name}.pem` and `{name}.key`.
-    fn sign(&self, name: &str) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
-        let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
-        let made = params.signed_by(&key, &self.issuer).expect("a certificate");
-        // The key first: a reload between the two finds a pair that does not fit, and keeps what it has.
-        std::fs::write(self.dir.join(format!("{name}.key")), key.serialize_pem()).expect("a file");
-        std::fs::write(self.dir.join(format!("{name}.pem")), made.pem()).expect("a file");
-        let key = PrivateKeyDer::from_pem_slice(key.serialize_pem().as_bytes()).expect("a key");
-        (vec![made.der().clone()], key)
-    }
-}
 
 /// A provider for `name` behind TLS, which answers so many requests on each connection; it wants certificates of `clients`
 /// where there are any. How each handshake went is told.
@@ -196,7 +148,13 @@ fn sessions_with_providers_resume() {
 }
 
 /// A gateway that believes clients of this authority, or asks them for nothing.
-fn listening(io: Io, server: &Authority, clients: Option<&Authority>, more: &str, shards: u16) -> Gateway {
+pub fn listening(
+    io: Io,
+    server: &Authority,
+    clients: Option<&Authority>,
+    more: &str,
+    shards: u16,
+) -> Gateway {
     server.sign("localhost");
     let trusted = clients.map(|clients| format!(", client_ca: \"{}\"{more}", clients.file()));
     let tls = format!(
@@ -210,7 +168,7 @@ fn listening(io: Io, server: &Authority, clients: Option<&Authority>, more: &str
 }
 
 /// What a client believes and shows, and the sessions that it remembers.
-fn client_of(
+pub fn client_of(
     server: &Authority,
     shown: Option<&Authority>,
     version: &'static SupportedProtocolVersion,
@@ -229,7 +187,7 @@ fn client_of(
 }
 
 /// Asks for the list of models on a new connection; how its handshake went, or none if it was refused.
-fn greeted(gateway: &Gateway, config: &Arc<ClientConfig>) -> Option<HandshakeKind> {
+pub fn greeted(gateway: &Gateway, config: &Arc<ClientConfig>) -> Option<HandshakeKind> {
     let name = ServerName::try_from("localhost").expect("a name");
     let session = ClientConnection::new(config.clone(), name).expect("a session");
     let tcp = TcpStream::connect(gateway.address).expect("the gateway accepts connections");

@@ -30,7 +30,7 @@ fn admin(outcome: impl Fn() -> Option<Outcome> + Send + 'static) -> Admin {
     let address = listener.local_addr().expect("an address");
     let (stop, stopped) = oneshot::channel::<()>();
     let state = AdminState { health: health.clone(), metrics, reload };
-    let server = tokio::spawn(serve(listener, state, async { drop(stopped.await) }));
+    let server = tokio::spawn(serve(listener, state, Arc::default(), async { drop(stopped.await) }));
     Admin { address, health, stop, server }
 }
 

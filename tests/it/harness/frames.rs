@@ -33,6 +33,8 @@ pub const CHAT_HEAD: [(&str, &str); 6] = [
 /// one answer of a status that the static table does not have.
 pub struct Frames {
     client: Client,
+    /// Whether pings are answered.
+    pub answers: bool,
 }
 
 struct Frame {
@@ -69,7 +71,7 @@ impl Frames {
     }
 
     fn greet(client: Client, settings: &[u8]) -> Self {
-        let mut frames = Self { client };
+        let mut frames = Self { client, answers: true };
         frames.client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
         frames.send(SETTINGS, 0, 0, settings);
         frames
@@ -143,7 +145,7 @@ impl Frames {
             match frame.kind {
                 HEADERS if frame.stream == stream => return Ok(frame.payload),
                 RESET if frame.stream == stream => return Err(Fate::Reset(number(&frame.payload))),
-                GO_AWAY => return Err(Fate::Ended),
+                GO_AWAY if number(&frame.payload[4..]) != 0 => return Err(Fate::Ended),
                 _ => {}
             }
         }
@@ -195,13 +197,14 @@ impl Frames {
                     }
                 }
                 RESET if frame.stream == stream => return Fate::Reset(number(&frame.payload)),
-                GO_AWAY => return Fate::Ended,
+                // A farewell without a fault lets streams that have begun go on.
+                GO_AWAY if number(&frame.payload[4..]) != 0 => return Fate::Ended,
                 _ => {}
             }
         }
     }
 
-    /// The next frame; settings and pings are acknowledged.
+    /// The next frame; settings and pings are acknowledged, the latter if they are to be.
     fn next(&mut self) -> Result<Frame, End> {
         while self.client.rest.len() < 9 {
             self.client.more()?;
@@ -214,7 +217,8 @@ impl Frames {
             self.client.more()?;
         }
         let payload: Vec<u8> = self.client.rest.drain(..9 + length).skip(9).collect();
-        if matches!(kind, SETTINGS | PING) && flags & ACK == 0 {
+        let answered = kind == SETTINGS || kind == PING && self.answers;
+        if answered && flags & ACK == 0 {
             self.send(kind, ACK, 0, if kind == PING { &payload } else { &[] });
         }
         Ok(Frame { kind, flags, stream, payload })

@@ -12,6 +12,8 @@ use std::sync::{Arc, Mutex};
 /// A running gateway.
 pub struct Gateway {
     pub address: SocketAddr,
+    /// All that it serves, in the order of its listeners.
+    pub addresses: Vec<SocketAddr>,
     pub admin: SocketAddr,
     /// Holds the configuration and the access log.
     pub dir: PathBuf,
@@ -58,15 +60,16 @@ impl Gateway {
         let mut child = command.spawn().expect("the binary runs");
         let stderr = collect(child.stderr.take().expect("piped"));
         let stdout = collect(child.stdout.take().expect("piped"));
-        let (address, admin) = until("the gateway to serve", || {
+        let (addresses, admin) = until("the gateway to serve", || {
             let text = stderr.lock().expect("no reader panics").clone();
             if let Some(status) = child.try_wait().expect("a child can be waited for") {
                 let text = stderr.lock().expect("no reader panics").clone();
                 assert_eq!(status.code(), None, "the gateway did not start: {text}");
             }
-            Some((announced(&text, "ringgate: serving on ")?, announced(&text, "ringgate: admin on ")?))
+            let admin = announced(&text, "ringgate: admin on ").pop()?;
+            Some((announced(&text, "ringgate: serving on "), admin))
         });
-        Self { address, admin, dir, child, stderr, stdout }
+        Self { address: addresses[0], addresses, admin, dir, child, stderr, stdout }
     }
 
     /// Starts a gateway with this one's configuration that takes its sockets over, and waits until it serves.
@@ -76,12 +79,18 @@ impl Gateway {
 
     /// A directory with this one's configuration on the very addresses that it serves.
     pub fn heritage(&self) -> PathBuf {
-        let text = self
-            .config_text()
-            .replace("listen: [\"127.0.0.1:0\"]", &format!("listen: [\"{}\"]", self.address))
-            .replace("admin: {address: \"127.0.0.1:0\"}", &format!("admin: {{address: \"{}\"}}", self.admin));
+        let served = |line: &str, addresses: &[SocketAddr]| {
+            let fixed = |line: String, address| line.replacen("127.0.0.1:0\"", &format!("{address}\""), 1);
+            addresses.iter().fold(line.to_owned(), fixed) + "\n"
+        };
+        let text = self.config_text();
+        let text = text.lines().map(|line| match line.split(':').next() {
+            Some("listen") => served(line, &self.addresses),
+            Some("admin") => served(line, &[self.admin]),
+            _ => line.to_owned() + "\n",
+        });
         let dir = fresh_dir();
-        std::fs::write(dir.join("gateway.yaml"), text).expect("a file can be written");
+        std::fs::write(dir.join("gateway.yaml"), text.collect::<String>()).expect("a file can be written");
         dir
     }
 
@@ -101,6 +110,11 @@ impl Gateway {
     /// Waits until the process has ended.
     pub fn wait(&mut self) -> ExitStatus {
         until("the gateway to end", || self.child.try_wait().expect("a child can be waited for"))
+    }
+
+    /// Whether the process has ended by now.
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child can be waited for").is_some()
     }
 
     pub fn stderr(&self) -> String {
@@ -262,8 +276,8 @@ pub fn fresh_dir() -> PathBuf {
     dir
 }
 
-fn announced(text: &str, before: &str) -> Option<SocketAddr> {
-    text.lines().find_map(|line| line.strip_prefix(before)?.parse().ok())
+fn announced(text: &str, before: &str) -> Vec<SocketAddr> {
+    text.lines().filter_map(|line| line.strip_prefix(before)?.parse().ok()).collect()
 }
 
 /// Reads lines as they come, for as long as they come.

@@ -1,5 +1,6 @@
 //! What the tests are made of: a gateway process, a client that shows every byte, upstreams that lie.
 
+mod authority;
 mod client;
 mod denied;
 pub mod frames;
@@ -14,7 +15,9 @@ mod setup;
 mod shim;
 mod tunnel;
 mod wires;
+mod young;
 
+pub use authority::Authority;
 pub use client::{Client, End};
 pub use denied::deny;
 pub use frames::{Fate, Frames};
@@ -25,10 +28,11 @@ pub use over_tls::{over_tls, self_signed};
 pub use process::{Finished, run_to_end, run_with};
 pub use schedule::schedstat;
 pub use scripted::{Peer, Scripted, refusing};
-pub use setup::{Io, KEY, Setup, UPSTREAM_KEY, mock, on_both_drivers};
+pub use setup::{Io, KEY, Setup, UPSTREAM_KEY, mock, on_both_drivers, on_both_drivers_at_once};
 pub use shim::Shim;
 pub use tunnel::Tunnel;
 pub use wires::{Asked, Framing, Wire, Wired};
+pub use young::Young;
 
 use std::time::{Duration, Instant};
 

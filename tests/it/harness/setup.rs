@@ -35,13 +35,27 @@ fn on_epoll_alone() -> bool {
 
 /// Runs a test on the best driver of this machine, then on epoll.
 pub fn on_both_drivers(test: impl Fn(Io)) {
-    for io in [Io::Auto, Io::Epoll] {
-        if io == Io::Auto && on_epoll_alone() {
-            continue;
-        }
+    for io in drivers() {
         eprintln!("on {io:?}");
         test(io);
     }
+}
+
+/// The same at once, for tests that wait most of their time.
+pub fn on_both_drivers_at_once(test: impl Fn(Io) + Sync) {
+    let test = &test;
+    std::thread::scope(|scope| {
+        for io in drivers() {
+            std::thread::Builder::new()
+                .name(format!("{io:?}"))
+                .spawn_scoped(scope, move || test(io))
+                .expect("a thread");
+        }
+    });
+}
+
+fn drivers() -> impl Iterator<Item = Io> {
+    [Io::Auto, Io::Epoll].into_iter().filter(|io| *io == Io::Epoll || !on_epoll_alone())
 }
 
 /// A mock provider in this process.

@@ -1,6 +1,6 @@
 //! One request over every wire there is: HTTP/1.1 and HTTP/2, each with TLS and without.
 
-use super::{Answer, Client, Gateway, Setup, Tunnel};
+use super::{Answer, Authority, Client, Gateway, Setup, Tunnel};
 use bytes::Bytes;
 use std::net::SocketAddr;
 
@@ -40,28 +40,32 @@ pub struct Asked<'a> {
 /// A gateway that listens with TLS and without, and the tunnels to it.
 pub struct Wired {
     pub gateway: Gateway,
+    /// Who signed the certificate for localhost, which stands in its directory.
+    pub authority: Authority,
+    /// Where the gateway speaks TLS.
+    pub secure: SocketAddr,
     http1: Tunnel,
     http2: Tunnel,
 }
 
 impl Wired {
     pub fn start(setup: Setup) -> Self {
-        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-        let dir = super::fresh_dir();
-        let [cert, key] = ["cert.pem", "key.pem"].map(|name| dir.join(name));
-        std::fs::write(&cert, made.cert.pem()).expect("a file can be written");
-        std::fs::write(&key, made.signing_key.serialize_pem()).expect("a file can be written");
-        let tls = format!("{{cert: \"{}\", key: \"{}\"}}", cert.display(), key.display());
+        let authority = Authority::new();
+        authority.sign("localhost");
+        let (cert, key) = (authority.path("localhost.pem"), authority.path("localhost.key"));
+        let tls = format!("{{cert: \"{cert}\", key: \"{key}\"}}");
         let listen = format!("[\"127.0.0.1:0\", {{address: \"127.0.0.1:0\", tls: {tls}}}]");
         let gateway = Gateway::start(&setup.with("listen", &listen));
-        let secure = super::until("the second address", || {
-            let told = gateway.stderr();
-            let mut served = told.lines().filter_map(|line| line.strip_prefix("ringgate: serving on "));
-            served.nth(1)?.parse().ok()
-        });
-        let root = made.cert.der();
-        let [http1, http2] = [&b"http/1.1"[..], b"h2"].map(|protocol| Tunnel::to(secure, root, protocol));
-        Self { gateway, http1, http2 }
+        let secure = gateway.addresses[1];
+        let [http1, http2] =
+            [&b"http/1.1"[..], b"h2"].map(|protocol| Tunnel::to(secure, &authority.root, protocol));
+        Self { gateway, authority, secure, http1, http2 }
+    }
+
+    /// Has a successor take over; gives the predecessor.
+    pub fn succeed(&mut self) -> Gateway {
+        let next = self.gateway.successor();
+        std::mem::replace(&mut self.gateway, next)
     }
 
     /// Where a client without TLS reaches the gateway over this wire.
