@@ -54,7 +54,6 @@ pub async fn grown(buf: Buf, shard: &Shard) -> Result<Buf, Fault> {
         let whole = larger.capacity();
         larger.tail().resize(whole, 0);
         larger.truncate(buf.len());
-        stock::give(buf);
         larger
     })
     .await
