@@ -62,6 +62,7 @@ mod scrubbed;
 mod sdk;
 mod secure;
 mod sessions;
+mod short;
 mod signals;
 mod signatures;
 mod smuggling;

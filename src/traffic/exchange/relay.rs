@@ -215,9 +215,10 @@ impl Relay<'_, '_, '_> {
         }
     }
 
-    /// After the last event of a stream the client waits for nothing but the end.
+    /// After the last event of a stream the client waits for nothing but the end, or for all bytes that it was promised.
     fn note_last_event(&mut self) {
-        if self.reading.has_ended(self.passage.style) && !self.reply.told_all {
+        let promised = self.reply.status != 0 && matches!(self.ending, Ending::Length(_));
+        if self.reading.has_ended(self.passage.style) && !self.reply.told_all && !promised {
             self.reply.told_all = true;
             self.tail_until = self.reply.shard.deadlines.coarse_now().plus_ms(TAIL_MS);
         }
