@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 const BODY: &[u8] = br#"{"model":"m/mock","messages":[]}"#;
 const PROTOCOL_ERROR: u32 = 1;
 const INTERNAL_ERROR: u32 = 2;
+const STREAM_CLOSED: u32 = 5;
 
 type Fields<'f> = Vec<(&'f str, &'f str)>;
 
@@ -97,6 +98,14 @@ fn malformed_heads_are_refused() {
             ("CONNECT with a path", changed(&[(":method", "CONNECT")])),
             ("CONNECT for a protocol", changed(&[(":method", "CONNECT"), (":protocol", "websocket")])),
             ("an authority that is none", changed(&[(":authority", "a b")])),
+            ("lengths in a list", changed(&[("content-length", "32, 32")])),
+            ("a value that begins with a space", changed(&[("x-a", " a")])),
+            ("a value that ends with a tab", changed(&[("x-a", "a\t")])),
+            (
+                "a key with a space behind it",
+                changed(&[("x-api-key", concat!("canary-client-key-8e1f", " "))]),
+            ),
+            ("a value of white space", changed(&[("x-a", " \t ")])),
         ];
         for (number, (name, fields)) in (1..).zip(cases) {
             let mut client = Frames::connect(gateway.address);
@@ -108,6 +117,65 @@ fn malformed_heads_are_refused() {
             assert!(matches!(client.fate(3), Fate::Answered { status: 200, .. }), "after {name}");
             assert_eq!(mock.stats().requests, number, "{name}");
         }
+    });
+}
+
+/// A length that was told is kept to, wherever the stream ends: with its head, or behind its body.
+#[test]
+fn lengths_are_kept_to() {
+    on_both_drivers(|io| {
+        let mock = mock();
+        let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
+        let length = BODY.len().to_string();
+        let told = changed(&[("content-length", length.as_str())]);
+        for (name, parts, trailer) in [
+            ("no body", 0, None),
+            ("a head that ends the stream", 0, None),
+            ("a body that is short of it", BODY.len() - 1, Some(("x-sum", "1"))),
+            ("a trailer in place of a body", 0, Some(("x-sum", "1"))),
+        ] {
+            let mut client = Frames::connect(gateway.address);
+            client.head(1, &told, name != "a head that ends the stream");
+            match trailer {
+                Some(field) => {
+                    client.part(1, &BODY[..parts]);
+                    client.head(1, &[field], false);
+                }
+                None if name == "no body" => client.body(1, b""),
+                None => {}
+            }
+            assert_eq!(client.fate(1), Fate::Reset(PROTOCOL_ERROR), "{name}");
+            client.head(3, &told, true);
+            client.part(3, BODY);
+            client.head(3, &[("x-sum", "1")], false);
+            assert!(matches!(client.fate(3), Fate::Answered { status: 200, .. }), "after {name}");
+        }
+        assert_eq!(mock.stats().requests, 4);
+    });
+}
+
+/// A stream that its client has ended takes nothing more of it: more of a body or another trailer ends it.
+#[test]
+fn ends_are_ends() {
+    on_both_drivers(|io| {
+        let mock = mock();
+        let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
+        for again in [true, false] {
+            let mut client = Frames::connect(gateway.address);
+            client.head(1, &chat_head(), true);
+            client.body(1, br#"{"model":"m/mock?delay_ms=20000","messages":[]}"#);
+            if again {
+                client.body(1, BODY);
+            } else {
+                client.head(1, &[("x-sum", "1")], false);
+            }
+            let fate = client.fate(1);
+            assert!(matches!(fate, Fate::Reset(STREAM_CLOSED | PROTOCOL_ERROR) | Fate::Ended), "{fate:?}");
+        }
+        until("the provider's ends", || {
+            let stats = mock.stats();
+            (stats.aborted == stats.requests).then_some(())
+        });
     });
 }
 

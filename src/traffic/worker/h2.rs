@@ -169,6 +169,10 @@ async fn streams(
                 connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
                 continue;
             }
+            Some(Some(Ok((request, mut respond)))) if stream::is_padded(request.headers()) => {
+                respond.send_reset(Reason::PROTOCOL_ERROR);
+                continue;
+            }
             Some(Some(Ok((request, respond)))) => {
                 if std::mem::take(&mut leaving) {
                     // It crossed the farewell on its way.

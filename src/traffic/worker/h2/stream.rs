@@ -16,6 +16,7 @@ use crate::net::runtime;
 use crate::net::stream::{Protocol, Reader, Stream, Writer};
 use crate::traffic::exchange::client::Client;
 use crate::traffic::exchange::shard::{Counted, Shard};
+use ::http::HeaderMap;
 use ::http::request::Parts;
 use bytes::Bytes;
 use h2::RecvStream;
@@ -106,6 +107,13 @@ fn client(shard: &Shard, peer: &Peer, (reader, writer): (PipeReader, PipeWriter)
     let mut client = Client::new(shard, stream, peer.address);
     client.familiar = peer.familiar.shared();
     client
+}
+
+/// Whether a value begins or ends with white space, which `h2` lets pass, and which makes a request malformed.
+///
+/// Source: RFC 9113, 8.2.1.
+pub fn is_padded(fields: &HeaderMap) -> bool {
+    fields.values().any(|value| matches!(value.as_bytes(), [b' ' | b'\t', ..] | [.., b' ' | b'\t']))
 }
 
 /// The request's head as HTTP/1.1 text. What HTTP/1.1 would not take comes out as such, and is refused there: a
