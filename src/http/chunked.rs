@@ -15,10 +15,10 @@ use crate::base::limits::{CHUNK_EXTENSION_BYTES, TRAILER_BYTES};
 /// The last chunk and an empty trailer section.
 pub const LAST: &[u8] = b"0\r\n\r\n";
 
-/// The last chunk, and a trailer section of one field.
-pub fn last_with(out: &mut Vec<u8>, name: &str, value: &[u8]) {
+/// The last chunk, and a trailer section of the fields that `fields` writes.
+pub fn last_with(out: &mut Vec<u8>, fields: impl FnOnce(&mut Vec<u8>)) {
     out.extend_from_slice(b"0\r\n");
-    super::encode::field(out, name, value);
+    fields(out);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -133,12 +133,17 @@ impl Decoder {
         Self { state: NEXT_CHUNK, trailer_bytes: 0, trailer: Some(vec![]), salvaged: 0 }
     }
 
-    /// The fields behind the last chunk, of a body that is complete.
-    pub fn trailer(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        let lines = self.trailer.iter().flat_map(|kept| kept.split(|byte| *byte == b'\r'));
+    pub fn keeps_trailer(&self) -> bool {
+        self.trailer.is_some()
+    }
+
+    /// The fields behind the last chunk, if they are kept and all are there. Names are tokens, and values are trimmed.
+    pub fn trailer(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let kept = self.trailer.iter().filter(|_| self.is_finished());
+        let lines = kept.flat_map(|kept| kept.split(|byte| *byte == b'\r'));
         lines.filter_map(|line| {
             let (name, value) = line.split_at_checked(memchr::memchr(b':', line)?)?;
-            Some((name, value.get(1..)?.trim_ascii()))
+            Some((std::str::from_utf8(name).ok()?, value.get(1..)?.trim_ascii()))
         })
     }
 
@@ -219,11 +224,13 @@ impl Decoder {
         if self.trailer_bytes > TRAILER_BYTES {
             return Err(ChunkError::TrailerTooLarge);
         }
+        if (self.state, byte) == (State::TrailerStart, b'\r') {
+            return Ok(State::LastFeed);
+        }
         if let Some(kept) = &mut self.trailer {
             kept.push(byte);
         }
         match (self.state, byte) {
-            (State::TrailerStart, b'\r') => Ok(State::LastFeed),
             (State::TrailerName, b':') => Ok(State::TrailerValue),
             (State::TrailerValue, b'\r') => Ok(State::TrailerFeed),
             (State::TrailerValue, _) if is_text(byte) => Ok(State::TrailerValue),

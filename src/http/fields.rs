@@ -55,11 +55,18 @@ impl<'b> Headers<'b> {
     ///
     /// Source: RFC 9110, 7.6.1.
     pub fn connection_nominates(&self, name: &str) -> bool {
+        self.nominates && self.elements("connection").any(|token| token.eq_ignore_ascii_case(name.as_bytes()))
+    }
+
+    /// Whether a Connection field names any field.
+    pub fn nominates(&self) -> bool {
         self.nominates
-            && self
-                .iter()
-                .filter(|(have, _)| have.eq_ignore_ascii_case("connection"))
-                .any(|(_, value)| tokens(value).any(|token| token.eq_ignore_ascii_case(name.as_bytes())))
+    }
+
+    /// The elements of all fields of this name, which is that of a list.
+    pub fn elements(&self, name: &str) -> impl Iterator<Item = &'b [u8]> {
+        let fields = self.iter().filter(move |(have, _)| have.eq_ignore_ascii_case(name));
+        fields.flat_map(|(_, value)| tokens(value))
     }
 
     pub fn len(&self) -> usize {

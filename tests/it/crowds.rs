@@ -23,7 +23,7 @@ fn from(source: &str, gateway: &Gateway) -> Client {
     socket.bind(&source.into()).expect("an address of this machine");
     socket.connect(&gateway.address.into()).expect("the gateway accepts connections");
     socket.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
-    Client { stream: socket.into(), rest: vec![] }
+    Client::over(socket.into())
 }
 
 fn refused(gateway: &Gateway, reason: &str) -> u64 {

@@ -90,7 +90,7 @@ fn the_upstream_head_is_written_afresh() {
             "{AUTHORIZED}content-type: application/json\r\nopenai-beta: assistants=v2\r\nAnthropic-Version: 2023-06-01\r\n\
              anthropic-beta: a, b\r\nuser-agent: tester/1\r\nidempotency-key: k1\r\nx-api-key: other\r\ncookie: a=b\r\n\
              x-forwarded-for: 1.2.3.4\r\ntraceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\
-             accept-encoding: gzip, br\r\nte: trailers\r\nupgrade: websocket\r\n"
+             accept-encoding: gzip, br\r\nte: gzip\r\nupgrade: websocket\r\n"
         );
         let path = "/v1/chat/completions?a=1&a=%20?/";
         let body = br#"{"model":"m/mock?fault=echo_headers"}"#;

@@ -72,6 +72,7 @@ mod streaming;
 mod stuck;
 mod timeouts;
 mod tongues;
+mod trailers;
 mod translate;
 mod translated_errors;
 mod trust;

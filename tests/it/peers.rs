@@ -372,7 +372,7 @@ fn narrow(address: SocketAddr) -> Client {
     socket.connect(&address.into()).expect("the gateway accepts connections");
     let stream: std::net::TcpStream = socket.into();
     stream.set_read_timeout(Some(crate::harness::PATIENCE)).expect("a timeout can be set");
-    Client { stream, rest: Vec::new() }
+    Client::over(stream)
 }
 
 /// How soon a provider is let go when its client leaves, as `perf/BUDGET.md` promises, in most rounds of a test. Others

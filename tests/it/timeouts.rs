@@ -209,5 +209,5 @@ fn sipping(address: SocketAddr) -> Client {
     socket.set_recv_buffer_size(4096).expect("a size that the kernel takes");
     socket.connect(&address.into()).expect("the gateway accepts connections");
     socket.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
-    Client { stream: socket.into(), rest: vec![] }
+    Client::over(socket.into())
 }

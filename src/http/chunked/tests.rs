@@ -1,4 +1,5 @@
 use super::*;
+use crate::http::encode;
 use ChunkError as E;
 use proptest::prelude::*;
 
@@ -171,15 +172,28 @@ proptest! {
 #[test]
 fn trailers_are_kept() {
     let mut body = b"3\r\na:b\r\n".to_vec();
-    last_with(&mut body, "x-name", b"one,two: three");
+    last_with(&mut body, |out| {
+        encode::field(out, "x-name", b"one,two: three");
+        out.extend_from_slice(b"X-Name:\t\xc3\xa9  \r\nx-empty:\r\n");
+    });
+    let fields = [("x-name", &b"one,two: three"[..]), ("X-Name", b"\xc3\xa9"), ("x-empty", b"")];
     for cut in 0..=body.len() {
         let (mut keeping, mut other) = (Decoder::keeping_trailer(), Decoder::new());
         for piece in [&body[..cut], &body[cut..]] {
+            assert_eq!(keeping.trailer().count() > 0, keeping.is_finished(), "all of them, or none");
             keeping.decode(&mut piece.to_vec()).expect("a valid body");
             other.decode(&mut piece.to_vec()).expect("a valid body");
         }
         assert!(keeping.is_finished() && other.is_finished());
-        assert_eq!(keeping.trailer().collect::<Vec<_>>(), [(&b"x-name"[..], &b"one,two: three"[..])]);
+        assert_eq!(keeping.trailer().collect::<Vec<_>>(), fields, "cut at {cut}");
         assert_eq!(other.trailer().count(), 0);
     }
+}
+
+/// A body without fields behind it costs who would keep them no memory.
+#[test]
+fn no_trailer_takes_no_memory() {
+    let mut decoder = Decoder::keeping_trailer();
+    decoder.decode(&mut b"1\r\na\r\n0\r\n\r\n".to_vec()).expect("a valid body");
+    assert!(decoder.is_finished() && decoder.trailer.as_ref().is_some_and(|kept| kept.capacity() == 0));
 }

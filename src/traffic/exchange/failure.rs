@@ -1,7 +1,7 @@
 //! A provider's answer that is an error.
 
 use super::crossing;
-use super::inbound::{Inbound, cut_off};
+use super::inbound::{Inbound, Trailer, cut_off};
 use super::passage::Passage;
 use super::reply::{Reply, overhead};
 use crate::base::buf::Buf;
@@ -45,7 +45,7 @@ impl Failure {
         mut answer: Answer,
         reply: &mut Reply<'_>,
     ) -> Result<Self, Fault> {
-        let mut inbound = Inbound::new(answer.framing, answer.body.is_gzip());
+        let mut inbound = Inbound::new(answer.framing, answer.body.is_gzip(), Trailer::Dropped);
         let mut buf = answer.rest;
         let mut decoded = 0;
         while !inbound.decode(&mut buf, decoded)? {
@@ -171,6 +171,13 @@ pub fn scrubbed(bytes: &[u8], provider: &Provider) -> Vec<u8> {
     let mut clean = bytes.to_vec();
     each_key(provider, |key| clean = without(&clean, key));
     clean
+}
+
+/// Whether one of the provider's keys stands in the bytes.
+pub fn repeats_key(bytes: &[u8], provider: &Provider) -> bool {
+    let mut found = false;
+    each_key(provider, |key| found |= memchr::memmem::find(bytes, key).is_some());
+    found
 }
 
 /// Does the same to the first `bytes` of what tells of an error, and lets go of what stands behind them; gives what is left.

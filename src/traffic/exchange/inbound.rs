@@ -18,6 +18,13 @@ pub struct Inbound {
     pub surplus: bool,
 }
 
+/// What becomes of the fields behind a body.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Trailer {
+    Kept,
+    Dropped,
+}
+
 enum Framing {
     Length(u64),
     Chunked(Decoder),
@@ -26,11 +33,14 @@ enum Framing {
 
 impl Inbound {
     /// `gunzip`: the body is compressed, and is to be given as what it stands for.
-    pub fn new(framing: ResponseFraming, gunzip: bool) -> Self {
+    pub fn new(framing: ResponseFraming, gunzip: bool, trailer: Trailer) -> Self {
         let framing = match framing {
             ResponseFraming::None => Framing::Length(0),
             ResponseFraming::Length(n) => Framing::Length(n),
-            ResponseFraming::Chunked => Framing::Chunked(Decoder::default()),
+            ResponseFraming::Chunked => Framing::Chunked(match trailer {
+                Trailer::Kept => Decoder::keeping_trailer(),
+                Trailer::Dropped => Decoder::default(),
+            }),
             ResponseFraming::UntilClose => Framing::UntilClose,
         };
         Self { framing, arrived: false, gunzip: gunzip.then(Gunzip::empty), surplus: false }
@@ -53,6 +63,23 @@ impl Inbound {
         }
         gunzip.finish(buf.tail()).map_err(|NotGzip| FaultKind::UpstreamTruncated)?;
         Ok(true)
+    }
+
+    /// The fields behind it, if they are kept and it is complete.
+    pub fn trailer(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        self.chunks().into_iter().flat_map(Decoder::trailer)
+    }
+
+    /// Whether fields behind it are kept.
+    pub fn keeps_trailer(&self) -> bool {
+        self.chunks().is_some_and(Decoder::keeps_trailer)
+    }
+
+    fn chunks(&self) -> Option<&Decoder> {
+        match &self.framing {
+            Framing::Chunked(decoder) => Some(decoder),
+            Framing::Length(_) | Framing::UntilClose => None,
+        }
     }
 
     /// Bytes of it that are still to come, if that is known.

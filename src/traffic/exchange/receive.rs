@@ -241,8 +241,7 @@ impl Intake {
                 continue;
             }
             if is(name.as_bytes(), b"te") {
-                self.trailers |=
-                    value.split(|byte| *byte == b',').any(|one| is(one.trim_ascii(), b"trailers"));
+                self.note_te(head, value);
             } else if is(name.as_bytes(), b"accept-encoding") {
                 self.takes.add(value);
             } else if is(name.as_bytes(), b"content-encoding") && !is(value, b"identity") {
@@ -277,6 +276,20 @@ impl Intake {
         let presented = presented.map(|(_, key)| key).or(in_query.as_deref());
         self.caller = auth::authenticate(snapshot, presented, unix_seconds);
         user_agent
+    }
+
+    /// Who reads fields behind a body says so, for a connection; the gateway, which passes them on, says it then for its own.
+    ///
+    /// Source: RFC 9110, 10.1.4. That the field is not named by Connection, as it should be, is no reason not to believe it.
+    fn note_te(&mut self, head: &RequestHead<'_>, value: &[u8]) {
+        // HTTP/1.0 has no chunks, behind which they stand.
+        if self.trailers || head.minor_version == 0 {
+            return;
+        }
+        self.trailers = value.split(|byte| *byte == b',').any(|one| is(one.trim_ascii(), b"trailers"));
+        if self.trailers {
+            self.forward.extend(b"te: trailers\r\nconnection: te\r\n");
+        }
     }
 
     fn has_body(&self) -> bool {

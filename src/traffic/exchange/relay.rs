@@ -10,6 +10,7 @@ mod begin;
 mod end;
 mod read;
 mod send;
+mod trailer;
 
 use super::aside;
 use super::crossing::Crossed;
@@ -30,6 +31,7 @@ use crate::net::deadline::Waiting;
 use crate::traffic::account::Tally;
 use crate::traffic::dialect::Opening;
 use crate::traffic::provider::response;
+use crate::traffic::provider::trailer::Announced;
 use crate::traffic::route::keys::Verdict;
 use crate::traffic::translate::Crossing;
 use crate::traffic::upstream::call::Answer;
@@ -38,6 +40,8 @@ use crate::traffic::upstream::pool::Conn;
 /// How long a provider may take to end its body after the last event of a stream, so that its connection can be
 /// used again. The client's body ends then in any case.
 const TAIL_MS: u64 = 50;
+/// The same of one that has announced fields behind it to a client that reads them.
+const TRAILER_MS: u64 = 1000;
 
 /// Relays an answer to its end.
 ///
@@ -127,6 +131,8 @@ struct Relay<'r, 'c, 'p> {
     head: Buf,
     keep_alive: bool,
     inbound: Inbound,
+    /// What the head said of fields behind the body.
+    announced: Option<Box<Announced>>,
     reading: &'r mut Reading,
     ending: Ending,
     /// What a whole answer that passes begins with.
@@ -220,8 +226,12 @@ impl Relay<'_, '_, '_> {
         let promised = self.reply.status != 0 && matches!(self.ending, Ending::Length(_));
         if self.reading.has_ended(self.passage.style) && !self.reply.told_all && !promised {
             self.reply.told_all = true;
-            self.tail_until = self.reply.shard.deadlines.coarse_now().plus_ms(TAIL_MS);
+            self.tail_until = self.reply.shard.deadlines.coarse_now().plus_ms(self.tail_ms());
         }
+    }
+
+    fn tail_ms(&self) -> u64 {
+        if self.awaits_fields() { TRAILER_MS } else { TAIL_MS }
     }
 
     /// The provider's body does not end as it should. That breaks the answer unless the client has all of it.
@@ -260,7 +270,7 @@ impl Relay<'_, '_, '_> {
             buf = self.roomier(buf).await?;
         }
         let (patience, latest) = if self.reply.told_all {
-            (TAIL_MS, self.tail_until)
+            (self.tail_ms(), self.tail_until)
         } else {
             (self.passage.timeouts.idle_ms, self.passage.latest)
         };

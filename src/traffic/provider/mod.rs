@@ -8,3 +8,4 @@
 pub mod named;
 pub mod request;
 pub mod response;
+pub mod trailer;

@@ -22,7 +22,7 @@ pub enum BodyShape {
 
 /// Fields of an upstream answer that stay here: they speak of the connection, of the provider's site, or would
 /// be mistaken for the gateway's own.
-fn stays(name: &str) -> bool {
+pub(super) fn stays(name: &str) -> bool {
     let bytes = name.as_bytes();
     let dropped = match name.len() {
         3 => is(bytes, b"nel"),
@@ -43,6 +43,8 @@ pub struct Body {
     pub shape: BodyShape,
     /// It is compressed, though nobody asked for that.
     pub coding: Option<Coding>,
+    /// The head says something of fields that may stand behind it.
+    pub announces: bool,
 }
 
 impl Body {
@@ -61,8 +63,10 @@ impl Body {
 pub fn carry(headers: &Headers<'_>, out: &mut Vec<u8>) -> Body {
     let mut shape = BodyShape::Opaque;
     let mut coding = None;
+    let mut announces = headers.nominates();
     for (name, value) in headers.iter() {
         match name.len() {
+            7 if is(name.as_bytes(), b"trailer") => announces = true,
             12 if is(name.as_bytes(), b"content-type") => shape = shape_of(value),
             16 if is(name.as_bytes(), b"content-encoding") => {
                 let found = Coding::of(value);
@@ -87,7 +91,7 @@ pub fn carry(headers: &Headers<'_>, out: &mut Vec<u8>) -> Body {
             encode::field(out, name, value);
         }
     }
-    let body = Body { shape, coding };
+    let body = Body { shape, coding, announces };
     if body.sealed().is_some() { Body { shape: BodyShape::Opaque, ..body } } else { body }
 }
 

@@ -15,6 +15,7 @@ use crate::net::gather::Gather;
 use crate::net::pool::BufferPool;
 use crate::net::runtime;
 use crate::traffic::provider::response::{Body, carry};
+use crate::traffic::provider::trailer::Announced;
 use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -71,6 +72,8 @@ pub struct Answer {
     pub framing: ResponseFraming,
     pub keep_alive: bool,
     pub body: Body,
+    /// What the head says of fields behind the body, if it does.
+    pub announced: Option<Box<Announced>>,
     /// The head for the client as far as the provider decides it: status line and field lines.
     pub head: Buf,
 }
@@ -82,13 +85,14 @@ struct AnswerHead {
     framing: ResponseFraming,
     keep_alive: bool,
     body: Body,
+    announced: Option<Box<Announced>>,
     head: Buf,
 }
 
 impl AnswerHead {
     fn on(self, conn: Box<Conn>) -> Answer {
-        let Self { rest, status, framing, keep_alive, body, head } = self;
-        Answer { conn, rest, status, framing, keep_alive, body, head }
+        let Self { rest, status, framing, keep_alive, body, announced, head } = self;
+        Answer { conn, rest, status, framing, keep_alive, body, announced, head }
     }
 }
 
@@ -198,12 +202,12 @@ impl Caller {
         let mut interim = 0;
         loop {
             match next_head(&rest, &mut scan, &mut head) {
-                Head::Final { length, status, framing, keep_alive, body } => {
+                Head::Final { length, status, framing, keep_alive, body, announced } => {
                     rest.consume(length);
                     conn.deadline.set_before(Waiting::Total, 0, latest);
                     // A peer that did not get the whole request would take the next one for the rest of it.
                     let keep_alive = keep_alive && written.get() == Written::Whole;
-                    return Ok(AnswerHead { rest, status, framing, keep_alive, body, head });
+                    return Ok(AnswerHead { rest, status, framing, keep_alive, body, announced, head });
                 }
                 Head::Interim { length } if interim < INTERIM_HEADS => {
                     rest.consume(length);
@@ -335,8 +339,17 @@ fn begins_interim(bytes: &[u8]) -> bool {
 
 enum Head {
     Partial,
-    Interim { length: usize },
-    Final { length: usize, status: u16, framing: ResponseFraming, keep_alive: bool, body: Body },
+    Interim {
+        length: usize,
+    },
+    Final {
+        length: usize,
+        status: u16,
+        framing: ResponseFraming,
+        keep_alive: bool,
+        body: Body,
+        announced: Option<Box<Announced>>,
+    },
     Wrong(Box<str>),
 }
 
@@ -358,8 +371,9 @@ fn next_head(bytes: &[u8], scan: &mut HeadScan, out: &mut Buf) -> Head {
         Ok(head) => {
             encode::status_line(out.tail(), head.status);
             let body = carry(&head.headers, out.tail());
+            let announced = body.announces.then(|| Box::new(Announced::by(&head.headers)));
             let (status, framing, keep_alive) = (head.status, head.framing, head.keep_alive);
-            Head::Final { length, status, framing, keep_alive, body }
+            Head::Final { length, status, framing, keep_alive, body, announced }
         }
         Err(error) => Head::Wrong(error.to_string().into()),
     }

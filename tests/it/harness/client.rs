@@ -10,6 +10,8 @@ pub struct Client {
     pub stream: TcpStream,
     /// Received and not yet used.
     pub rest: Vec<u8>,
+    /// The fields behind the last body in chunks.
+    trailer: Vec<(String, String)>,
 }
 
 /// How a connection ended.
@@ -31,7 +33,12 @@ impl Client {
         let stream = TcpStream::connect(address).expect("the gateway accepts connections");
         stream.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
         stream.set_nodelay(true).expect("delays can be turned off");
-        Self { stream, rest: Vec::new() }
+        Self::over(stream)
+    }
+
+    /// The same over a socket that is connected.
+    pub fn over(stream: TcpStream) -> Self {
+        Self { stream, rest: vec![], trailer: vec![] }
     }
 
     pub fn send(&mut self, bytes: &[u8]) {
@@ -105,7 +112,7 @@ impl Client {
     #[track_caller]
     pub fn answer_to(&mut self, method: &str) -> Answer {
         let (status, headers) = self.head();
-        let mut answer = Answer { status, headers, body: vec![], whole: true };
+        let mut answer = Answer { status, headers, body: vec![], whole: true, trailer: vec![] };
         if method == "HEAD" || matches!(status, 100..200 | 204 | 304) {
             return answer;
         }
@@ -121,6 +128,7 @@ impl Client {
             answer.body = self.rest.drain(..length.min(self.rest.len())).collect();
         } else if answer.header("transfer-encoding").is_some() {
             answer.whole = self.chunks(&mut answer.body);
+            answer.trailer = std::mem::take(&mut self.trailer);
         } else {
             assert_eq!(self.drain(), End::Closed);
             answer.body = std::mem::take(&mut self.rest);
@@ -151,6 +159,10 @@ impl Client {
         let size =
             std::str::from_utf8(&self.rest[..end]).ok().and_then(|size| usize::from_str_radix(size, 16).ok());
         let size = size.expect("a chunk size");
+        if size == 0 {
+            self.rest.drain(..end + 2);
+            return self.fields_behind().map(|()| vec![]);
+        }
         while self.rest.len() < end + 2 + size + 2 {
             self.more().ok()?;
         }
@@ -158,6 +170,20 @@ impl Client {
         let chunk = self.rest.drain(..size).collect();
         assert_eq!(self.rest.drain(..2).collect::<Vec<_>>(), b"\r\n");
         Some(chunk)
+    }
+
+    /// Reads the fields behind the last chunk, up to the empty line.
+    fn fields_behind(&mut self) -> Option<()> {
+        loop {
+            let end = self.find(b"\r\n").ok()?;
+            let line: Vec<u8> = self.rest.drain(..end + 2).take(end).collect();
+            if line.is_empty() {
+                return Some(());
+            }
+            let line = String::from_utf8_lossy(&line).into_owned();
+            let (name, value) = line.split_once(": ").expect("a field");
+            self.trailer.push((name.to_ascii_lowercase(), value.to_owned()));
+        }
     }
 
     fn chunks(&mut self, body: &mut Vec<u8>) -> bool {

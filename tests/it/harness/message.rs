@@ -13,6 +13,8 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// Whether the body came to its proper end.
     pub whole: bool,
+    /// The fields behind it.
+    pub trailer: Vec<(String, String)>,
 }
 
 impl Answer {

@@ -145,8 +145,12 @@ async fn over_http2(address: SocketAddr, framing: Framing, asked: &Asked<'_>) ->
         taken.extend_from_slice(&piece);
         body.flow_control().release_capacity(piece.len())?;
     }
+    let trailer = body.trailers().await?.unwrap_or_default();
     running.abort();
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers = head.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
-    Ok(Answer { status: head.status.as_u16(), headers, body: taken, whole: true })
+    let pairs = |map: &http::HeaderMap| {
+        map.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect::<Vec<_>>()
+    };
+    let (headers, trailer) = (pairs(&head.headers), pairs(&trailer));
+    Ok(Answer { status: head.status.as_u16(), headers, body: taken, whole: true, trailer })
 }

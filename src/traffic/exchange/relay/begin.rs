@@ -1,6 +1,7 @@
 //! How an answer is read as it passes, and how the client learns where it ends.
 
 use super::Relay;
+use super::trailer::announce;
 use crate::base::buf::Buf;
 use crate::base::clock::Moment;
 use crate::contract::endpoint::{Dialect, StreamStyle};
@@ -10,7 +11,7 @@ use crate::http::response::ResponseFraming;
 use crate::traffic::dialect::{ElementScan, EventFilter, HideUsage, Opening, UsageScan};
 use crate::traffic::exchange::crossing;
 use crate::traffic::exchange::crossing::Crossed;
-use crate::traffic::exchange::inbound::Inbound;
+use crate::traffic::exchange::inbound::{Inbound, Trailer};
 use crate::traffic::exchange::passage::Passage;
 use crate::traffic::exchange::reading::Packed;
 use crate::traffic::exchange::reply::{Ending, Reply};
@@ -53,7 +54,12 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             ) => Ending::Length(n),
             _ => Ending::unknown(reply),
         };
-        Self::with(passage, answer, body.is_gzip() && !packed, reply, reading, ending)
+        let gunzip = body.is_gzip() && !packed;
+        let trailer = Self::trailer(&answer, gunzip, reply, ending);
+        if trailer == Trailer::Kept {
+            announce(&mut answer);
+        }
+        Self::with(passage, answer, (gunzip, trailer), reply, reading, ending)
     }
 
     /// For an answer that is translated.
@@ -74,13 +80,14 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
         crossing::head(&mut answer, &crossed, passage.style, &reply.shard.buffers);
         *reading = Reading::Translated(crossed.translation);
         let (gunzip, ending) = (answer.body.is_gzip(), Ending::unknown(reply));
-        Self::with(passage, answer, gunzip, reply, reading, ending)
+        // What a provider says behind its own body is not said of this one.
+        Self::with(passage, answer, (gunzip, Trailer::Dropped), reply, reading, ending)
     }
 
     fn with(
         passage: &'r Passage<'p>,
         answer: Answer,
-        gunzip: bool,
+        (gunzip, trailer): (bool, Trailer),
         reply: &'r mut Reply<'c>,
         reading: &'r mut Reading,
         ending: Ending,
@@ -92,7 +99,8 @@ impl<'r, 'c, 'p> Relay<'r, 'c, 'p> {
             status: answer.status,
             head: answer.head,
             keep_alive: answer.keep_alive,
-            inbound: Inbound::new(answer.framing, gunzip),
+            inbound: Inbound::new(answer.framing, gunzip, trailer),
+            announced: answer.announced,
             reading,
             ending,
             opening: Opening::Unclear,

@@ -60,10 +60,10 @@ impl Relay<'_, '_, '_> {
         }
         if last && !self.reading.is_broken() && self.check_end().is_ok() {
             let lost = self.note_lost(tally);
-            if lost.is_empty() || !self.reply.trailers {
-                out.extend_from_slice(chunked::LAST);
+            if self.reply.trailers {
+                self.last_chunk(out, &lost);
             } else {
-                chunked::last_with(out, DROPPED, lost.as_bytes());
+                out.extend_from_slice(chunked::LAST);
             }
         }
     }

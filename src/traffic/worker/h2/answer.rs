@@ -191,7 +191,7 @@ fn told(head: &ResponseHead<'_>, text: &Bytes, peer: &Peer) -> Option<Response<(
     let told = peer.told.get();
     peer.told.set(told.saturating_add(1));
     let mut fields = HeaderMap::with_capacity(head.headers.len());
-    for (name, value) in head.headers.iter().filter(|(name, _)| !is_hop_by_hop(name)) {
+    for (name, value) in head.headers.iter().filter(|(name, _)| !is_hop_by_hop(name) || *name == "trailer") {
         let name = field(name)?;
         let mut value = HeaderValue::from_maybe_shared(text.slice_ref(value)).ok()?;
         value.set_sensitive(told >= INDEXED && name != CONTENT_TYPE);
@@ -229,7 +229,7 @@ fn field(name: &str) -> Option<HeaderName> {
 fn trailer(body: &Decoder) -> Option<HeaderMap> {
     let mut fields = HeaderMap::new();
     for (name, value) in body.trailer() {
-        fields.insert(HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?);
+        fields.append(HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(value).ok()?);
     }
     (!fields.is_empty()).then_some(fields)
 }
