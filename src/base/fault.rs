@@ -79,7 +79,7 @@ faults! {
     InvalidJson         400 "invalid_json"            "invalid_request_error" Client "The request's body is not valid JSON.";
     InvalidMultipart    400 "invalid_multipart"       "invalid_request_error" Client "The request's body is not a valid multipart form.";
     MissingModel        400 "missing_model"           "invalid_request_error" Client "The request names no model: add a string field `model`.";
-    InvalidModel        400 "invalid_model"           "invalid_request_error" Client "The field `model` must be a string of 1 to 256 bytes.";
+    InvalidModel        400 "invalid_model"           "invalid_request_error" Client "The field `model` must be a string of 1 to 256 bytes without control characters.";
     DuplicateField      400 "duplicate_field"         "invalid_request_error" Client "A field that decides about the request occurs twice.";
     InvalidField        400 "invalid_field"           "invalid_request_error" Client "A field that decides about the request has the wrong type.";
     InvalidRequest      400 "invalid_request"         "invalid_request_error" Client "The request's body does not have the form of this API.";

@@ -164,14 +164,16 @@ pub fn check(path: PathBuf) -> ExitCode {
                 eprintln!("warning: {warning}");
             }
             let snapshot = &compiled.snapshot;
-            eprintln!(
-                "ok: {} listeners, {} providers, {} models, {} groups, {} keys",
-                snapshot.listeners.len(),
-                snapshot.providers.len(),
-                snapshot.catalog.models.len(),
-                snapshot.groups.len(),
-                snapshot.keys.len()
-            );
+            let counts = [
+                (snapshot.listeners.len(), "listener"),
+                (snapshot.providers.len(), "provider"),
+                (snapshot.catalog.models.len(), "model"),
+                (snapshot.groups.len(), "group"),
+                (snapshot.keys.len(), "key"),
+            ];
+            let counts =
+                counts.map(|(count, noun)| format!("{count} {noun}{}", if count == 1 { "" } else { "s" }));
+            eprintln!("ok: {}", counts.join(", "));
             ExitCode::SUCCESS
         }
         Err(complaints) => refuse(&complaints),

@@ -379,11 +379,15 @@ fn refusals_of_the_gateway() {
                 assert_eq!(answer.header("x-should-retry"), Some("false"));
             }
         }
-        for path in ["/v1/messages/", "/v1/messages/batches", "/v1/complete"] {
-            let answer = ask(path, &authorized, good);
-            answer.refused(404, "unknown_url");
-            assert_eq!(answer.header("request-id"), None);
+        for path in ["/v1/messages/", "/v1/messages/batches"] {
+            let said = refused(&ask(path, &authorized, good), 404, "not_found_error", "unknown_url");
+            assert!(!said.contains("There is nothing at this URL."), "{said}");
         }
+        let versioned = format!("{authorized}anthropic-version: 2023-06-01\r\n");
+        refused(&ask("/v1/files?beta=true", &versioned, good), 404, "not_found_error", "unknown_url");
+        let answer = ask("/v1/complete", &authorized, good);
+        answer.refused(404, "unknown_url");
+        assert_eq!(answer.header("request-id"), None);
         ask("/v1/chat/completions", "", good).refused(401, "missing_api_key");
     });
 }

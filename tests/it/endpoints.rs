@@ -314,3 +314,31 @@ fn azures_clients() {
         client.ask(&post("/openai/nowhere", "{}")).refused(404, "unknown_url");
     });
 }
+
+/// Whose base URL is wrong is told where the endpoint is, whose method is wrong which one it takes; the record has both
+/// method and path.
+#[test]
+fn who_goes_astray_is_shown_the_way() {
+    on_both_drivers(|io| {
+        let gateway = Gateway::start(&Setup::of(io, "http://127.0.0.1:9/v1"));
+        let mut client = gateway.client();
+        for (path, meant) in [
+            ("/chat/completions", "`/v1/chat/completions`"),
+            ("/v1/v1/messages", "`/v1/messages`"),
+            ("/v1/chat/completions/chat/completions", "`/v1/chat/completions`"),
+            ("/v1/embeddings/", "`/v1/embeddings`"),
+            ("/v1/batches", "batches"),
+        ] {
+            let answer = client.ask(&post(path, "{}"));
+            let said = answer.refused(404, "unknown_url");
+            assert!(said.contains(meant), "{path}: {said}");
+            assert_eq!(gateway.record(answer.id())["detail"], format!("POST {path}"));
+        }
+        let answer = client.ask(b"OPTIONS /v1/chat/completions HTTP/1.1\r\nhost: g\r\n\r\n");
+        assert_eq!(
+            answer.refused(405, "method_not_allowed"),
+            "This URL does not take this method, but POST."
+        );
+        assert_eq!(gateway.record(answer.id())["detail"], "OPTIONS /v1/chat/completions");
+    });
+}

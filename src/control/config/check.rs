@@ -7,7 +7,7 @@ use crate::control::config::checked::{Checked, FileContent, Value};
 use crate::control::config::complaint::{Findings, Path};
 use crate::control::config::inputs::Inputs;
 use crate::control::config::shape::{Field, Kind, Presence};
-use crate::control::config::yaml::{Body, Node};
+use crate::control::config::yaml::{Body, Node, is_variable};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
@@ -154,6 +154,9 @@ impl Checker<'_, '_> {
     /// A secret is read from a file only where the configuration itself says so, not the environment.
     fn secret(&mut self, kind: &Kind, scalar: &Scalar<'_>) -> Result<Secret, String> {
         let text = scalar.words(kind)?;
+        if let Some(name) = meant_variable(scalar.source) {
+            return Err(format!("looks like a variable: write ${{{name}}} for its value"));
+        }
         match scalar.source.strip_prefix("file:").and(text.strip_prefix("file:")) {
             Some(path) => self.inputs.secret_file(path),
             None => Ok(Secret::new(text)),
@@ -201,6 +204,15 @@ impl Scalar<'_> {
         }
         format!("expected {kind}, found {}", found_scalar(&self.text, self.plain))
     }
+}
+
+/// The variable that a secret was meant to be, where it is written as a shell or LiteLLM has it: nobody's key looks so.
+fn meant_variable(source: &str) -> Option<&str> {
+    let name = source.strip_prefix("os.environ/").or_else(|| {
+        let name = source.strip_prefix('$')?;
+        name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_').then_some(name)
+    })?;
+    is_variable(name).then_some(name)
 }
 
 fn takes(kind: &Kind, node: &Node<'_>) -> bool {

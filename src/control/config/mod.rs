@@ -8,6 +8,7 @@
 //!
 //! Invariant: a snapshot comes out whole or not at all, and nothing past this room parses a text of the operator's.
 
+mod base_path;
 pub(in crate::control) mod check;
 mod checked;
 pub(in crate::control) mod complaint;

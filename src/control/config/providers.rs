@@ -6,6 +6,7 @@ use crate::base::secret::{KeyHash, Secret};
 use crate::contract::names::Names;
 use crate::contract::parameters::{Parameter, Parameters};
 use crate::contract::snapshot::{Credential, Format, Origin, Provider};
+use crate::control::config::base_path;
 use crate::control::config::checked::Cursor;
 use crate::control::config::complaint::Findings;
 use crate::control::config::inputs::Inputs;
@@ -69,6 +70,9 @@ pub fn compile(
         let anthropic_version = anthropic_version(&cursor, format, findings);
         let api_version = api_version(&cursor, format, findings);
         let Some((origin, url, reach)) = place(&cursor, vendor, origins, findings) else { continue };
+        if let Some(doubt) = base_path::doubt(&url.path, vendor, &api_version) {
+            cursor.warn_at("base_url", findings, doubt);
+        }
         if known.insert(origin.id) {
             providers.origins.push(Reachable { origin: origin.clone(), reach });
         }
@@ -85,7 +89,7 @@ pub fn compile(
             name: names.intern(name),
             format,
             origin,
-            base_path: base_path(format, &url.path),
+            base_path: base_path::of(format, &url.path),
             host_header: url.host_header,
             credential_header: credential_header.into(),
             credentials,
@@ -102,27 +106,6 @@ pub fn compile(
         });
     }
     providers
-}
-
-/// The base as the format's paths want it: without a version where they have their own, with one where they have none.
-/// Both spellings are in use.
-fn base_path(format: Format, path: &str) -> Box<str> {
-    match format {
-        Format::OpenAi
-        | Format::Responses
-        | Format::Bedrock
-        | Format::BedrockAnthropic
-        | Format::VertexAnthropic => path.into(),
-        Format::Anthropic => path.strip_suffix("/v1").unwrap_or(path).into(),
-        Format::Ollama => without_end(path, ["/api", "/v1"]),
-        Format::Cohere => without_end(path, ["/v2", "/v1"]),
-        Format::Gemini if path.split('/').any(|part| part.starts_with("v1")) => path.into(),
-        Format::Gemini => format!("{path}/v1beta").into(),
-    }
-}
-
-fn without_end(path: &str, ends: [&str; 2]) -> Box<str> {
-    ends.into_iter().find_map(|end| path.strip_suffix(end)).unwrap_or(path).into()
 }
 
 /// The version for requests that name none; empty for a format that has none.

@@ -41,10 +41,14 @@ pub fn credential<'v>(name: &str, value: &'v [u8]) -> Option<(Rank, &'v [u8])> {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Rank(u8);
 
-/// The token of `Bearer TOKEN`; a value of another scheme is itself taken for the key, and will not be known.
+/// The token of `Bearer TOKEN`, which is empty where a variable with it was; a value of another scheme is itself taken
+/// for the key, and will not be known.
 fn bearer(value: &[u8]) -> &[u8] {
-    match value.split_at_checked(7) {
-        Some((scheme, token)) if is(scheme, b"bearer ") => token.trim_ascii(),
+    let value = value.trim_ascii();
+    match value.split_at_checked(6) {
+        Some((scheme, token)) if is(scheme, b"bearer") && matches!(token.first(), None | Some(b' ')) => {
+            token.trim_ascii()
+        }
         _ => value,
     }
 }
@@ -86,6 +90,9 @@ mod tests {
         assert_eq!(key("Authorization", "Bearer  k1 ").as_deref(), Some("k1"));
         assert_eq!(key("authorization", "bearer k1").as_deref(), Some("k1"));
         assert_eq!(key("authorization", "Basic abc").as_deref(), Some("Basic abc"));
+        assert_eq!(key("authorization", "Bearer").as_deref(), Some(""));
+        assert_eq!(key("authorization", "BEARER  ").as_deref(), Some(""));
+        assert_eq!(key("authorization", "Bearerk1").as_deref(), Some("Bearerk1"));
         assert_eq!(key("X-Api-Key", "k2").as_deref(), Some("k2"));
         assert_eq!(key("api-key", "k3").as_deref(), Some("k3"));
         assert_eq!(key("x-goog-api-key", "k4").as_deref(), Some("k4"));

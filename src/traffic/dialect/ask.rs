@@ -89,11 +89,11 @@ impl ScanError {
             }
             ScanError::MissingModel | ScanError::InvalidModel => Fault::new(kind),
             ScanError::OtherModel => {
-                Fault::told(kind, "the field `model` names another model than the URL does")
+                Fault::told(kind, "The field `model` names another model than the URL does.")
             }
-            ScanError::Duplicate(field) => Fault::told(kind, format!("the field `{field}` occurs twice")),
+            ScanError::Duplicate(field) => Fault::told(kind, format!("The field `{field}` occurs twice.")),
             ScanError::InvalidField(field) => {
-                Fault::told(kind, format!("the field `{field}` must be true or false"))
+                Fault::told(kind, format!("The field `{field}` must be true or false."))
             }
         }
     }

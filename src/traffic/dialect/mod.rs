@@ -7,6 +7,7 @@
 //! hidden usage report names, and how bytes are cut into pieces never changes what is made of them.
 
 pub mod ask;
+pub mod astray;
 mod brief;
 pub mod json;
 pub mod multipart;

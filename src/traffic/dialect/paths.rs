@@ -4,6 +4,7 @@
 //!
 //! Invariant: nothing is normalised. A path is byte for byte one of the table's, or it does not exist here.
 
+use super::astray;
 use crate::base::fault::FaultKind;
 use crate::base::limits::MODEL_NAME_BYTES;
 use crate::base::text::Text;
@@ -69,11 +70,13 @@ fn is_stored(path: &str) -> bool {
     const KEPT: [&str; 3] = ["/responses/", "/chat/completions/", "/conversations/"];
     let path = path.strip_prefix("/openai").unwrap_or(path);
     let rest = path.strip_prefix("/v1").unwrap_or(path);
-    KEPT.iter().any(|kept| rest.strip_prefix(kept).is_some_and(|id| !id.is_empty()))
-        || rest == "/conversations"
+    !astray::is_doubled(path)
+        && (KEPT.iter().any(|kept| rest.strip_prefix(kept).is_some_and(|id| !id.is_empty()))
+            || rest == "/conversations")
 }
 
-fn endpoint(path: &str) -> Option<(Endpoint, Option<&str>)> {
+/// The endpoint at a path, and what stands for the model there.
+pub(super) fn endpoint(path: &str) -> Option<(Endpoint, Option<&str>)> {
     // Azure has all of them below one more step, too.
     let path = path.strip_prefix("/openai").filter(|rest| rest.starts_with("/v1/")).unwrap_or(path);
     let endpoint = match path {
@@ -207,8 +210,11 @@ pub fn asks_for_events(query: &str) -> bool {
 
 /// The dialect of what is not found: whose paths it looks like.
 pub fn dialect_of_unknown(path: &str) -> Dialect {
-    let is_googles = path.starts_with("/v1beta/") || path.starts_with("/v1beta1/");
-    if is_googles { Dialect::Gemini } else { Dialect::OpenAi }
+    match path {
+        _ if path.starts_with("/v1beta/") || path.starts_with("/v1beta1/") => Dialect::Gemini,
+        _ if path.starts_with("/v1/messages/") => Dialect::Anthropic,
+        _ => Dialect::OpenAi,
+    }
 }
 
 /// The model that `{id}` names: percent-decoded once, since names hold slashes and colons.

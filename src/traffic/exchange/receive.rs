@@ -26,7 +26,7 @@ use crate::net::stream::Writer;
 use crate::traffic::account::Tally;
 use crate::traffic::auth::{self, Caller};
 use crate::traffic::dialect::{
-    Ask, BodyType, MultipartScan, RequestScan, ScanError, content_type_kind, paths,
+    Ask, BodyType, MultipartScan, RequestScan, ScanError, astray, content_type_kind, paths,
 };
 use crate::traffic::policy::{self, Permit};
 use crate::traffic::provider;
@@ -162,7 +162,7 @@ pub fn read_head(
     intake.find(&head);
     tally.record.endpoint = intake.endpoint;
     if intake.fault.is_some() {
-        tally.explain(head.path);
+        tally.explain(&format!("{} {}", head.method, head.path));
     }
     let user_agent = intake.read_fields(&head, snapshot);
     tally.record.user_agent = user_agent;
@@ -171,13 +171,8 @@ pub fn read_head(
     Ok(length)
 }
 
-/// What a client is told that asks for what it let a provider store.
-const STORED: &str = "What a provider has stored (responses, conversations, chat completions) cannot be reached through \
-    this gateway: the URL names no model. Send all items in `input`, or all messages.";
-
-/// What clients of Amazon's are told.
-const AMAZONS: &str = "The paths of Amazon Bedrock are not spoken here, though its models are: ask `/v1/messages`, \
-    `/v1/chat/completions`, `/v1/responses` or `/v1beta/models/{model}:generateContent`.";
+/// Of two keys in fields of one name each reader on the way may take another.
+const TWO_KEYS: &str = "The request has two header fields of one name with different API keys.";
 
 impl Intake {
     fn find(&mut self, head: &RequestHead<'_>) {
@@ -192,15 +187,19 @@ impl Intake {
                     }
                 }
             }
-            Err(paths::PathFault::Unknown) => self.fault = Some((FaultKind::UnknownPath.into(), None)),
+            Err(paths::PathFault::Unknown) => {
+                let fault = astray::hint(head.path).map(|hint| Fault::told(FaultKind::UnknownPath, hint));
+                self.fault = Some((fault.unwrap_or(FaultKind::UnknownPath.into()), None));
+            }
             Err(paths::PathFault::Stored) => {
-                self.fault = Some((Fault::told(FaultKind::UnknownPath, STORED), None));
+                self.fault = Some((Fault::told(FaultKind::UnknownPath, astray::STORED), None));
             }
             Err(paths::PathFault::Amazons) => {
-                self.fault = Some((Fault::told(FaultKind::UnknownPath, AMAZONS), None));
+                self.fault = Some((Fault::told(FaultKind::UnknownPath, astray::AMAZONS), None));
             }
             Err(paths::PathFault::MethodNotAllowed { allow }) => {
-                self.fault = Some((FaultKind::MethodNotAllowed.into(), Some(allow)));
+                let message = format!("This URL does not take this method, but {allow}.");
+                self.fault = Some((Fault::told(FaultKind::MethodNotAllowed, message), Some(allow)));
             }
         }
         self.dialect = match self.endpoint {
@@ -235,8 +234,14 @@ impl Intake {
         let mut is_google = false;
         for (name, value) in head.headers.iter() {
             if let Some(found) = auth::credential(name, value) {
-                if !found.1.is_empty() && presented.is_none_or(|(rank, _)| found.0 < rank) {
+                let Some(before) = presented.filter(|_| !found.1.is_empty()) else {
+                    presented = presented.or(Some(found).filter(|found| !found.1.is_empty()));
+                    continue;
+                };
+                if found.0 < before.0 {
                     presented = Some(found);
+                } else if found.0 == before.0 && found.1 != before.1 {
+                    self.fault.get_or_insert((Fault::told(FaultKind::MalformedHead, TWO_KEYS), None));
                 }
                 continue;
             }
@@ -262,10 +267,12 @@ impl Intake {
                 self.names_version = true;
             }
         }
-        // The catalog is one path in three dialects: who names a version of Anthropic's or a library of Google's speaks
-        // that.
+        // The catalog is one path in three dialects, and nowhere in none: who names a version of Anthropic's or a library
+        // of Google's speaks that.
         self.dialect = match self.endpoint {
-            Endpoint::Models | Endpoint::Model if self.names_version => Dialect::Anthropic,
+            Endpoint::Models | Endpoint::Model | Endpoint::Unknown if self.names_version => {
+                Dialect::Anthropic
+            }
             Endpoint::Models | Endpoint::Model | Endpoint::Unknown if is_google => Dialect::Gemini,
             _ => self.dialect,
         };

@@ -14,6 +14,7 @@ use crate::base::limits::REPEATED_BYTES;
 use crate::contract::record::Usage;
 use crate::contract::snapshot::{Group, Snapshot};
 use crate::traffic::auth::Caller;
+use std::borrow::Cow;
 
 /// The right to one exchange. Losing it without [`Permit::settle`] is a bug, and fails a debug assertion.
 #[must_use = "a permit has to be settled"]
@@ -73,7 +74,10 @@ pub fn not_found(asked: &str) -> Fault {
     Fault::told(FaultKind::ModelNotFound, message)
 }
 
-/// As much of a name as a message may repeat.
-fn repeated(name: &str) -> &str {
-    &name[..name.floor_char_boundary(REPEATED_BYTES)]
+/// As much of a name as a message may repeat, with a mark where there is more: it was not cut when it was looked up.
+fn repeated(name: &str) -> Cow<'_, str> {
+    match &name[..name.floor_char_boundary(REPEATED_BYTES)] {
+        whole if whole.len() == name.len() => whole.into(),
+        part => format!("{part}…").into(),
+    }
 }

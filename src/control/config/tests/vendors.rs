@@ -21,7 +21,8 @@ fn credential(provider: &Provider) -> (String, String) {
 #[test]
 fn every_row_compiles() {
     for vendor in vendors::names().map(|name| vendors::find(name).expect("a row")) {
-        let base_url = if vendor.base_url.is_some() { "" } else { ", base_url: 'https://models.example/v1'" };
+        let base_url =
+            if vendor.base_url.is_some() { "" } else { ", base_url: 'https://models.example/gateway'" };
         let row = format!("{{vendor: {}, api_key: '${{SECRET}}'{base_url}}}", vendor.name);
         let provider = provider(&row);
         assert!(provider.origin.tls.is_some(), "{row}: keys travel in TLS");
@@ -54,7 +55,7 @@ fn own_words_win() {
     assert_eq!(credential(&own), ("x-key".into(), "sk-canary-0123456789".into()));
     assert!(own.takes_stream_usage);
     assert!(provider("{vendor: google, api_key: '${SECRET}', responses: true}").has_responses);
-    assert!(provider("{vendor: vllm, base_url: 'http://x', input_tokens: true}").counts_input);
+    assert!(provider("{vendor: vllm, base_url: 'http://x/v1', input_tokens: true}").counts_input);
     provider(
         "{vendor: anthropic, format: openai, base_url: 'https://api.anthropic.com/v1', api_key: '${SECRET}'}",
     );
@@ -73,5 +74,20 @@ models: {m: {targets: [{provider: a, model: x}]}}
     let warnings = lines(&compiled(text, &mut Origins::new(None)).warnings);
     let expected =
         "gateway.yaml:3:15: providers.a.vendor: groq wants a key, and api_key is absent (${GROQ_API_KEY}?)\n";
+    assert_eq!(warnings, expected);
+}
+
+/// A base that ends where no vendor's does, or with what the gateway puts behind it, is told of.
+#[test]
+fn odd_bases_are_told() {
+    let text = "
+providers:
+  a: {vendor: vllm, base_url: http://10.0.0.7:8000}
+  b: {format: openai, base_url: https://models.example/v1/chat/completions}
+models: {m: {targets: [{provider: a, model: x}]}}
+";
+    let warnings = lines(&compiled(text, &mut Origins::new(None)).warnings);
+    let expected = "gateway.yaml:3:31: providers.a.base_url: may lack the rest of its path: for vllm it looks like http://HOST:8000/v1\n\
+        gateway.yaml:4:33: providers.b.base_url: ends with /chat/completions, which the gateway puts behind it by itself\n";
     assert_eq!(warnings, expected);
 }

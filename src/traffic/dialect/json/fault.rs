@@ -29,6 +29,7 @@ pub enum Expected {
     Fewer,
     Nothing,
     More,
+    Body,
 }
 
 impl JsonFault {
@@ -58,6 +59,7 @@ impl Expected {
             Expected::Fewer => "more than 4 million values and names",
             Expected::Nothing => "expected nothing after the object",
             Expected::More => "it ends too early",
+            Expected::Body => "there is nothing",
         }
     }
 }

@@ -142,7 +142,7 @@ impl Scanner {
     pub fn finish(&self) -> Result<(), JsonFault> {
         match self.state {
             State::Done => Ok(()),
-            State::Start(_) => Err(JsonFault { at: self.base, expected: Expected::Object }),
+            State::Start(_) => Err(JsonFault { at: self.base, expected: Expected::Body }),
             _ => Err(JsonFault { at: self.base, expected: Expected::More }),
         }
     }

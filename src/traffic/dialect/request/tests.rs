@@ -95,10 +95,11 @@ fn messages() {
     let fault = scan(br#"{"prompt":"secret" 1}"#).unwrap_err().fault();
     assert_eq!(fault.message(), "invalid JSON at byte 19: expected `,` or `}`");
     let fault = scan(b"").unwrap_err();
-    assert_eq!(fault, ScanError::Json(JsonFault { at: 0, expected: Expected::Object }));
+    assert_eq!(fault, ScanError::Json(JsonFault { at: 0, expected: Expected::Body }));
+    assert_eq!(fault.fault().message(), "invalid JSON at byte 0: there is nothing");
     assert_eq!(
         scan(br#"{"model":"a","model":"b"}"#).unwrap_err().fault().message(),
-        "the field `model` occurs twice"
+        "The field `model` occurs twice."
     );
 }
 
