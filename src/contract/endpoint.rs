@@ -214,7 +214,7 @@ impl Endpoint {
             Endpoint::GeminiModel => {
                 row!("/v1beta" "/models/{id}" "GET" B::None, S::GeminiEvents, "retrieve_model")
             }
-            Endpoint::Unknown => row!("" "" B::None, S::OpenAiChunks, "unknown"),
+            Endpoint::Unknown => row!("" "unknown" "" B::None, S::OpenAiChunks, "unknown"),
         }
     }
 

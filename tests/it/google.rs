@@ -90,9 +90,9 @@ fn bodies_pass_untouched() {
             ("/v1beta/models/g/a-1:generateContent", "g/a-1", "/models/a-1:generateContent"),
             ("/v1/models/g%2Fa%3A2:countTokens", "g/a:2", "/models/a%3A2:countTokens"),
             (
-                "/v1beta/models/g/..%2F..%2Fx%3Fy:generateContent?$fields=a&x=%20",
-                "g/../../x?y",
-                "/models/..%2F..%2Fx%3Fy:generateContent?$fields=a&x=%20",
+                "/v1beta/models/g/..a%2F.b%2Fx%3Fy:generateContent?$fields=a&x=%20",
+                "g/..a/.b/x?y",
+                "/models/..a%2F.b%2Fx%3Fy:generateContent?$fields=a&x=%20",
             ),
             (
                 "/v1beta/models/alias:streamGenerateContent?alt=sse&key=k&a=b",
@@ -403,7 +403,7 @@ fn refusals_have_googles_shape() {
         (call("alias", "generateContent", HELLO), 403, "PERMISSION_DENIED", "MODEL_NOT_GRANTED"),
         (call("unlisted", "generateContent", HELLO), 404, "NOT_FOUND", "MODEL_NOT_FOUND"),
         (send("/v1beta/models/%zz:generateContent", HELLO), 404, "NOT_FOUND", "MODEL_NOT_FOUND"),
-        (call("g/x", "predictLongRunning", HELLO), 405, "INVALID_ARGUMENT", "METHOD_NOT_ALLOWED"),
+        (call("g/x", "predictLongRunning", HELLO), 404, "NOT_FOUND", "UNKNOWN_URL"),
         (call("g/x", "generateContent", "{"), 400, "INVALID_ARGUMENT", "INVALID_JSON"),
         (call("absent", "generateContent", HELLO), 502, "UNAVAILABLE", "UPSTREAM_CONNECT"),
         (call("g/x?fault=reset", "generateContent", HELLO), 502, "UNAVAILABLE", "UPSTREAM_RESET"),

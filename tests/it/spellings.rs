@@ -5,7 +5,7 @@ use crate::harness::{Fate, Frames, Gateway, KEY, Scripted, Setup, on_both_driver
 const HELLO: &str = r#"{"contents":[{"role":"user","parts":[{"text":"hi"}]}]}"#;
 
 /// How a path is spelt, and the path that the provider is asked with, if it is.
-const SPELLINGS: [(&str, u16, Option<&str>); 19] = [
+const SPELLINGS: [(&str, u16, Option<&str>); 20] = [
     ("/v1beta/models/team/ok:generateContent", 200, Some("/v1beta/models/ok:generateContent")),
     ("/v1beta/models/team%2fok:generateContent", 200, Some("/v1beta/models/ok:generateContent")),
     (
@@ -14,10 +14,11 @@ const SPELLINGS: [(&str, u16, Option<&str>); 19] = [
         Some("/v1beta/models/ok:generateContent?x=1"),
     ),
     (
-        "/v1beta/models/all/..%2f..%2fv1%3fx%23y:generateContent",
+        "/v1beta/models/all/..a%2f.b%2fv1%3fx%23y:generateContent",
         200,
-        Some("/v1beta/models/..%2F..%2Fv1%3Fx%23y:generateContent"),
+        Some("/v1beta/models/..a%2F.b%2Fv1%3Fx%23y:generateContent"),
     ),
+    ("/v1beta/models/all/..%2f..%2fv1%3fx%23y:generateContent", 400, None),
     ("/v1beta/models/team%2Fother:generateContent", 403, None),
     ("/v1beta/models/team/ok%2f..%2fother:generateContent", 403, None),
     ("/v1beta/models/team/ok/../other:generateContent", 403, None),
@@ -30,8 +31,8 @@ const SPELLINGS: [(&str, u16, Option<&str>); 19] = [
     ("/v1beta//models/team/ok:generateContent", 404, None),
     ("/v1beta/./models/team/ok:generateContent", 404, None),
     ("/v1beta/x/../models/team/ok:generateContent", 404, None),
-    ("/v1beta/models/team/ok:generateContent;x", 405, None),
-    ("/v1beta/models/team/ok:generateContent/", 405, None),
+    ("/v1beta/models/team/ok:generateContent;x", 404, None),
+    ("/v1beta/models/team/ok:generateContent/", 404, None),
     ("/v1beta/models/team/ok%3AgenerateContent", 405, None),
 ];
 
@@ -75,5 +76,50 @@ fn a_model_has_one_name() {
             assert!(seen.iter().all(|seen| seen.lines().next() == wanted.as_deref()), "{path}: {seen:?}");
             assert_eq!(seen.len(), 2 * usize::from(asked.is_some()), "{path}");
         }
+    });
+}
+
+/// A name that a pattern lets through is a model's and never a way out of where a provider has its models: the path would
+/// be another one for whoever tidies it.
+#[test]
+fn a_model_is_no_way_out() {
+    const OUT: [&str; 7] = ["..", ".", "../admin", "a/../b", "a/..", "./a", "a\\\\..\\\\b"];
+    on_both_drivers(|io| {
+        let upstream = Scripted::always(
+            "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}",
+        );
+        let base = format!("http://{}", upstream.address);
+        let mut setup = Setup::at(io, upstream.address);
+        for (format, more) in [
+            ("gemini", ""),
+            ("bedrock", ""),
+            ("bedrock-anthropic", ""),
+            ("vertex-anthropic", ""),
+            ("openai", "api_version: v"),
+        ] {
+            setup = setup.provider_of(format, &format!("p-{format}"), &base, more).model(
+                &format!("{format}*"),
+                &format!("{{provider: p-{format}, model: \"*\"}}"),
+                "",
+            );
+        }
+        let gateway = Gateway::start(&setup);
+        let mut client = gateway.client();
+        let mut ask = |model: &str| {
+            let body = format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"hi"}}]}}"#);
+            let fields = format!("x-api-key: {KEY}\r\ncontent-type: application/json\r\n");
+            client.ask(&post_with("/v1/chat/completions", &fields, body.as_bytes()))
+        };
+        for format in ["gemini", "bedrock", "bedrock-anthropic", "vertex-anthropic", "openai"] {
+            for name in OUT {
+                let said = ask(&format!("{format}{name}")).refused(400, "invalid_model");
+                assert!(said.contains("`..`"), "{format} {name}: {said}");
+            }
+            assert_eq!(upstream.seen().len(), 0, "{format}");
+        }
+        for name in ["bedrock...", "bedrock.a/..b"] {
+            assert_eq!(ask(name).status, 400);
+        }
+        assert_eq!(upstream.seen().len(), 2, "these are names");
     });
 }

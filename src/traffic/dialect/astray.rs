@@ -15,6 +15,9 @@ pub const STORED: &str = "What a provider has stored (responses, conversations, 
 pub const AMAZONS: &str = "The paths of Amazon Bedrock are not spoken here, though its models are: ask `/v1/messages`, \
     `/v1/chat/completions`, `/v1/responses` or `/v1beta/models/{model}:generateContent`.";
 
+const METHODS: &str = "This gateway has no such method. Of Google's it has generateContent, streamGenerateContent, \
+    countTokens, embedContent, batchEmbedContents and predict.";
+
 const UNSERVED: &str = "This gateway does not serve this part of the API. It has no files, batches, realtime sessions, \
     assistants or fine-tuning; it has chat, messages, responses, embeddings, images, audio and models.";
 
@@ -51,7 +54,10 @@ pub fn hint(path: &str) -> Option<String> {
     if is_unserved(path) {
         return Some(UNSERVED.into());
     }
-    let meant = meant(path)?.row().path;
+    let meant = match meant(path)? {
+        Endpoint::Model | Endpoint::GeminiModel if path.contains(':') => return Some(METHODS.into()),
+        meant => meant.row().path,
+    };
     Some(format!(
         "There is nothing at this URL: `{meant}` is where it belongs. Check the base URL of the client."
     ))
@@ -78,6 +84,8 @@ fn meant(path: &str) -> Option<Endpoint> {
     let squeezed: String =
         path.split('/').filter(|part| !part.is_empty()).flat_map(|part| ["/", part]).collect();
     let single = without_double(&squeezed).unwrap_or_else(|| squeezed.clone());
+    // Google has OpenAI's paths below its own version.
+    let single = single.strip_prefix("/v1beta/openai/").map_or(single.clone(), |rest| format!("/v1/{rest}"));
     let versioned = match single.strip_prefix("/v1") {
         Some(rest) if rest.starts_with("/v1/") || rest.starts_with("/v1beta/") => rest.to_owned(),
         Some(_) => single,
@@ -115,6 +123,7 @@ mod tests {
             ("/v1/chat/completions/models", "/v1/models"),
             ("/responses/", "/v1/responses"),
             ("/models", "/v1/models"),
+            ("/v1beta/openai/chat/completions", "/v1/chat/completions"),
             ("/v1/v1beta/models/a:generateContent", "/v1beta/models/{id}:generateContent"),
             ("/models/a:generateContent", "/v1beta/models/{id}:generateContent"),
         ] {
@@ -141,5 +150,8 @@ mod tests {
             assert_eq!(hint(path), None, "{path}");
         }
         assert_eq!(hint(&"/v1".repeat(1000)), None);
+        for path in ["/v1beta/models/a:generateAnswer", "/v1/models/a:b"] {
+            assert_eq!(hint(path).as_deref(), Some(METHODS), "{path}");
+        }
     }
 }

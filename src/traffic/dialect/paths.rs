@@ -58,10 +58,11 @@ pub fn find<'a>(method: &str, path: &'a str) -> Result<Match<'a>, PathFault> {
         other => other,
     };
     let takes = method == endpoint.row().method || (method == "HEAD" && allow == "GET, HEAD");
-    if takes {
-        Ok(Match { endpoint, model_id, hosted: is_hosted })
-    } else {
-        Err(PathFault::MethodNotAllowed { allow })
+    match model_id {
+        _ if takes => Ok(Match { endpoint, model_id, hosted: is_hosted }),
+        // A method of Google's that is not here, and not a model that cannot be posted to.
+        Some(id) if allow != "POST" && id.contains(':') => Err(PathFault::Unknown),
+        _ => Err(PathFault::MethodNotAllowed { allow }),
     }
 }
 
@@ -211,6 +212,7 @@ pub fn asks_for_events(query: &str) -> bool {
 /// The dialect of what is not found: whose paths it looks like.
 pub fn dialect_of_unknown(path: &str) -> Dialect {
     match path {
+        _ if path.starts_with("/v1beta/openai/") => Dialect::OpenAi,
         _ if path.starts_with("/v1beta/") || path.starts_with("/v1beta1/") => Dialect::Gemini,
         _ if path.starts_with("/v1/messages/") => Dialect::Anthropic,
         _ => Dialect::OpenAi,

@@ -74,6 +74,10 @@ pub async fn run(snapshot: &Snapshot, exchange: &mut Exchange, reply: &mut Reply
     Err(failed.unwrap_or_else(|| unspoken(endpoint)))
 }
 
+/// What a client is told whose model is no model, but a way out of where a provider's models are.
+const ASTRAY: &str =
+    "The model's name has `.` or `..` for a part between slashes, which could be taken for another URL.";
+
 /// One target, and how it is asked.
 struct Trip<'s> {
     snapshot: &'s Snapshot,
@@ -171,6 +175,9 @@ impl<'s> Trip<'s> {
     ) -> Result<Option<Laid>, Fault> {
         let shard = reply.shard;
         let is_large = exchange.course.body_bytes >= aside::LARGE_BYTES;
+        if request::leads_astray(self.provider, self.name(exchange)?) {
+            return Err(Fault::told(FaultKind::InvalidModel, ASTRAY));
+        }
         exchange.course.hash = None;
         match &self.way {
             Way::Straight(path) => {

@@ -1,7 +1,7 @@
 //! The head of an upstream request, written afresh.
 
 use crate::contract::endpoint::Endpoint;
-use crate::contract::snapshot::{Credential, Provider};
+use crate::contract::snapshot::{Credential, Format, Provider};
 use crate::http::{encode, is};
 use crate::traffic::translate::count::Counter;
 use crate::traffic::translate::embeddings::Method;
@@ -79,6 +79,18 @@ fn chat_path(provider: Speech, form: Form) -> &'static str {
         (Speech::VertexAnthropic, Form::Whole) => "/models/{id}:rawPredict",
         (Speech::VertexAnthropic, Form::Stream) => "/models/{id}:streamRawPredict",
     }
+}
+
+/// Whether a path that holds this name could be taken for another one: what is between slashes, or a whole part of it, is
+/// `.` or `..`. To write these as `%2E` is of no use, since they are read alike; some servers decode slashes before they
+/// look. Source: RFC 3986, 5.2.4 and 6.2.2.
+pub fn leads_astray(provider: &Provider, name: &str) -> bool {
+    let stands_in_path = !provider.api_version.is_empty()
+        || matches!(
+            provider.format,
+            Format::Gemini | Format::Bedrock | Format::BedrockAnthropic | Format::VertexAnthropic
+        );
+    stands_in_path && name.split(['/', '\\']).any(|part| matches!(part, "." | ".."))
 }
 
 /// A name as one part of a path: a client may have chosen it.
