@@ -4,27 +4,23 @@
 //!
 //! Invariant: nothing here changes the process but `POST /-/reload`, which only this machine may ask for.
 
+mod door;
+
 use crate::control::config::Complaint;
 use crate::control::health::Health;
 use crate::control::request::{Published, Request};
 use axum::Router;
-use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, State};
 use axum::http::header::{CONTENT_TYPE, ORIGIN};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::serve::{IncomingStream, Listener};
+use door::{Door, Peer};
 use serde_json::{Value, json};
-use std::future::{Future, pending};
-use std::net::SocketAddr;
+use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
-
-/// How soon after a connection could not be accepted, for want of a descriptor, the next is.
-const ACCEPT_AGAIN: Duration = Duration::from_millis(20);
 
 /// Gives the metrics as text.
 pub type MetricsText = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = String> + Send>> + Send + Sync>;
@@ -49,52 +45,9 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> std::io::Result<()> {
     listener.set_nonblocking(true)?;
-    let listener = Patient { socket: Some(tokio::net::TcpListener::from_std(listener)?), leaves };
+    let listener = Door::new(tokio::net::TcpListener::from_std(listener)?, leaves);
     let service = router(state).into_make_service_with_connect_info::<Peer>();
     axum::serve(listener, service).with_graceful_shutdown(stop).await
-}
-
-/// Accepts again soon after it could not: axum's own listener rests for a second, in which nobody knows how the process is.
-struct Patient {
-    /// None once it has left.
-    socket: Option<tokio::net::TcpListener>,
-    leaves: Arc<Notify>,
-}
-
-impl Listener for Patient {
-    type Io = tokio::net::TcpStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, SocketAddr) {
-        loop {
-            let Some(socket) = &self.socket else { return pending().await };
-            let accepted = tokio::select! {
-                accepted = socket.accept() => accepted,
-                () = self.leaves.notified() => {
-                    self.socket = None;
-                    continue;
-                }
-            };
-            match accepted {
-                Ok(accepted) => return accepted,
-                Err(_) => tokio::time::sleep(ACCEPT_AGAIN).await,
-            }
-        }
-    }
-
-    fn local_addr(&self) -> std::io::Result<SocketAddr> {
-        self.socket.as_ref().ok_or(std::io::ErrorKind::NotConnected)?.local_addr()
-    }
-}
-
-/// Who asks.
-#[derive(Clone, Copy)]
-pub struct Peer(pub SocketAddr);
-
-impl Connected<IncomingStream<'_, Patient>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Patient>) -> Self {
-        Self(*stream.remote_addr())
-    }
 }
 
 /// The paths.

@@ -261,3 +261,29 @@ fn requests_are_plain() {
         assert_eq!(upstream.seen().len(), 1);
     });
 }
+
+/// A little that stands for very much is held up to a bound, whole answer or event, and the refusal says that it is size and
+/// not form that is wrong.
+#[test]
+fn little_that_becomes_much() {
+    const BOUND: usize = 64 * 1024 * 1024;
+    let (head, end) = COMPLETION.split_at(COMPLETION.find("hello").expect("its text"));
+    let whole = zipped(&[head, &"a".repeat(BOUND), end].concat());
+    let (head, end) = STREAM.split_at(STREAM.find("hello").expect("its text"));
+    let stream = zipped(&[head, &"a".repeat(BOUND), end].concat());
+    for (kind, body, more) in
+        [("application/json", whole, ""), ("text/event-stream", stream, r#","stream":true"#)]
+    {
+        let upstream = upstream("200 OK", kind, Framed::Length, &body);
+        let gateway = gateway(Io::Auto, &upstream);
+        let before = gateway.resident_bytes();
+        let answer = ask(&gateway, "/v1/messages", "", "m/a", more);
+        assert!(answer.text().contains("larger than"), "{kind}: {}", answer.text());
+        assert_eq!(
+            (answer.status, &gateway.record(answer.id())["fault"]),
+            (502, &"upstream_unreadable".into())
+        );
+        let more = gateway.resident_bytes().saturating_sub(before);
+        assert!(more < 5 * BOUND as u64, "{kind}: {more} bytes for {}", body.len());
+    }
+}

@@ -1,8 +1,11 @@
 //! The interface over a real socket.
 
+use super::door::CONNECTIONS_MAX;
 use super::*;
 use crate::control::request::Outcome;
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::oneshot;
@@ -118,6 +121,30 @@ async fn refusals_are_json() {
 }
 
 /// It stops when it is told to.
+/// However many connections are left open in the middle of a head, who asks is answered, and the oldest of them have ended.
+#[tokio::test]
+async fn idlers_give_way() {
+    let admin = published();
+    let mut idlers = Vec::new();
+    for _ in 0..CONNECTIONS_MAX * 3 {
+        let mut idler = TcpStream::connect(admin.address).await.expect("a connection");
+        idler.write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n").await.expect("a part of a head is sent");
+        idlers.push(idler);
+        assert_eq!(admin.ask("GET /healthz").await.0, 200);
+    }
+    let mut newest = idlers.pop().expect("the last one");
+    let mut answer = [0; 12];
+    newest.write_all(b"\r\n").await.expect("the rest of a head");
+    newest.read_exact(&mut answer).await.expect("an answer");
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    for idler in idlers.iter_mut().take(CONNECTIONS_MAX) {
+        let mut rest = Vec::new();
+        // A reset is an end, too.
+        let ended = tokio::time::timeout(Duration::from_secs(5), idler.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok(), "it is still open");
+    }
+}
+
 #[tokio::test]
 async fn it_stops() {
     let admin = published();
