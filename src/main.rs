@@ -38,7 +38,7 @@ enum Command {
         #[arg(long, short, value_name = "FILE", env = "RINGGATE_CONFIG")]
         config: PathBuf,
     },
-    /// Run a mock model provider: OpenAI and Anthropic shapes, streams, settable delays and faults.
+    /// Run a mock model provider that answers in every format, with streams, settable delays and faults.
     Mock(Box<loadtest::mock::MockArgs>),
     /// Print the JSON schema of the configuration, for editors.
     Schema,

@@ -39,7 +39,8 @@ pub fn report() -> String {
     line(format_args!("  io_uring_disabled     {disabled}"));
     if let Some((soft, hard)) = descriptors::limits() {
         let sign = if hard < 65_536 { '!' } else { ' ' };
-        line(format_args!("{sign} open files            {soft} (raised to {hard} when serving)"));
+        let raised = if soft < hard { format!(" (raised to {hard} when serving)") } else { String::new() };
+        line(format_args!("{sign} open files            {soft}{raised}"));
         if hard < 65_536 {
             line(format_args!(
                 "                        two for each request that runs: ulimit -Hn, LimitNOFILE= of systemd, --ulimit nofile= of docker"

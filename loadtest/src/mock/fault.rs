@@ -60,47 +60,65 @@ enum Form {
     Code,
 }
 
-/// Every fault, once.
-const FORMS: &[(&str, Form)] = &[
-    ("status", Form::Code),
-    ("reset", Form::Bare(Fault::Reset)),
-    ("reset_after", Form::Counted(Fault::ResetAfter)),
-    ("close_after", Form::Counted(Fault::CloseAfter)),
-    ("stall", Form::Bare(Fault::Stall)),
-    ("stall_after", Form::Counted(Fault::StallAfter)),
-    ("truncate", Form::Bare(Fault::Truncate)),
-    ("bad_chunk", Form::Bare(Fault::BadChunk)),
-    ("cut_chunk", Form::Bare(Fault::CutChunk)),
-    ("garbage", Form::Bare(Fault::Garbage)),
-    ("error_event_after", Form::Counted(Fault::ErrorEventAfter)),
-    ("slow_head", Form::Bare(Fault::SlowHead)),
-    ("no_done", Form::Bare(Fault::NoDone)),
-    ("until_close", Form::Bare(Fault::UntilClose)),
-    ("huge_event", Form::Counted(Fault::HugeEvent)),
-    ("echo_key", Form::Bare(Fault::EchoKey)),
-    ("echo_headers", Form::Bare(Fault::EchoHeaders)),
-    ("echo_body", Form::Bare(Fault::EchoBody)),
-    ("redirect", Form::Bare(Fault::Redirect)),
-    ("interim", Form::Bare(Fault::Interim)),
-    ("early", Form::Bare(Fault::Early)),
-    ("one_shot", Form::Bare(Fault::OneShot)),
-    ("surplus", Form::Bare(Fault::Surplus)),
+impl Form {
+    fn example(&self, name: &str) -> String {
+        match self {
+            Form::Bare(_) => name.to_owned(),
+            Form::Counted(_) => format!("{name}:3"),
+            Form::Code => format!("{name}:429"),
+        }
+    }
+}
+
+/// Every fault, once, and in a few words what it does.
+const FORMS: &[(&str, Form, &str)] = &[
+    ("status", Form::Code, "this status, with an error body and retry-after"),
+    ("reset", Form::Bare(Fault::Reset), "a TCP reset in place of an answer"),
+    ("reset_after", Form::Counted(Fault::ResetAfter), "a TCP reset after so many chunks"),
+    (
+        "close_after",
+        Form::Counted(Fault::CloseAfter),
+        "the connection's end after so many chunks, without the body's",
+    ),
+    ("stall", Form::Bare(Fault::Stall), "never a byte"),
+    ("stall_after", Form::Counted(Fault::StallAfter), "so many chunks, then never another byte"),
+    ("truncate", Form::Bare(Fault::Truncate), "less of a body than content-length says"),
+    ("bad_chunk", Form::Bare(Fault::BadChunk), "a chunk size in the middle that is no number"),
+    ("cut_chunk", Form::Bare(Fault::CutChunk), "a chunk that is shorter than it says, and the end"),
+    ("garbage", Form::Bare(Fault::Garbage), "bytes that are not HTTP"),
+    (
+        "error_event_after",
+        Form::Counted(Fault::ErrorEventAfter),
+        "an error inside the stream after so many chunks",
+    ),
+    ("slow_head", Form::Bare(Fault::SlowHead), "the head byte by byte"),
+    ("no_done", Form::Bare(Fault::NoDone), "a stream without its end marker"),
+    ("until_close", Form::Bare(Fault::UntilClose), "a body that ends with the connection"),
+    ("huge_event", Form::Counted(Fault::HugeEvent), "one event, or answer text, of at least so many bytes"),
+    ("echo_key", Form::Bare(Fault::EchoKey), "401 with the received credential in the message"),
+    ("echo_headers", Form::Bare(Fault::EchoHeaders), "a JSON description of the request's head"),
+    ("echo_body", Form::Bare(Fault::EchoBody), "the bytes of the request's body"),
+    ("redirect", Form::Bare(Fault::Redirect), "307 to another host"),
+    ("interim", Form::Bare(Fault::Interim), "100 and 103 before the answer"),
+    ("early", Form::Bare(Fault::Early), "413 before the body was read"),
+    ("one_shot", Form::Bare(Fault::OneShot), "a good answer, then the connection ends unannounced"),
+    ("surplus", Form::Bare(Fault::Surplus), "bytes after the end of a good answer"),
 ];
 
 impl Fault {
     /// Whether `name` is a fault's name, so that `reset_after=3` may be written for `fault=reset_after:3`.
     pub fn is_name(name: &str) -> bool {
-        FORMS.iter().any(|(known, _)| *known == name)
+        FORMS.iter().any(|(known, ..)| *known == name)
     }
 
     /// Every fault as it is written, with an example of what follows it.
     pub fn forms() -> Vec<String> {
-        let form = |(name, form): &(&str, Form)| match form {
-            Form::Bare(_) => (*name).to_owned(),
-            Form::Counted(_) => format!("{name}:3"),
-            Form::Code => format!("{name}:429"),
-        };
-        FORMS.iter().map(form).collect()
+        FORMS.iter().map(|(name, form, _)| form.example(name)).collect()
+    }
+
+    /// The same with what it does, a line each.
+    pub fn help() -> String {
+        FORMS.iter().map(|(name, form, does)| format!("\n  {:<20}  {does}", form.example(name))).collect()
     }
 
     /// Reads a fault's name and what was written after it.
@@ -108,7 +126,7 @@ impl Fault {
     /// # Errors
     /// A message for whoever wrote it.
     pub fn read(name: &str, argument: &str) -> Result<Self, String> {
-        let Some((_, form)) = FORMS.iter().find(|(known, _)| *known == name) else {
+        let Some((_, form, _)) = FORMS.iter().find(|(known, ..)| *known == name) else {
             return Err(format!("unknown fault \"{name}\"; known are {}", Self::forms().join(", ")));
         };
         let number =
@@ -136,7 +154,7 @@ impl std::str::FromStr for Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = FORMS.iter().find_map(|(name, form)| match (form, self) {
+        let name = FORMS.iter().find_map(|(name, form, _)| match (form, self) {
             (Form::Bare(fault), fault_here) if fault == fault_here => Some(*name),
             (Form::Counted(make), fault) if fault.count().is_some_and(|count| make(count) == *fault) => {
                 Some(*name)
@@ -170,7 +188,7 @@ mod tests {
     /// Every fault is read back as it is written.
     #[test]
     fn reads_what_it_writes() {
-        for (name, form) in FORMS {
+        for (name, form, _) in FORMS {
             let text = if matches!(form, Form::Bare(_)) { (*name).to_owned() } else { format!("{name}:429") };
             let fault: Fault = text.parse().expect("known");
             assert_eq!(fault.to_string(), text);

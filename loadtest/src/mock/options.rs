@@ -73,8 +73,8 @@ fn settings_help() -> String {
   tools=N, thinks=1                       call N tools, think first: later turns must give both back
   json=1, wants=image, wants=schema       answer with an object; refuse what holds no image, or no schema
   skip=N, times=N                         after N good answers, for N answers
-FAULT is one of {}. What follows _after counts chunks.",
-        Fault::forms().join(", ")
+FAULT is one of these; what follows _after counts chunks of a stream:{}",
+        Fault::help()
     )
 }
 

@@ -38,7 +38,7 @@ pub const ROOT: Kind = Kind::Section(&[
         "listen",
         Kind::List(&Kind::Either(&Kind::Address, &Kind::Section(LISTEN))),
         Default("[\"127.0.0.1:8080\"]"),
-        "Where clients connect. An address that is not of this machine alone needs keys.",
+        "Where clients connect. An address that is not of this machine alone needs keys. [::] is IPv6 alone.",
     ),
     row("admin", Kind::Section(ADMIN), Default(""), "The operator's own HTTP interface; absent: none."),
     row(

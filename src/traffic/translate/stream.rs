@@ -321,7 +321,7 @@ impl Translation {
         }
         match self.body {
             Form::Stream if self.form == Form::Stream => self.stream(bytes, last, out),
-            _ if bytes.len() > TRANSLATED_ANSWER_BYTES => Err(FaultKind::UpstreamUnreadable.into()),
+            _ if bytes.len() > TRANSLATED_ANSWER_BYTES => Err(too_large()),
             // A whole answer is told at once, with its length.
             _ if !last => Ok(Passed { consumed: 0, events: 0 }),
             Form::Stream => self.stream(bytes, last, out),
@@ -392,7 +392,7 @@ impl Translation {
         let consumed = if over { bytes.len() } else { taken };
         let too_much = self.teller.held() > REPEATED_ANSWER_BYTES;
         if !over && (bytes.len() - consumed > TRANSLATED_EVENT_BYTES || too_much) {
-            return Err(FaultKind::UpstreamUnreadable.into());
+            return Err(too_large());
         }
         Ok(Passed { consumed, events: self.facts.told - told })
     }
@@ -516,7 +516,7 @@ impl Translation {
                 Err(FaultKind::UpstreamUnreadable.into())
             }
         }?;
-        if self.teller.is_overfull() { Err(FaultKind::UpstreamUnreadable.into()) } else { Ok(()) }
+        if self.teller.is_overfull() { Err(too_large()) } else { Ok(()) }
     }
 
     fn frame(&mut self, frame: &Frame<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
@@ -528,7 +528,7 @@ impl Translation {
                 facts.note(&event);
                 teller.tell(event, renamed, out);
             })?;
-            return if teller.is_overfull() { Err(FaultKind::UpstreamUnreadable.into()) } else { Ok(()) };
+            return if teller.is_overfull() { Err(too_large()) } else { Ok(()) };
         }
         if frame.name != b"chunk" {
             return Ok(());
@@ -575,4 +575,11 @@ impl Translation {
 
 fn parsed<'t>(tree: &'t mut Tree, text: &'t [u8]) -> Result<Page<'t>, Fault> {
     tree.parse(text).map_err(|_| FaultKind::UpstreamUnreadable.into())
+}
+
+/// It has its form, but there is more of it than is held.
+fn too_large() -> Fault {
+    const TOLD: &str =
+        "The provider's answer, or one event of it, is larger than what this gateway translates.";
+    Fault::told(FaultKind::UpstreamUnreadable, TOLD)
 }

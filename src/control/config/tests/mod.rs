@@ -17,9 +17,13 @@ use std::path::PathBuf;
 /// The variables that tests' configurations may refer to.
 fn variable(name: &str) -> Option<OsString> {
     let value = match name {
-        "SECRET" | "OPENAI_API_KEY" | "ANTHROPIC_API_KEY" | "GROQ_API_KEY" | "AWS_BEARER_TOKEN_BEDROCK" => {
-            "sk-canary-0123456789"
-        }
+        "SECRET"
+        | "OPENAI_API_KEY"
+        | "ANTHROPIC_API_KEY"
+        | "AZURE_OPENAI_API_KEY"
+        | "GROQ_API_KEY"
+        | "MISTRAL_API_KEY"
+        | "AWS_BEARER_TOKEN_BEDROCK" => "sk-canary-0123456789",
         "RINGGATE_CI_KEY" => "ci-canary-0123456789-abcdef",
         "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" | "AWS_SESSION_TOKEN" | "AZURE_CLIENT_SECRET" => {
             "canary-cloud"
