@@ -57,7 +57,13 @@ pub fn router(state: AdminState) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/-/reload", post(reload))
-        .fallback(async || refusal(StatusCode::NOT_FOUND, "not_found", "There is nothing at this path."))
+        .fallback(async || {
+            refusal(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "There is nothing at this path, but at /healthz, /readyz, /metrics and /-/reload.",
+            )
+        })
         .method_not_allowed_fallback(async || {
             refusal(
                 StatusCode::METHOD_NOT_ALLOWED,

@@ -21,6 +21,13 @@ const METHODS: &str = "This gateway has no such method. Of Google's it has gener
 const UNSERVED: &str = "This gateway does not serve this part of the API. It has no files, batches, realtime sessions, \
     assistants or fine-tuning; it has chat, messages, responses, embeddings, images, audio and models.";
 
+const OPERATORS: &str = "There is nothing at this URL: health and metrics have an address of their own, which is \
+    `admin.address` in the gateway's configuration.";
+
+/// Where probes and scrapers look.
+const PROBED: [&str; 8] =
+    ["/health", "/healthz", "/livez", "/ready", "/readyz", "/status", "/metrics", "/-/reload"];
+
 /// Parts of the providers' APIs that are not here, as they follow a version.
 const PARTS: [&str; 14] = [
     "assistants",
@@ -53,6 +60,9 @@ pub fn hint(path: &str) -> Option<String> {
     }
     if is_unserved(path) {
         return Some(UNSERVED.into());
+    }
+    if PROBED.contains(&path) {
+        return Some(OPERATORS.into());
     }
     let meant = match meant(path)? {
         Endpoint::Model | Endpoint::GeminiModel if path.contains(':') => return Some(METHODS.into()),
@@ -144,12 +154,11 @@ mod tests {
         ] {
             assert_eq!(hint(path).as_deref(), Some(UNSERVED), "{path}");
         }
-        for path in
-            ["/", "/v1", "/files", "/v1/filesx", "/healthz", "/v1/complete", "/favicon.ico", "/x/v1/y"]
-        {
+        for path in ["/", "/v1", "/files", "/v1/filesx", "/v1/complete", "/favicon.ico", "/x/v1/y"] {
             assert_eq!(hint(path), None, "{path}");
         }
         assert_eq!(hint(&"/v1".repeat(1000)), None);
+        assert_eq!(hint("/metrics").as_deref(), Some(OPERATORS));
         for path in ["/v1beta/models/a:generateAnswer", "/v1/models/a:b"] {
             assert_eq!(hint(path).as_deref(), Some(METHODS), "{path}");
         }
