@@ -191,7 +191,7 @@ fn slow_readers_get_the_rest() {
         socket.set_recv_buffer_size(16 * 1024).expect("a small buffer");
         socket.connect(&gateway.address.into()).expect("the gateway accepts connections");
         socket.set_read_timeout(Some(crate::harness::PATIENCE)).expect("a timeout can be set");
-        let mut client = Frames::with_window(Client { stream: socket.into(), rest: vec![] }, 1 << 24);
+        let mut client = Frames::with_window(Client::over(socket.into()), 1 << 24);
         client.widen(1 << 24);
         client.head(1, &CHAT_HEAD, true);
         client.body(1, BODY);
