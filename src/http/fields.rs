@@ -54,8 +54,13 @@ impl<'b> Headers<'b> {
     /// Whether a Connection field names this field, which then goes no further than this connection.
     ///
     /// Source: RFC 9110, 7.6.1.
+    #[inline]
     pub fn connection_nominates(&self, name: &str) -> bool {
-        self.nominates && self.elements("connection").any(|token| token.eq_ignore_ascii_case(name.as_bytes()))
+        self.nominates && self.nominated(name)
+    }
+
+    fn nominated(&self, name: &str) -> bool {
+        self.elements("connection").any(|token| token.eq_ignore_ascii_case(name.as_bytes()))
     }
 
     /// Whether a Connection field names any field.
