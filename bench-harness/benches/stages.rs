@@ -17,6 +17,7 @@ use ringgate::contract::meters::{Meters, Micros};
 use ringgate::contract::record::{Record, Usage};
 use ringgate::contract::snapshot::Snapshot;
 use ringgate::http::chunked::Decoder;
+use ringgate::http::date::DateLine;
 use ringgate::http::request::{self, HeadLimits};
 use ringgate::http::response::{self, Asked};
 use ringgate::http::{HeadScan, Slots};
@@ -159,7 +160,7 @@ fn upstream_head(criterion: &mut Criterion) {
 
 /// The head of an answer is found and parsed, and its fields are written for the client.
 fn response_head(criterion: &mut Criterion) {
-    let mut out = Vec::with_capacity(4096);
+    let (now, mut out) = (DateLine::default(), Vec::with_capacity(4096));
     group(criterion, "response_head", RESPONSE_HEAD.len()).bench_function("17_fields", |bencher| {
         bencher.iter(|| {
             out.clear();
@@ -167,7 +168,7 @@ fn response_head(criterion: &mut Criterion) {
             let end = HeadScan::default().end(bytes).expect("a whole head");
             let mut slots = Slots::new();
             let head = response::parse(&bytes[..end], &mut slots, Asked::Body).expect("a valid head");
-            (head.framing, provider::response::carry(&head.headers, &mut out))
+            (head.framing, provider::response::carry(&head.headers, &now, &mut out))
         });
     });
 }

@@ -3,6 +3,7 @@
 //! Source: RFC 9110, 10.2.3 (seconds, or a date); durations as Google's and Groq's answers have them (`31s`, `1m30.5s`);
 //! RFC 3339, which some gateways before providers write.
 
+use super::date::http_date;
 use crate::base::civil;
 
 /// Units of a duration in milliseconds, those before others that they begin with.
@@ -15,8 +16,6 @@ const UNITS: [(&str, f64); 7] = [
     ("m", 60_000.0),
     ("s", 1000.0),
 ];
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// The delay in milliseconds that the value of a `retry-after` asks for. A moment that has passed is no delay. `None` if
 /// it is none of the forms.
@@ -53,16 +52,6 @@ fn decimal(text: &str) -> Option<f64> {
     let plain = text.starts_with(|c: char| c.is_ascii_digit())
         && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
     plain.then(|| text.parse().ok())?
-}
-
-/// `Wed, 21 Oct 2026 07:28:00 GMT`, in seconds since 1970.
-fn http_date(text: &str) -> Option<i64> {
-    let (_, date) = text.split_once(", ")?;
-    let mut parts = date.split(' ');
-    let (day, month, year) = (parts.next()?, parts.next()?, parts.next()?);
-    let month = 1 + MONTHS.iter().position(|name| *name == month)?;
-    let moment = format!("{year}-{month:02}-{day}T{}Z", parts.next()?);
-    (parts.eq(["GMT"])).then(|| civil::moment(&moment))?
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@
 
 pub mod chunked;
 pub mod coding;
+pub mod date;
 pub mod delay;
 pub mod encode;
 mod error;

@@ -1,10 +1,11 @@
 //! Clocks that jump: a wall clock that is set, and a machine that slept.
 
+use crate::dates;
 use crate::harness::{
-    Gateway, Io, Scripted, Setup, Shim, chat, fresh_dir, mock, on_both_drivers, stream, until,
+    Client, Gateway, Io, Scripted, Setup, Shim, chat, fresh_dir, mock, on_both_drivers, stream, until,
 };
 use std::os::unix::fs::FileExt as _;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Adds to two of the system's clocks what stands in a file.
 const SHIM: &str = r#"
@@ -81,8 +82,14 @@ fn the_wall_clock_is_set() {
         assert_eq!(running.head().0, 200);
         for (count, ahead) in [DAY, -DAY, 365 * DAY, 0].into_iter().enumerate() {
             timed.set_wall_clock(ahead);
-            let answer = idle.ask(&chat(""));
-            assert_eq!(answer.status, 200);
+            let set = Instant::now();
+            let answer = until("the date to follow", || {
+                let answer = idle.ask(&chat(""));
+                assert_eq!(answer.status, 200);
+                let date = answer.header("date").expect("a date");
+                dates::is_about(date, dates::now() + ahead).then_some(answer)
+            });
+            assert!(set.elapsed() < Duration::from_secs(3), "turn {count}: {:?}", set.elapsed());
             let record = gateway.record(answer.header("x-request-id").expect("an id"));
             assert!(record["total_us"].as_u64().is_some_and(|us| us < 10_000_000), "turn {count}: {record}");
             let shown =
@@ -102,6 +109,50 @@ fn day(record: &serde_json::Value) -> i64 {
     let (year, month, day): (i64, i64, i64) = (number(0..4), number(5..7), number(8..10));
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1 - 719_468
+}
+
+/// A wall clock that cannot be right dates nothing, and ends nothing; what a provider says of the time goes on. When it is
+/// set, answers have its date.
+#[test]
+fn the_wall_clock_was_never_set() {
+    let Some(shim) = Shim::of(SHIM) else { return };
+    on_both_drivers(|io| {
+        let upstream = Scripted::always(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ndate: x\r\ncontent-length: 2\r\n\r\n{}",
+        );
+        let timed = Timed::start(&shim, &Setup::at(io, upstream.address));
+        let mut client = timed.gateway.client();
+        let far = 9_000 * 365 * DAY;
+        for ahead in [-dates::now(), -dates::now() - DAY, -dates::now() + 365 * DAY, far] {
+            timed.set_wall_clock(ahead);
+            until("a head without a date", || {
+                (!head(&mut client, b"GET / HTTP/1.1\r\nhost: g\r\n\r\n").contains("\r\ndate:")).then_some(())
+            });
+            assert!(head(&mut client, &chat("")).contains("\r\ndate: x\r\n"));
+            timed.set_wall_clock(0);
+            until("a head with a date", || {
+                head(&mut client, b"GET / HTTP/1.1\r\nhost: g\r\n\r\n").contains("\r\ndate:").then_some(())
+            });
+        }
+    });
+}
+
+/// The head of an answer with a length, as it is.
+fn head(client: &mut Client, request: &[u8]) -> String {
+    client.send(request);
+    loop {
+        if let Some(end) = memchr::memmem::find(&client.rest, b"\r\n\r\n") {
+            let head = String::from_utf8(client.rest.drain(..end + 4).collect()).expect("text");
+            let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")?.parse().ok());
+            let length: usize = length.expect("a length");
+            while client.rest.len() < length {
+                client.more().expect("the body");
+            }
+            client.rest.drain(..length);
+            return head;
+        }
+        client.more().expect("a head");
+    }
 }
 
 /// What waited before a machine slept is too old afterwards: idle connections end, an answer of which nothing came is cut

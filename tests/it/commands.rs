@@ -118,7 +118,7 @@ impl Provider {
     }
 
     fn ask(&self, path: &str, body: &str) -> Answer {
-        Client::connect(self.1).ask(&post(path, body))
+        Client::of_provider(self.1).ask(&post(path, body))
     }
 }
 
@@ -167,7 +167,7 @@ fn the_mock_does_what_it_is_told() {
     let broken = Provider::start(&["--fault", "reset_after:2"]).ask("/v1/chat/completions", chat);
     assert!(broken.status == 200 && !broken.whole, "{}", broken.text());
     let stalling = Provider::start(&["--fault", "stall_after:2"]);
-    let mut client = Client::connect(stalling.1);
+    let mut client = Client::of_provider(stalling.1);
     client.send(&post("/v1/chat/completions", chat));
     assert_eq!(client.head().0, 200);
     client.stream.set_read_timeout(Some(Duration::from_millis(500))).expect("a timeout can be set");

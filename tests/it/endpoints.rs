@@ -72,7 +72,7 @@ fn binary_answers_pass() {
         let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
         let body = |model: &str| format!(r#"{{"model":"{model}","input":"hello","voice":"alloy"}}"#);
         let answer = gateway.client().ask(&post("/v1/audio/speech", &body("m/mock?answer_bytes=300000")));
-        let mut direct = crate::harness::Client::connect(mock.address);
+        let mut direct = crate::harness::Client::of_provider(mock.address);
         let wanted = direct.ask(&post("/v1/audio/speech", &body("mock?answer_bytes=300000")));
         assert_eq!((answer.status, answer.header("content-type")), (200, Some("audio/mpeg")));
         assert_eq!(answer.body.len(), 300_000);

@@ -246,7 +246,7 @@ fn refusals_pass() {
         let mock = mock();
         let gateway = Gateway::start(&Setup::of(io, &mock.base_url()));
         let mut client = gateway.client();
-        let mut direct = crate::harness::Client::connect(mock.address);
+        let mut direct = crate::harness::Client::of_provider(mock.address);
         for status in [400, 404, 408, 409, 413, 422, 429, 500, 503, 529] {
             for make in [chat, stream] {
                 let settings = format!("fault=status:{status}");

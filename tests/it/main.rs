@@ -19,6 +19,7 @@ mod commands;
 mod counting;
 mod credentials;
 mod crowds;
+mod dates;
 mod descriptors;
 mod disks;
 mod early;

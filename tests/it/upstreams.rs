@@ -109,6 +109,7 @@ fn answers_are_framed_afresh() {
             names.sort_unstable();
             let wanted = [
                 "content-type",
+                "date",
                 "openai-processing-ms",
                 "transfer-encoding",
                 "x-ratelimit-remaining-tokens",

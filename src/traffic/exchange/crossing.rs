@@ -34,9 +34,10 @@ const MESSAGES_VERSION: &[u8] = b"anthropic-version: 2023-06-01\r\n";
 const FORWARDED: [&[u8]; 2] = [b"user-agent:", b"x-client-request-id:"];
 /// The field of an Anthropic client's head that names features.
 const BETA: &[u8] = b"anthropic-beta:";
-/// Beginnings of fields of a provider's head that every client may read as they are: the request's id there, and what is
-/// left of a share of it, by the provider's own names for that. Nothing among them says whose account it is.
-const KEPT: [&[u8]; 6] = [
+/// Beginnings of fields of a provider's head that every client may read as they are: when it answered, the request's id
+/// there, and what is left of a share of it, by the provider's own names for that. Nothing among them says whose account it is.
+const KEPT: [&[u8]; 7] = [
+    b"date:",
     b"x-ringgate-upstream-request-id:",
     b"x-ratelimit",
     b"anthropic-ratelimit-",

@@ -1,5 +1,6 @@
 //! What goes back to the client: heads, whole answers, refusals.
 
+use super::crossing::JSON;
 use super::shard::Shard;
 use super::state::Exchange;
 use crate::base::buf::Buf;
@@ -9,6 +10,7 @@ use crate::base::ids::RequestId;
 use crate::contract::endpoint::Dialect;
 use crate::contract::snapshot::Limits;
 use crate::http::coding::Accepted;
+use crate::http::date::DateLine;
 use crate::http::encode;
 use crate::net::deadline::{Deadline, Waiting};
 use crate::net::gather::Gather;
@@ -142,7 +144,15 @@ impl<'c> Reply<'c> {
         self.deadline.fired() == Some(Waiting::Write) || self.writer.has_stalled()
     }
 
-    /// Sends one whole answer. `fields` are complete lines.
+    /// Sends an answer of the gateway's own.
+    ///
+    /// # Errors
+    /// As [`Reply::write`].
+    pub async fn own(&mut self, body: &[u8]) -> Result<(), Fault> {
+        self.whole(200, &own(&self.shard.date), body).await
+    }
+
+    /// Sends one whole answer. `fields` are complete lines, `date` among them.
     ///
     /// # Errors
     /// As [`Reply::write`].
@@ -165,7 +175,7 @@ impl<'c> Reply<'c> {
     /// # Errors
     /// As [`Reply::write`].
     pub async fn refuse(&mut self, fault: &Fault, allow: Option<&str>) -> Result<(), Fault> {
-        let (mut fields, body) = refusal(self.dialect, fault, self.id);
+        let (mut fields, body) = refusal(self.dialect, fault, self.id, &self.shard.date);
         if let Some(methods) = allow {
             encode::field(&mut fields, "allow", methods.as_bytes());
         }
@@ -179,9 +189,17 @@ pub fn overhead(tally: &mut Tally, out: &mut Vec<u8>) {
     encode::field(out, "x-ringgate-overhead-us", itoa::Buffer::new().format(us).as_bytes());
 }
 
+/// What the fields of an answer of the gateway's own begin with.
+fn own(now: &DateLine) -> Vec<u8> {
+    let mut fields = Vec::with_capacity(256);
+    fields.extend_from_slice(JSON);
+    now.write(&mut fields);
+    fields
+}
+
 /// Fields and body of a refusal.
-fn refusal(dialect: Dialect, fault: &Fault, id: RequestId) -> (Vec<u8>, Vec<u8>) {
-    let mut fields = b"content-type: application/json\r\n".to_vec();
+fn refusal(dialect: Dialect, fault: &Fault, id: RequestId, now: &DateLine) -> (Vec<u8>, Vec<u8>) {
+    let mut fields = own(now);
     for (name, value) in refusal::fields(fault.kind) {
         encode::field(&mut fields, name, value.as_bytes());
     }
@@ -191,8 +209,9 @@ fn refusal(dialect: Dialect, fault: &Fault, id: RequestId) -> (Vec<u8>, Vec<u8>)
 }
 
 /// The whole answer to a client that was not heard. Its connection ends with it.
-pub fn unheard(kind: FaultKind, id: RequestId) -> Buf {
-    let (fields, body) = refusal(Dialect::OpenAi, &kind.into(), id);
+pub fn unheard(kind: FaultKind, shard: &Shard) -> Buf {
+    let id = shard.next_id();
+    let (fields, body) = refusal(Dialect::OpenAi, &kind.into(), id, &shard.date);
     let mut out = Buf::with_capacity(fields.len() + body.len() + 256);
     let head = out.tail();
     encode::status_line(head, kind.row().status);

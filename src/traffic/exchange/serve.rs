@@ -127,8 +127,7 @@ async fn answer(
             (outcome.map_err(|fault| stalled(fault, reply)), None, false)
         }
         Ok(Planned::Local(body)) => {
-            let answer = reply.whole(200, b"content-type: application/json\r\n", &body);
-            let outcome = Box::pin(answer).await;
+            let outcome = Box::pin(reply.own(&body)).await;
             (outcome, None, false)
         }
         Err(refusal) => (Err(stalled(refusal.fault, reply)), refusal.allow, refusal.close),

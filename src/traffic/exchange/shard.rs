@@ -2,12 +2,14 @@
 
 use super::familiar::Shelf;
 use super::state::States;
+use crate::base::clock::unix_seconds;
 use crate::base::ids::RequestId;
 use crate::contract::chore::Chores;
 use crate::contract::errand::Errand;
 use crate::contract::meters::Unserved;
 use crate::contract::record::Record;
 use crate::contract::snapshot::Snapshot;
+use crate::http::date::DateLine;
 use crate::http::sigv4::SigningKeys;
 use crate::net::berth::Berths;
 use crate::net::deadline::Deadlines;
@@ -43,6 +45,8 @@ pub struct Shard {
     pub shards: u16,
     pub buffers: Rc<BufferPool>,
     pub deadlines: Rc<Deadlines>,
+    /// What answers are dated by.
+    pub date: Rc<DateLine>,
     pub upstreams: Caller,
     pub keys: Keys,
     pub signing: SigningKeys,
@@ -99,13 +103,15 @@ pub struct Parts {
 impl Shard {
     pub fn new(parts: Parts) -> Self {
         let (buffers, deadlines) = (Rc::<BufferPool>::default(), Rc::<Deadlines>::default());
+        let date = Rc::<DateLine>::default();
         let current = Rc::new(parts.snapshots.load_full());
-        Self {
+        let shard = Self {
             id: parts.id,
             shards: parts.shards,
-            upstreams: Caller::new(buffers.clone(), deadlines.clone()),
+            upstreams: Caller::new(buffers.clone(), deadlines.clone(), date.clone()),
             buffers,
             deadlines,
+            date,
             keys: Keys::default(),
             signing: SigningKeys::default(),
             book: Book::new(parts.ring),
@@ -127,7 +133,14 @@ impl Shard {
             process: parts.process,
             // Shards count in ranges of their own.
             sequence: Cell::new(u64::from(parts.id) << 48),
-        }
+        };
+        shard.look_at_the_clock();
+        shard
+    }
+
+    /// Has answers be dated by what the wall clock shows now.
+    pub fn look_at_the_clock(&self) {
+        self.date.tell(unix_seconds());
     }
 
     /// The newest snapshot. An exchange takes it once, at its start.

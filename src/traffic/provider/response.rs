@@ -2,6 +2,7 @@
 
 use crate::base::clock::unix_seconds;
 use crate::http::coding::Coding;
+use crate::http::date::DateLine;
 use crate::http::{Headers, is, is_hop_by_hop};
 use crate::http::{delay, encode};
 
@@ -59,11 +60,13 @@ impl Body {
 }
 
 /// Copies the fields that pass to `out`, but for the one that tells of gzip; tells what the body is. The provider's own
-/// request id passes under another name.
-pub fn carry(headers: &Headers<'_>, out: &mut Vec<u8>) -> Body {
+/// request id passes under another name. An answer that does not say when it was made was made now.
+/// Source: RFC 9110, 6.6.1.
+pub fn carry(headers: &Headers<'_>, now: &DateLine, out: &mut Vec<u8>) -> Body {
     let mut shape = BodyShape::Opaque;
     let mut coding = None;
     let mut announces = headers.nominates();
+    let mut dated = false;
     for (name, value) in headers.iter() {
         match name.len() {
             7 if is(name.as_bytes(), b"trailer") => announces = true,
@@ -85,11 +88,15 @@ pub fn carry(headers: &Headers<'_>, out: &mut Vec<u8>) -> Body {
             10 if is(name.as_bytes(), b"request-id") => {
                 encode::field(out, "x-ringgate-upstream-request-id", value);
             }
+            4 if is(name.as_bytes(), b"date") => dated |= !headers.connection_nominates(name),
             _ => {}
         }
         if !stays(name) && !headers.connection_nominates(name) {
             encode::field(out, name, value);
         }
+    }
+    if !dated {
+        now.write(out);
     }
     let body = Body { shape, coding, announces };
     if body.sealed().is_some() { Body { shape: BodyShape::Opaque, ..body } } else { body }

@@ -6,6 +6,7 @@ use crate::base::clock::Moment;
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::{HEAD_BYTES, INTERIM_HEADS};
 use crate::contract::snapshot::{Addresses, Limits, Origin, Timeouts};
+use crate::http::date::DateLine;
 use crate::http::response::{self, Asked, ResponseFraming};
 use crate::http::{HeadScan, Slots, encode};
 use crate::net::ahead::Arrived;
@@ -39,6 +40,7 @@ pub struct Caller {
     pub pool: Pool,
     pub buffers: Rc<BufferPool>,
     pub deadlines: Rc<Deadlines>,
+    pub date: Rc<DateLine>,
     pub connects: Cell<u64>,
     pub stale_retries: Cell<u64>,
 }
@@ -97,11 +99,12 @@ impl AnswerHead {
 }
 
 impl Caller {
-    pub fn new(buffers: Rc<BufferPool>, deadlines: Rc<Deadlines>) -> Self {
+    pub fn new(buffers: Rc<BufferPool>, deadlines: Rc<Deadlines>, date: Rc<DateLine>) -> Self {
         Self {
             pool: Pool::new(buffers.clone()),
             buffers,
             deadlines,
+            date,
             connects: Cell::new(0),
             stale_retries: Cell::new(0),
         }
@@ -201,7 +204,7 @@ impl Caller {
         let mut head = self.buffers.small();
         let mut interim = 0;
         loop {
-            match next_head(&rest, &mut scan, &mut head) {
+            match next_head(&rest, &mut scan, &self.date, &mut head) {
                 Head::Final { length, status, framing, keep_alive, body, announced } => {
                     rest.consume(length);
                     conn.deadline.set_before(Waiting::Total, 0, latest);
@@ -354,7 +357,7 @@ enum Head {
 }
 
 /// Reads a head at the front of `bytes`; a final one is written to `out` as the client is to see it.
-fn next_head(bytes: &[u8], scan: &mut HeadScan, out: &mut Buf) -> Head {
+fn next_head(bytes: &[u8], scan: &mut HeadScan, now: &DateLine, out: &mut Buf) -> Head {
     if !response::looks_like_response(bytes) {
         return Head::Wrong("not an HTTP/1 answer".into());
     }
@@ -370,7 +373,7 @@ fn next_head(bytes: &[u8], scan: &mut HeadScan, out: &mut Buf) -> Head {
         Ok(head) if (100..200).contains(&head.status) => Head::Interim { length },
         Ok(head) => {
             encode::status_line(out.tail(), head.status);
-            let body = carry(&head.headers, out.tail());
+            let body = carry(&head.headers, now, out.tail());
             let announced = body.announces.then(|| Box::new(Announced::by(&head.headers)));
             let (status, framing, keep_alive) = (head.status, head.framing, head.keep_alive);
             Head::Final { length, status, framing, keep_alive, body, announced }

@@ -72,7 +72,7 @@ pub async fn turn_away(shard: &Shard, accepted: Accepted, why: Unserved) {
     let mut gather = Gather::default();
     gather.whole(match h2_preface(&first) {
         Preface::Yes => h2::farewell(kind),
-        Preface::No | Preface::Maybe => unheard(kind, shard.next_id()),
+        Preface::No | Preface::Maybe => unheard(kind, shard),
     });
     shard.buffers.give(first);
     // The socket is new and takes it at once.

@@ -244,6 +244,7 @@ impl Keeper {
         loop {
             let now = Moment::now();
             self.shard.deadlines.sweep(now);
+            self.shard.look_at_the_clock();
             self.shard.buffers.free_segments();
             if now.micros_since(self.reported) >= REPORT_US {
                 self.reported = now;

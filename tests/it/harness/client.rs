@@ -1,6 +1,6 @@
 //! A client that does nothing by itself, so that a test sees every byte.
 
-use super::{Answer, PATIENCE};
+use super::{Answer, PATIENCE, message};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -12,6 +12,8 @@ pub struct Client {
     pub rest: Vec<u8>,
     /// The fields behind the last body in chunks.
     trailer: Vec<(String, String)>,
+    /// Who answers is no gateway, but a provider that says nothing of the time.
+    is_providers: bool,
 }
 
 /// How a connection ended.
@@ -36,9 +38,14 @@ impl Client {
         Self::over(stream)
     }
 
+    /// A client of a provider.
+    pub fn of_provider(address: SocketAddr) -> Self {
+        Self { is_providers: true, ..Self::connect(address) }
+    }
+
     /// The same over a socket that is connected.
     pub fn over(stream: TcpStream) -> Self {
-        Self { stream, rest: vec![], trailer: vec![] }
+        Self { stream, rest: vec![], trailer: vec![], is_providers: false }
     }
 
     pub fn send(&mut self, bytes: &[u8]) {
@@ -149,8 +156,13 @@ impl Client {
         let first = lines.next().expect("a first line");
         let status = first.strip_prefix("HTTP/1.1 ").and_then(|line| line.get(..3)?.parse().ok());
         let headers = lines.map(|line| line.split_once(": ").expect("a header"));
-        let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
-        (status.expect("a status line"), headers)
+        let headers: Vec<_> =
+            headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect();
+        let status = status.expect("a status line");
+        if !self.is_providers {
+            message::is_dated(status, &headers);
+        }
+        (status, headers)
     }
 
     /// One chunk of a chunked body, empty at its end; none if the connection ended before.

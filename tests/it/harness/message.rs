@@ -60,6 +60,13 @@ impl Answer {
     }
 }
 
+/// Asserts that a head says once when it was made; an interim one need not.
+#[track_caller]
+pub fn is_dated(status: u16, headers: &[(String, String)]) {
+    let dates = headers.iter().filter(|(name, _)| name == "date").count();
+    assert!(dates == 1 || status < 200, "{dates} dates: {status} {headers:?}");
+}
+
 /// A JSON request with [`KEY`].
 pub fn post(path: &str, body: &str) -> Vec<u8> {
     post_with(

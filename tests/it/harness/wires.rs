@@ -1,6 +1,6 @@
 //! One request over every wire there is: HTTP/1.1 and HTTP/2, each with TLS and without.
 
-use super::{Answer, Authority, Client, Gateway, Setup, Tunnel};
+use super::{Answer, Authority, Client, Gateway, Setup, Tunnel, message};
 use bytes::Bytes;
 use std::net::SocketAddr;
 
@@ -152,5 +152,7 @@ async fn over_http2(address: SocketAddr, framing: Framing, asked: &Asked<'_>) ->
         map.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect::<Vec<_>>()
     };
     let (headers, trailer) = (pairs(&head.headers), pairs(&trailer));
-    Ok(Answer { status: head.status.as_u16(), headers, body: taken, whole: true, trailer })
+    let status = head.status.as_u16();
+    message::is_dated(status, &headers);
+    Ok(Answer { status, headers, body: taken, whole: true, trailer })
 }

@@ -10,6 +10,7 @@ use ringgate::base::clock::Moment;
 use ringgate::contract::endpoint::{Dialect, Endpoint, StreamStyle};
 use ringgate::contract::record::Usage;
 use ringgate::contract::snapshot::{Snapshot, Unsupported};
+use ringgate::http::date::DateLine;
 use ringgate::http::request::{self, HeadLimits};
 use ringgate::http::response::{self, Asked};
 use ringgate::http::{HeadScan, Slots};
@@ -205,14 +206,14 @@ fn edits() -> Stage {
 
 /// The head of an answer is found and parsed, and its fields are written for the client.
 fn response_head() -> Stage {
-    let mut out = Vec::with_capacity(4096);
+    let (now, mut out) = (DateLine::default(), Vec::with_capacity(4096));
     stage("response_head_17_fields", 1000, move || {
         out.clear();
         let bytes = black_box(RESPONSE_HEAD);
         let end = HeadScan::default().end(bytes).expect("a whole head");
         let mut slots = Slots::new();
         let head = response::parse(&bytes[..end], &mut slots, Asked::Body).expect("a valid head");
-        black_box((head.framing, provider::response::carry(&head.headers, &mut out)));
+        black_box((head.framing, provider::response::carry(&head.headers, &now, &mut out)));
     })
 }
 

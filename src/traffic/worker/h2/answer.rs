@@ -11,7 +11,7 @@ use crate::http::response::{self, Asked, ResponseFraming, ResponseHead};
 use crate::http::{HeadScan, Slots, is_hop_by_hop};
 use crate::net::pipe::PipeReader;
 use crate::net::runtime;
-use ::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use ::http::header::{CONTENT_LENGTH, CONTENT_TYPE, DATE};
 use ::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use bytes::{Buf as _, Bytes};
 use h2::server::SendResponse;
@@ -217,6 +217,7 @@ fn field(name: &str) -> Option<HeaderName> {
     Some(match name {
         "content-type" => CONTENT_TYPE,
         "content-length" => CONTENT_LENGTH,
+        "date" => DATE,
         "x-request-id" => X_REQUEST_ID,
         "request-id" => REQUEST_ID,
         "x-ringgate-upstream-request-id" => UPSTREAM_ID,
