@@ -8,6 +8,7 @@
 
 mod disk;
 mod escape;
+mod file;
 mod lines;
 mod metrics;
 mod names;

@@ -1,18 +1,16 @@
 //! Where lines end up, and where they wait when it takes none: a full disk, one that hangs, a pipe that nobody reads.
 //!
-//! Invariant: writing never waits for a disk or for whoever reads; a line is lost only where the overflow policy says so or the
+//! Invariant: nothing here waits for a disk or for whoever reads; a line is lost only where the overflow policy says so or the
 //! process ends, and then it is counted; what is written is whole lines. Nothing is written to a file that was deleted, if
 //! there cannot be a new one.
 
-use super::disk::Disk;
+use super::disk::{After, Disk};
+use super::file::{Followed, LogFile, Place};
 use super::{AccessLog, WhenFull};
 use crate::base::clock::Moment;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Lines that wait in memory; more of them stay in the shards' rings, or are dropped.
@@ -23,30 +21,19 @@ const PIPE_BYTES: usize = 4096;
 const STALL_US: u64 = 1_000_000;
 
 struct Target {
-    file: Arc<File>,
-    /// Where it was opened, unless it is standard output.
-    path: Option<PathBuf>,
-    /// A regular file: no reader makes its writer wait, but its disk may.
-    regular: bool,
+    name: String,
+    has_path: bool,
     place: Place,
-}
-
-/// Where the file is.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
-    Its,
-    /// It was moved away, and there cannot be a new one: lines go where it is.
-    Moved,
-    /// The same when it was deleted: lines wait.
-    Deleted,
+    /// The file, if its reader may make who writes to it wait: then it says so before. Closing it waits for nobody.
+    pipe: Option<Arc<File>>,
+    /// Whoever has the file.
+    disk: Disk,
 }
 
 /// The access log's end.
 pub struct Sink {
     /// None if no log is wanted.
     target: Option<Target>,
-    /// There as soon as something is written to a regular file.
-    disk: Option<Disk>,
     when_full: WhenFull,
     lines: Vec<u8>,
     /// Bytes of the first line that are written.
@@ -62,13 +49,12 @@ impl Sink {
     /// The file cannot be opened for appending.
     pub fn open(log: &AccessLog, when_full: WhenFull) -> io::Result<Self> {
         let target = match log {
-            AccessLog::Stdout => Some(Target::of(io::stdout().as_fd().try_clone_to_owned()?.into(), None)?),
-            AccessLog::File(path) => Some(Target::of(append(path)?, Some(path.clone()))?),
+            AccessLog::Stdout => Some(LogFile::stdout()?),
+            AccessLog::File(path) => Some(LogFile::open(path)?),
             AccessLog::None => None,
         };
         Ok(Self {
-            target,
-            disk: None,
+            target: target.map(Target::of),
             when_full,
             lines: Vec::with_capacity(64 * 1024),
             written: 0,
@@ -95,12 +81,13 @@ impl Sink {
 
     /// Writes as much as is taken without waiting.
     pub fn write(&mut self, now: Moment) {
+        let settled = self.settle();
         let before = self.written;
-        let result = self.push();
+        let result = settled.and_then(|()| self.push());
         if let Err(error) = &result
             && !self.failing
         {
-            let name = self.target.as_ref().map_or_else(String::new, Target::name);
+            let name = self.target.as_ref().map_or("", |target| &target.name);
             eprintln!("ringgate: the access log {name} takes no lines: {error}");
         }
         self.failing = result.is_err();
@@ -143,28 +130,39 @@ impl Sink {
     }
 
     fn bytes_under_way(&self) -> usize {
-        self.disk.as_ref().map_or(0, Disk::under_way)
+        self.target.as_ref().map_or(0, |target| target.disk.under_way())
     }
 
-    /// Opens the file anew if it was moved away or deleted. That this cannot be done is told once.
+    /// Has the file be opened anew if it was moved away or deleted. Where that is not done at once, what came of it is seen
+    /// with the next lines; where something is under way, nothing is begun.
     pub fn follow_rotation(&mut self) {
-        if self.bytes_under_way() > 0 {
-            // It would not be known in which file they are.
-            return;
+        // If there is no thread for it, that is told of the lines that wait for it.
+        drop(self.settle());
+        let Some(target) = self.target.as_mut().filter(|target| target.has_path) else { return };
+        if let Ok(Some(after)) = target.disk.follow() {
+            self.go_on_with(after);
         }
-        let Some(target @ Target { path: Some(_), .. }) = &mut self.target else { return };
-        let path = target.path.clone().unwrap_or_default();
-        if is_still(&path, &target.file) {
-            target.place = Place::Its;
-            return;
+    }
+
+    /// Goes on with what a look after the file came to, if one is over.
+    fn settle(&mut self) -> io::Result<()> {
+        let Some(target) = &mut self.target else { return Ok(()) };
+        if let Some(after) = target.disk.followed()? {
+            self.go_on_with(after);
         }
-        match append(&path).and_then(|file| Target::of(file, Some(path))) {
-            Ok(fresh) => {
-                *target = fresh;
+        Ok(())
+    }
+
+    fn go_on_with(&mut self, after: After) {
+        let Some(target) = &mut self.target else { return };
+        target.pipe = after.pipe;
+        match after.followed {
+            Followed::Same(place) => target.place = place,
+            Followed::Fresh => {
+                target.place = Place::Its;
                 // A line that was begun in the old file is whole in the new one.
                 self.written = 0;
             }
-            Err(error) => target.lose(&error),
         }
     }
 
@@ -182,7 +180,7 @@ impl Sink {
     fn push(&mut self) -> io::Result<()> {
         let Some(target) = &mut self.target else { return Ok(()) };
         while self.written < self.lines.len() {
-            match target.write(&self.lines[self.written..], &mut self.disk) {
+            match target.write(&self.lines[self.written..]) {
                 Ok(0) => return Ok(()),
                 Ok(n) => self.written += n,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -194,67 +192,30 @@ impl Sink {
 }
 
 impl Target {
-    fn of(file: File, path: Option<PathBuf>) -> io::Result<Self> {
-        let regular = file.metadata()?.is_file();
-        Ok(Self { file: Arc::new(file), path, regular, place: Place::Its })
-    }
-
-    fn name(&self) -> String {
-        self.path.as_ref().map_or_else(|| "on standard output".into(), |path| path.display().to_string())
-    }
-
-    /// Its path leads elsewhere or nowhere, and cannot be opened.
-    fn lose(&mut self, error: &io::Error) {
-        let deleted = self.file.metadata().is_ok_and(|open| open.nlink() == 0);
-        let place = if deleted { Place::Deleted } else { Place::Moved };
-        if self.place != place {
-            let what = if deleted { "deleted: its lines wait" } else { "moved away: its lines follow it" };
-            eprintln!("ringgate: the access log was {what}; {} cannot be opened: {error}", self.name());
-        }
-        self.place = place;
+    fn of(file: LogFile) -> Self {
+        let (name, has_path, pipe) = (file.name(), file.has_path(), file.pipe());
+        Self { name, has_path, place: Place::Its, pipe, disk: Disk::new(file) }
     }
 
     /// Writes what is taken without waiting; 0 if nothing is.
-    fn write(&mut self, bytes: &[u8], disk: &mut Option<Disk>) -> io::Result<usize> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if self.place == Place::Deleted {
             return Err(io::ErrorKind::NotFound.into());
         }
-        if self.regular {
-            let disk = match disk {
-                Some(disk) => disk,
-                None => disk.insert(Disk::start()?),
-            };
-            return disk.write(&self.file, bytes);
-        }
-        let mut asked = [PollFd::new(&*self.file, PollFlags::OUT)];
+        let Some(pipe) = &self.pipe else { return self.disk.write(bytes) };
+        let mut asked = [PollFd::new(&**pipe, PollFlags::OUT)];
         if poll(&mut asked, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? == 0 {
             return Ok(0);
         }
-        (&*self.file).write(&bytes[..bytes.len().min(PIPE_BYTES)])
+        (&**pipe).write(&bytes[..bytes.len().min(PIPE_BYTES)])
     }
-}
-
-fn append(path: &Path) -> io::Result<File> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)?;
-    }
-    if std::fs::metadata(path).is_ok_and(|found| found.file_type().is_fifo()) {
-        // For writing alone it would be opened when somebody reads it, and nothing would begin before. What nobody reads
-        // waits in it.
-        return OpenOptions::new().read(true).write(true).open(path);
-    }
-    OpenOptions::new().create(true).append(true).open(path)
-}
-
-fn is_still(path: &Path, file: &File) -> bool {
-    let (Ok(at_path), Ok(open)) = (std::fs::metadata(path), file.metadata()) else { return false };
-    (at_path.dev(), at_path.ino()) == (open.dev(), open.ino())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::io::Read;
+    use std::path::Path;
 
     fn put(sink: &mut Sink, lines: &[u8]) {
         sink.tail().expect("a log is wanted").extend_from_slice(lines);
@@ -264,7 +225,16 @@ mod tests {
     /// The same on a disk that takes its time, as one of a busy machine may.
     fn put_slowly(sink: &mut Sink, lines: &[u8]) {
         put(sink, lines);
-        while sink.bytes_under_way() > 0 {
+        settle(sink);
+    }
+
+    fn follow_slowly(sink: &mut Sink) {
+        sink.follow_rotation();
+        settle(sink);
+    }
+
+    fn settle(sink: &mut Sink) {
+        while sink.target.as_ref().is_some_and(|target| target.disk.is_busy()) {
             sink.write(Moment(1));
         }
     }
@@ -278,7 +248,7 @@ mod tests {
             Sink::open(&AccessLog::File(path.clone()), WhenFull::Keep).expect("a temporary folder");
         put_slowly(&mut sink, b"one\n");
         std::fs::rename(&path, folder.join("access.log.1")).expect("just written");
-        sink.follow_rotation();
+        follow_slowly(&mut sink);
         put_slowly(&mut sink, b"two\n");
         assert_eq!(std::fs::read(folder.join("access.log.1")).expect("moved"), b"one\n");
         assert_eq!(std::fs::read(&path).expect("new"), b"two\n");
@@ -303,11 +273,11 @@ mod tests {
             }
             // A file where the folder was: nothing can be made in it.
             std::fs::write(&logs, b"").expect("ours");
-            sink.follow_rotation();
+            follow_slowly(&mut sink);
             put_slowly(&mut sink, b"two\n");
             assert_eq!((sink.is_empty(), sink.is_stalled(Moment(1 + STALL_US))), (!deleted, deleted));
             std::fs::remove_file(&logs).expect("ours");
-            sink.follow_rotation();
+            follow_slowly(&mut sink);
             put_slowly(&mut sink, b"three\n");
             assert!(sink.is_empty() && !sink.is_stalled(Moment(1 + STALL_US)) && sink.lost_lines() == 0);
             let read = |path: &Path| String::from_utf8(std::fs::read(path).expect("a log")).expect("text");
@@ -355,7 +325,8 @@ mod tests {
         let (mut reader, writer) = io::pipe().expect("a pipe");
         let mut sink = Sink::open(&AccessLog::None, WhenFull::Drop).expect("nothing is opened");
         let file = File::from(std::os::fd::OwnedFd::from(writer));
-        sink.target = Some(Target { regular, ..Target::of(file, None).expect("an open pipe") });
+        let file = LogFile::of(file, None).expect("an open pipe");
+        sink.target = Some(Target::of(if regular { file.taken_for_regular() } else { file }));
         let line = [&[b'x'; 998][..], b"y\n"].concat();
         for _ in 0..300 {
             put(&mut sink, &line);
