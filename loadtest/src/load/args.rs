@@ -362,7 +362,7 @@ pub struct CompareArgs {
     #[arg(long, value_name = "FILE", requires = "peers", help_heading = "Output")]
     pub page: Option<PathBuf>,
     /// Report even if the machine was not steady, with a mark.
-    #[arg(long, help_heading = "Peers")]
+    #[arg(long)]
     pub force: bool,
     /// Name of the target that the others are compared with; the first one if it is not given.
     #[arg(long, value_name = "NAME")]

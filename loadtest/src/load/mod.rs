@@ -32,7 +32,7 @@ mod run;
 pub use args::{AskArgs, CompareArgs, HoldArgs, NamedTarget, ReportArgs, RunArgs};
 pub use compare::{
     Added, Bystanders, BystandersArgs, Comparison, FeatureCosts, FeaturesArgs, Ratio, Relay, RelayArgs, Row,
-    Spread, Truth, TruthArgs, Verdict, compare, compare_peers, end_peers, measure_bystanders,
+    Spread, Targets, Truth, TruthArgs, Verdict, compare, compare_peers, end_peers, measure_bystanders,
     measure_features, measure_truth, show_features,
 };
 pub use engine::{Target, interrupt};

@@ -61,8 +61,11 @@ fn targets() {
     let mock = slow_mock();
     let url = format!("http://{}/v1", mock.address);
     // Warming up takes at most 100, a round 48.
-    let (code, comparison) =
-        figures(&mock, 250, &format!("compare --target a={url}/chat/completions --target b={url}/responses"));
+    let (code, comparison) = figures(
+        &mock,
+        250,
+        &format!("compare --target a={url}/chat/completions --target b={url}/responses --force"),
+    );
     assert_eq!(code, Some(0), "{comparison:#}");
     for row in comparison["rows"].as_array().expect("rows") {
         assert!((1..1000).contains(&row["rounds"].as_u64().expect("a count")), "{row:#}");

@@ -154,7 +154,7 @@ fn compares() {
     let (_second, second_url) = mock();
     let line = format!(
         "--target a={first_url}/chat/completions,pid={} --target b={second_url}/responses,model=mock?delay_ms=50 \
-         --rounds 3 --slice 100ms --connections 3",
+         --rounds 3 --slice 100ms --connections 3 --force",
         own_pid()
     );
     let comparison = load::compare(&parse::<CompareArgs>(&line)).expect("a comparison");
@@ -174,7 +174,7 @@ fn compares_with_direct() {
     let (_direct, direct_url) = mock();
     let line = format!(
         "--target slow={direct_url}/chat/completions,model=mock?delay_ms=1000 --direct {direct_url}/chat/completions \
-         --rate 20 --rounds 2 --slice 200ms"
+         --rate 20 --rounds 2 --slice 200ms --force"
     );
     let comparison = load::compare(&parse::<CompareArgs>(&line)).expect("a comparison");
     let added = comparison.rows[0].added_us.p50.expect("there is a direct target").us;
@@ -190,7 +190,7 @@ fn connections_may_end_between_turns() {
     // The turn of the one is longer than the other waits.
     let line = format!(
         "--target impatient=http://{address}/v1/chat/completions --target b={url}/chat/completions \
-         --rounds 2 --slice 1300ms --connections 3"
+         --rounds 2 --slice 1300ms --connections 3 --force"
     );
     let comparison = load::compare(&parse::<CompareArgs>(&line)).expect("a comparison");
     assert!(comparison.is_good(), "{comparison}");

@@ -34,6 +34,12 @@ impl Baseline {
         Ok(baseline)
     }
 
+    /// As it stands above figures, with a mark if they are there by force.
+    pub fn told(&self) -> String {
+        let mark = if self.is_unsteady { "!! NOT STEADY, reported by force" } else { "baseline" };
+        format!("{mark}: {self}")
+    }
+
     fn of(slices: &[f64]) -> Self {
         let third = slices.len().div_ceil(3).max(1);
         let medians = slices.chunks(third).filter_map(|third| Spread::of(third.to_vec())).map(|it| it.median);

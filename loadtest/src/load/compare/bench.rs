@@ -12,7 +12,9 @@ use super::budget::WARMUP;
 use super::launch::Stage;
 use super::peer::{Peer, direct, part_of};
 use crate::load::check::OwnTime;
-use crate::load::engine::{Beat, HttpVersion, Load, Session, Setup, Target, Trust, Watch, on_event_loop};
+use crate::load::engine::{
+    Beat, HttpVersion, Load, Session, Setup, Target, Trust, Watch, is_interrupted, on_event_loop,
+};
 use crate::load::measure::Recorder;
 use crate::load::run::measure;
 use crate::load::scenario::{Arrivals, Scenario, positive, some_time};
@@ -142,13 +144,13 @@ impl<'a> Bench<'a> {
     pub async fn steady(&self, watch: &Watch) -> anyhow::Result<Steady> {
         let (peer, target) = self.direct()?;
         let session = self.session(&peer, target, Manner::default(), Load::Closed, watch).await?;
-        Ok(Steady { session, slices: Vec::new() })
+        Ok(Steady::new(session))
     }
 
     /// # Errors
     /// When the machine was not steady, and nobody forced it.
     pub fn judge(&self, steady: &Steady) -> anyhow::Result<Baseline> {
-        Baseline::judged(&steady.slices, self.args.force)
+        steady.judge(self.args.force)
     }
 }
 
@@ -159,13 +161,27 @@ pub struct Steady {
 }
 
 impl Steady {
+    /// `session`: warm connections to a provider with nothing before it.
+    pub fn new(session: Session) -> Self {
+        Self { session, slices: Vec::new() }
+    }
+
     /// # Errors
     /// When it cannot be measured.
     pub async fn look(&mut self, slice: Duration) -> anyhow::Result<()> {
         let measured = measure(&mut self.session, Load::Closed, slice, None).await?;
-        let tally = &measured.recorder.total;
-        self.slices.push(tally.per_second(tally.good()));
+        // A slice that was cut short says nothing of the machine.
+        if !is_interrupted() {
+            let tally = &measured.recorder.total;
+            self.slices.push(tally.per_second(tally.good()));
+        }
         Ok(())
+    }
+
+    /// # Errors
+    /// When the machine was not steady, and nobody forced it.
+    pub fn judge(&self, is_forced: bool) -> anyhow::Result<Baseline> {
+        Baseline::judged(&self.slices, is_forced)
     }
 }
 

@@ -36,6 +36,6 @@ pub use features::{FeatureCosts, FeaturesArgs, measure_features, show_features};
 pub use launch::end_peers;
 pub use spread::Spread;
 pub use suite::compare_peers;
-pub use targets::compare;
+pub use targets::{Targets, compare};
 pub use truth::{Relay, RelayArgs, Truth, TruthArgs, measure_truth};
 pub use verdict::Verdict;

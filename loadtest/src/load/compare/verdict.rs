@@ -94,11 +94,7 @@ impl fmt::Display for Verdict {
         if !self.is_complete {
             writeln!(out, "{INTERRUPTED}")?;
         }
-        if self.baseline.is_unsteady {
-            writeln!(out, "!! NOT STEADY, reported by force: {}\n", self.baseline)?;
-        } else {
-            writeln!(out, "baseline: {}\n", self.baseline)?;
-        }
+        writeln!(out, "{}\n", self.baseline.told())?;
         self.origin.fmt(out)?;
         writeln!(out, "it took {:.0} s\n", self.seconds)?;
         for StartUp { name, about, tried_with, version, .. } in &self.starts {

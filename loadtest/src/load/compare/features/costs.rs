@@ -160,9 +160,8 @@ impl fmt::Display for FeatureCosts {
         if !self.is_complete {
             writeln!(out, "{INTERRUPTED}")?;
         }
-        let mark = if self.baseline.is_unsteady { "!! NOT STEADY, reported by force" } else { "baseline" };
         self.origin.fmt(out)?;
-        writeln!(out, "{mark}: {}\n", self.baseline)?;
+        writeln!(out, "{}\n", self.baseline.told())?;
         let head =
             ["with", "cpu us/req", "min", "over", "cost us (95 %)", "seen", "by min", "req/s", "wrong"];
         let mut rows = vec![head.map(str::to_owned).to_vec()];

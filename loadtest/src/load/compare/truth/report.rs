@@ -162,9 +162,8 @@ impl fmt::Display for Truth {
         if !self.is_complete {
             writeln!(out, "{INTERRUPTED}")?;
         }
-        let mark = if self.baseline.is_unsteady { "!! NOT STEADY, reported by force" } else { "baseline" };
         self.origin.fmt(out)?;
-        writeln!(out, "{mark}: {}", self.baseline)?;
+        writeln!(out, "{}", self.baseline.told())?;
         let Self { gateway, requests, rate_per_s, rounds, header, .. } = self;
         writeln!(out, "{gateway}: {requests} requests at {rate_per_s}/s in {rounds} rounds, {header}\n")?;
         let row = |name: &str, line: &Line| {
