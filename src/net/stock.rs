@@ -56,6 +56,12 @@ pub fn give(buf: Buf) {
     });
 }
 
+/// Frees a buffer that is of no use to anybody, and gives the system its memory at once: the allocator would keep its pages
+/// until it is called the next time, which may be never.
+pub fn free(mut buf: Buf) {
+    pages::give_back(&mut buf);
+}
+
 /// Gives what nobody needed for a while back to the system.
 pub fn expire() {
     STOCK.with_borrow_mut(|stock| {
@@ -85,10 +91,9 @@ impl Stock {
 
     fn expire(&mut self, now: Instant) {
         let old = self.row.partition_point(|(_, given)| now.duration_since(*given) >= KEPT_FOR);
-        for (mut buf, _) in self.row.drain(..old) {
+        for (buf, _) in self.row.drain(..old) {
             self.bytes -= buf.capacity();
-            // The allocator would keep its pages until it is called the next time, which may be never.
-            pages::give_back(&mut buf);
+            free(buf);
         }
     }
 }

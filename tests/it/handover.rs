@@ -37,13 +37,13 @@ fn through_reloads_and_a_take_over(io: Io) {
         }
         let mut streams = begin(&old);
         load.go_on();
-        reload(&old);
+        reload(&old, "new");
         streams.extend(begin(&old));
         load.go_on();
         let new = old.successor();
         streams.extend(begin(&new));
         load.go_on();
-        reload(&new);
+        reload(&new, "newer");
         streams.extend(begin(&new));
         for (number, (mut client, began)) in streams.into_iter().enumerate() {
             let answer = client.answer();
@@ -74,11 +74,10 @@ fn begin(gateway: &Gateway) -> Vec<(Client, Instant)> {
     begun.collect()
 }
 
-fn reload(gateway: &Gateway) {
-    let text = gateway.config_text();
-    gateway.rewrite_config(
-        &text.replace("models:\n", "models:\n  new: {targets: [{provider: up, model: mock}]}\n"),
-    );
+/// Adds a model called so.
+fn reload(gateway: &Gateway, name: &str) {
+    let model = format!("models:\n  {name}: {{targets: [{{provider: up, model: mock}}]}}\n");
+    gateway.rewrite_config(&gateway.config_text().replace("models:\n", &model));
     until("the new configuration", || (gateway.metric("gateway_config_version") == 2).then_some(()));
 }
 

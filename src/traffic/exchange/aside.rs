@@ -54,6 +54,7 @@ pub async fn grown(buf: Buf, shard: &Shard) -> Result<Buf, Fault> {
         let whole = larger.capacity();
         larger.tail().resize(whole, 0);
         larger.truncate(buf.len());
+        stock::free(buf);
         larger
     })
     .await

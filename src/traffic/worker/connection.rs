@@ -77,7 +77,7 @@ pub async fn turn_away(shard: &Shard, accepted: Accepted, why: Unserved) {
     shard.buffers.give(first);
     // The socket is new and takes it at once.
     if client.writer.write(gather).await.0.is_ok() {
-        linger(shard, &mut client).await;
+        linger(shard, &mut client, Unread::Little).await;
     }
 }
 
@@ -135,7 +135,7 @@ pub async fn requests(shard: &Shard, client: &mut Client) {
             }
             Next::Linger if !client.writer.may_be_overtaken() => break,
             Next::Linger => {
-                Box::pin(linger(shard, client)).await;
+                Box::pin(linger(shard, client, Unread::Little)).await;
                 break;
             }
             Next::Reset => {
@@ -156,14 +156,27 @@ async fn part(client: &mut Client) {
     client.writer.finish().await;
 }
 
+/// What a client whose connection ends may still have to read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Unread {
+    /// One answer, which fits into what the kernel holds.
+    Little,
+    /// Answers of many streams.
+    Much,
+}
+
 /// Says that nothing more will come, and reads on a little: closing at once would reset the connection, and
-/// the client could lose the answer that it has not read yet, or never come to reading it.
-pub async fn linger(shard: &Shard, client: &mut Client) {
+/// the client could lose the answer that it has not read yet, or never come to reading it. One that has little to read, and
+/// goes on sending, does not hold a shard up that drains.
+pub async fn linger(shard: &Shard, client: &mut Client, unread: Unread) {
     part(client).await;
-    let until = shard.deadlines.coarse_now().plus_ms(LINGER_MS);
+    let mut until = shard.deadlines.coarse_now().plus_ms(LINGER_MS);
     let mut seen = 0;
     let mut buf = shard.buffers.small();
     while seen < LINGER_BYTES && shard.deadlines.coarse_now() < until {
+        if unread == Unread::Little && shard.draining.get() {
+            until = until.min(shard.deadlines.coarse_now().plus_ms(LINGER_IDLE_MS));
+        }
         buf.clear();
         client.deadline.set(Waiting::Linger, LINGER_IDLE_MS);
         if !client.reader.has_begun() {

@@ -11,7 +11,7 @@ mod answer;
 mod peer;
 mod stream;
 
-use super::connection::linger;
+use super::connection::{Unread, linger};
 use crate::base::buf::Buf;
 use crate::base::clock::Moment;
 use crate::base::fault::FaultKind;
@@ -65,7 +65,7 @@ enum Parting {
 /// Serves HTTP/2 until the connection ends. What stands in the client's inbox was read from it already.
 pub async fn serve(shard: Rc<Shard>, mut client: Client) {
     if converse(&shard, &mut client).await == Parting::InOrder {
-        Box::pin(linger(&shard, &mut client)).await;
+        Box::pin(linger(&shard, &mut client, Unread::Much)).await;
     }
     client.deadline.cut();
 }
