@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// All that is kept: four of the largest bodies that are usual.
 const KEPT_BYTES: usize = 256 << 20;
 const KEPT_FOR: Duration = Duration::from_secs(4);
-/// Somebody gets a buffer that is so many times larger than what he needs, and no larger.
+/// Who takes one gets a buffer that is so many times larger than what he needs, and no larger.
 const ROOMIER: usize = 4;
 
 thread_local! {
@@ -36,15 +36,15 @@ pub fn open() {
 
 /// An empty buffer with room for this much: one that was used, or a new one.
 pub fn take(bytes: usize) -> Buf {
-    find(bytes).unwrap_or_else(|| {
+    find(bytes, bytes.saturating_mul(ROOMIER)).unwrap_or_else(|| {
         // Bodies differ by little: the memory of one should do for the next. What is not touched is not there.
         Buf::with_capacity(bytes.next_multiple_of(bytes.next_power_of_two().div_ceil(8)))
     })
 }
 
-/// An empty buffer that was used, with room for this much, if there is one.
-pub fn find(bytes: usize) -> Option<Buf> {
-    STOCK.with_borrow_mut(|stock| stock.as_mut()?.find(bytes))
+/// An empty buffer that was used, with room for as many bytes at least, and not for more than that, if there is one.
+pub fn find(least: usize, most: usize) -> Option<Buf> {
+    STOCK.with_borrow_mut(|stock| stock.as_mut()?.find(least, most))
 }
 
 /// Keeps a buffer for others, or frees it.
@@ -72,8 +72,8 @@ pub fn expire() {
 }
 
 impl Stock {
-    fn find(&mut self, bytes: usize) -> Option<Buf> {
-        let fits = bytes..=bytes.saturating_mul(ROOMIER);
+    fn find(&mut self, least: usize, most: usize) -> Option<Buf> {
+        let fits = least..=most;
         let fitting = self.row.iter().enumerate().filter(|(_, (buf, _))| fits.contains(&buf.capacity()));
         let (place, _) = fitting.min_by_key(|(_, (buf, _))| buf.capacity())?;
         let (buf, _) = self.row.remove(place);
@@ -110,11 +110,11 @@ mod tests {
         used.extend(b"a prompt");
         let memory = used.as_ptr();
         give(used);
-        assert!(find(100_000).is_none() && find(60_000_000).is_none());
+        assert!(find(100_000, 400_000).is_none() && find(60_000_000, usize::MAX).is_none());
         let again = take(5_900_000);
         assert!(again.is_empty() && again.capacity() >= 6_000_000);
         assert_eq!(again.as_ptr(), memory);
-        assert!(find(5_900_000).is_none(), "nobody else has it");
+        assert!(find(1, usize::MAX).is_none(), "nobody else has it");
     }
 
     /// The least that is enough is given.
@@ -124,8 +124,8 @@ mod tests {
         for bytes in [300, 100, 200] {
             stock.give(Buf::with_capacity(bytes), Instant::now());
         }
-        assert_eq!(stock.find(90).map(|buf| buf.capacity()), Some(100));
-        assert_eq!(stock.find(90).map(|buf| buf.capacity()), Some(200));
+        assert_eq!(stock.find(90, 400).map(|buf| buf.capacity()), Some(100));
+        assert_eq!(stock.find(90, 400).map(|buf| buf.capacity()), Some(200));
         assert_eq!((stock.bytes, stock.row.len()), (300, 1));
     }
 
@@ -133,7 +133,7 @@ mod tests {
     #[test]
     fn nothing_is_kept_unasked() {
         give(Buf::with_capacity(1000));
-        assert!(find(1000).is_none() && take(1000).capacity() >= 1000);
+        assert!(find(1, usize::MAX).is_none() && take(1000).capacity() >= 1000);
     }
 
     /// There is a bound on what is kept, and on how long.
@@ -144,7 +144,7 @@ mod tests {
             stock.give(Buf::with_capacity(KEPT_BYTES / 4), now);
         }
         assert_eq!((stock.row.len(), stock.bytes), (4, KEPT_BYTES));
-        let taken = stock.find(KEPT_BYTES / 4).expect("there are four");
+        let taken = stock.find(KEPT_BYTES / 4, KEPT_BYTES).expect("there are four");
         stock.give(taken, now + KEPT_FOR / 2);
         stock.expire(now + KEPT_FOR);
         assert_eq!((stock.row.len(), stock.bytes), (1, KEPT_BYTES / 4));

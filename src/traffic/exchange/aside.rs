@@ -18,6 +18,9 @@ pub const LARGE_BYTES: u64 = 512 * 1024;
 /// The same of bodies that are only searched, which takes a quarter of a millisecond.
 pub const VAST_BYTES: u64 = 1024 * 1024;
 
+/// The largest buffer that one grows to which need not be so large: what the longest event that is translated grows to.
+const GROWN_MOST: usize = 16 << 20;
+
 /// Between looks whether the work is done.
 const LOOK: Duration = Duration::from_millis(1);
 
@@ -49,12 +52,21 @@ pub async fn with_body<T: Send + Sync + 'static>(
 /// There is no such memory.
 pub async fn grown(buf: Buf, shard: &Shard) -> Result<Buf, Fault> {
     done(shard, move || {
-        let mut larger = stock::take(2 * buf.len());
+        // One that an event had grown to spares all that lies between.
+        let mut larger = stock::find(2 * buf.len(), GROWN_MOST).unwrap_or_else(|| {
+            let mut new = stock::take(2 * buf.len());
+            let whole = new.capacity();
+            new.tail().resize(whole, 0);
+            new.clear();
+            new
+        });
         larger.extend(&buf);
-        let whole = larger.capacity();
-        larger.tail().resize(whole, 0);
-        larger.truncate(buf.len());
-        stock::free(buf);
+        // The first, which comes from a shard, is what the next event begins with.
+        if buf.capacity() as u64 <= 2 * LARGE_BYTES {
+            stock::give(buf);
+        } else {
+            stock::free(buf);
+        }
         larger
     })
     .await
@@ -76,7 +88,7 @@ pub fn give_back(buf: Buf, shard: &Shard) {
 /// # Errors
 /// It could not look.
 pub async fn used(bytes: usize, shard: &Shard) -> Result<Option<Buf>, Fault> {
-    done(shard, move || stock::find(bytes)).await
+    done(shard, move || stock::find(bytes, 4 * bytes)).await
 }
 
 /// Has something done. Where the helper has too much to do already, it is done here and now.
