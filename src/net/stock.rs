@@ -4,8 +4,8 @@
 //! found and cleared by the kernel, and perhaps by a hypervisor, too: for a body of 60 MB, which is joined and written anew,
 //! that is more than all other work on it.
 //!
-//! Invariant: a thread that has not opened a stock keeps nothing; one that has keeps [`KEPT_BYTES`] at most, and nothing that
-//! nobody needed for [`KEPT_FOR`], as long as it calls [`expire`].
+//! Invariant: a thread that has not opened a stock keeps nothing; one that has keeps 256 MiB at most, and nothing that
+//! nobody needed for four seconds, as long as it calls [`expire`].
 
 use super::pages;
 use crate::base::buf::Buf;
