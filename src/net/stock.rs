@@ -36,14 +36,19 @@ pub fn open() {
 
 /// An empty buffer with room for this much: one that was used, or a new one.
 pub fn take(bytes: usize) -> Buf {
-    find(bytes, bytes.saturating_mul(ROOMIER)).unwrap_or_else(|| {
+    find(bytes).unwrap_or_else(|| {
         // Bodies differ by little: the memory of one should do for the next. What is not touched is not there.
         Buf::with_capacity(bytes.next_multiple_of(bytes.next_power_of_two().div_ceil(8)))
     })
 }
 
-/// An empty buffer that was used, with room for as many bytes at least, and not for more than that, if there is one.
-pub fn find(least: usize, most: usize) -> Option<Buf> {
+/// An empty buffer that was used, with room for this much, if there is one.
+pub fn find(bytes: usize) -> Option<Buf> {
+    find_up_to(bytes, bytes.saturating_mul(ROOMIER))
+}
+
+/// The same for who says himself how large it may be.
+pub fn find_up_to(least: usize, most: usize) -> Option<Buf> {
     STOCK.with_borrow_mut(|stock| stock.as_mut()?.find(least, most))
 }
 
@@ -110,11 +115,11 @@ mod tests {
         used.extend(b"a prompt");
         let memory = used.as_ptr();
         give(used);
-        assert!(find(100_000, 400_000).is_none() && find(60_000_000, usize::MAX).is_none());
+        assert!(find(100_000).is_none() && find(60_000_000).is_none());
         let again = take(5_900_000);
         assert!(again.is_empty() && again.capacity() >= 6_000_000);
         assert_eq!(again.as_ptr(), memory);
-        assert!(find(1, usize::MAX).is_none(), "nobody else has it");
+        assert!(find_up_to(1, usize::MAX).is_none(), "nobody else has it");
     }
 
     /// The least that is enough is given.
@@ -133,7 +138,7 @@ mod tests {
     #[test]
     fn nothing_is_kept_unasked() {
         give(Buf::with_capacity(1000));
-        assert!(find(1, usize::MAX).is_none() && take(1000).capacity() >= 1000);
+        assert!(find_up_to(1, usize::MAX).is_none() && take(1000).capacity() >= 1000);
     }
 
     /// There is a bound on what is kept, and on how long.

@@ -53,7 +53,7 @@ pub async fn with_body<T: Send + Sync + 'static>(
 pub async fn grown(buf: Buf, shard: &Shard) -> Result<Buf, Fault> {
     done(shard, move || {
         // One that an event had grown to spares all that lies between.
-        let mut larger = stock::find(2 * buf.len(), GROWN_MOST).unwrap_or_else(|| {
+        let mut larger = stock::find_up_to(2 * buf.len(), GROWN_MOST).unwrap_or_else(|| {
             let mut new = stock::take(2 * buf.len());
             let whole = new.capacity();
             new.tail().resize(whole, 0);
@@ -88,7 +88,7 @@ pub fn give_back(buf: Buf, shard: &Shard) {
 /// # Errors
 /// It could not look.
 pub async fn used(bytes: usize, shard: &Shard) -> Result<Option<Buf>, Fault> {
-    done(shard, move || stock::find(bytes, 4 * bytes)).await
+    done(shard, move || stock::find(bytes)).await
 }
 
 /// Has something done. Where the helper has too much to do already, it is done here and now.

@@ -311,6 +311,7 @@ impl Relay<'_, '_, '_> {
             // Not by growing where it is: the allocator would put it into huge pages.
             None => BODY_SEGMENT_BYTES.max(2 * buf.len()),
         };
+        // A large one that somebody has filled before costs no pages.
         let used = if needed as u64 >= aside::LARGE_BYTES {
             Box::pin(aside::used(needed, self.reply.shard)).await?
         } else {
