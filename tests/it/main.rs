@@ -9,6 +9,7 @@ mod aside;
 mod auth;
 mod backlog;
 mod bedrock;
+mod beside;
 mod broken;
 mod by_responses;
 mod canaries;

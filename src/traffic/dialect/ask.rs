@@ -1,5 +1,6 @@
 //! What a request asks for, and why a body does not say.
 
+use super::beside::Place;
 use super::json::JsonFault;
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::MODEL_NAME_BYTES;
@@ -20,6 +21,8 @@ pub struct Ask {
     pub max_tokens: Option<u64>,
     /// Where `seed` and `max_completion_tokens` stand, each from its name up to its value: some servers have other names.
     pub renamable: [Option<Range<u64>>; 2],
+    /// Where other models are named than `model`, or may be: what the body says twice, stands here twice.
+    pub beside: Vec<Place>,
 }
 
 /// How names are written in a body.

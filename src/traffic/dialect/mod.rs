@@ -8,6 +8,7 @@
 
 pub mod ask;
 pub mod astray;
+pub mod beside;
 mod brief;
 pub mod json;
 pub mod multipart;

@@ -4,6 +4,7 @@
 //! second `model` after the first would be a way around the access check.
 
 use super::ask::{Ask, BodyForm, ScanError, StreamUsage, model_name};
+use super::beside::{self, Named, Place};
 use super::json::{Key, ROOT, Scanner, Sink, Value, Want, whole_number};
 use crate::base::limits::MODEL_NAME_BYTES;
 use crate::base::text::Text;
@@ -17,6 +18,10 @@ const MAX_TOKENS: u8 = 5;
 const MAX_COMPLETION_TOKENS: u8 = 6;
 const MAX_OUTPUT_TOKENS: u8 = 7;
 const SEED: u8 = 8;
+const OTHER_MODELS: u8 = 9;
+const HOLDS_MODELS: u8 = 10;
+const TOOLS: u8 = 11;
+const TOOL_KIND: u8 = 12;
 
 const SPLICED_OPTIONS: &str = "{\"include_usage\":true}";
 
@@ -80,9 +85,26 @@ struct Found {
     max_tokens: Option<u64>,
     /// Where the names of `seed` and `max_completion_tokens` begin, and where their values do.
     renamable: [Option<Range<u64>>; 2],
+    beside: Vec<Place>,
+    tools: Tools,
     root: u64,
     /// The root has no members.
     is_empty: bool,
+}
+
+/// What there is in a list of tools that could name a model.
+#[derive(Clone, Copy)]
+struct Tools {
+    /// One of them does.
+    name: bool,
+    /// The one at hand is not the client's own.
+    served: bool,
+    /// The one at hand has settings, which could.
+    set: bool,
+}
+
+impl Tools {
+    const NONE: Self = Self { name: false, served: false, set: false };
 }
 
 #[derive(Clone, Copy)]
@@ -122,6 +144,8 @@ impl Found {
             include_usage: None,
             max_tokens: None,
             renamable: [const { None }; 2],
+            beside: vec![],
+            tools: Tools::NONE,
             root: 0,
             is_empty: false,
         }
@@ -172,6 +196,7 @@ impl Found {
             stream_usage,
             max_tokens: self.max_tokens,
             renamable: self.renamable(),
+            beside: self.beside.clone(),
         })
     }
 
@@ -193,6 +218,7 @@ impl Found {
             stream_usage: StreamUsage::Asked,
             max_tokens: self.max_tokens,
             renamable: [const { None }; 2],
+            beside: self.beside.clone(),
         })
     }
 
@@ -219,6 +245,7 @@ impl Found {
             stream_usage: self.stream_usage(),
             max_tokens: self.max_tokens,
             renamable: self.renamable(),
+            beside: self.beside.clone(),
         })
     }
 
@@ -226,6 +253,30 @@ impl Found {
     fn begins(&mut self, which: usize, at: u64) {
         if let Some(place) = &mut self.renamable[which] {
             place.end = at;
+        }
+    }
+
+    /// Other models are named here, or may be. That there are too many places is told by one more than may be looked at.
+    fn beside(&mut self, value: &Value<'_>, place: Place) {
+        let holds = matches!(value, Value::Text { .. } | Value::Array { .. } | Value::Object { .. });
+        if holds && self.beside.len() <= beside::NAMES {
+            self.beside.push(place);
+        }
+    }
+
+    /// A tool is over, or the list of them.
+    fn tool(&mut self, value: &Value<'_>, span: Range<u64>) {
+        let tools = &mut self.tools;
+        match value {
+            Value::Object { .. } => {
+                let name = tools.name || (tools.served && tools.set);
+                *tools = Tools { name, ..Tools::NONE };
+            }
+            Value::Array { .. } if tools.name => {
+                *tools = Tools::NONE;
+                self.beside(value, Place { span, named: Named::Within });
+            }
+            _ => {}
         }
     }
 
@@ -273,6 +324,21 @@ impl Sink for Found {
                 self.model_in_other_case = true;
                 Want::Skip
             }
+            (ROOT, b"tools") => Want::Each(TOOLS),
+            (ROOT, name) => match beside::of_root(name) {
+                None => Want::Skip,
+                Some(Named::Here) => Want::Value(OTHER_MODELS),
+                Some(Named::Within) => Want::Value(HOLDS_MODELS),
+            },
+            (TOOLS, b"type") => Want::Value(TOOL_KIND),
+            (TOOLS, b"parameters") => {
+                self.tools.set = true;
+                Want::Skip
+            }
+            (TOOLS, name) => {
+                self.tools.name |= beside::is_name(name);
+                Want::Skip
+            }
             _ => Want::Skip,
         }
     }
@@ -299,6 +365,10 @@ impl Sink for Found {
             }
             INCLUDE_USAGE => self.include_usage = Some((span, Flag::of(&value))),
             SEED => self.begins(0, span.start),
+            OTHER_MODELS => self.beside(&value, Place { span, named: Named::Here }),
+            HOLDS_MODELS => self.beside(&value, Place { span, named: Named::Within }),
+            TOOL_KIND => self.tools.served |= !is_clients(&value),
+            TOOLS => self.tool(&value, span),
             _ => {
                 if tag == MAX_COMPLETION_TOKENS {
                     self.begins(1, span.start);
@@ -309,6 +379,11 @@ impl Sink for Found {
             }
         }
     }
+}
+
+/// Whether a tool of this kind is one that the client runs.
+fn is_clients(kind: &Value<'_>) -> bool {
+    matches!(kind, Value::Text { text: b"function" | b"custom", sound: true })
 }
 
 #[cfg(test)]

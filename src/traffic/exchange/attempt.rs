@@ -4,6 +4,7 @@
 //! did nothing.
 
 use super::aside;
+use super::beside;
 use super::crossing::{self, Crossed, Laid};
 use super::media;
 use super::outbound::{self, HEAD};
@@ -47,6 +48,10 @@ pub async fn run(snapshot: &Snapshot, exchange: &mut Exchange, reply: &mut Reply
     for target in targets.iter(model) {
         let provider = &snapshot.providers[target.provider as usize];
         let Some(way) = Way::to(provider, endpoint) else { continue };
+        if let Err(fault) = beside::allowed(snapshot, exchange, target.provider) {
+            failed.get_or_insert(fault);
+            continue;
+        }
         let usage = wants_usage(provider, endpoint);
         let trip = Trip { snapshot, model, target, provider, way, usage, latest };
         match trip.ask(exchange, reply).await {

@@ -8,6 +8,7 @@
 
 mod aside;
 mod attempt;
+mod beside;
 pub mod client;
 mod crossing;
 mod early;

@@ -68,6 +68,20 @@ pub fn in_one_piece(gather: &Gather) -> Cow<'_, [u8]> {
     Cow::Owned(all)
 }
 
+/// A copy of a part of the client's body.
+pub fn part(gather: &Gather, range: &Range<u64>) -> Vec<u8> {
+    let (mut part, mut start) = (vec![], 0u64);
+    for segment in segments(gather) {
+        let end = start + segment.len() as u64;
+        let (from, until) = (range.start.max(start), range.end.min(end));
+        if from < until {
+            part.extend_from_slice(&segment[(from - start) as usize..(until - start) as usize]);
+        }
+        start = end;
+    }
+    part
+}
+
 /// Works on segments that were taken as on one piece.
 pub fn on_one_piece<T>(segments: &[Buf], work: impl FnOnce(&[u8]) -> T) -> T {
     if let [one] = segments {

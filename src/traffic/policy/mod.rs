@@ -6,8 +6,10 @@
 //! Invariant: every `Permit` is settled exactly once, whatever becomes of the exchange.
 
 mod listed;
+mod reach;
 
 pub use listed::{Entry, listed};
+pub use reach::{is_free, reach};
 
 use crate::base::fault::{Fault, FaultKind};
 use crate::base::limits::REPEATED_BYTES;

@@ -149,6 +149,7 @@ impl MultipartScan {
             stream_usage: StreamUsage::Untouchable,
             renamable: [const { None }; 2],
             max_tokens: None,
+            beside: vec![],
         })
     }
 

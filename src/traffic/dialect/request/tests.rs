@@ -1,5 +1,6 @@
 use super::super::splice::{Edits, InjectUsage, apply};
 use super::*;
+use crate::traffic::dialect::beside::NAMES;
 use crate::traffic::dialect::json::{Expected, JsonFault};
 use proptest::prelude::*;
 
@@ -47,6 +48,40 @@ fn models() {
     }
     let longest = format!(r#"{{"model":"{}"}}"#, "x".repeat(MODEL_NAME_BYTES));
     assert_eq!(scan_cut(longest.as_bytes()).unwrap().model.as_str().len(), MODEL_NAME_BYTES);
+}
+
+/// Where other models may be named is noted, however the body is cut, and nothing else is.
+#[test]
+fn models_beside() {
+    use Named::{Here, Within};
+    let many = [r#""models":"a""#; 40].join(",");
+    for (members, expected) in [
+        (r#""messages":[{"model":"no","models":["no"]}],"metadata":{"model":"no"}"#, vec![]),
+        (
+            r#""models":["a"],"fallbacks":[{"model":"b"}]"#,
+            vec![(r#"["a"]"#, Here), (r#"[{"model":"b"}]"#, Here)],
+        ),
+        (r#""MODELS":"a","x_model":null,"y_model":7"#, vec![(r#""a""#, Here)]),
+        (r#""plugins":[{}]"#, vec![("[{}]", Within)]),
+        (r#""tools":[{"type":"x","model":"a"}]"#, vec![(r#"[{"type":"x","model":"a"}]"#, Within)]),
+        (
+            r#""tools":[{"parameters":{},"type":"x:y"},{}]"#,
+            vec![(r#"[{"parameters":{},"type":"x:y"},{}]"#, Within)],
+        ),
+        (
+            r#""tools":[{"type":"function","parameters":{"model":"no"}},{"type":"custom"},{"name":"f"}]"#,
+            vec![],
+        ),
+        (r#""tools":[{"type":"web_search"},{"parameters":{"model":"no"}}]"#, vec![]),
+        (r#""tools":[{"input_schema":{"model":"no"}}],"tool_choice":{"model":"no"}"#, vec![]),
+        (&many, vec![(r#""a""#, Here); NAMES + 1]),
+    ] {
+        let body = format!(r#"{{"model":"m",{members}}}"#);
+        let ask = scan_cut(body.as_bytes()).unwrap();
+        let text = |span: &Range<u64>| &body[span.start as usize..span.end as usize];
+        let found: Vec<_> = ask.beside.iter().map(|place| (text(&place.span), place.named)).collect();
+        assert_eq!(found, expected, "{body}");
+    }
 }
 
 /// What decides about a request must be there once and have its type; a wrong body comes before a wrong field.
