@@ -31,6 +31,8 @@ pub const BUFFERED_BYTES: u64 = 1024 * 1024 * 1024;
 /// Longest time that a request's body may take in all, however steadily it comes, in milliseconds (setting
 /// `limits.body_ms`).
 pub const BODY_MS: u64 = 10 * 60 * 1000;
+/// How long the memory of large bodies is kept for the next ones, in milliseconds (setting `limits.spare_memory_ms`).
+pub const SPARE_MEMORY_MS: u64 = 60 * 1000;
 /// Deepest nesting of a JSON body.
 pub const JSON_DEPTH: usize = 128;
 /// Values and names of members in a JSON text that is written anew: each is 16 bytes beside the text.

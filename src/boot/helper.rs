@@ -16,8 +16,8 @@ use std::time::Duration;
 /// How often it looks whether there are shards left.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// Runs until the last shard is gone.
-pub fn run(mut rings: Vec<rtrb::Consumer<Chore>>) {
+/// Runs until the last shard is gone. `kept` says for how long memory that a chore needed is kept for others.
+pub fn run(mut rings: Vec<rtrb::Consumer<Chore>>, kept: impl Fn() -> Duration) {
     stock::open();
     while rings.iter().any(|ring| !ring.is_abandoned()) {
         // One of each shard, so that none waits for all of another's.
@@ -27,7 +27,7 @@ pub fn run(mut rings: Vec<rtrb::Consumer<Chore>>) {
             // Its shard sees that nothing came of it.
             drop(catch_unwind(AssertUnwindSafe(chore)));
         }
-        stock::expire();
+        stock::expire(kept());
         if idle {
             std::thread::park_timeout(LOOK);
         }
@@ -44,7 +44,7 @@ mod tests {
     #[test]
     fn chores_are_done() {
         let (rings, ends): (Vec<_>, Vec<_>) = (0..2).map(|_| rtrb::RingBuffer::new(RING_SLOTS)).unzip();
-        let helper = std::thread::spawn(|| run(ends));
+        let helper = std::thread::spawn(|| run(ends, || Duration::ZERO));
         let mut shards: Vec<_> =
             rings.into_iter().map(|ring| Chores::new(ring, helper.thread().clone())).collect();
         let (done, results) = channel();

@@ -108,11 +108,12 @@ pub fn start(plan: Plan) -> Result<Planes> {
     let process = random()?;
     let (chores, todo): (Vec<_>, Vec<_>) =
         links.iter().map(|_| rtrb::RingBuffer::new(chore::RING_SLOTS)).unzip();
+    let snapshots = plan.snapshots.clone();
     let helper = thread("helper".into(), move || {
         pin(log_cpu);
         // Where it is not allowed, chores take their turn as before: `doctor` tells of it.
         drop(urgency::wait_for_others());
-        helper::run(todo);
+        helper::run(todo, || Duration::from_millis(snapshots.load().limits.spare_memory_ms));
     })?;
     let (mut shards, mut errands) = (vec![], vec![]);
     let ends = ends.into_iter().zip(chores).zip(plan.sockets).zip(&links);

@@ -96,6 +96,8 @@ pub struct Limits {
     /// Most unused upstream connections per shard and provider.
     pub upstream_idle_connections: usize,
     pub h2_streams: u32,
+    /// How long the memory of large bodies is kept for the next ones.
+    pub spare_memory_ms: u64,
 }
 
 impl Default for Limits {
@@ -118,6 +120,7 @@ impl Default for Limits {
             upstream_life_ms: 3_600_000,
             upstream_idle_connections: 512,
             h2_streams: 128,
+            spare_memory_ms: l::SPARE_MEMORY_MS,
         }
     }
 }

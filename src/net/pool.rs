@@ -83,9 +83,10 @@ impl BufferPool {
         self.gathers.borrow_mut().truncate(kept);
     }
 
-    /// Frees some of the segments that nobody needs, and what is behind them. Called at every sweep.
-    pub fn free_segments(&self) {
-        self.segments.borrow_mut().free();
+    /// Frees some of the segments that nobody needs, and what is behind them; one large body's not before so many milliseconds.
+    /// Called at every sweep.
+    pub fn free_segments(&self, kept_ms: u64) {
+        self.segments.borrow_mut().free(kept_ms);
     }
 
     /// An empty gather.

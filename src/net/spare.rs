@@ -2,20 +2,26 @@
 //!
 //! Memory that is fetched from the system and given back for each body costs a shard more than the body's bytes: each page
 //! is found, cleared and counted, and a hypervisor may have to find it, too. So what a body leaves is kept for those that
-//! follow, and what none of them needed for a while is given back, little by little.
+//! follow, and what none of them needed for a while is given back, little by little: what is more than one large body has
+//! after seconds, the rest later.
 //!
-//! Invariant: at most [`KEPT`] are here; one that was in nobody's hands for two periods is gone.
+//! Invariant: at most [`KEPT`] are here; what was in nobody's hands for two periods is gone but for [`KEPT_LONGER`], and
+//! that is gone when nobody needed it for twice the time that is given.
 
 use super::pages;
 use crate::base::buf::Buf;
-use crate::base::limits::{BODY_SEGMENT_BYTES, BUFFERED_BYTES};
+use crate::base::limits::{BODY_BYTES, BODY_SEGMENT_BYTES, BUFFERED_BYTES};
 use std::collections::VecDeque;
 
 /// As many as bodies may be made of at a time.
 const KEPT: usize = BUFFERED_BYTES as usize / BODY_SEGMENT_BYTES;
 
+/// As many as the largest body has that is usual.
+const KEPT_LONGER: usize = BODY_BYTES as usize / BODY_SEGMENT_BYTES;
+
 /// Sweeps in which nobody needs a segment before it is given back: four seconds.
 const PERIOD_SWEEPS: u32 = 200;
+const PERIOD_MS: u64 = 4_000;
 
 /// How much is given back at a time, which takes up to a quarter of a millisecond.
 const FREED_BYTES: usize = 1 << 20;
@@ -30,9 +36,12 @@ pub(super) struct Spare {
     row: VecDeque<Buf>,
     /// The fewest that were spare in this period: so many nobody needed.
     least: usize,
-    /// What is to be given back of those that nobody needed in the period before.
+    /// The same over the periods for which a body's memory is kept.
+    least_longer: usize,
+    /// What is to be given back of those that nobody needed in the period before, or in all of them.
     excess: usize,
     sweeps: u32,
+    periods: u64,
 }
 
 impl Spare {
@@ -51,13 +60,11 @@ impl Spare {
         }
     }
 
-    /// Gives back some of what nobody needed. Called at every sweep.
-    pub(super) fn free(&mut self) {
+    /// Gives back some of what nobody needed, of one body's memory not before so many milliseconds. Called at every sweep.
+    pub(super) fn free(&mut self, kept_ms: u64) {
         self.sweeps += 1;
         if self.sweeps >= PERIOD_SWEEPS {
-            self.sweeps = 0;
-            self.excess = self.least;
-            self.least = self.row.len();
+            self.end_period(kept_ms);
         }
         let mut freed = 0;
         self.excess = self.excess.min(self.row.len());
@@ -66,8 +73,22 @@ impl Spare {
             freed += oldest.capacity();
             self.excess -= 1;
             self.least = self.least.saturating_sub(1);
+            self.least_longer = self.least_longer.saturating_sub(1);
             pages::give_back(&mut oldest);
         }
+    }
+
+    fn end_period(&mut self, kept_ms: u64) {
+        self.sweeps = 0;
+        self.periods += 1;
+        self.least_longer = self.least_longer.min(self.least);
+        self.excess = self.least.saturating_sub(KEPT_LONGER);
+        if self.periods >= kept_ms.div_ceil(PERIOD_MS) {
+            self.periods = 0;
+            self.excess = self.excess.max(self.least_longer);
+            self.least_longer = self.row.len();
+        }
+        self.least = self.row.len();
     }
 }
 
@@ -82,7 +103,20 @@ mod tests {
     }
 
     fn periods(spare: &mut Spare, number: u32) {
-        (0..number * PERIOD_SWEEPS).for_each(|_| spare.free());
+        (0..number * PERIOD_SWEEPS).for_each(|_| spare.free(PERIOD_MS));
+    }
+
+    /// One body's memory outlasts the rest by the time that is given.
+    #[test]
+    fn a_body_is_kept_longer() {
+        let mut spare = filled(KEPT_LONGER + 40);
+        let mut after = |periods: u64| {
+            (0..periods * u64::from(PERIOD_SWEEPS)).for_each(|_| spare.free(3 * PERIOD_MS));
+            spare.row.len()
+        };
+        assert_eq!(after(3), KEPT_LONGER, "more than that goes after a period without any need");
+        assert_eq!(after(2), KEPT_LONGER);
+        assert_eq!(after(3), 0);
     }
 
     /// What bodies need again and again stays, and what they do not need is given back.
@@ -106,7 +140,7 @@ mod tests {
         let mut spare = filled(40);
         periods(&mut spare, 2);
         assert_eq!(spare.row.len(), 36, "the first of them");
-        spare.free();
+        spare.free(PERIOD_MS);
         assert_eq!(spare.row.len(), 32);
         periods(&mut spare, 1);
         assert_eq!(spare.row.len(), 0);

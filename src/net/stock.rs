@@ -5,7 +5,7 @@
 //! that is more than all other work on it.
 //!
 //! Invariant: a thread that has not opened a stock keeps nothing; one that has keeps 256 MiB at most, and nothing that
-//! nobody needed for four seconds, as long as it calls [`expire`].
+//! nobody needed for as long as it says, as long as it calls [`expire`].
 
 use super::pages;
 use crate::base::buf::Buf;
@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 
 /// All that is kept: four of the largest bodies that are usual.
 const KEPT_BYTES: usize = 256 << 20;
-const KEPT_FOR: Duration = Duration::from_secs(4);
 /// Who takes one gets a buffer that is so many times larger than what he needs, and no larger.
 const ROOMIER: usize = 4;
 
@@ -67,11 +66,11 @@ pub fn free(mut buf: Buf) {
     pages::give_back(&mut buf);
 }
 
-/// Gives what nobody needed for a while back to the system.
-pub fn expire() {
+/// Gives what nobody needed for so long back to the system.
+pub fn expire(unneeded: Duration) {
     STOCK.with_borrow_mut(|stock| {
         if let Some(stock) = stock {
-            stock.expire(Instant::now());
+            stock.expire(unneeded, Instant::now());
         }
     });
 }
@@ -94,8 +93,8 @@ impl Stock {
         }
     }
 
-    fn expire(&mut self, now: Instant) {
-        let old = self.row.partition_point(|(_, given)| now.duration_since(*given) >= KEPT_FOR);
+    fn expire(&mut self, unneeded: Duration, now: Instant) {
+        let old = self.row.partition_point(|(_, given)| now.duration_since(*given) >= unneeded);
         for (buf, _) in self.row.drain(..old) {
             self.bytes -= buf.capacity();
             free(buf);
@@ -144,6 +143,7 @@ mod tests {
     /// There is a bound on what is kept, and on how long.
     #[test]
     fn all_ends() {
+        const KEPT_FOR: Duration = Duration::from_secs(4);
         let (mut stock, now) = (Stock::default(), Instant::now());
         for _ in 0..5 {
             stock.give(Buf::with_capacity(KEPT_BYTES / 4), now);
@@ -151,9 +151,9 @@ mod tests {
         assert_eq!((stock.row.len(), stock.bytes), (4, KEPT_BYTES));
         let taken = stock.find(KEPT_BYTES / 4, KEPT_BYTES).expect("there are four");
         stock.give(taken, now + KEPT_FOR / 2);
-        stock.expire(now + KEPT_FOR);
+        stock.expire(KEPT_FOR, now + KEPT_FOR);
         assert_eq!((stock.row.len(), stock.bytes), (1, KEPT_BYTES / 4));
-        stock.expire(now + 2 * KEPT_FOR);
+        stock.expire(KEPT_FOR, now + 2 * KEPT_FOR);
         assert_eq!((stock.row.len(), stock.bytes), (0, 0));
     }
 }

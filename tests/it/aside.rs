@@ -13,6 +13,10 @@ const VAST: usize = 1024 * 1024;
 /// Model `c` of Anthropic's format, `m/…` of `OpenAI`'s, and `both`, whose first target is of Anthropic's and refuses
 /// connections.
 fn stage(io: Io) -> (Scripted, Gateway, socket2::Socket) {
+    stage_with(io, "{}")
+}
+
+fn stage_with(io: Io, limits: &str) -> (Scripted, Gateway, socket2::Socket) {
     let upstream = Scripted::start(|_, mut peer| {
         while let Some(request) = peer.request() {
             let body = if request.starts_with("POST /v1/messages ") { CLAUDE } else { "{}" };
@@ -32,7 +36,8 @@ fn stage(io: Io) -> (Scripted, Gateway, socket2::Socket) {
             "both",
             "{provider: dead, model: claude-x, priority: 1}, {provider: up, model: x, priority: 2}",
             "",
-        );
+        )
+        .with("limits", limits);
     let gateway = Gateway::start(&setup);
     (upstream, gateway, socket)
 }
@@ -135,7 +140,7 @@ fn the_helper_goes_last() {
 #[test]
 fn memory_is_used_again_and_given_back() {
     const BODY: u64 = 24 << 20;
-    let (_upstream, gateway, _closed) = stage(Io::Auto);
+    let (_upstream, gateway, _closed) = stage_with(Io::Auto, "{spare_memory_ms: 4000}");
     // The 10th number of proc(5)'s `stat` counts pages, small or huge, that were touched for the first time.
     let fetched = || {
         let stat = std::fs::read_to_string(gateway.schedstat_of("helper").with_file_name("stat"));

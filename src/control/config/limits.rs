@@ -33,6 +33,7 @@ pub fn compile(section: &Cursor<'_>, findings: &mut Findings) -> Limits {
             default.upstream_idle_connections as u64,
         ) as usize,
         h2_streams: whole("h2_streams", u64::from(default.h2_streams)) as u32,
+        spare_memory_ms: whole("spare_memory_ms", default.spare_memory_ms),
     };
     if limits.body_bytes > limits.buffered_bytes {
         let message = format!("is smaller than body_bytes ({})", limits.body_bytes);

@@ -242,6 +242,12 @@ const LIMITS: &[Field] = &[
         Default("128"),
         "Most streams of one HTTP/2 connection.",
     ),
+    row(
+        "spare_memory_ms",
+        MILLISECONDS,
+        Default("60000"),
+        "How long memory that large bodies needed is kept for the next ones: up to 64 MiB of each shard, and up to 256 MiB where they are translated. What is beyond that is given back after seconds.",
+    ),
 ];
 
 const TIMEOUTS: &[Field] = &[

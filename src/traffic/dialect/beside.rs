@@ -40,12 +40,19 @@ pub enum Unclear {
 }
 
 /// Whether a member of this name says which model is meant, or which ones.
+#[inline]
 pub fn is_name(member: &[u8]) -> bool {
-    let ends = |end: &[u8]| {
-        member.len().checked_sub(end.len()).is_some_and(|at| member[at..].eq_ignore_ascii_case(end))
-    };
-    // What narrows a choice names nothing that could not be had without it.
-    (ends(b"model") || ends(b"models")) && !member.eq_ignore_ascii_case(b"allowed_models")
+    // Most names end in another letter.
+    match member.last() {
+        Some(b'l' | b'L') => ends(member, b"model"),
+        // What narrows a choice names nothing that could not be had without it.
+        Some(b's' | b'S') => ends(member, b"models") && !member.eq_ignore_ascii_case(b"allowed_models"),
+        _ => false,
+    }
+}
+
+fn ends(member: &[u8], end: &[u8]) -> bool {
+    member.len().checked_sub(end.len()).is_some_and(|at| member[at..].eq_ignore_ascii_case(end))
 }
 
 /// Where names stand in the value of a member of the root; `model` and `tools` are not among these.

@@ -9,7 +9,7 @@ mod crowd;
 mod h2;
 
 use crate::base::clock::Moment;
-use crate::base::limits::TURNED_AWAY;
+use crate::base::limits::{SPARE_MEMORY_MS, TURNED_AWAY};
 use crate::contract::link::{Link, Order, State};
 use crate::contract::meters::{Gauges, Meters, Unserved};
 use crate::net::deadline::{SWEEP, Waiting};
@@ -111,6 +111,7 @@ pub async fn run(shard: Rc<Shard>, driver: Driver, orders: Orders) -> io::Result
         stop: Some(stop),
         ending_since: None,
         reported: Moment::now(),
+        spare_ms: SPARE_MEMORY_MS,
         stopped_by: Moment(0),
     };
     keeper.run().await;
@@ -234,6 +235,8 @@ struct Keeper {
     /// When it was told to end.
     ending_since: Option<Moment>,
     reported: Moment,
+    /// For how long memory of large bodies is kept, as of the last report.
+    spare_ms: u64,
     /// When the shard ends although connections are left; 0 until it is ordered to stop.
     stopped_by: Moment,
 }
@@ -245,11 +248,12 @@ impl Keeper {
             let now = Moment::now();
             self.shard.deadlines.sweep(now);
             self.shard.look_at_the_clock();
-            self.shard.buffers.free_segments();
+            self.shard.buffers.free_segments(self.spare_ms);
             if now.micros_since(self.reported) >= REPORT_US {
                 self.reported = now;
                 descriptors::look();
                 let snapshot = self.shard.snapshot();
+                self.spare_ms = snapshot.limits.spare_memory_ms;
                 self.shard.upstreams.pool.sweep(now, &snapshot.limits);
                 let kept = SPARE_MIN.max(2 * self.shard.exchanges.get() as usize);
                 self.shard.buffers.trim(kept);
