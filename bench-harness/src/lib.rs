@@ -77,6 +77,14 @@ pub fn chat_request(bytes: usize) -> Vec<u8> {
     [BEFORE, &TURN.repeat(turns), LAST, &"x".repeat(filler), AFTER].concat().into_bytes()
 }
 
+/// A chat request with so many tools, each described in 600 bytes.
+pub fn request_with_tools(tools: usize) -> Vec<u8> {
+    const TOOL: &str = r#"{"type":"function","function":{"name":"search_files","description":"Searches the files of the project for a regular expression, and gives each line that has it.\nUse it instead of `grep`.","parameters":{"type":"object","properties":{"pattern":{"type":"string","description":"The expression to search for"},"path":{"type":"string","description":"Where to search: the whole project if it is absent"},"mode":{"type":"string","enum":["lines","files","counts"],"description":"What is told of each file"},"most":{"type":"integer","description":"So many lines at most"}},"required":["pattern"],"additionalProperties":false}}}"#;
+    let tools = vec![TOOL; tools].join(",");
+    format!(r#"{{"model":"model-7","messages":[{{"role":"user","content":"Mend it."}}],"tools":[{tools}],"stream":true}}"#)
+        .into_bytes()
+}
+
 /// One turn of an agent: it calls a tool, which answers with some lines of a program.
 const AGENT_TURN: &str = concat!(
     r#"{"role":"assistant","content":"Let me look at the file.","tool_calls":[{"id":"call_0123456789abcdef","type":"function","function":{"name":"read_file","arguments":"{\"path\":\"src/main.rs\",\"lines\":[1,80]}"}}]},"#,

@@ -36,6 +36,14 @@ impl RequestScan {
         Self { scanner: Scanner::new(), found: Found::new() }
     }
 
+    /// For who need not know which models are named beside `model`: [`Ask::beside`] stays empty, which spares looking at
+    /// every tool.
+    pub const fn of_model_alone() -> Self {
+        let mut scan = Self::new();
+        scan.found.model_alone = true;
+        scan
+    }
+
     /// Takes the next piece of the body.
     ///
     /// # Errors
@@ -85,6 +93,8 @@ struct Found {
     max_tokens: Option<u64>,
     /// Where the names of `seed` and `max_completion_tokens` begin, and where their values do.
     renamable: [Option<Range<u64>>; 2],
+    /// Other models than `model` are nobody's concern.
+    model_alone: bool,
     beside: Vec<Place>,
     tools: Tools,
     root: u64,
@@ -144,6 +154,7 @@ impl Found {
             include_usage: None,
             max_tokens: None,
             renamable: [const { None }; 2],
+            model_alone: false,
             beside: vec![],
             tools: Tools::NONE,
             root: 0,
@@ -324,6 +335,7 @@ impl Sink for Found {
                 self.model_in_other_case = true;
                 Want::Skip
             }
+            _ if self.model_alone => Want::Skip,
             (ROOT, b"tools") => Want::Each(TOOLS),
             (ROOT, name) => match beside::of_root(name) {
                 None => Want::Skip,

@@ -330,7 +330,7 @@ pub async fn plan(
         intake.keep_alive &= !close;
         return answer_here(snapshot, &caller, intake).map_err(refused);
     }
-    exchange.scan = BodyScan::of(intake).map_err(refused)?;
+    exchange.scan = BodyScan::of(intake, policy::is_free(snapshot, &caller)).map_err(refused)?;
     read_body(shard, snapshot, client, exchange).await?;
     exchange.tally.record.request_bytes = exchange.course.body_bytes;
     admit(snapshot, &caller, exchange).map_err(|fault| Refusal { fault, allow: None, close: false })
@@ -382,11 +382,12 @@ fn admit(snapshot: &Snapshot, caller: &Caller, exchange: &mut Exchange) -> Resul
 }
 
 impl BodyScan {
-    fn of(intake: &Intake) -> Result<Self, Fault> {
+    /// `is_free`: whatever models the body names, the caller may use them.
+    fn of(intake: &Intake, is_free: bool) -> Result<Self, Fault> {
         let kind = intake.endpoint.row().body;
         match (&intake.body_type, kind) {
             (BodyType::Json, BodyKind::Json | BodyKind::JsonOrMultipart) => {
-                Ok(Self::Json(RequestScan::new()))
+                Ok(Self::Json(if is_free { RequestScan::of_model_alone() } else { RequestScan::new() }))
             }
             (BodyType::Multipart { boundary }, BodyKind::Multipart | BodyKind::JsonOrMultipart) => {
                 Ok(Self::Multipart(MultipartScan::new(boundary)))

@@ -17,14 +17,15 @@ pub fn is_free(snapshot: &Snapshot, caller: &Caller) -> bool {
 /// # Errors
 /// `ModelNotGranted`: no model that the group may use is this one of the provider's.
 pub fn reach(snapshot: &Snapshot, caller: &Caller, provider: u32, name: &str) -> Result<(), Fault> {
-    let Some(group) = group(snapshot, caller) else { return Ok(()) };
-    let catalog = &snapshot.catalog;
-    let reached = group.models.everything
-        || catalog.models.iter().any(|model| {
-            let mut targets = model.targets.iter().filter(|target| target.provider == provider);
-            targets.any(|target| leads(catalog, &group.models, model, target, name))
-        });
-    if reached { Ok(()) } else { Err(out_of_reach(name)) }
+    let Some(group) = group(snapshot, caller).filter(|group| !group.models.everything) else { return Ok(()) };
+    if reaches(&snapshot.catalog, &group.models, provider, name) { Ok(()) } else { Err(out_of_reach(name)) }
+}
+
+fn reaches(catalog: &Catalog, grants: &Grants, provider: u32, name: &str) -> bool {
+    catalog.models.iter().any(|model| {
+        let mut targets = model.targets.iter().filter(|target| target.provider == provider);
+        targets.any(|target| leads(catalog, grants, model, target, name))
+    })
 }
 
 /// Whether a name of the catalog that is granted leads to a provider's `name`.

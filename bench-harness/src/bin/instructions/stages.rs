@@ -4,7 +4,7 @@ use bench_harness::answers::{ANSWERS, Answer};
 use bench_harness::streams::{STREAMS, Stream};
 use bench_harness::{
     FORWARDED, REQUEST_HEAD, RESPONSE_HEAD, Said, agent_request, chat_answer, chat_request, event,
-    message_answer, record, snapshot,
+    message_answer, record, request_with_tools, snapshot,
 };
 use ringgate::base::clock::Moment;
 use ringgate::contract::endpoint::{Dialect, Endpoint, StreamStyle};
@@ -39,8 +39,11 @@ pub fn all() -> Vec<Stage> {
     let mut stages = vec![
         stage("request_head_17_fields", 1000, request_head),
         authenticate(snapshot.clone()),
-        request_scan("request_scan_1_kb", 200, 1024),
-        request_scan("request_scan_32_kb", 20, 32 * 1024),
+        request_scan("request_scan_1_kb", 200, RequestScan::of_model_alone, chat_request(1024)),
+        request_scan("request_scan_32_kb", 20, RequestScan::of_model_alone, chat_request(32 * 1024)),
+        request_scan("request_scan_30_tools", 20, RequestScan::of_model_alone, request_with_tools(30)),
+        request_scan("request_scan_1_kb_few_models", 200, RequestScan::new, chat_request(1024)),
+        request_scan("request_scan_30_tools_few_models", 20, RequestScan::new, request_with_tools(30)),
         admit(snapshot.clone()),
         find_and_order(snapshot.clone()),
         upstream_head(snapshot),
@@ -144,11 +147,10 @@ fn authenticate(snapshot: Rc<Snapshot>) -> Stage {
     })
 }
 
-/// A body is read for its model and its stream.
-fn request_scan(name: &'static str, times: u32, bytes: usize) -> Stage {
-    let body = chat_request(bytes);
+/// A body is read for its model and its stream, and for other models where the caller may not use every one.
+fn request_scan(name: &'static str, times: u32, new: fn() -> RequestScan, body: Vec<u8>) -> Stage {
     stage(name, times, move || {
-        let mut scan = RequestScan::new();
+        let mut scan = new();
         scan.feed(black_box(&body)).expect("valid");
         black_box(scan.finish().expect("it names a model"));
     })

@@ -81,6 +81,9 @@ fn models_beside() {
         let text = |span: &Range<u64>| &body[span.start as usize..span.end as usize];
         let found: Vec<_> = ask.beside.iter().map(|place| (text(&place.span), place.named)).collect();
         assert_eq!(found, expected, "{body}");
+        let mut scan = RequestScan::of_model_alone();
+        scan.feed(body.as_bytes()).unwrap();
+        assert_eq!(scan.finish(), Ok(Ask { beside: vec![], ..ask }), "nothing else differs: {body}");
     }
 }
 

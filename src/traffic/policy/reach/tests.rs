@@ -30,14 +30,6 @@ fn grants(names: &[&str]) -> Grants {
     Grants { everything: false, exact, patterns }
 }
 
-fn reaches(catalog: &Catalog, granted: &[&str], provider: u32, name: &str) -> bool {
-    let grants = grants(granted);
-    catalog.models.iter().any(|model| {
-        let mut targets = model.targets.iter().filter(|target| target.provider == provider);
-        targets.any(|target| leads(catalog, &grants, model, target, name))
-    })
-}
-
 /// A provider's name is reached by those names of the catalog that lead to it there, and by no others.
 #[test]
 fn by_what_leads_there() {
@@ -71,6 +63,10 @@ fn by_what_leads_there() {
         (&["fast"], 0, "maker/fixed", false),
         (&[], 0, "maker/small", false),
     ] {
-        assert_eq!(reaches(&catalog, granted, provider, name), reached, "{granted:?} {provider} {name}");
+        assert_eq!(
+            reaches(&catalog, &grants(granted), provider, name),
+            reached,
+            "{granted:?} {provider} {name}"
+        );
     }
 }
