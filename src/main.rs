@@ -1,7 +1,8 @@
 //! `ringgate`: arguments in, exit code out.
 
 use anyhow::{Context, Result};
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use ringgate::boot;
 use ringgate::boot::import::Strictness;
 use std::path::PathBuf;
@@ -26,17 +27,16 @@ enum Command {
     /// To a process that a successor has taken over from, the first one says nothing new.
     /// SIGHUP: reload the configuration, and open the access log anew where it was moved away. SIGUSR1: the latter alone.
     Serve {
-        /// The configuration, YAML. `config/gateway.yaml` shows every key.
-        #[arg(long, short, value_name = "FILE", env = "RINGGATE_CONFIG")]
-        config: Option<PathBuf>,
+        #[command(flatten)]
+        configuration: Configuration,
         /// Take the ports over from the ringgate that serves them now: nothing is refused, its streams finish.
         #[arg(long)]
         take_over: bool,
     },
     /// Check a configuration: every complaint at once, exit code 1 if there is one.
     Check {
-        #[arg(long, short, value_name = "FILE", env = "RINGGATE_CONFIG")]
-        config: PathBuf,
+        #[command(flatten)]
+        configuration: Configuration,
     },
     /// Run a mock model provider that answers in every format, with streams, settable delays and faults.
     Mock(Box<loadtest::mock::MockArgs>),
@@ -47,6 +47,39 @@ enum Command {
     Import(Import),
     /// Tell what this machine gives a gateway: I/O driver, limits, what to change.
     Doctor,
+}
+
+const VARIABLE: &str = "RINGGATE_CONFIG";
+
+/// Where the configuration is.
+#[derive(Args)]
+struct Configuration {
+    /// The configuration, YAML; absent: the file that the variable RINGGATE_CONFIG names. `config/gateway.yaml` shows
+    /// every key.
+    #[arg(value_name = "FILE", conflicts_with = "config")]
+    file: Option<PathBuf>,
+    /// The same.
+    #[arg(long, short, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl Configuration {
+    /// What the command line says counts, then the variable: clap itself would take a variable for a second name.
+    fn path(self, command: &str) -> Option<PathBuf> {
+        let named = self.file.or(self.config).or_else(|| std::env::var_os(VARIABLE).map(PathBuf::from));
+        // Where a variable was to be filled in and was not, nobody wants the demonstration.
+        if named.as_ref().is_some_and(|path| path.as_os_str().is_empty()) {
+            misused(command, ErrorKind::InvalidValue, &format!("the variable {VARIABLE} is set, and empty"));
+        }
+        named
+    }
+}
+
+/// Ends the process as clap does with a command line that it cannot take.
+fn misused(command: &str, kind: ErrorKind, message: &str) -> ! {
+    let mut all = Arguments::command();
+    all.build();
+    all.find_subcommand(command).cloned().unwrap_or(all).error(kind, message).exit()
 }
 
 #[derive(Subcommand)]
@@ -75,8 +108,8 @@ enum Import {
 const IMPORT_EXAMPLE: &str = "\
 Example:
   ringgate import litellm config.yaml --output gateway.yaml   # read the lines that it prints
-  ringgate check --config gateway.yaml                        # tells which variables are not set
-  ringgate serve --config gateway.yaml";
+  ringgate check gateway.yaml                                 # tells which variables are not set
+  ringgate serve gateway.yaml";
 
 fn main() -> ExitCode {
     match run(Arguments::parse().command) {
@@ -91,8 +124,16 @@ fn main() -> ExitCode {
 #[expect(clippy::print_stdout, reason = "what these commands print is their result")]
 fn run(command: Command) -> Result<ExitCode> {
     match command {
-        Command::Serve { config, take_over } => boot::serve::serve(config.as_deref(), take_over),
-        Command::Check { config } => Ok(boot::serve::check(config)),
+        Command::Serve { configuration, take_over } => {
+            boot::serve::serve(configuration.path("serve").as_deref(), take_over)
+        }
+        Command::Check { configuration } => {
+            let Some(path) = configuration.path("check") else {
+                let message = format!("no configuration is named: `ringgate check FILE`, or {VARIABLE}");
+                misused("check", ErrorKind::MissingRequiredArgument, &message)
+            };
+            Ok(boot::serve::check(path))
+        }
         Command::Mock(arguments) => {
             let mock = loadtest::mock::start((*arguments).into()).context("the mock provider")?;
             println!("ringgate: mock provider on {}", mock.base_url());

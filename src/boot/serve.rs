@@ -369,7 +369,7 @@ fn announce_quickstart(addresses: &[SocketAddr]) {
         models:    {{\"openai/*\": {{targets: [{{provider: openai, model: \"*\"}}]}}}}\n  \
         groups:    {{everyone: {{models: [\"*\"]}}}}\n  \
         keys:      [{{id: me, group: everyone, secret: \"${{MY_GATEWAY_KEY}}\"}}]\n\n\
-        and run `ringgate serve --config FILE`.\n"
+        and run `ringgate serve FILE`.\n"
     );
 }
 

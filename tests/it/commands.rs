@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 #[test]
 fn commands_tell_what_they_take() {
     for (command, options) in [
-        (vec!["serve"], vec!["--config", "--take-over", "RINGGATE_CONFIG"]),
-        (vec!["check"], vec!["--config", "RINGGATE_CONFIG"]),
+        (vec!["serve"], vec!["[FILE]", "--config", "--take-over", "RINGGATE_CONFIG"]),
+        (vec!["check"], vec!["[FILE]", "--config", "RINGGATE_CONFIG"]),
         (vec!["mock"], vec!["--listen", "--delay-ms", "--gap-ms", "--chunks", "--fault", "stall", "reset"]),
         (vec!["schema"], vec![]),
         (vec!["doctor"], vec![]),
@@ -32,7 +32,7 @@ fn commands_tell_what_they_take() {
     }
     for (arguments, told) in [
         (&["serv"][..], "serve"),
-        (&["check"], "--config <FILE>"),
+        (&["check"], "ringgate check FILE"),
         (&["serve", "--config"], "--config"),
         (&["mock", "--chunks", "many"], "many"),
         (&["mock", "--fault", "nonsense"], "nonsense"),
@@ -77,9 +77,42 @@ fn files_that_cannot_be_read() {
             assert!(!ended.stderr.contains("panicked"), "{}", ended.stderr);
         }
     }
-    let path = file("by-variable.yaml", good.as_bytes());
-    let ended = run_with(&["check"], &[("RINGGATE_CONFIG", &path)]);
-    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
+
+/// A configuration is named by itself, by an option, or by a variable, of which the command line counts; not by two of
+/// the former, and a variable that is empty was to name one.
+#[test]
+fn a_configuration_is_named() {
+    let dir = fresh_dir();
+    let good = dir.join("good.yaml").display().to_string();
+    std::fs::write(&good, Setup::of(Io::Auto, "http://127.0.0.1:9/v1").yaml(&dir))
+        .expect("a file can be written");
+    for (arguments, variable) in [
+        (&[&*good][..], None),
+        (&["--config", &good], None),
+        (&["-c", &good], None),
+        (&[], Some(&*good)),
+        (&[&good], Some("/nonexistent")),
+        (&["--config", &good], Some("/nonexistent")),
+        (&[&good], Some("")),
+    ] {
+        let variables: Vec<_> = variable.map(|path| ("RINGGATE_CONFIG", path)).into_iter().collect();
+        let ended = run_with(&[&["check"], arguments].concat(), &variables);
+        assert_eq!(ended.code, Some(0), "{arguments:?} {variable:?}: {}", ended.stderr);
+    }
+    for command in ["check", "serve"] {
+        let missing = run_to_end(&[command, "/nonexistent/gateway.yaml"]);
+        assert_eq!(missing.code, Some(1), "{missing:?}");
+        assert!(missing.stderr.contains("/nonexistent/gateway.yaml:1:1: cannot read"), "{missing:?}");
+        let twice = run_to_end(&[command, "a.yaml", "--config", "b.yaml"]);
+        assert!(twice.code == Some(2) && twice.stderr.contains("cannot be used with"), "{twice:?}");
+        assert!(twice.stderr.contains(&format!("Usage: ringgate {command}")), "{twice:?}");
+        let empty = run_with(&[command], &[("RINGGATE_CONFIG", "")]);
+        assert!(
+            empty.code == Some(2) && empty.stderr.contains("RINGGATE_CONFIG is set, and empty"),
+            "{empty:?}"
+        );
+    }
 }
 
 /// A port that somebody has is named, whichever of the addresses it is, and nothing else is left behind.
@@ -206,7 +239,7 @@ fn the_demonstration_is_ready_to_paste() {
         echo
         sed 's/"messages"/"stream":true,"messages"/' paste.sh >stream.sh
         sh -e stream.sh || exit 4
-        OPENAI_API_KEY=sk-canary-0123456789abc MY_GATEWAY_KEY=canary-0123456789abcdef "$RINGGATE" check --config real.yaml || exit 5
+        OPENAI_API_KEY=sk-canary-0123456789abc MY_GATEWAY_KEY=canary-0123456789abcdef "$RINGGATE" check real.yaml || exit 5
         "$RINGGATE" serve && exit 6
         kill $served
         wait $served || exit 7

@@ -106,7 +106,7 @@ fn unreadable_sources_end_with_two() {
 #[test]
 fn the_help_teaches() {
     let help = run_to_end(&["import", "litellm", "--help"]).stdout;
-    for words in ["standard error", "--strict 1", "ringgate check --config gateway.yaml"] {
+    for words in ["standard error", "--strict 1", "ringgate check gateway.yaml"] {
         assert!(help.contains(words), "{words}: {help}");
     }
 }

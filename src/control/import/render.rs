@@ -9,7 +9,7 @@ use crate::control::import::keys::Key;
 use std::fmt::{self, Write};
 
 const HEAD: &str = "\
-# Written by `ringgate import litellm`. `ringgate check --config FILE` tells what is still to be set.
+# Written by `ringgate import litellm`. `ringgate check FILE` tells what is still to be set.
 # Every key there is: config/gateway.yaml.
 
 ";
