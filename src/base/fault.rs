@@ -125,22 +125,47 @@ impl FaultKind {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     pub kind: FaultKind,
-    /// What the client may read, in place of the row's message. Never holds a secret or a prompt.
-    pub public: Option<Box<str>>,
+    /// Out of the way: every step of an exchange gives a fault or what it is for.
+    told: Option<Box<Told>>,
+}
+
+/// What the client may read. Never holds a secret or a prompt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Told {
+    /// In place of the row's message.
+    message: Box<str>,
+    /// The place in the request, from the body's root on, that has to be another.
+    param: Option<Box<str>>,
 }
 
 impl Fault {
     pub fn new(kind: FaultKind) -> Self {
-        Self { kind, public: None }
+        Self { kind, told: None }
     }
 
     /// A fault whose message tells more than the row does.
-    pub fn told(kind: FaultKind, public: impl Into<Box<str>>) -> Self {
-        Self { kind, public: Some(public.into()) }
+    pub fn told(kind: FaultKind, message: impl Into<Box<str>>) -> Self {
+        Self { kind, told: Some(Box::new(Told { message: message.into(), param: None })) }
+    }
+
+    /// The same, and which member of the request it is about.
+    #[must_use]
+    #[cold]
+    pub fn about(mut self, param: impl Into<Box<str>>) -> Self {
+        let row = self.kind.row();
+        let told =
+            self.told.get_or_insert_with(|| Box::new(Told { message: row.message.into(), param: None }));
+        told.param = Some(param.into());
+        self
     }
 
     pub fn message(&self) -> &str {
-        self.public.as_deref().unwrap_or(self.kind.row().message)
+        self.told.as_ref().map_or(self.kind.row().message, |told| &told.message)
+    }
+
+    /// The member of the request that this fault is about, where it knows that better than its kind does.
+    pub fn param(&self) -> Option<&str> {
+        self.told.as_ref()?.param.as_deref()
     }
 }
 

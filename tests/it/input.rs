@@ -54,6 +54,12 @@ fn wrong_bodies_are_refused() {
             let answer = client.ask(&post(CHAT, body));
             eprintln!("{body} -> {}", answer.text());
             answer.refused(400, code);
+            let param = match code {
+                "invalid_json" => None,
+                _ if body.contains("stream") => Some("stream"),
+                _ => Some("model"),
+            };
+            assert_eq!(answer.json()["error"]["param"].as_str(), param, "{body}");
         }
         assert_eq!(mock.stats().requests, 0);
         assert_eq!(client.ask(&chat("")).status, 200);

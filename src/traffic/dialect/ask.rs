@@ -94,9 +94,11 @@ impl ScanError {
             ScanError::OtherModel => {
                 Fault::told(kind, "The field `model` names another model than the URL does.")
             }
-            ScanError::Duplicate(field) => Fault::told(kind, format!("The field `{field}` occurs twice.")),
+            ScanError::Duplicate(field) => {
+                Fault::told(kind, format!("The field `{field}` occurs twice.")).about(*field)
+            }
             ScanError::InvalidField(field) => {
-                Fault::told(kind, format!("The field `{field}` must be true or false."))
+                Fault::told(kind, format!("The field `{field}` must be true or false.")).about(*field)
             }
         }
     }

@@ -55,7 +55,7 @@ pub fn stream_event(style: StreamStyle, fault: &Fault, request_id: &str, out: &m
             out.extend_from_slice(b"event: error\ndata: {\"type\":\"error\"");
             member("code", Some(fault.kind.row().code), out);
             member("message", Some(fault.message()), out);
-            member("param", param(fault.kind), out);
+            member("param", param(fault), out);
             out.extend_from_slice(b",\"sequence_number\":0,\"error\":");
             error(fault, request_id, out);
             out.push(b'}');
@@ -89,7 +89,7 @@ fn error(fault: &Fault, request_id: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"message\":");
     string(fault.message(), out);
     member("type", Some(row.openai_type), out);
-    member("param", param(fault.kind), out);
+    member("param", param(fault), out);
     member("code", Some(row.code), out);
     out.extend_from_slice(b",\"ringgate\":{\"blame\":");
     string(row.blame.name(), out);
@@ -162,14 +162,13 @@ const fn anthropic_type(status: u16) -> &'static str {
 }
 
 /// The request's member that is at fault, if one is.
-const fn param(kind: FaultKind) -> Option<&'static str> {
+fn param(fault: &Fault) -> Option<&str> {
     use FaultKind as F;
-    match kind {
-        F::MissingModel | F::InvalidModel | F::ModelNotFound | F::ModelNotGranted | F::FormatUnspoken => {
-            Some("model")
-        }
-        _ => None,
-    }
+    let of_model = matches!(
+        fault.kind,
+        F::MissingModel | F::InvalidModel | F::ModelNotFound | F::ModelNotGranted | F::FormatUnspoken
+    );
+    fault.param().or(of_model.then_some("model"))
 }
 
 fn member(name: &str, value: Option<&str>, out: &mut Vec<u8>) {
@@ -261,6 +260,29 @@ mod tests {
         let value: Value = serde_json::from_str(&plain).unwrap();
         assert_eq!((&value["type"], &value["error"]["type"]), (&"error".into(), &"api_error".into()));
         assert_eq!((&value["error"]["message"], &value["request_id"]), (&nasty.into(), &"req_1".into()));
+    }
+
+    /// `OpenAI`'s shape names the member at fault, by whatever name it stands there, and null where it is none.
+    #[test]
+    fn the_member_is_named() {
+        let twice = || Fault::told(FaultKind::DuplicateField, "twice");
+        for (fault, param) in [
+            (Fault::new(FaultKind::MissingModel), "model".into()),
+            (Fault::told(FaultKind::ModelNotFound, "none"), "model".into()),
+            (twice(), Value::Null),
+            (twice().about("stream"), "stream".into()),
+            (Fault::new(FaultKind::InvalidField).about("a\"\nb"), "a\"\nb".into()),
+            (Fault::new(FaultKind::InvalidKey), Value::Null),
+        ] {
+            let value: Value = serde_json::from_str(&rendered(Dialect::OpenAi, &fault)).unwrap();
+            assert_eq!(
+                (&value["error"]["param"], &value["error"]["message"]),
+                (&param, &fault.message().into())
+            );
+            let event = event(StreamStyle::OpenAiEvents, &fault);
+            let value: Value = serde_json::from_str(event.trim().split_once("data: ").unwrap().1).unwrap();
+            assert_eq!((&value["param"], &value["error"]["param"]), (&param, &param));
+        }
     }
 
     /// Waiting is offered only where it helps: no refusal both hints at a time to retry and forbids it.

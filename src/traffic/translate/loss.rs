@@ -108,7 +108,8 @@ impl Losses {
     pub fn told(self) -> Result<String, Fault> {
         if self.parameters && self.unsupported == Unsupported::Refuse {
             let names = &self.names;
-            return Err(untranslatable(format!("The model's provider does not take: {names}.")));
+            let fault = untranslatable(format!("The model's provider does not take: {names}."));
+            return Err(if names.contains(',') { fault } else { fault.about(&**names) });
         }
         Ok(self.names)
     }

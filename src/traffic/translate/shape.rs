@@ -1,6 +1,6 @@
 //! What stands where in a body, and how a client is told that something else stands there.
 
-use super::loss::invalid;
+use super::loss::{invalid, untranslatable};
 use super::prompt::{Content, Part, Parts};
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Kind, Quoted};
@@ -43,7 +43,25 @@ impl<'p> At<'p> {
     /// What should stand here and does not.
     #[cold]
     pub fn wants(&self, what: &str) -> Fault {
-        invalid(format!("`{self}` must be {what}."))
+        self.invalid(format_args!("must be {what}."))
+    }
+
+    /// What stands here is wrong in its own dialect.
+    #[cold]
+    pub fn invalid(&self, what: impl Display) -> Fault {
+        invalid(format!("`{self}` {what}")).about(self.to_string())
+    }
+
+    /// What stands here makes sense, but not to the model's provider.
+    #[cold]
+    pub fn untranslatable(&self, what: impl Display) -> Fault {
+        untranslatable(format!("`{self}` {what}")).about(self.to_string())
+    }
+
+    /// A member of the object here stands there more than once.
+    #[cold]
+    pub fn twice(&self, name: &str) -> Fault {
+        invalid(format!("`{self}` has the member `{name:.64}` twice.")).about(format!("{self}.{name:.64}"))
     }
 
     #[inline]
@@ -82,8 +100,7 @@ impl<'p> At<'p> {
         names: [&str; N],
     ) -> Result<[Option<Item<'t>>; N], Fault> {
         let item = item.filter(Item::is_object).ok_or_else(|| self.wants("an object"))?;
-        item.fields(names)
-            .map_err(|twice| invalid(format!("`{self}` has the member `{}` twice.", names[twice])))
+        item.fields(names).map_err(|twice| self.twice(names[twice]))
     }
 
     /// Names and values of an object.
@@ -100,7 +117,7 @@ impl<'p> At<'p> {
         if place.replace(value).is_none() {
             return Ok(());
         }
-        Err(invalid(format!("`{self}` has the member `{}` twice.", String::from_utf8_lossy(name))))
+        Err(self.twice(&String::from_utf8_lossy(name)))
     }
 
     /// An object, no member of which stands there twice.
@@ -110,7 +127,7 @@ impl<'p> At<'p> {
         }
         match repeated(item) {
             None => Ok(item),
-            Some(name) => Err(invalid(format!("`{self}` has the member `{name:.64}` twice."))),
+            Some(name) => Err(self.twice(&name)),
         }
     }
 
@@ -120,7 +137,9 @@ impl<'p> At<'p> {
             return Err(invalid("The request's body must be an object."));
         }
         if let Some(name) = repeated(body) {
-            return Err(invalid(format!("The member `{name:.64}` stands there twice.")));
+            return Err(
+                invalid(format!("The member `{name:.64}` stands there twice.")).about(format!("{name:.64}"))
+            );
         }
         Ok(body.entries().filter(|(_, value)| !value.is_null()))
     }

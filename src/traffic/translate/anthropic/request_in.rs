@@ -2,7 +2,7 @@
 
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted};
-use crate::traffic::translate::loss::{Losses, invalid, untranslatable};
+use crate::traffic::translate::loss::Losses;
 use crate::traffic::translate::prompt::{
     Arguments, Cached, Content, Knob, Output, Part, Parts, Prompt, Role, Source, Thinking, Tool, ToolChoice,
     Turn,
@@ -39,7 +39,7 @@ pub fn read<'b>(body: Item<'b>, losses: &mut Losses) -> Result<Prompt<'b>, Fault
         let parts = parts(At::root("system"), system, losses)?;
         prompt.turns.push(Turn { role: Role::System, parts });
     }
-    let messages = messages.ok_or_else(|| invalid("`messages` is missing."))?;
+    let messages = messages.ok_or_else(|| At::root("messages").invalid("is missing."))?;
     let at = At::root("messages");
     for (index, message) in at.array(messages)?.enumerate() {
         prompt.turns.extend(turn(at.index(index), message, losses)?);
@@ -234,7 +234,7 @@ fn one_block<'b>(at: At<'_>, block: Item<'b>, losses: &mut Losses) -> Result<Par
         b"redacted_thinking" => Content::HiddenThought { data: at.name("data").text(block.get("data"))? },
         _ => {
             let kind = String::from_utf8_lossy(kind.as_written()).into_owned();
-            return Err(untranslatable(format!("`{at}` is a `{kind:.40}`, which is not translated.")));
+            return Err(at.untranslatable(format_args!("is a `{kind:.40}`, which is not translated.")));
         }
     };
     Ok(Part { content, cached: mark.map(cached) })
@@ -277,7 +277,7 @@ fn source<'b>(at: At<'_>, source: Option<Item<'b>>) -> Result<Source<'b>, Fault>
         b"file" => Source::File(at.name("file_id").text(file)?),
         b"text" => Source::Plain(data()?),
         b"content" => Source::Plain(words(at, content)?),
-        _ => return Err(untranslatable(format!("`{at}` has a type that is not translated."))),
+        _ => return Err(at.untranslatable("has a type that is not translated.")),
     })
 }
 
@@ -295,8 +295,7 @@ fn words<'b>(at: At<'_>, content: Option<Item<'b>>) -> Result<Quoted<'b>, Fault>
     let content = content.ok_or_else(|| at.wants("given"))?;
     let parts = at.content(content, |at, part| {
         let text = part.text_at("text");
-        let text =
-            text.ok_or_else(|| untranslatable(format!("`{at}` is no text, and is not translated.")))?;
+        let text = text.ok_or_else(|| at.untranslatable("is no text, and is not translated."))?;
         Ok(Some(Part::of(Content::Text(text))))
     })?;
     let texts = parts.iter().filter_map(|part| part.content.words()).map(Quoted::as_written);

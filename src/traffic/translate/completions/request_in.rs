@@ -6,7 +6,7 @@
 
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Kind, Quoted};
-use crate::traffic::translate::loss::{Losses, invalid, untranslatable};
+use crate::traffic::translate::loss::Losses;
 use crate::traffic::translate::prompt::{Content, Knob, Part, Prompt, Role, Turn};
 use crate::traffic::translate::shape::At;
 
@@ -37,7 +37,7 @@ pub fn read<'b>(body: Item<'b>, losses: &mut Losses) -> Result<Prompt<'b>, Fault
             name => member(&mut prompt, name, value, losses)?,
         }
     }
-    let text = only(text.ok_or_else(|| invalid("`prompt` is missing."))?)?;
+    let text = only(text.ok_or_else(|| At::root("prompt").invalid("is missing."))?)?;
     prompt.turns = vec![Turn { role: Role::User, parts: Part::of(Content::Text(text)).into() }];
     Ok(prompt)
 }
@@ -91,13 +91,11 @@ fn only(prompt: Item<'_>) -> Result<Quoted<'_>, Fault> {
     }
     let mut elements = prompt.elements();
     match (elements.next(), elements.next()) {
-        (Some(first), _) if matches!(first.kind(), Kind::Number | Kind::Array) => {
-            Err(untranslatable("`prompt` holds tokens, which another model counts otherwise: send text."))
-        }
+        (Some(first), _) if matches!(first.kind(), Kind::Number | Kind::Array) => Err(At::root("prompt")
+            .untranslatable("holds tokens, which another model counts otherwise: send text.")),
         (Some(first), None) => At::root("prompt").index(0).text(Some(first)),
-        (Some(_), Some(_)) => {
-            Err(untranslatable("`prompt` holds several texts: the model's provider completes one at a time."))
-        }
+        (Some(_), Some(_)) => Err(At::root("prompt")
+            .untranslatable("holds several texts: the model's provider completes one at a time.")),
         (None, _) => Err(At::root("prompt").wants("a string or an array of one string")),
     }
 }

@@ -100,7 +100,7 @@ fn one<'b>(request: &mut Request<'b>, body: Item<'b>, losses: &mut Losses) -> Re
             name => losses.foreign_parameter(name),
         }
     }
-    let content = content.ok_or_else(|| invalid("`content` is missing."))?;
+    let content = content.ok_or_else(|| At::root("content").invalid("is missing."))?;
     request.texts.push(text(content)?);
     request.titles.push(title);
     if first {

@@ -3,7 +3,7 @@
 use super::Wanted;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Kind, Quoted};
-use crate::traffic::translate::loss::{Losses, invalid, untranslatable};
+use crate::traffic::translate::loss::Losses;
 use crate::traffic::translate::shape::At;
 
 /// What is asked for.
@@ -72,7 +72,7 @@ pub fn read<'b>(body: Item<'b>, losses: &mut Losses) -> Result<Request<'b>, Faul
             name => losses.foreign_parameter(name),
         }
     }
-    let input = input.ok_or_else(|| invalid("`input` is missing."))?;
+    let input = input.ok_or_else(|| At::root("input").invalid("is missing."))?;
     request.wanted.listed = input.kind() == Kind::Array;
     request.texts = texts(input)?;
     request.wanted.count = request.texts.len();
@@ -90,9 +90,8 @@ fn texts(input: Item<'_>) -> Result<Vec<Quoted<'_>>, Fault> {
     let mut texts = vec![];
     for (index, element) in input.elements().enumerate() {
         if matches!(element.kind(), Kind::Number | Kind::Array) {
-            return Err(untranslatable(
-                "`input` holds tokens, which another model counts otherwise: send text.",
-            ));
+            return Err(At::root("input")
+                .untranslatable("holds tokens, which another model counts otherwise: send text."));
         }
         texts.push(at.index(index).text(Some(element))?);
     }

@@ -2,7 +2,7 @@
 
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted};
-use crate::traffic::translate::loss::{Losses, invalid};
+use crate::traffic::translate::loss::Losses;
 use crate::traffic::translate::shape::{At, LOOKED_THROUGH};
 use std::borrow::Cow;
 
@@ -24,7 +24,7 @@ pub fn object<'b>(at: &At<'_>, item: Item<'b>) -> Result<Item<'b>, Fault> {
         let name = camel(&name);
         if names.iter().any(|known| **known == *name) {
             let name = String::from_utf8_lossy(&name).into_owned();
-            return Err(invalid(format!("`{at}` has the member `{name:.64}` twice.")));
+            return Err(at.twice(&name));
         }
         names.push(name.into_owned());
     }

@@ -5,7 +5,7 @@ use super::{schema, signature};
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted, escape_bytes};
 use crate::traffic::translate::base64;
-use crate::traffic::translate::loss::{Losses, invalid, untranslatable};
+use crate::traffic::translate::loss::Losses;
 use crate::traffic::translate::media;
 use crate::traffic::translate::prompt::{Arguments, Content, Part, Source};
 use crate::traffic::translate::shape::At;
@@ -103,7 +103,7 @@ fn part<'b>(at: At<'_>, part: Item<'b>, calls: &mut Calls<'b>) -> Result<Content
     if let Some(result) = get(part, "functionResponse") {
         return function_response(at.name("functionResponse"), result, calls);
     }
-    Err(untranslatable(format!("`{at}` has no text, data or function: other parts are not translated.")))
+    Err(at.untranslatable("has no text, data or function: other parts are not translated."))
 }
 
 /// What another provider proved its thought with, if the gateway itself gave it to the client. Google's own proofs mean
@@ -174,9 +174,7 @@ fn by_reference<'b>(at: At<'_>, file: Item<'b>) -> Result<Content<'b>, Fault> {
     let url = at.name("fileUri").text(get(file, "fileUri"))?.with_plain_slashes();
     let own = url.as_written().starts_with(b"https://generativelanguage.googleapis.com/");
     if own || !(url.as_written().starts_with(b"https://") || url.as_written().starts_with(b"http://")) {
-        return Err(untranslatable(format!(
-            "`{at}` is a file of Google's, which no other provider can read."
-        )));
+        return Err(at.untranslatable("is a file of Google's, which no other provider can read."));
     }
     let told = at.name("mimeType").optional_text(get(file, "mimeType"))?;
     let guessed = || media::of_url(&url).map(|media| Quoted::raw(media.as_bytes()));
@@ -195,7 +193,7 @@ fn by_reference<'b>(at: At<'_>, file: Item<'b>) -> Result<Content<'b>, Fault> {
 
 fn not_taken(at: At<'_>, media: &Quoted<'_>) -> Fault {
     let media = String::from_utf8_lossy(media.as_written()).into_owned();
-    untranslatable(format!("`{at}` is `{media:.40}`, which is not translated."))
+    at.untranslatable(format_args!("is `{media:.40}`, which is not translated."))
 }
 
 fn function_response<'b>(at: At<'_>, result: Item<'b>, calls: &mut Calls<'b>) -> Result<Content<'b>, Fault> {
@@ -203,7 +201,7 @@ fn function_response<'b>(at: At<'_>, result: Item<'b>, calls: &mut Calls<'b>) ->
     let id = text(result, "id").filter(|id| !id.is_empty());
     let call = calls
         .answer(id.as_ref(), &name)
-        .ok_or_else(|| invalid(format!("`{at}` answers no call that stands before it.")))?;
+        .ok_or_else(|| at.invalid("answers no call that stands before it."))?;
     let (said, failed) = match get(result, "response") {
         Some(response) => outcome(at.name("response").object(response)?),
         None => (Quoted::default(), false),

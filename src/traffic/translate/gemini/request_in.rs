@@ -5,7 +5,7 @@ use super::parts_in::{Calls, content};
 use super::schema;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted};
-use crate::traffic::translate::loss::{Losses, invalid, untranslatable};
+use crate::traffic::translate::loss::Losses;
 use crate::traffic::translate::prompt::{
     Content, Knob, Output, Part, Prompt, Role, Thinking, Tool, ToolChoice, Turn,
 };
@@ -48,7 +48,7 @@ pub fn read<'b>(body: Item<'b>, schemas: Item<'b>, losses: &mut Losses) -> Resul
             name => reading.member(name, value)?,
         }
     }
-    reading.turns(system, contents.ok_or_else(|| invalid("`contents` is missing."))?)?;
+    reading.turns(system, contents.ok_or_else(|| At::root("contents").invalid("is missing."))?)?;
     Ok(reading.prompt)
 }
 
@@ -67,9 +67,8 @@ impl<'b> Reading<'b, '_> {
             b"toolConfig" => self.tool_config(value)?,
             b"generationConfig" => self.config(value)?,
             b"cachedContent" => {
-                return Err(untranslatable(
-                    "`cachedContent` is kept by its provider, and the model is another provider's.",
-                ));
+                return Err(At::root("cachedContent")
+                    .untranslatable("is kept by its provider, and the model is another provider's."));
             }
             b"serviceTier" => {
                 let tier = At::root("serviceTier").text(Some(value))?;

@@ -4,7 +4,7 @@ use super::details;
 use super::request_in::{MARKS, cached};
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted};
-use crate::traffic::translate::loss::{Losses, untranslatable};
+use crate::traffic::translate::loss::Losses;
 use crate::traffic::translate::media;
 use crate::traffic::translate::prompt::{Arguments, Cached, Content, Part, Parts, Role, Source, Turn};
 use crate::traffic::translate::shape::{At, present};
@@ -79,14 +79,14 @@ fn turn<'b>(at: At<'_>, item: Item<'b>, losses: &mut Losses) -> Result<Turn<'b>,
     let mut message = Message::default();
     message.read(at, item, losses)?;
     if present(message.function).is_some() {
-        return Err(untranslatable(format!("`{at}` has the old member `function_call`: send `tool_calls`.")));
+        return Err(at.untranslatable("has the old member `function_call`: send `tool_calls`."));
     }
     match &*at.name("role").text(message.role)?.unescaped() {
         b"system" | b"developer" => said(at, &message, Role::System, losses),
         b"user" => said(at, &message, Role::User, losses),
         b"assistant" => assistant(at, &message, losses),
         b"tool" => result(at, &message, losses),
-        b"function" => Err(untranslatable(format!("`{at}` has the old role `function`: send `tool`."))),
+        b"function" => Err(at.untranslatable("has the old role `function`: send `tool`.")),
         _ => Err(at.name("role").wants("`system`, `developer`, `user`, `assistant` or `tool`")),
     }
 }
@@ -115,7 +115,7 @@ fn assistant<'b>(at: At<'_>, message: &Message<'b>, losses: &mut Losses) -> Resu
         all.push(Part::of(Content::Text(refusal)));
     }
     if present(message.audio).is_some() {
-        return Err(untranslatable(format!("`{at}.audio` is not translated.")));
+        return Err(at.name("audio").untranslatable("is not translated."));
     }
     if let Some(calls) = calls {
         let at = at.name("tool_calls");
@@ -156,7 +156,7 @@ fn thought<'b>(at: At<'_>, block: Item<'b>) -> Result<Part<'b>, Fault> {
 fn one_call<'b>(at: At<'_>, call: Item<'b>) -> Result<Part<'b>, Fault> {
     let [id, function] = at.fields(Some(call), ["id", "function"])?;
     if function.is_none() {
-        return Err(untranslatable(format!("`{at}` calls no function: other calls are not translated.")));
+        return Err(at.untranslatable("calls no function: other calls are not translated."));
     }
     let inner = at.name("function");
     let [name, arguments] = inner.fields(function, ["name", "arguments"])?;
@@ -197,7 +197,7 @@ fn one_part<'b>(at: At<'_>, part: Item<'b>, losses: &mut Losses) -> Result<Part<
         }
         b"thinking" => thinking(at.name("thinking"), part.get("thinking"))?,
         b"input_audio" => audio(at.name("input_audio"), part.get("input_audio"))?,
-        _ => return Err(untranslatable(format!("`{at}` has a type that is not translated."))),
+        _ => return Err(at.untranslatable("has a type that is not translated.")),
     };
     Ok(Part { content, cached: cached(cache_control.or(breakpoint), losses) })
 }

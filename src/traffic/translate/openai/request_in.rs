@@ -3,7 +3,7 @@
 use super::messages_in;
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted};
-use crate::traffic::translate::loss::{Losses, invalid, untranslatable};
+use crate::traffic::translate::loss::{Losses, untranslatable};
 use crate::traffic::translate::prompt::{Cached, Knob, Output, Prompt, Thinking, Tool, ToolChoice};
 use crate::traffic::translate::search::WebSearch;
 use crate::traffic::translate::shape::At;
@@ -58,7 +58,7 @@ pub fn read<'b>(body: Item<'b>, losses: &mut Losses) -> Result<Prompt<'b>, Fault
             name => member(&mut prompt, name, value, losses)?,
         }
     }
-    let messages = messages.ok_or_else(|| invalid("`messages` is missing."))?;
+    let messages = messages.ok_or_else(|| At::root("messages").invalid("is missing."))?;
     prompt.turns = messages_in::turns(messages, losses)?;
     Ok(prompt)
 }
@@ -118,7 +118,8 @@ fn member<'b>(
         b"functions" | b"function_call" => {
             return Err(untranslatable(
                 "`functions` and `function_call` are not translated: send `tools` and `tool_choice`.",
-            ));
+            )
+            .about(String::from_utf8_lossy(name)));
         }
         _ => match KNOBS.iter().find(|(known, _)| known.as_bytes() == name) {
             Some((_, knob)) => prompt.knobs.push((*knob, value)),

@@ -4,7 +4,7 @@ use super::searches::Searches;
 use super::{spaces, thought};
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Kind, Quoted, Writer};
-use crate::traffic::translate::loss::{Losses, untranslatable};
+use crate::traffic::translate::loss::Losses;
 use crate::traffic::translate::media;
 use crate::traffic::translate::prompt::{Arguments, Content, Part, Parts, Role, Source, Turn};
 use crate::traffic::translate::shape::At;
@@ -81,7 +81,7 @@ fn turn<'b>(at: At<'_>, item: Item<'b>, losses: &mut Losses) -> Result<Option<Tu
         },
         _ => {
             let kind = String::from_utf8_lossy(kind.as_written()).into_owned();
-            return Err(untranslatable(format!("`{at}` is a `{kind:.40}`, which is not translated.")));
+            return Err(at.untranslatable(format_args!("is a `{kind:.40}`, which is not translated.")));
         }
     };
     Ok(Some(Turn { role, parts: Part::of(content).into() }))
@@ -176,7 +176,7 @@ fn one_part<'b>(at: At<'_>, part: Item<'b>, losses: &mut Losses) -> Result<Part<
         b"input_image" => image(at, part)?,
         b"input_file" => file(at, part)?,
         b"input_audio" => audio(at.name("input_audio"), part.get("input_audio"))?,
-        _ => return Err(untranslatable(format!("`{at}` has a type that is not translated."))),
+        _ => return Err(at.untranslatable("has a type that is not translated.")),
     }))
 }
 

@@ -11,7 +11,7 @@ use super::searches::Searches;
 use super::{items, spaces};
 use crate::base::fault::Fault;
 use crate::traffic::dialect::json::{Item, Quoted};
-use crate::traffic::translate::loss::{Losses, invalid, untranslatable};
+use crate::traffic::translate::loss::{Losses, untranslatable};
 use crate::traffic::translate::prompt::{Content, Knob, Output, Part, Prompt, Role, Tool, ToolChoice, Turn};
 use crate::traffic::translate::search::WebSearch;
 use crate::traffic::translate::shape::At;
@@ -54,7 +54,7 @@ pub fn read<'b>(body: Item<'b>, losses: &mut Losses) -> Result<Prompt<'b>, Fault
             name => member(&mut prompt, name, value, losses)?,
         }
     }
-    let input = input.ok_or_else(|| invalid("`input` is missing."))?;
+    let input = input.ok_or_else(|| At::root("input").invalid("is missing."))?;
     let mut searches = Searches::default();
     items::add(input, &mut prompt.turns, &mut searches, losses)?;
     searches.end(&mut prompt);
@@ -90,13 +90,13 @@ fn member<'b>(
         b"store" | b"background" if value.flag() == Some(false) => {}
         b"store" => losses.foreign_hint(name),
         b"background" => {
-            return Err(untranslatable("An answer in the background is kept by no provider of this model."));
+            let message = "An answer in the background is kept by no provider of this model.";
+            return Err(untranslatable(message).about("background"));
         }
         _ if STORED.iter().any(is) => {
-            let name = String::from_utf8_lossy(name);
-            return Err(untranslatable(format!(
-                "`{name}` refers to what no provider of this model has stored: send all items in `input`."
-            )));
+            return Err(At::root(&String::from_utf8_lossy(name)).untranslatable(
+                "refers to what no provider of this model has stored: send all items in `input`.",
+            ));
         }
         _ => match KNOBS.iter().find(|(known, _)| is(known)) {
             Some((_, knob)) => prompt.knobs.push((*knob, value)),

@@ -24,6 +24,10 @@ fn assert_outcome(outcome: Result<Vec<u8>, Fault>, expected: &Outcome, input: &s
         (Err(fault), Refused(kind, words)) => {
             assert_eq!(fault.kind, *kind, "{input}: {}", fault.message());
             assert!(fault.message().contains(words), "{input}: {}", fault.message());
+            // A message that begins with a member is about that, or about what stands in it.
+            if let Some(named) = fault.message().strip_prefix('`').and_then(|rest| rest.split('`').next()) {
+                assert!(fault.param().is_some_and(|param| param.starts_with(named)), "{input}: {fault:?}");
+            }
         }
         (Ok(out), Passed(text)) => {
             let out = String::from_utf8_lossy(&out);
@@ -58,6 +62,41 @@ fn called(arguments: &str) -> String {
     chat(&format!(
         r#"{{"role":"user","content":"a"}},{{"role":"assistant","tool_calls":[{{"id":"c","type":"function","function":{{"name":"f","arguments":"{arguments}"}}}}]}}"#
     ))
+}
+
+/// What a fault is about is told as `OpenAI` tells it: the member's place, from the root on; where it is about several
+/// members, or about none, nothing.
+#[test]
+fn members_are_named() {
+    let content = r#"{"role":"user","content":[{"type":"text","text":"a"},{"type":"frob"}]}"#;
+    for (from, body, param) in [
+        (Speech::OpenAi, r#"{"model":"m"}"#.to_owned(), Some("messages")),
+        (Speech::OpenAi, chat(r#"{"role":"user","content":7}"#), Some("messages[0].content")),
+        (Speech::OpenAi, chat(content), Some("messages[0].content[1]")),
+        (Speech::OpenAi, chat(r#"{"role":"a","role":"b"}"#), Some("messages[0].role")),
+        (Speech::OpenAi, user(r#","max_tokens":1"#), Some("max_tokens")),
+        (Speech::OpenAi, user(r#","functions":[]"#), Some("functions")),
+        (Speech::OpenAi, user(r#","frob":1"#), Some("frob")),
+        (Speech::OpenAi, user(r#","frob":1,"seed":7"#), None),
+        (Speech::OpenAi, "[]".into(), None),
+        (Speech::Responses, r#"{"model":"m"}"#.into(), Some("input")),
+        (Speech::Responses, r#"{"model":"m","input":"a","background":true}"#.into(), Some("background")),
+        (
+            Speech::Responses,
+            r#"{"model":"m","input":"a","previous_response_id":"r"}"#.into(),
+            Some("previous_response_id"),
+        ),
+        (Speech::Completions, r#"{"model":"m","prompt":[1,2]}"#.into(), Some("prompt")),
+        (Speech::Embeddings, r#"{"model":"m","input":["a",null]}"#.into(), Some("input[1]")),
+    ] {
+        let (speech, model) = match from {
+            Speech::Embeddings => (Speech::Cohere, "embed-v4.0"),
+            _ => (Speech::Anthropic, "claude-opus-5"),
+        };
+        let to = destination(speech, model, Unsupported::Refuse);
+        let fault = request(from, to, body.as_bytes(), &mut vec![]).err().expect("it is refused");
+        assert_eq!(fault.param(), param, "{body}: {}", fault.message());
+    }
 }
 
 fn chat_cases() -> Vec<(String, Outcome)> {
