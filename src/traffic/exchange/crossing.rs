@@ -204,7 +204,6 @@ fn finish(exchange: &mut Exchange, way: &Way<'_>, mut out: Buf, translated: Tran
     let translation = translation(way.crossing, ask, translated.renamed)
         .repeating(translated.repeated)
         .known_as(std::str::from_utf8(&id).unwrap_or_default(), way.model)
-        .of_model(way.model)
         .asked_as(ask.model.as_str())
         .embedding(translated.wanted);
     Laid::Out(Crossed {

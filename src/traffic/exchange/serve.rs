@@ -138,7 +138,11 @@ async fn answer(
     if fault.kind == FaultKind::ClientGone && reply.told_all {
         return Next::Close;
     }
+    let first = exchange.tally.record.fault.is_none();
     exchange.tally.fail(fault.kind);
+    if fault.kind == FaultKind::UpstreamUnreadable && first {
+        exchange.tally.explain(fault.message());
+    }
     if fault.kind == FaultKind::ClientGone {
         return Next::Close;
     }

@@ -2,7 +2,9 @@
 
 use super::event::{Event, Failure};
 use super::frames::{Frame, FrameKind, Frames};
+use super::known::Known;
 use super::loss::Losses;
+use super::misread;
 use super::names::Renamed;
 use super::{
     Crossing, Form, Speech, anthropic, bedrock, cohere, completions, count, embeddings, failure, gemini,
@@ -21,6 +23,7 @@ pub struct Translation {
     reader: Reader,
     teller: Teller,
     renamed: Renamed,
+    known: Known,
     parts: Parts,
     /// An event that stood inside a frame.
     chunk: Vec<u8>,
@@ -204,6 +207,7 @@ impl Translation {
                 | Speech::VertexAnthropic => unreachable!("no client speaks it"),
             },
             renamed,
+            known: Known::default(),
             parts: Parts::of(from),
             chunk: vec![],
             tree: Tree::default(),
@@ -232,17 +236,6 @@ impl Translation {
         self
     }
 
-    /// The provider's name for the model, for answers that do not have it.
-    #[must_use]
-    pub fn of_model(mut self, model: &str) -> Self {
-        match &mut self.reader {
-            Reader::Cohere(reader) => model.clone_into(&mut reader.model),
-            Reader::Embeddings(reader) => model.clone_into(&mut reader.model),
-            _ => {}
-        }
-        self
-    }
-
     /// What the client calls the model, for dialects whose clients want to be told just that.
     #[must_use]
     pub fn asked_as(mut self, model: &str) -> Self {
@@ -261,12 +254,15 @@ impl Translation {
         self
     }
 
-    /// What the answer goes by, and the model that it comes from, where the provider's answers do not tell.
+    /// What the answer goes by, and the model that it comes from, where the provider's answer does not tell.
     #[must_use]
     pub fn known_as(mut self, id: &str, model: &str) -> Self {
-        if let Reader::Bedrock(reader) = &mut self.reader {
-            *reader = bedrock::answer_in::Reader::new(id, model);
+        match &mut self.reader {
+            Reader::Bedrock(reader) => *reader = bedrock::answer_in::Reader::of(model),
+            Reader::Embeddings(reader) => model.clone_into(&mut reader.model),
+            _ => {}
         }
+        self.known = Known::new(id, model);
         self
     }
 
@@ -297,7 +293,7 @@ impl Translation {
             (b'{', _) if lines => Ok(self.form),
             (b'{' | b'[', _) => Ok(Form::Whole),
             (0, Parts::Frames(_)) | (b'a'..=b'z' | b':', Parts::Texts(_)) => Ok(Form::Stream),
-            _ => Err(FaultKind::UpstreamUnreadable.into()),
+            _ => Err(misread::odd("it begins as none does")),
         })
     }
 
@@ -314,7 +310,7 @@ impl Translation {
         if self.unnamed {
             match self.look(bytes) {
                 Some(form) => self.read_as(form?),
-                None if last => return Err(FaultKind::UpstreamUnreadable.into()),
+                None if last => return Err(misread::odd("it is empty")),
                 None => return Ok(Passed { consumed: 0, events: 0 }),
             }
             self.unnamed = false;
@@ -447,12 +443,13 @@ impl Translation {
     /// # Errors
     /// It has not the form of its API.
     pub fn whole(&mut self, body: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
-        let Self { reader, teller, renamed, tree, facts, form, .. } = self;
+        let Self { reader, teller, renamed, known, tree, facts, form, .. } = self;
         let several = *form == Form::Whole && teller.knows_others();
         let page = parsed(tree, body)?;
         let answer = page.root();
         let mut beyond = false;
         let tell = &mut |event: Event<'_>| {
+            let event = known.fill(event);
             facts.note(&event);
             beyond |= matches!(event, Event::Another) && !several;
             if beyond && !matches!(event, Event::Usage(_) | Event::Failed(_) | Event::End) {
@@ -490,8 +487,9 @@ impl Translation {
     }
 
     fn event(&mut self, data: &[u8], out: &mut Vec<u8>) -> Result<(), Fault> {
-        let Self { reader, teller, renamed, tree, facts, .. } = self;
+        let Self { reader, teller, renamed, known, tree, facts, .. } = self;
         let tell = &mut |event: Event<'_>| {
+            let event = known.fill(event);
             facts.note(&event);
             teller.tell(event, renamed, out);
         };
@@ -512,19 +510,18 @@ impl Translation {
             Reader::Ollama(reader) => reader.event(parsed(tree, data)?.root(), tell),
             Reader::Cohere(reader) => reader.event(parsed(tree, data)?.root(), tell),
             // Bedrock's events have their names outside of their data, and embeddings and counts are no streams.
-            Reader::Bedrock(_) | Reader::Embeddings(_) | Reader::Count(_) => {
-                Err(FaultKind::UpstreamUnreadable.into())
-            }
+            Reader::Bedrock(_) | Reader::Embeddings(_) | Reader::Count(_) => Err(misread::odd(NO_STREAM)),
         }?;
         if self.teller.is_overfull() { Err(too_large()) } else { Ok(()) }
     }
 
     fn frame(&mut self, frame: &Frame<'_>, out: &mut Vec<u8>) -> Result<(), Fault> {
-        let Self { reader, teller, renamed, tree, facts, chunk, .. } = self;
+        let Self { reader, teller, renamed, known, tree, facts, chunk, .. } = self;
         let page = parsed(tree, frame.payload)?;
         let data = page.root();
         if let Reader::Bedrock(reader) = reader {
             reader.event(frame.name, data, &mut |event: Event<'_>| {
+                let event = known.fill(event);
                 facts.note(&event);
                 teller.tell(event, renamed, out);
             })?;
@@ -533,9 +530,9 @@ impl Translation {
         if frame.name != b"chunk" {
             return Ok(());
         }
-        let digits = data.text_at("bytes").ok_or(FaultKind::UpstreamUnreadable)?.with_plain_slashes();
+        let digits = data.text_at("bytes").ok_or_else(|| misread::lacks("bytes"))?.with_plain_slashes();
         chunk.clear();
-        STANDARD.decode_vec(digits.as_written(), chunk).map_err(|_| FaultKind::UpstreamUnreadable)?;
+        STANDARD.decode_vec(digits.as_written(), chunk).map_err(|_| misread::odd("`bytes` is no base64"))?;
         let chunk = std::mem::take(chunk);
         self.event(&chunk, out)?;
         self.chunk = chunk;
@@ -565,7 +562,7 @@ impl Translation {
             Reader::OpenAi(reader) => reader.done(tell),
             Reader::Gemini(reader) => reader.done(tell),
             Reader::Bedrock(reader) => reader.done(tell),
-            Reader::Embeddings(_) | Reader::Count(_) => Err(FaultKind::UpstreamUnreadable.into()),
+            Reader::Embeddings(_) | Reader::Count(_) => Err(misread::odd(NO_STREAM)),
             Reader::Anthropic(_) | Reader::Responses(_) | Reader::Ollama(_) | Reader::Cohere(_) => {
                 Err(FaultKind::UpstreamTruncated.into())
             }
@@ -573,8 +570,10 @@ impl Translation {
     }
 }
 
+const NO_STREAM: &str = "it is a stream where none was asked for";
+
 fn parsed<'t>(tree: &'t mut Tree, text: &'t [u8]) -> Result<Page<'t>, Fault> {
-    tree.parse(text).map_err(|_| FaultKind::UpstreamUnreadable.into())
+    tree.parse(text).map_err(misread::no_json)
 }
 
 /// It has its form, but there is more of it than is held.

@@ -13,6 +13,7 @@ mod google;
 mod items;
 mod known;
 mod known_streams;
+mod lacking;
 mod likely;
 mod models;
 mod properties;
@@ -179,7 +180,7 @@ fn is_stream(case: &str) -> bool {
 
 fn translation(from: Speech, to: Speech, form: Form) -> Translation {
     let translation = Translation::new(from, to, form, CREATED, true, Renamed::default());
-    translation.of_model("asked").known_as("req_1", "a-model")
+    translation.known_as("req_1", "a-model")
 }
 
 /// What a client of `to` gets of this answer.

@@ -1,10 +1,11 @@
 //! An answer of this provider, whole or as a stream, as events.
 
-use crate::base::fault::{Fault, FaultKind};
+use crate::base::fault::Fault;
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted, escape_bytes};
 use crate::traffic::translate::cited::is_web;
 use crate::traffic::translate::event::{Block, Citation, Event, Failure, FailureKind, Stop};
+use crate::traffic::translate::misread::{lacks, misplaced};
 use crate::traffic::translate::shape::present;
 use memchr::memmem;
 
@@ -120,14 +121,16 @@ impl Reader {
                 tell(Event::Failed(failure(data)));
             }
             (b"message_start", Stage::Before) => {
-                let message = data.get("message").ok_or_else(unreadable)?;
+                let message = data.get("message").filter(Item::is_object).ok_or_else(|| lacks("message"))?;
                 let [id, model, usage] = message.pick(["id", "model", "usage"]);
-                self.start(id, model, tell)?;
+                self.start(id, model, tell);
                 self.usage(usage, tell);
             }
             (kind, Stage::Started | Stage::Stopped) => self.running(kind, data, tell)?,
             // An answer without its beginning, or with two.
-            (kind, _) if STEPS.contains(&kind) => return Err(unreadable()),
+            (kind, _) if STEPS.contains(&kind) => {
+                return Err(misplaced(&String::from_utf8_lossy(kind)));
+            }
             // New events may appear, and older readers are to go on.
             _ => {}
         }
@@ -136,15 +139,17 @@ impl Reader {
 
     fn running(&mut self, kind: &[u8], data: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         match kind {
-            b"message_start" => return Err(unreadable()),
+            b"message_start" => return Err(misplaced("message_start")),
             b"content_block_start" if self.open != Open::None || self.stage == Stage::Stopped => {
-                return Err(unreadable());
+                return Err(misplaced("content_block_start"));
             }
             b"content_block_start" => {
-                let block = data.get("content_block").ok_or_else(unreadable)?;
+                let block = data.get("content_block").ok_or_else(|| lacks("content_block"))?;
                 self.open = open(block, tell)?;
             }
-            b"content_block_delta" => self.delta(data.get("delta").ok_or_else(unreadable)?, tell)?,
+            b"content_block_delta" => {
+                self.delta(data.get("delta").ok_or_else(|| lacks("delta"))?, tell)?;
+            }
             b"content_block_stop" => self.close(tell),
             b"message_delta" => {
                 self.close(tell);
@@ -180,8 +185,14 @@ impl Reader {
             tell(Event::Failed(failure(message)));
             return Ok(());
         }
-        self.start(id, model, tell)?;
-        for block in content.ok_or_else(unreadable)?.elements() {
+        // Some servers name neither the message nor its model; what does not even say that it is one is none.
+        if !text(kind).is_some_and(|kind| kind.is("message")) {
+            for (name, value) in [("id", id), ("model", model)] {
+                text(value).ok_or_else(|| lacks(name))?;
+            }
+        }
+        self.start(id, model, tell);
+        for block in content.ok_or_else(|| lacks("content"))?.elements() {
             self.open = open(block, tell)?;
             self.close(tell);
         }
@@ -194,11 +205,10 @@ impl Reader {
         Ok(())
     }
 
-    fn start(&mut self, id: Option<Item<'_>>, model: Option<Item<'_>>, tell: Tell<'_>) -> Result<(), Fault> {
-        let (id, model) = text(id).zip(text(model)).ok_or_else(unreadable)?;
+    fn start(&mut self, id: Option<Item<'_>>, model: Option<Item<'_>>, tell: Tell<'_>) {
         self.stage = Stage::Started;
+        let (id, model) = (text(id).unwrap_or_default(), text(model).unwrap_or_default());
         tell(Event::Start { id, model });
-        Ok(())
     }
 
     /// The first reason counts.
@@ -254,7 +264,7 @@ impl Reader {
         };
         let Some(piece) = piece.filter(|piece| !piece.is_empty()) else { return Ok(()) };
         match &mut self.open {
-            Open::None => return Err(unreadable()),
+            Open::None => return Err(misplaced("content_block_delta")),
             Open::Untold => return Ok(()),
             Open::Text | Open::Thought => {}
             Open::Call { begun } => *begun = true,
@@ -282,10 +292,12 @@ fn open(block: Item<'_>, tell: Tell<'_>) -> Result<Open, Fault> {
     let told = match &*kind(block)?.unescaped() {
         b"text" => Block::Text,
         b"thinking" => Block::Thought,
-        b"redacted_thinking" => Block::HiddenThought { data: block.text_at("data").ok_or_else(unreadable)? },
+        b"redacted_thinking" => {
+            Block::HiddenThought { data: block.text_at("data").ok_or_else(|| lacks("content[].data"))? }
+        }
         b"tool_use" => {
-            let id = block.text_at("id").ok_or_else(unreadable)?;
-            let name = block.text_at("name").ok_or_else(unreadable)?;
+            let id = block.text_at("id").ok_or_else(|| lacks("content[].id"))?;
+            let name = block.text_at("name").ok_or_else(|| lacks("content[].name"))?;
             tell(Event::Open(Block::Call { id, name }));
             let input = block.get("input").filter(|input| input.members().next().is_some());
             // Where it is there at once, no pieces follow.
@@ -380,9 +392,5 @@ fn text(item: Option<Item<'_>>) -> Option<Quoted<'_>> {
 }
 
 fn kind(item: Item<'_>) -> Result<Quoted<'_>, Fault> {
-    item.text_at("type").ok_or_else(unreadable)
-}
-
-fn unreadable() -> Fault {
-    FaultKind::UpstreamUnreadable.into()
+    item.text_at("type").ok_or_else(|| lacks("type"))
 }

@@ -1,6 +1,6 @@
 //! An answer of this provider, whole or as a stream, as events.
 //!
-//! It tells neither an id nor a model: both are given to the reader. Of a stream's blocks only calls have a beginning;
+//! It tells neither an id nor a model. Of a stream's blocks only calls have a beginning;
 //! what its tokens were comes behind its end.
 
 use super::family::Family;
@@ -8,6 +8,7 @@ use crate::base::fault::{Fault, FaultKind};
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted, escape_bytes};
 use crate::traffic::translate::event::{Block, Citation, Event, Failure, FailureKind, Stop};
+use crate::traffic::translate::misread::{lacks, misplaced};
 use crate::traffic::translate::shape::present;
 
 /// Where events go.
@@ -20,8 +21,6 @@ const STEPS: [&[u8]; 5] =
 /// Reads one answer.
 #[derive(Default)]
 pub struct Reader {
-    id: String,
-    model: String,
     counts_cached: bool,
     thought: u64,
     stage: Stage,
@@ -64,10 +63,9 @@ enum Ended<'a> {
 }
 
 impl Reader {
-    /// Of the answer to a request for this model, to go by this id.
-    pub fn new(id: &str, model: &str) -> Self {
-        let counts_cached = Family::of(model).counts_cached();
-        Self { id: id.into(), model: model.into(), counts_cached, ..Self::default() }
+    /// Of an answer of this model.
+    pub fn of(model: &str) -> Self {
+        Self { counts_cached: Family::of(model).counts_cached(), ..Self::default() }
     }
 
     /// Reads one event.
@@ -94,7 +92,9 @@ impl Reader {
                 }
             }
             // An answer without its beginning, or that goes on behind its end.
-            (name, _) if STEPS.contains(&name) => return Err(unreadable()),
+            (name, _) if STEPS.contains(&name) => {
+                return Err(misplaced(&String::from_utf8_lossy(name)));
+            }
             // New events may appear, and older readers are to go on.
             _ => {}
         }
@@ -118,9 +118,10 @@ impl Reader {
     /// # Errors
     /// It has not the form of this API, or the model made something that is no answer.
     pub fn whole(&mut self, answer: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-        let message = answer.get("output").and_then(|output| output.get("message")).ok_or_else(unreadable)?;
+        let message = answer.get("output").and_then(|output| output.get("message"));
+        let message = message.ok_or_else(|| lacks("output.message"))?;
         self.start(tell);
-        for block in message.get("content").ok_or_else(unreadable)?.elements() {
+        for block in message.get("content").ok_or_else(|| lacks("output.message.content"))?.elements() {
             self.whole_block(block, tell)?;
             self.close(tell);
         }
@@ -139,7 +140,7 @@ impl Reader {
 
     fn start(&mut self, tell: Tell<'_>) {
         self.stage = Stage::Started;
-        tell(Event::Start { id: Quoted::of(&self.id), model: Quoted::of(&self.model) });
+        tell(Event::Start { id: Quoted::default(), model: Quoted::default() });
     }
 
     fn end(&mut self, tell: Tell<'_>) {
@@ -193,7 +194,7 @@ impl Reader {
 
     fn delta(&mut self, data: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         self.turn_to(data, tell);
-        let delta = data.get("delta").ok_or_else(unreadable)?;
+        let delta = data.get("delta").ok_or_else(|| lacks("delta"))?;
         if self.open == Open::Untold {
             return Ok(());
         }
@@ -223,8 +224,8 @@ impl Reader {
 
     fn call(&mut self, call: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         self.close(tell);
-        let id = call.text_at("toolUseId").ok_or_else(unreadable)?;
-        let name = call.text_at("name").ok_or_else(unreadable)?;
+        let id = call.text_at("toolUseId").ok_or_else(|| lacks("toolUse.toolUseId"))?;
+        let name = call.text_at("name").ok_or_else(|| lacks("toolUse.name"))?;
         self.open = Open::Call { begun: false };
         tell(Event::Open(Block::Call { id, name }));
         Ok(())
@@ -232,7 +233,7 @@ impl Reader {
 
     fn arguments(&mut self, source: &Quoted<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         if !matches!(self.open, Open::Call { .. }) {
-            return Err(unreadable());
+            return Err(misplaced("contentBlockDelta"));
         }
         self.open = Open::Call { begun: true };
         tell(Event::Piece(source));
@@ -307,7 +308,7 @@ impl Reader {
     }
 
     fn stop<'a>(&mut self, holder: Item<'a>, tell: Tell<'_>) -> Result<Option<Failure<'a>>, Fault> {
-        let reason = holder.text_at("stopReason").ok_or_else(unreadable)?;
+        let reason = holder.text_at("stopReason").ok_or_else(|| lacks("stopReason"))?;
         // What was asked for beyond the format, as the model's own API tells it.
         let own = holder.get("additionalModelResponseFields");
         let own = |name| own.and_then(|own| present(own.get(name)));
@@ -377,8 +378,4 @@ fn meaning(reason: Quoted<'_>) -> Ended<'_> {
         }
         _ => Stop::End,
     })
-}
-
-fn unreadable() -> Fault {
-    FaultKind::UpstreamUnreadable.into()
 }

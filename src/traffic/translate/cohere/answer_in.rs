@@ -1,12 +1,13 @@
 //! An answer of this provider, whole or as a stream, as events.
 //!
-//! A plan to call tools is a thought. Answers do not name their model, so the reader is told.
+//! A plan to call tools is a thought. Answers do not name their model.
 
 use crate::base::fault::{Fault, FaultKind};
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted};
 use crate::traffic::translate::cited::is_web;
 use crate::traffic::translate::event::{Block, Citation, Event, Failure, FailureKind, Stop};
+use crate::traffic::translate::misread::{lacks, misplaced};
 use crate::traffic::translate::shape::present;
 use crate::traffic::translate::{arguments, logprobs};
 use memchr::memmem;
@@ -17,8 +18,6 @@ type Tell<'t> = &'t mut dyn FnMut(Event<'_>);
 /// Reads one answer.
 #[derive(Default)]
 pub struct Reader {
-    /// The model's name at its provider.
-    pub model: String,
     started: bool,
     open: Open,
 }
@@ -51,7 +50,7 @@ impl Reader {
             return self.start(event, tell);
         }
         if !self.started {
-            return Err(unreadable());
+            return Err(misplaced(&String::from_utf8_lossy(kind)));
         }
         let message = event.get("delta").and_then(|delta| delta.get("message"));
         match kind {
@@ -66,7 +65,8 @@ impl Reader {
                 Ok(())
             }
             b"tool-call-start" | b"tool-call-delta" => {
-                let call = message.and_then(|message| message.get("tool_calls")).ok_or_else(unreadable)?;
+                let call = message.and_then(|message| message.get("tool_calls"));
+                let call = call.ok_or_else(|| lacks("delta.message.tool_calls"))?;
                 if kind == b"tool-call-start" { self.call(call, tell) } else { self.arguments(call, tell) }
             }
             b"content-end" | b"tool-call-end" => {
@@ -74,7 +74,7 @@ impl Reader {
                 Ok(())
             }
             b"message-end" => {
-                self.end(event.get("delta").ok_or_else(unreadable)?, tell);
+                self.end(event.get("delta").ok_or_else(|| lacks("delta"))?, tell);
                 Ok(())
             }
             b"citation-start" => {
@@ -93,7 +93,7 @@ impl Reader {
     /// # Errors
     /// It has not the form of this API, or ended with an error.
     pub fn whole(&mut self, answer: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-        let message = answer.get("message").filter(Item::is_object).ok_or_else(unreadable)?;
+        let message = answer.get("message").filter(Item::is_object).ok_or_else(|| lacks("message"))?;
         if let Some(broken) = broken(answer) {
             let said = String::from_utf8_lossy(broken.code.unwrap_or_default().as_written()).into_owned();
             let message = format!("The model did not finish its answer: {said:.40}.");
@@ -126,16 +126,16 @@ impl Reader {
 
     fn start(&mut self, event: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         if std::mem::replace(&mut self.started, true) {
-            return Err(unreadable());
+            return Err(misplaced("message-start"));
         }
         let id = event.text_at("id").unwrap_or_default();
-        tell(Event::Start { id, model: Quoted::of(&self.model) });
+        tell(Event::Start { id, model: Quoted::default() });
         Ok(())
     }
 
     fn content(&mut self, content: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         if matches!(self.open, Open::Call { .. }) {
-            return Err(unreadable());
+            return Err(misplaced("content-delta"));
         }
         self.piece(Open::Thought, content.text_at("thinking"), tell);
         self.piece(Open::Text, content.text_at("text"), tell);
@@ -178,14 +178,16 @@ impl Reader {
     fn call(&mut self, call: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         self.close(tell);
         let name = call.get("function").and_then(|function| function.text_at("name"));
-        let name = name.filter(|name| !name.is_empty()).ok_or_else(unreadable)?;
+        let name = name.filter(|name| !name.is_empty()).ok_or_else(|| lacks("tool_calls.function.name"))?;
         tell(Event::Open(Block::Call { id: call.text_at("id").unwrap_or_default(), name }));
         self.open = Open::Call { begun: false };
         self.arguments(call, tell)
     }
 
     fn arguments(&mut self, call: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-        let Open::Call { begun } = &mut self.open else { return Err(unreadable()) };
+        let Open::Call { begun } = &mut self.open else {
+            return Err(misplaced("tool-call-delta"));
+        };
         let piece = call.get("function").and_then(|function| function.text_at("arguments"));
         if let Some(piece) = piece.filter(|piece| *begun || !arguments::are_none(piece)) {
             *begun = true;
@@ -262,8 +264,4 @@ pub fn failure(body: Item<'_>) -> Failure<'_> {
     let too_long = memmem::find(message.as_written(), b"too many tokens").is_some();
     let kind = if too_long { FailureKind::TooLong } else { FailureKind::Server };
     Failure { kind, message, code: None, retry_ms: None }
-}
-
-fn unreadable() -> Fault {
-    FaultKind::UpstreamUnreadable.into()
 }

@@ -1,10 +1,11 @@
 //! A provider's count as a client of each dialect has it.
 
 use super::Counter;
-use crate::base::fault::{Fault, FaultKind};
+use crate::base::fault::Fault;
 use crate::contract::endpoint::Dialect;
 use crate::traffic::dialect::json::{Item, Writer};
 use crate::traffic::translate::Speech;
+use crate::traffic::translate::misread::lacks;
 use crate::traffic::translate::shape::present;
 
 /// Reads one answer, and writes it.
@@ -34,7 +35,7 @@ impl Reader {
             // Google does not write numbers that are zero.
             None => (self.counter == Counter::Contents && answer.is_object()).then_some(0),
         };
-        let tokens = tokens.ok_or(FaultKind::UpstreamUnreadable)?;
+        let tokens = tokens.ok_or_else(|| lacks(name))?;
         let mut out = Writer(out);
         match self.client {
             Dialect::Anthropic => out.open("{").key("input_tokens").count(tokens),

@@ -1,10 +1,11 @@
 //! Embeddings of a provider as a client of this dialect has them.
 
 use super::{Method, Wanted};
-use crate::base::fault::{Fault, FaultKind};
+use crate::base::fault::Fault;
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Kind, Writer};
 use crate::traffic::translate::Speech;
+use crate::traffic::translate::misread::{lacks, odd};
 use crate::traffic::translate::shape::present;
 use base64::engine::{Engine as _, general_purpose::STANDARD};
 
@@ -26,6 +27,16 @@ impl Source {
             Speech::Cohere => Some(Source::Cohere),
             Speech::Ollama => Some(Source::Ollama),
             _ => None,
+        }
+    }
+
+    /// Where its lists of numbers stand.
+    const fn member(self) -> &'static str {
+        match self {
+            Source::OpenAi => "data[].embedding",
+            Source::Gemini => "embedding",
+            Source::Cohere => "embeddings.float",
+            Source::Ollama => "embeddings",
         }
     }
 }
@@ -50,9 +61,10 @@ impl Reader {
     /// # Errors
     /// The answer has not the form of its API, or not one list of numbers for each text.
     pub fn whole(&self, answer: Item<'_>, out: &mut Vec<u8>) -> Result<Option<Usage>, Fault> {
-        let vectors = self.vectors(answer).ok_or_else(unreadable)?;
-        if vectors.len() != self.wanted.count {
-            return Err(unreadable());
+        let vectors = self.vectors(answer).ok_or_else(|| lacks(self.source.member()))?;
+        let (count, wanted) = (vectors.len(), self.wanted.count);
+        if count != wanted {
+            return Err(odd(format_args!("it has {count} embeddings for {wanted} texts")));
         }
         let usage = self.usage(answer);
         if self.wanted.predicted {
@@ -180,14 +192,16 @@ fn predicted(answer: Item<'_>) -> Option<Usage> {
 }
 
 fn listed(numbers: Option<Item<'_>>) -> Result<Item<'_>, Fault> {
-    numbers.filter(|numbers| numbers.kind() == Kind::Array).ok_or_else(unreadable)
+    numbers
+        .filter(|numbers| numbers.kind() == Kind::Array)
+        .ok_or_else(|| odd("an embedding is no list of numbers"))
 }
 
 /// The numbers as their provider wrote them.
 fn spelled(numbers: Item<'_>, out: &mut Writer<'_>) -> Result<(), Fault> {
     out.open("[");
     for number in numbers.elements() {
-        out.raw(number.number().ok_or_else(unreadable)?);
+        out.raw(number.number().ok_or_else(|| odd("an embedding is no list of numbers"))?);
     }
     out.close("]");
     Ok(())
@@ -198,13 +212,11 @@ fn packed(numbers: Item<'_>, out: &mut Writer<'_>) -> Result<(), Fault> {
     let mut bytes = vec![];
     for number in numbers.elements() {
         let digits = number.number().and_then(|digits| std::str::from_utf8(digits).ok());
-        let number: f32 = digits.and_then(|digits| digits.parse().ok()).ok_or_else(unreadable)?;
+        let number: f32 = digits
+            .and_then(|digits| digits.parse().ok())
+            .ok_or_else(|| odd("an embedding is no list of numbers"))?;
         bytes.extend_from_slice(&number.to_le_bytes());
     }
     out.text(&STANDARD.encode(bytes));
     Ok(())
-}
-
-fn unreadable() -> Fault {
-    FaultKind::UpstreamUnreadable.into()
 }

@@ -11,10 +11,14 @@ use crate::http::delay;
 use crate::traffic::dialect::json::{Item, Kind, Quoted, escape_bytes};
 use crate::traffic::dialect::sums;
 use crate::traffic::translate::event::{Block, Event, Failure, FailureKind, Stop};
+use crate::traffic::translate::misread::lacks;
 use crate::traffic::translate::names::{alias, fnv};
 use crate::traffic::translate::shape::present;
 use crate::traffic::translate::{logprobs, proof};
 use memchr::memmem;
+
+/// What an answer ends with.
+const REASON: &str = "candidates[].finishReason";
 
 /// Where events go.
 type Tell<'t> = &'t mut dyn FnMut(Event<'_>);
@@ -102,14 +106,14 @@ impl Reader {
             self.part_of(answer, tell)?;
         }
         for other in only.iter().flat_map(|answer| others(*answer)) {
-            self.end_candidate(tell).map_err(|_| unreadable())?;
+            self.end_candidate(tell).map_err(|_| lacks(REASON))?;
             tell(Event::Another);
             (self.stop, self.called, self.grounding) = (None, false, Grounding::default());
             if let Some(broken) = self.candidate(other, tell)? {
                 return Err(unfinished(broken));
             }
         }
-        self.done(tell).map_err(|_| unreadable())
+        self.done(tell).map_err(|_| lacks(REASON))
     }
 
     fn part_of(&mut self, answer: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
@@ -236,7 +240,8 @@ impl Reader {
     /// A call comes whole, and its signature goes with its id.
     fn call(&mut self, call: Item<'_>, signature: Option<&Quoted<'_>>, tell: Tell<'_>) -> Result<(), Fault> {
         self.close(tell);
-        let name = call.text_at("name").filter(|name| !name.is_empty()).ok_or_else(unreadable)?;
+        let name = call.text_at("name").filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| lacks("functionCall.name"))?;
         let given = call.text_at("id").filter(|id| !id.is_empty());
         let signature = signature.map(Quoted::unescaped);
         let answer = self.name.as_deref().unwrap_or_default();
@@ -410,8 +415,4 @@ pub fn retry_after_ms(body: Item<'_>) -> Option<u64> {
 /// Whether the quota of a day is used up: it does not help to wait a little.
 fn is_daily(error: Item<'_>) -> bool {
     memmem::find(error.raw(), b"PerDay").is_some()
-}
-
-fn unreadable() -> Fault {
-    FaultKind::UpstreamUnreadable.into()
 }

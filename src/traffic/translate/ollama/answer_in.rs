@@ -3,11 +3,12 @@
 //! Each line is an answer of which texts and calls are what is new; the last one says that it is, and has the counts. A
 //! whole answer is a last line that has everything.
 
-use crate::base::fault::{Fault, FaultKind};
+use crate::base::fault::Fault;
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted, escape_bytes};
 use crate::traffic::translate::event::{Block, Event, Failure, FailureKind, Stop};
 use crate::traffic::translate::logprobs;
+use crate::traffic::translate::misread::lacks;
 use crate::traffic::translate::names::fnv;
 use crate::traffic::translate::shape::present;
 
@@ -70,12 +71,18 @@ impl Reader {
     pub fn whole(&mut self, answer: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         self.event(answer, tell)?;
         let failed = present(answer.get("error")).is_some();
-        if self.ended || failed { Ok(()) } else { Err(unreadable()) }
+        if self.ended || failed { Ok(()) } else { Err(lacks("done")) }
     }
 
     fn start(&mut self, line: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         if self.id.is_none() {
-            let model = line.text_at("model").ok_or_else(unreadable)?;
+            let model = line.text_at("model");
+            if model.is_none()
+                && !["message", "response"].iter().any(|said| present(line.get(said)).is_some())
+            {
+                return Err(lacks("model"));
+            }
+            let model = model.unwrap_or_default();
             let id = format!("{:016x}", fnv(line.raw()));
             tell(Event::Start { id: Quoted::of(&id), model });
             self.id = Some(id);
@@ -96,8 +103,9 @@ impl Reader {
     /// A call comes whole. Older servers give it no id, and a client needs one to answer to.
     fn call(&mut self, call: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         self.close(tell);
-        let function = call.get("function").ok_or_else(unreadable)?;
-        let name = function.text_at("name").filter(|name| !name.is_empty()).ok_or_else(unreadable)?;
+        let function = call.get("function").ok_or_else(|| lacks("tool_calls[].function"))?;
+        let name = function.text_at("name").filter(|name| !name.is_empty());
+        let name = name.ok_or_else(|| lacks("tool_calls[].function.name"))?;
         let given = call.text_at("id").filter(|id| !id.is_empty());
         let answer = self.id.as_deref().unwrap_or_default();
         let id = given.unwrap_or_else(|| Quoted::of(&format!("call_{answer}_{}", self.calls)));
@@ -152,8 +160,4 @@ pub fn failure(body: Item<'_>) -> Failure<'_> {
     let error = body.get("error");
     let message = error.and_then(|error| error.text().or_else(|| error.text_at("message")));
     Failure { kind: FailureKind::Server, message: message.unwrap_or_default(), code: None, retry_ms: None }
-}
-
-fn unreadable() -> Fault {
-    FaultKind::UpstreamUnreadable.into()
 }

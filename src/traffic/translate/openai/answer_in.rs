@@ -5,6 +5,7 @@ use super::{counts, details};
 use crate::base::fault::{Fault, FaultKind};
 use crate::traffic::dialect::json::{Item, Quoted};
 use crate::traffic::translate::event::{Block, Citation, Event, Failure, FailureKind, Stop};
+use crate::traffic::translate::misread::lacks;
 use crate::traffic::translate::shape::present;
 use crate::traffic::translate::{failure, logprobs, media};
 
@@ -84,7 +85,7 @@ impl Reader {
             return Ok(());
         }
         if let Some(choice) = first_choice(&members) {
-            self.start(chunk, tell)?;
+            self.start(chunk, choice, "delta", tell)?;
             logprobs(choice, tell);
             if let Some(delta) = choice.get("delta") {
                 self.said(delta, tell)?;
@@ -164,8 +165,8 @@ impl Reader {
         if self.failed(&members, tell) {
             return Ok(());
         }
-        let choice = first_choice(&members).ok_or_else(unreadable)?;
-        self.start(answer, tell)?;
+        let choice = first_choice(&members).ok_or_else(|| lacks("choices"))?;
+        self.start(answer, choice, "message", tell)?;
         self.choice(choice, tell)?;
         self.list(&members);
         for other in others(&members) {
@@ -186,19 +187,24 @@ impl Reader {
             Some(message) => self.said(message, tell)?,
             // What was filtered before it said anything.
             None if present(choice.get("finish_reason")).is_some() => {}
-            None => return Err(unreadable()),
+            None => return Err(lacks("choices[].message")),
         }
         self.finish(choice);
         self.stop.get_or_insert(Stop::End);
         Ok(())
     }
 
-    fn start(&mut self, chunk: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-        if !std::mem::replace(&mut self.started, true) {
-            let id = chunk.text_at("id").unwrap_or_default();
-            let model = chunk.text_at("model").ok_or_else(unreadable)?;
-            tell(Event::Start { id, model });
+    /// Some servers name neither the answer nor its model. One that says nothing in this member either is none.
+    fn start(&mut self, chunk: Item<'_>, choice: Item<'_>, said: &str, tell: Tell<'_>) -> Result<(), Fault> {
+        if std::mem::replace(&mut self.started, true) {
+            return Ok(());
         }
+        let model = match chunk.text_at("model") {
+            Some(model) => model,
+            None if choice.get(said).is_some_and(|said| said.members().next().is_some()) => Quoted::default(),
+            None => return Err(lacks("model")),
+        };
+        tell(Event::Start { id: chunk.text_at("id").unwrap_or_default(), model });
         Ok(())
     }
 
@@ -403,8 +409,4 @@ fn usage(members: &Members<'_>, tell: Tell<'_>) {
     if let Some(counts) = members.usage.and_then(counts::read) {
         tell(Event::Usage(counts));
     }
-}
-
-fn unreadable() -> Fault {
-    FaultKind::UpstreamUnreadable.into()
 }

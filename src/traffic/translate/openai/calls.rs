@@ -7,11 +7,12 @@
 //! what waits is bounded.
 
 use super::answer_in::Tell;
-use crate::base::fault::{Fault, FaultKind};
+use crate::base::fault::Fault;
 use crate::base::limits::HELD_CALL_BYTES;
 use crate::traffic::dialect::json::{Item, Quoted};
 use crate::traffic::translate::arguments;
 use crate::traffic::translate::event::{Block, Event};
+use crate::traffic::translate::misread::odd;
 use std::collections::VecDeque;
 
 /// Most calls that may wait at a time.
@@ -85,7 +86,9 @@ impl Calls {
             // Blanks behind a call that was closed, or one that has no name because it is none.
             (None, None) if piece.is_blank() => return Ok(()),
             // More of a call that was closed, or that nobody began.
-            (None, None) => return Err(FaultKind::UpstreamUnreadable.into()),
+            (None, None) => {
+                return Err(odd("`tool_calls` goes on with a call that was closed, or has no name"));
+            }
         };
         self.piece(place, &piece, tell)
     }
@@ -109,7 +112,7 @@ impl Calls {
         }
         self.unfinished.push_back(call);
         if self.unfinished.len() > CALLS {
-            return Err(FaultKind::UpstreamUnreadable.into());
+            return Err(odd("`tool_calls` has too many calls open at once"));
         }
         Ok(self.unfinished.len() - 1)
     }
@@ -129,7 +132,7 @@ impl Calls {
         call.waiting.extend_from_slice(piece.as_written());
         self.held += piece.as_written().len();
         if self.held > HELD_CALL_BYTES {
-            return Err(FaultKind::UpstreamUnreadable.into());
+            return Err(odd("`tool_calls` mixes calls that are too large for that"));
         }
         while self.unfinished.len() > 1 && self.unfinished[0].source.is_whole() {
             self.close_first(tell);

@@ -4,10 +4,11 @@
 //! on, and the item's end where no pieces came.
 
 use super::spaces;
-use crate::base::fault::{Fault, FaultKind};
+use crate::base::fault::Fault;
 use crate::contract::record::Usage;
 use crate::traffic::dialect::json::{Item, Quoted};
 use crate::traffic::translate::event::{Block, Citation, Event, Stop};
+use crate::traffic::translate::misread::{lacks, misplaced, odd};
 use crate::traffic::translate::shape::present;
 use crate::traffic::translate::{failure, logprobs, proof};
 
@@ -62,21 +63,22 @@ impl Reader {
     pub fn event(&mut self, data: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         let Some(kind) = data.text_at("type") else {
             // Before it streams, a server may report an error as other endpoints do.
-            let error = present(data.get("error")).ok_or_else(unreadable)?;
+            let error = present(data.get("error")).ok_or_else(|| lacks("type"))?;
             self.fail(error, tell);
             return Ok(());
         };
         match &*kind.unescaped() {
             b"response.created" | b"response.in_progress" | b"response.queued" => {
-                self.start(data.get("response").ok_or_else(unreadable)?, tell)
+                self.start(response_of(data)?, tell);
+                Ok(())
             }
             b"error" => {
                 self.fail(present(data.get("error")).unwrap_or(data), tell);
                 Ok(())
             }
             b"response.completed" | b"response.incomplete" | b"response.failed" => {
-                let response = data.get("response").ok_or_else(unreadable)?;
-                self.start(response, tell)?;
+                let response = response_of(data)?;
+                self.start(response, tell);
                 self.end(response, tell)
             }
             kind => self.running(kind, data, tell),
@@ -120,20 +122,24 @@ impl Reader {
             self.fail(error, tell);
             return Ok(());
         }
-        self.start(response, tell)?;
-        for item in response.get("output").ok_or_else(unreadable)?.elements() {
+        // Some servers name neither the response nor its model; what does not even say that it is one is none.
+        if !response.text_at("object").is_some_and(|object| object.is("response")) {
+            for name in ["id", "model"] {
+                response.text_at(name).ok_or_else(|| lacks(name))?;
+            }
+        }
+        self.start(response, tell);
+        for item in response.get("output").ok_or_else(|| lacks("output"))?.elements() {
             self.item(item, tell)?;
         }
         self.end(response, tell)
     }
 
-    fn start(&mut self, response: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
+    fn start(&mut self, response: Item<'_>, tell: Tell<'_>) {
         if !std::mem::replace(&mut self.started, true) {
-            let id = response.text_at("id").ok_or_else(unreadable)?;
-            let model = response.text_at("model").ok_or_else(unreadable)?;
-            tell(Event::Start { id, model });
+            let text = |name| response.text_at(name).unwrap_or_default();
+            tell(Event::Start { id: text("id"), model: text("model") });
         }
-        Ok(())
     }
 
     fn fail(&mut self, error: Item<'_>, tell: Tell<'_>) {
@@ -146,7 +152,7 @@ impl Reader {
         if let Some(usage) = usage(response) {
             tell(Event::Usage(usage));
         }
-        let status = response.text_at("status").ok_or_else(unreadable)?;
+        let status = response.text_at("status").ok_or_else(|| lacks("status"))?;
         let reason = match &*status.unescaped() {
             b"completed" if self.called => Stop::Tools,
             b"completed" if self.declined => Stop::Declined,
@@ -162,7 +168,7 @@ impl Reader {
                 return Ok(());
             }
             // An answer in the background, which nobody asked for.
-            _ => return Err(unreadable()),
+            _ => return Err(odd("`status` is none of an end")),
         };
         tell(Event::Stop { reason, sequence: None });
         self.ended = true;
@@ -172,7 +178,7 @@ impl Reader {
 
     /// An item begins. Only calls say then all that their beginning needs.
     fn added(&mut self, data: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-        let item = data.get("item").ok_or_else(unreadable)?;
+        let item = data.get("item").ok_or_else(|| lacks("item"))?;
         if kind(item)?.is("function_call") {
             self.turn_to(data, tell)?;
             self.call(item, tell)?;
@@ -183,7 +189,7 @@ impl Reader {
 
     /// An item is whole: what of it was not told in pieces is told now.
     fn done(&mut self, data: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
-        let item = data.get("item").ok_or_else(unreadable)?;
+        let item = data.get("item").ok_or_else(|| lacks("item"))?;
         if let Some(at) = self.left.iter().position(|left| Some(*left) == place(data)) {
             self.left.swap_remove(at);
             return Ok(());
@@ -246,8 +252,8 @@ impl Reader {
 
     fn call(&mut self, item: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         self.close(tell);
-        let id = item.text_at("call_id").ok_or_else(unreadable)?;
-        let name = item.text_at("name").ok_or_else(unreadable)?;
+        let id = item.text_at("call_id").ok_or_else(|| lacks("call_id"))?;
+        let name = item.text_at("name").ok_or_else(|| lacks("name"))?;
         let name = spaces::joined(item.text_at("namespace").as_ref(), name);
         (self.open, self.called) = (Open::Call, true);
         tell(Event::Open(Block::Call { id, name }));
@@ -273,7 +279,7 @@ impl Reader {
         self.turn_to(data, tell)?;
         logprobs(data, tell);
         if open == Open::Call && self.open != Open::Call {
-            return Err(unreadable());
+            return Err(misplaced("response.function_call_arguments.delta"));
         }
         self.item = place(data);
         self.say(open, piece, tell);
@@ -315,11 +321,11 @@ impl Reader {
     fn turn_to(&mut self, data: Item<'_>, tell: Tell<'_>) -> Result<(), Fault> {
         let place = place(data);
         if self.left.iter().any(|left| Some(*left) == place) {
-            return Err(unreadable());
+            return Err(odd("an item goes on that was left"));
         }
         let Some(item) = self.item.filter(|item| Some(*item) != place) else { return Ok(()) };
         if self.open == Open::Call || self.left.len() >= LEFT {
-            return Err(unreadable());
+            return Err(odd("items are left before their end"));
         }
         self.left.push(item);
         self.close(tell);
@@ -393,10 +399,10 @@ fn usage(response: Item<'_>) -> Option<Usage> {
     })
 }
 
-fn kind(item: Item<'_>) -> Result<Quoted<'_>, Fault> {
-    item.text_at("type").ok_or_else(unreadable)
+fn response_of(data: Item<'_>) -> Result<Item<'_>, Fault> {
+    data.get("response").filter(Item::is_object).ok_or_else(|| lacks("response"))
 }
 
-fn unreadable() -> Fault {
-    FaultKind::UpstreamUnreadable.into()
+fn kind(item: Item<'_>) -> Result<Quoted<'_>, Fault> {
+    item.text_at("type").ok_or_else(|| lacks("type"))
 }

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 fn answered(from: Speech, wanted: Wanted, answer: &str) -> Result<(Value, Translation), FaultKind> {
     let translation =
         Translation::new(from, Speech::Embeddings, Form::Whole, CREATED, true, Renamed::default());
-    let (mut translation, mut out) = (translation.of_model("em\"bed").embedding(wanted), vec![]);
+    let (mut translation, mut out) = (translation.known_as("r", "em\"bed").embedding(wanted), vec![]);
     translation.whole(answer.as_bytes(), &mut out).map_err(|fault| fault.kind)?;
     Ok((serde_json::from_slice(&out).expect("JSON"), translation))
 }
@@ -44,7 +44,7 @@ fn numbers_keep_their_digits() {
     ] {
         let translation =
             Translation::new(from, Speech::Embeddings, Form::Whole, CREATED, true, Renamed::default());
-        let (mut translation, mut out) = (translation.of_model("m").embedding(TWO), vec![]);
+        let (mut translation, mut out) = (translation.known_as("r", "m").embedding(TWO), vec![]);
         translation.whole(answer.as_bytes(), &mut out).expect("valid");
         let counted = tokens.unwrap_or_default();
         let expected = format!(
