@@ -54,7 +54,7 @@ const VARIABLE: &str = "RINGGATE_CONFIG";
 /// Where the configuration is.
 #[derive(Args)]
 struct Configuration {
-    /// The configuration, YAML; absent: the file that the variable RINGGATE_CONFIG names. `config/gateway.yaml` shows
+    /// The configuration, YAML; absent: the file that the variable `RINGGATE_CONFIG` names. `config/gateway.yaml` shows
     /// every key.
     #[arg(value_name = "FILE", conflicts_with = "config")]
     file: Option<PathBuf>,

@@ -1,7 +1,7 @@
 //! `ringgate doctor`: what this machine gives a gateway, and what to change.
 
 use crate::net::runtime::{self, Driver, Wanted};
-use crate::net::{descriptors, urgency};
+use crate::net::{calls, descriptors, urgency};
 use std::fmt::Write as _;
 use std::fs;
 
@@ -49,10 +49,15 @@ pub fn report() -> String {
     } else {
         line(format_args!("  open files            unknown: the system does not tell"));
     }
+    if let Some((call, error)) = calls::refused() {
+        line(format_args!("! system calls          {call} is refused ({error}): nothing can be served"));
+    }
     match shards_wake_first() {
         Ok(slice) => line(format_args!("  shards wake first     {slice}")),
         Err(error) => {
-            line(format_args!("! shards wake first     no: sched_setattr is refused ({error})"));
+            line(format_args!(
+                "! shards wake first     no: a thread for it, or sched_setattr, is refused ({error})"
+            ));
             line(format_args!(
                 "                        who shares a shard with large bodies waits some milliseconds more: allow the call in the seccomp profile"
             ));
@@ -67,7 +72,8 @@ pub fn report() -> String {
 
 /// What the kernel makes of a thread that asks as a shard does.
 fn shards_wake_first() -> std::io::Result<String> {
-    let asked = std::thread::spawn(|| urgency::wake_first().map(|()| urgency::slice_ns())).join();
+    let asks = || urgency::wake_first().map(|()| urgency::slice_ns());
+    let asked = std::thread::Builder::new().spawn(asks)?.join();
     Ok(match asked.unwrap_or_else(|_| Err(std::io::ErrorKind::Other.into()))? {
         Some(slice) => format!("yes, slices of {} us", slice / 1000),
         None => "as the kernel likes: it has no slices of a thread's own (Linux 6.12)".to_owned(),

@@ -10,7 +10,7 @@ use crate::control::reload::Reloader;
 use crate::control::schema::json_schema;
 use crate::logcore;
 use crate::net::runtime::{self, Driver, Wanted};
-use crate::net::{descriptors, listen};
+use crate::net::{calls, descriptors, listen};
 use crate::traffic::exchange::shard::OnOverflow;
 use anyhow::{Context, Result, anyhow, bail};
 use std::io::ErrorKind;
@@ -37,6 +37,9 @@ const LINGERS: Duration = Duration::from_secs(1);
 /// What keeps it from starting. Complaints about the configuration are printed, and give exit code 1.
 pub fn serve(path: Option<&Path>, take_over: bool) -> Result<ExitCode> {
     quiet_panics();
+    if let Some((call, error)) = calls::refused() {
+        bail!("the system refuses {call} ({error}): allow it in the seccomp profile");
+    }
     let runtime =
         supervise::runtime().context("the main thread's event loop (epoll, eventfd, socketpair)")?;
     let mut signals = runtime.block_on(async { Signals::new() }).context("signals")?;

@@ -10,6 +10,7 @@
 
 pub mod ahead;
 pub mod berth;
+pub mod calls;
 pub mod certificates;
 pub mod connect;
 pub mod deadline;

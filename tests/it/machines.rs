@@ -75,6 +75,9 @@ fn what_is_needed_is_named() {
         (libc::SYS_eventfd2, "eventfd"),
         (libc::SYS_socketpair, "socketpair"),
         (libc::SYS_clone3, "no more threads"),
+        #[cfg(target_arch = "x86_64")]
+        (libc::SYS_epoll_wait, "the system refuses epoll_wait"),
+        (libc::SYS_sendto, "the system refuses sendto"),
     ] {
         let dir = dir_of(&setup);
         let mut command = Command::new(env!("CARGO_BIN_EXE_ringgate"));
@@ -82,6 +85,26 @@ fn what_is_needed_is_named() {
         let ended = command.output().expect("the binary runs");
         let told = String::from_utf8_lossy(&ended.stderr);
         assert!(ended.status.code() == Some(1) && told.contains(name), "{told}");
+    }
+}
+
+/// `ringgate doctor` tells what it is for, of a machine that forbids much, too.
+#[test]
+fn doctors_speak_of_what_is_forbidden() {
+    for (call, told) in [
+        (libc::SYS_clone3, "! shards wake first     no: "),
+        (libc::SYS_sendto, "! system calls          sendto is refused"),
+        (libc::SYS_io_uring_setup, "! I/O driver            epoll"),
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_ringgate"));
+        deny(command.arg("doctor"), call);
+        let ended = command.output().expect("the binary runs");
+        let (said, panicked) =
+            (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
+        assert!(
+            ended.status.code() == Some(0) && said.contains(told) && said.contains("iowait"),
+            "{said}{panicked}"
+        );
     }
 }
 

@@ -63,19 +63,22 @@ pub fn overloaded(answer: &Answer) {
     assert_eq!((&error["message"], &error["ringgate"]["blame"]), (&"Overloaded".into(), &"upstream".into()));
 }
 
-/// An answer that is not what its provider's format says is refused, and no part of it is passed on.
+/// An answer that is not what its provider's format says is refused, and no part of it is passed on. What is wrong with it
+/// the client is told, and the record says.
 #[test]
 fn unreadable_answers_are_refused() {
-    for (content_type, body) in [
-        ("application/json", "{\"id\":1}"),
-        ("application/json", "<html>"),
-        ("text/html", "{}"),
-        ("text/event-stream", "data: nonsense\n\n"),
+    for (content_type, body, named) in [
+        ("application/json", "{\"id\":1}", "`choices`"),
+        ("application/json", "<html>", "invalid JSON at byte 0"),
+        ("text/html", "{}", "`choices`"),
+        ("text/event-stream", "data: nonsense\n\n", "invalid JSON at byte 1"),
     ] {
         let upstream = Scripted::always(answered(content_type, body));
         let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
         let answer = gateway.client().ask(&ask(CHAT, "c/x", ""));
-        answer.refused(502, "upstream_unreadable");
+        let message = answer.refused(502, "upstream_unreadable");
+        assert!(message.contains(named), "{named}: {message}");
+        assert_eq!(gateway.record(answer.id())["detail"], message);
     }
 }
 
