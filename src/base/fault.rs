@@ -191,4 +191,14 @@ mod tests {
             assert_eq!(FaultKind::from_number(i as u8), Some(*kind));
         }
     }
+
+    /// Whoever looks a code up in the README finds it, with its status.
+    #[test]
+    fn every_code_is_told() {
+        let readme = include_str!("../../README.md");
+        for row in FaultKind::ALL.iter().map(|kind| kind.row()) {
+            let told = format!("`{}` {}", row.code, row.status);
+            assert!(readme.contains(&told), "{told}");
+        }
+    }
 }

@@ -68,9 +68,9 @@ pub fn overloaded(answer: &Answer) {
 #[test]
 fn unreadable_answers_are_refused() {
     for (content_type, body, named) in [
-        ("application/json", "{\"id\":1}", "`choices`"),
+        ("application/json", "{\"id\":1}", "`id`"),
         ("application/json", "<html>", "invalid JSON at byte 0"),
-        ("text/html", "{}", "`choices`"),
+        ("text/html", "{}", "`id`"),
         ("text/event-stream", "data: nonsense\n\n", "invalid JSON at byte 1"),
     ] {
         let upstream = Scripted::always(answered(content_type, body));
