@@ -120,7 +120,9 @@ fn refusals_say_which() {
     on_both_drivers(|io| {
         let (upstream, gateway) = stage(io);
         let body = r#"{"model":"fast","models":["maker/small","strange/one"]}"#;
-        let message = ask(&gateway, KEY, CHAT, body).refused(403, "model_not_granted");
+        let answer = ask(&gateway, KEY, CHAT, body);
+        let message = answer.refused(403, "model_not_granted");
+        assert!(answer.json()["error"]["param"].is_null(), "it is not `model` that is at fault");
         assert!(message.contains("`strange/one`") && message.contains("beside `model`"), "{message}");
         let many: Vec<String> = (0..17).map(|i| format!("\"maker/{i}\"")).collect();
         let body = format!(r#"{{"model":"fast","models":[{}]}}"#, many.join(","));

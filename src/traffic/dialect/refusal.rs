@@ -164,10 +164,8 @@ const fn anthropic_type(status: u16) -> &'static str {
 /// The request's member that is at fault, if one is.
 fn param(fault: &Fault) -> Option<&str> {
     use FaultKind as F;
-    let of_model = matches!(
-        fault.kind,
-        F::MissingModel | F::InvalidModel | F::ModelNotFound | F::ModelNotGranted | F::FormatUnspoken
-    );
+    let of_model =
+        matches!(fault.kind, F::MissingModel | F::InvalidModel | F::ModelNotFound | F::FormatUnspoken);
     fault.param().or(of_model.then_some("model"))
 }
 

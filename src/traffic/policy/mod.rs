@@ -64,7 +64,7 @@ fn not_granted(asked: &str) -> Fault {
     let message = format!(
         "This API key's group may not use the model `{name}`. `GET /v1/models` lists what it may use."
     );
-    Fault::told(FaultKind::ModelNotGranted, message)
+    Fault::told(FaultKind::ModelNotGranted, message).about("model")
 }
 
 /// What is said of a name that is not in the catalog, or that the caller is not to know of.
