@@ -71,7 +71,7 @@ fn unreadable_answers_are_refused() {
         ("application/json", "{\"id\":1}", "`id`"),
         ("application/json", "<html>", "invalid JSON at byte 0"),
         ("text/html", "{}", "`id`"),
-        ("text/event-stream", "data: nonsense\n\n", "invalid JSON at byte 1"),
+        ("text/event-stream", "data: nonsense\n\n", "invalid JSON at byte 0"),
     ] {
         let upstream = Scripted::always(answered(content_type, body));
         let gateway = Gateway::start(&setup(Io::Auto, upstream.address));
