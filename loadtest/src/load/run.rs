@@ -6,7 +6,7 @@ use anyhow::ensure;
 
 use super::args::RunArgs;
 use super::engine::{Beat, Ends, Load, Session, Watch, is_interrupted, need_descriptors, on_event_loop};
-use super::measure::{Intervals, Process, Recorder, Steal};
+use super::measure::{CpuTimes, Intervals, Process, Recorder, Steal};
 use super::report::{Collector, Output, Report, Step, Subject};
 use super::scenario::{Plan, Ramp, Scenario, Shape};
 use crate::sys;
@@ -228,7 +228,7 @@ pub async fn measure_settled(
 struct Cost {
     begun: Instant,
     process: Option<Process>,
-    cpu: Option<Duration>,
+    cpu: Option<CpuTimes>,
     own_cpu: Duration,
     steal: Steal,
 }
@@ -243,7 +243,7 @@ impl Cost {
     fn end(self, recorder: Recorder) -> anyhow::Result<Measured> {
         let own_cpu = sys::thread_cpu()?.saturating_sub(self.own_cpu);
         let after = self.process.map(Process::cpu).transpose()?;
-        let cpu = after.zip(self.cpu).map(|(after, before)| after.saturating_sub(before));
+        let cpu = after.zip(self.cpu).map(|(after, before)| after.since(&before));
         let (took, stolen) = (self.begun.elapsed(), Steal::now().since(&self.steal));
         Ok(Measured { recorder, cpu, own_cpu, took, stolen })
     }

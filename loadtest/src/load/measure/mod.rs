@@ -16,7 +16,7 @@ mod tally;
 pub use interval::{Interval, Intervals};
 pub use marks::{Ended, Marks};
 pub use probe::{Probe, Probes};
-pub use process::Process;
+pub use process::{CpuTimes, Process};
 pub use recorder::Recorder;
 pub use steal::Steal;
 pub use tally::{Tally, Times};

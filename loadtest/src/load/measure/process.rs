@@ -26,12 +26,12 @@ impl Process {
         self.pid
     }
 
-    /// CPU time of all its threads and descendants, to the nanosecond; that of descendants that are gone is lost.
-    pub fn cpu(self) -> anyhow::Result<Duration> {
+    /// CPU time of all its threads and descendants, to the nanosecond.
+    pub fn cpu(self) -> anyhow::Result<CpuTimes> {
         let own = sys::process_cpu(self.pid).context("there is no such process")?;
-        let descendants =
-            self.tree().into_iter().skip(1).filter_map(|process| sys::process_cpu(process).ok());
-        Ok(own + descendants.sum::<Duration>())
+        let descendants = self.tree().into_iter().skip(1);
+        let known = descendants.filter_map(|process| Some((process, sys::process_cpu(process).ok()?)));
+        Ok(CpuTimes(std::iter::once((self.pid, own)).chain(known).collect()))
     }
 
     /// Memory that it and its descendants hold, in bytes; what they share is counted for each.
@@ -52,6 +52,18 @@ impl Process {
             next += 1;
         }
         tree
+    }
+}
+
+/// CPU time of each process of a tree that was there when it was read.
+pub struct CpuTimes(Vec<(u32, Duration)>);
+
+impl CpuTimes {
+    /// What was used since then, each process for itself: one that is gone takes with it what it used meanwhile, and nothing
+    /// of what the others did.
+    pub fn since(&self, earlier: &Self) -> Duration {
+        let before = |process| earlier.0.iter().find(|(known, _)| *known == process).map(|(_, used)| *used);
+        self.0.iter().map(|(process, used)| used.saturating_sub(before(*process).unwrap_or_default())).sum()
     }
 }
 
@@ -81,8 +93,25 @@ mod tests {
     #[test]
     fn reads_what_the_kernel_counts() {
         let own = Process::new(std::process::id()).expect("this process runs");
-        assert!(own.cpu().expect("time") > Duration::ZERO);
+        assert!(own.cpu().expect("time").since(&CpuTimes(vec![])) > Duration::ZERO);
         assert!(own.resident_bytes() > 100_000);
         assert!(Process::new(u32::MAX - 1).is_err());
+    }
+
+    /// What others used stays counted when one of them ends, and one that begins is counted from its beginning.
+    #[test]
+    fn processes_come_and_go() {
+        let times = |used: &[(u32, u64)]| {
+            CpuTimes(used.iter().map(|(process, ms)| (*process, Duration::from_millis(*ms))).collect())
+        };
+        let before = times(&[(1, 100), (2, 9_000)]);
+        assert_eq!(times(&[(1, 130)]).since(&before), Duration::from_millis(30), "one is gone");
+        assert_eq!(times(&[(1, 130), (3, 20)]).since(&before), Duration::from_millis(50), "one is new");
+        let again = times(&[(1, 130), (2, 5)]).since(&before);
+        assert_eq!(
+            again,
+            Duration::from_millis(30),
+            "a number that another process has by now takes nothing away"
+        );
     }
 }
