@@ -105,16 +105,11 @@ fn prepare(path: Option<PathBuf>, take_over: bool) -> Result<Start> {
     }
     let settings = compiled.settings.clone();
     let shards = shard_count(settings.shards);
-    let mut inherited = if take_over {
-        Some(Inherited::ask(*settings.listen.first().context("there is no listener")?)?)
-    } else {
-        None
-    };
+    let mut inherited = if take_over { Some(Inherited::ask(&settings.listen)?) } else { None };
     let sockets = bind_all(&settings, shards, inherited.as_mut())?;
     let admin = settings.admin.map(|address| bind_admin(address, inherited.as_mut())).transpose()?;
     let offered = copies(&sockets, admin.as_ref())?;
-    let addresses: Vec<SocketAddr> =
-        sockets.first().into_iter().flatten().filter_map(|(_, socket)| socket.local_addr().ok()).collect();
+    let addresses = addresses(&sockets);
     let reachable = compiled.origins.clone();
     let reloader = Reloader::new(source, compiled, names.clone(), origins);
     let plan = Plan {
@@ -252,7 +247,7 @@ fn bind_all(
             }
             continue;
         }
-        check_driver(&handed, settings.io)?;
+        check_driver(&handed, *address, settings.io)?;
         // Every handed socket is accepted from, and every shard has one.
         for turn in 0..handed.len().max(shards) {
             let socket = handed[turn % handed.len()].try_clone()?;
@@ -262,14 +257,21 @@ fn bind_all(
     Ok(sockets)
 }
 
+/// Where each listener listens. A shard may have several sockets of one, if its predecessor had more shards.
+fn addresses(sockets: &[Vec<(usize, TcpListener)>]) -> Vec<SocketAddr> {
+    let mut first: Vec<_> = sockets.first().into_iter().flatten().collect();
+    first.dedup_by_key(|(listener, _)| *listener);
+    first.into_iter().filter_map(|(_, socket)| socket.local_addr().ok()).collect()
+}
+
 /// Whether a socket blocks is a property that both processes share, and the two drivers need it differently.
-fn check_driver(handed: &[TcpListener], io: config::Driver) -> Result<()> {
+fn check_driver(handed: &[TcpListener], address: SocketAddr, io: config::Driver) -> Result<()> {
     let ours = runtime::probe(wanted(io))? == Driver::Epoll;
     for socket in handed {
         let theirs = rustix::fs::fcntl_getfl(socket)?.contains(rustix::fs::OFlags::NONBLOCK);
         if ours != theirs {
             bail!(
-                "the running ringgate and this one use different I/O drivers: set `io` alike, or restart instead"
+                "the running ringgate and this one use different I/O drivers, or {address} is its operator's interface: set `io` alike, or restart instead"
             );
         }
     }

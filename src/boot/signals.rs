@@ -36,6 +36,8 @@ pub struct Ends {
     interrupt: Signal,
     /// What other servers take for an order to finish what runs.
     quit: Signal,
+    /// How many came.
+    pub heard: u32,
 }
 
 impl Ends {
@@ -48,16 +50,19 @@ impl Ends {
     /// # Errors
     /// The system takes no handler.
     pub fn of([terminate, interrupt, quit]: [SignalKind; 3]) -> io::Result<Self> {
-        Ok(Self { terminate: signal(terminate)?, interrupt: signal(interrupt)?, quit: signal(quit)? })
+        let (terminate, interrupt, quit) = (signal(terminate)?, signal(interrupt)?, signal(quit)?);
+        Ok(Self { terminate, interrupt, quit, heard: 0 })
     }
 
     /// Waits for the next one; gives its name.
     pub async fn recv(&mut self) -> &'static str {
-        tokio::select! {
+        let name = tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "SIGINT",
             _ = self.quit.recv() => "SIGQUIT",
-        }
+        };
+        self.heard += 1;
+        name
     }
 }
 

@@ -28,6 +28,9 @@ use tokio::sync::{Notify, mpsc, oneshot};
 const LOOK: Duration = Duration::from_millis(10);
 /// How long names may take to resolve, and credentials to come, before serving begins without them.
 const RESOLVE: Duration = Duration::from_secs(3);
+/// How long a successor that has the sockets is waited for, and clients served, when the process is told to end: longer than one
+/// takes that lacks names and credentials ([`RESOLVE`]). No longer than half of the time for draining.
+const SUCCESSOR: Duration = Duration::from_secs(5);
 
 /// What the main thread works with.
 pub struct Parts {
@@ -153,11 +156,13 @@ async fn supervise(signals: Signals, parts: Parts, planes: &Planes) -> Result<Ex
     if let Some((Ok(address), _)) = &interface {
         eprintln!("ringgate: admin on {address}");
     }
-    let end = wait_for_end(planes, &health, &taken, &mut ends).await;
+    let patience = SUCCESSOR.min(drain_timeout / 2);
+    let succession = Succession { taken: &taken, offer: &offer, patience };
+    let (end, since) = wait_for_end(planes, &health, succession, &mut ends).await;
     // Who still asks here about a process that was succeeded asks about its successor.
     health.draining.store(end != End::Succeeded, Relaxed);
     offer.withdraw();
-    drain(planes, &health, drain_timeout, &mut ends, end).await;
+    drain(planes, &health, (since + drain_timeout, drain_timeout), &mut ends, end).await;
     admin_ended.notify_one();
     Ok(if end == End::Failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
@@ -232,47 +237,81 @@ fn note_health(planes: &Planes, health: &Health) {
     health.log_stalled.store(planes.log_link.is_stalled(), Relaxed);
 }
 
-/// Waits for a signal, a successor, or the failure of a shard or of the log core.
-async fn wait_for_end(planes: &Planes, health: &Health, taken: &Notify, ends: &mut Ends) -> End {
+/// What is known of a successor.
+struct Succession<'a> {
+    /// Told when it has taken over.
+    taken: &'a Notify,
+    offer: &'a takeover::Offer,
+    /// How long one is waited for that has said nothing yet.
+    patience: Duration,
+}
+
+/// Waits for a signal, a successor, or the failure of a shard or of the log core; gives since when the process is to end. Told
+/// to end while a successor is about to serve, it serves on until then: clients would have to wait for that one.
+async fn wait_for_end(
+    planes: &Planes,
+    health: &Health,
+    succession: Succession<'_>,
+    ends: &mut Ends,
+) -> (End, Instant) {
+    let Succession { taken, offer, patience } = succession;
     let mut look = tokio::time::interval(LOOK * 10);
+    let mut ordered: Option<(&'static str, Instant)> = None;
     loop {
         let (end, reason) = tokio::select! {
-            name = ends.recv() => (End::Ordered, name),
+            name = ends.recv() => {
+                if ordered.is_none() && offer.has_successor() {
+                    ordered = Some((name, Instant::now()));
+                    log::info("a successor is about to serve: clients are served until then", &[("reason", &name)]);
+                    continue;
+                }
+                (End::Ordered, name)
+            }
             () = taken.notified() => (End::Succeeded, "a successor has taken over"),
             _ = look.tick() => {
                 note_health(planes, health);
-                if planes.failed() {
-                    log::error("a shard has failed: the process ends", &[]);
-                    return End::Failed;
+                if has_failed(planes) {
+                    return (End::Failed, Instant::now());
                 }
-                if planes.log_core_ended() {
-                    log::error("the log core has failed, requests cannot be recorded: the process ends", &[]);
-                    return End::Failed;
+                let over = |since: &Instant| !offer.has_successor() || since.elapsed() >= patience;
+                match ordered.filter(|(_, since)| over(since)) {
+                    Some((name, _)) => (End::Ordered, name),
+                    None => continue,
                 }
-                continue;
             }
         };
         log::info("draining: no new connections, running requests finish", &[("reason", &reason)]);
-        return end;
+        return (end, ordered.map_or_else(Instant::now, |(_, since)| since));
     }
 }
 
-/// Lets the shards finish. A second signal, or the drain timeout, ends them at once. Where a successor was the reason, the first
-/// signal asks for what is done already: supervisors send it to every process that they replace.
-async fn drain(planes: &Planes, health: &Health, timeout: Duration, ends: &mut Ends, end: End) {
+/// Whether a part of the process is gone, which is told.
+fn has_failed(planes: &Planes) -> bool {
+    if planes.failed() {
+        log::error("a shard has failed: the process ends", &[]);
+    } else if planes.log_core_ended() {
+        log::error("the log core has failed, requests cannot be recorded: the process ends", &[]);
+    } else {
+        return false;
+    }
+    true
+}
+
+/// Lets the shards finish. A second signal, or the end of the time for draining, ends them at once. Where a successor was the
+/// reason, the first signal asks for what is done already: supervisors send it to every process that they replace.
+async fn drain(planes: &Planes, health: &Health, until: (Instant, Duration), ends: &mut Ends, end: End) {
     planes.order(Order::Drain);
-    let mut ordered = end != End::Succeeded;
-    let until = Instant::now() + timeout;
+    let (until, timeout) = until;
+    let enough = if end == End::Failed { ends.heard + 1 } else { 2 };
     while !planes.all(State::Ended) {
         note_health(planes, health);
+        if ends.heard >= enough {
+            log::warn("a second signal: connections are cut", &[]);
+            return;
+        }
         tokio::select! {
             () = tokio::time::sleep(LOOK) => {}
             name = ends.recv() => {
-                if ordered {
-                    log::warn("a second signal: connections are cut", &[("reason", &name)]);
-                    return;
-                }
-                ordered = true;
                 log::info("draining already; a second signal cuts connections", &[("reason", &name)]);
             }
         }
@@ -324,11 +363,14 @@ mod tests {
         let unused = [SignalKind::user_defined1(), SignalKind::user_defined2(), SignalKind::alarm()];
         let mut ends = Ends::of(unused).expect("handlers");
         let taken = Notify::new();
-        let mut ended = Box::pin(wait_for_end(&planes, &health, &taken, &mut ends));
+        let address = "127.0.0.1:1".parse().expect("an address");
+        let offer = takeover::offer(address, takeover::Sockets::default(), || {}).expect("a thread");
+        let succession = Succession { taken: &taken, offer: &offer, patience: Duration::ZERO };
+        let mut ended = Box::pin(wait_for_end(&planes, &health, succession, &mut ends));
         assert!(tokio::time::timeout(LOOK * 30, &mut ended).await.is_err(), "while it runs, all is well");
         let last = Command::Metrics(Box::new(|_| std::panic::panic_any("the log core fails")));
         planes.log.send(last).expect("it runs");
-        let end = tokio::time::timeout(Duration::from_secs(20), ended).await.expect("it is noticed");
+        let (end, _) = tokio::time::timeout(Duration::from_secs(20), ended).await.expect("it is noticed");
         assert_eq!(end, End::Failed);
         assert!(health.alive().is_err());
         planes.join();

@@ -7,7 +7,7 @@
 //!
 //! Invariant: sockets go to processes of the same user only; until a successor has said that it serves, the old
 //! process goes on as if nothing had happened. One that ends by itself offers nothing any more: what is offered is open,
-//! and clients would wait before it in vain.
+//! and clients would wait before it in vain. Whoever has sockets already is waited for a little (`supervise`).
 
 use crate::net::listen;
 use anyhow::{Context, Result, bail};
@@ -24,6 +24,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr as UnixAddress, UnixListener, UnixStream};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -47,13 +48,20 @@ pub struct Inherited {
 }
 
 impl Inherited {
-    /// Asks the process that listens on `first` for its sockets.
+    /// Asks the process whose first address is one of these for its sockets: addresses may have been added before that, or
+    /// stand in another order.
     ///
     /// # Errors
     /// Nobody offers them, or the offer was broken off.
-    pub fn ask(first: SocketAddr) -> Result<Self> {
-        let line = UnixStream::connect_addr(&address(first)?)
-            .with_context(|| format!("no running ringgate of this user offers the sockets of {first}"))?;
+    pub fn ask(addresses: &[SocketAddr]) -> Result<Self> {
+        let first = addresses.first().context("there is no listener")?;
+        let lines =
+            addresses.iter().filter_map(|known| UnixStream::connect_addr(&address(*known).ok()?).ok());
+        let nobody = || {
+            let known: Vec<_> = addresses.iter().map(ToString::to_string).collect();
+            format!("no running ringgate of this user has {} for its first address", known.join(" or "))
+        };
+        let line = { lines }.next().with_context(nobody)?;
         if sockopt::socket_peercred(&line)?.uid != rustix::process::getuid() {
             bail!("the process that offers the sockets of {first} belongs to another user");
         }
@@ -78,34 +86,36 @@ impl Inherited {
     }
 
     /// Tells the predecessor that its sockets are served here now, and waits until it knows. One that has ended meanwhile, or is
-    /// about to, need not.
+    /// about to, need not. Those that nobody took have nobody to serve them once it has closed them: who would connect there is
+    /// not heard any more, so that nobody is who is reset then.
     ///
     /// # Errors
     /// It serves on, and waits for no successor.
     pub fn ready(mut self) -> Result<()> {
         match self.line.write_all(READY) {
-            Err(error) if self.has_predecessor() => return Err(error.into()),
+            Err(error) if peer_stays(&self.line, HEARS) => return Err(error.into()),
             Err(_) | Ok(()) => {}
         }
         self.line.set_read_timeout(Some(HEARS))?;
         // It hangs up; if it does not, it has something else to do than to close sockets.
         drop(self.line.read(&mut [0]));
+        ignore_newcomers(&self.sockets);
         Ok(())
     }
+}
 
-    /// Whether the predecessor is there, and stays. One that ends hangs up before it is gone, and is there for its parent even
-    /// then.
-    fn has_predecessor(&self) -> bool {
-        let Ok(peer) = sockopt::socket_peercred(&self.line) else { return false };
-        match pidfd_open(peer.pid, PidfdFlags::empty()) {
-            Ok(process) => {
-                let mut asked = [PollFd::new(&process, PollFlags::IN)];
-                let patience = Timespec { tv_sec: HEARS.as_secs().cast_signed(), tv_nsec: 0 };
-                poll(&mut asked, Some(&patience)) != Ok(1)
-            }
-            Err(Errno::SRCH) => false,
-            Err(_) => test_kill_process(peer.pid).is_ok(),
+/// Whether the process at the other end is there, and stays so long. One that ends hangs up before it is gone, and is there for
+/// its parent even then.
+fn peer_stays(line: &UnixStream, patience: Duration) -> bool {
+    let Ok(peer) = sockopt::socket_peercred(line) else { return false };
+    match pidfd_open(peer.pid, PidfdFlags::empty()) {
+        Ok(process) => {
+            let mut asked = [PollFd::new(&process, PollFlags::IN)];
+            let patience = Timespec { tv_sec: patience.as_secs().cast_signed(), tv_nsec: 0 };
+            poll(&mut asked, Some(&patience)) != Ok(1)
         }
+        Err(Errno::SRCH) => false,
+        Err(_) => test_kill_process(peer.pid).is_ok(),
     }
 }
 
@@ -138,17 +148,17 @@ impl Sockets {
         self.clients.is_empty()
     }
 
-    /// Lets no client connect any more, where nobody will accept from them who does not now.
-    pub fn ignore_newcomers(&self) {
-        for socket in &self.clients {
-            // Where it is not allowed, those that come in the last moment are reset.
-            drop(listen::ignore_newcomers(socket));
-        }
-    }
-
     /// Lets clients connect although a predecessor that was told to end while it was succeeded has forbidden it.
     pub fn heed_newcomers(&self) {
         self.clients.iter().for_each(listen::heed_newcomers);
+    }
+}
+
+/// Lets no client connect any more, where nobody will accept from them who does not now.
+fn ignore_newcomers(sockets: &[TcpListener]) {
+    for socket in sockets {
+        // Where it is not allowed, those that come in the last moment are reset.
+        drop(listen::ignore_newcomers(socket));
     }
 }
 
@@ -156,6 +166,8 @@ impl Sockets {
 #[derive(Clone)]
 pub struct Offer {
     sockets: Arc<Mutex<Sockets>>,
+    /// Whether a successor has them, and is about to serve.
+    has_successor: Arc<AtomicBool>,
     address: UnixAddress,
 }
 
@@ -163,13 +175,18 @@ impl Offer {
     /// Closes what is offered, if it still is: then no client may connect any more.
     pub fn withdraw(self) {
         let mut sockets = self.sockets();
-        sockets.ignore_newcomers();
+        ignore_newcomers(&sockets.clients);
         let offered = std::mem::take(&mut *sockets);
         drop(sockets);
         if !offered.is_empty() {
             // Wakes the thread, which lets go of the name. Where nobody listens there is none.
             drop(UnixStream::connect_addr(&self.address));
         }
+    }
+
+    /// Whether somebody has the sockets who has not said yet that he serves, and lives.
+    pub fn has_successor(&self) -> bool {
+        self.has_successor.load(Relaxed)
     }
 
     fn is_withdrawn(&self) -> bool {
@@ -187,7 +204,8 @@ impl Offer {
 /// # Errors
 /// The thread cannot be started.
 pub fn offer(first: SocketAddr, sockets: Sockets, taken: impl FnOnce() + Send + 'static) -> Result<Offer> {
-    let offered = Offer { sockets: Arc::new(Mutex::new(sockets)), address: address(first)? };
+    let sockets = Arc::new(Mutex::new(sockets));
+    let offered = Offer { sockets, has_successor: Arc::default(), address: address(first)? };
     let offer = offered.clone();
     let mut bound = UnixListener::bind_addr(&offered.address);
     std::thread::Builder::new().name("takeover".into()).spawn(move || {
@@ -211,6 +229,7 @@ pub fn offer(first: SocketAddr, sockets: Sockets, taken: impl FnOnce() + Send + 
                 taken();
                 return;
             }
+            offer.has_successor.store(false, Relaxed);
         }
     })?;
     Ok(offered)
@@ -222,10 +241,14 @@ fn hand_over(mut line: &UnixStream, offer: &Offer) -> Result<()> {
         bail!("another user asks");
     }
     send(line, &offer.sockets())?;
+    offer.has_successor.store(true, Relaxed);
     line.set_read_timeout(Some(PATIENCE))?;
     let mut answer = [0; READY.len()];
     line.read_exact(&mut answer)?;
-    if answer == READY { Ok(()) } else { bail!("the successor did not start") }
+    if answer != READY || !peer_stays(line, Duration::ZERO) {
+        bail!("the successor did not start, or died as soon as it had");
+    }
+    Ok(())
 }
 
 fn send(line: &UnixStream, sockets: &Sockets) -> Result<()> {
@@ -263,7 +286,7 @@ mod tests {
         let offered = offer(first, offered_for(socket), move || taken.send(()).expect("the test waits"));
         let ask = || loop {
             // The offer's thread may not have come to its socket yet.
-            match Inherited::ask(first) {
+            match Inherited::ask(&[first]) {
                 Ok(inherited) => break inherited,
                 Err(_) => std::thread::yield_now(),
             }
@@ -296,6 +319,37 @@ mod tests {
         assert!(TcpStream::connect(first).is_ok(), "it is open as long as it is offered");
         offered.withdraw();
         assert!(TcpStream::connect(first).is_err());
-        assert!(Inherited::ask(first).is_err());
+        assert!(Inherited::ask(&[first]).is_err());
+    }
+
+    /// It is found by any of its successor's addresses, hands over what that does not know, too, and those are closed to
+    /// newcomers once both serve. While a successor has said nothing yet, it is known to be there.
+    #[test]
+    fn what_nobody_takes_is_closed() {
+        let sockets = [(); 100].map(|()| TcpListener::bind("127.0.0.1:0").expect("a free port"));
+        let at = |index: usize| sockets[index].local_addr().expect("bound");
+        let copies = sockets.iter().map(|socket| socket.try_clone().expect("a descriptor")).collect();
+        let (first, last, (taken, told)) = (at(0), at(99), channel());
+        let offered = Sockets { clients: copies, admin: None };
+        let offered =
+            offer(first, offered, move || taken.send(()).expect("the test waits")).expect("a thread");
+        let unknown = "127.0.0.1:1".parse().expect("an address");
+        let mut inherited = loop {
+            match Inherited::ask(&[unknown, first]) {
+                Ok(inherited) => break inherited,
+                Err(_) => std::thread::yield_now(),
+            }
+        };
+        assert_eq!(inherited.sockets.len(), 100);
+        while !offered.has_successor() {
+            std::thread::yield_now();
+        }
+        assert_eq!(inherited.take(first).len(), 1);
+        inherited.ready().expect("the offer waits");
+        told.recv().expect("taken over");
+        assert!(TcpStream::connect(first).is_ok());
+        let limit = Duration::from_millis(300);
+        let refused = TcpStream::connect_timeout(&last, limit).expect_err("nobody is heard");
+        assert_eq!(refused.kind(), std::io::ErrorKind::TimedOut);
     }
 }
