@@ -166,7 +166,10 @@ impl Reloader {
     fn publish(&mut self, compiled: Compiled) -> Published {
         let Compiled { settings, mut snapshot, warnings, origins, passes, files } = compiled;
         let version = snapshot.version;
-        snapshot.listeners = carry_over(snapshot.listeners, &self.published.load().listeners);
+        let open = self.published.load_full();
+        snapshot.listeners = carry_over(snapshot.listeners, &open.listeners);
+        tell_of_tls(&open.listeners, &snapshot.listeners);
+        drop(open);
         self.retired.push(self.published.swap(Arc::new(snapshot)));
         self.sweep();
         self.resolve.send_replace(origins.into());
@@ -205,6 +208,18 @@ fn carry_over(configured: Vec<Listener>, open: &[Listener]) -> Vec<Listener> {
             successor(open).unwrap_or_else(|| Listener { address: open.address, tls: open.tls.clone() })
         })
         .collect()
+}
+
+/// Names the listeners that begin, or cease, to speak TLS: whoever connects from now on has to know.
+fn tell_of_tls(before: &[Listener], now: &[Listener]) {
+    for (before, now) in before.iter().zip(now) {
+        let words = match (&before.tls, &now.tls) {
+            (None, Some(_)) => "new connections to a listener speak TLS from now on",
+            (Some(_), None) => "new connections to a listener speak no TLS any more",
+            (Some(_), Some(_)) | (None, None) => continue,
+        };
+        log::warn(words, &[("listen", &now.address)]);
+    }
 }
 
 /// Complaints about open addresses that the new configuration would leave without keys.
