@@ -223,9 +223,7 @@ fn settle(gateway: &Gateway, how: Break, streams: Vec<Stream>, fault: &str) {
             _ if untold => fault.to_owned(),
             _ => dialect.error(text),
         };
-        // A process that is gone resets nothing any more.
-        let cut = end == End::Broken || (fault == "shutting_down" && protocol == Protocol::UntilClose);
-        if !cut || dialect.ends(text) || told != fault {
+        if end != End::Broken || dialect.ends(text) || told != fault {
             writeln!(wrong, "{protocol:?} {dialect:?} {model}: {end:?}, {told}: {text}\n").expect("a string");
         }
     }

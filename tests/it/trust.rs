@@ -188,9 +188,14 @@ pub fn client_of(
 
 /// Asks for the list of models on a new connection; how its handshake went, or none if it was refused.
 pub fn greeted(gateway: &Gateway, config: &Arc<ClientConfig>) -> Option<HandshakeKind> {
+    greeted_at(gateway.address, config)
+}
+
+/// The same at this address.
+pub fn greeted_at(address: std::net::SocketAddr, config: &Arc<ClientConfig>) -> Option<HandshakeKind> {
     let name = ServerName::try_from("localhost").expect("a name");
     let session = ClientConnection::new(config.clone(), name).expect("a session");
-    let tcp = TcpStream::connect(gateway.address).expect("the gateway accepts connections");
+    let tcp = TcpStream::connect(address).expect("the gateway accepts connections");
     tcp.set_read_timeout(Some(PATIENCE)).expect("a timeout can be set");
     let mut tls = StreamOwned::new(session, tcp);
     let request =

@@ -74,7 +74,16 @@ impl Gateway {
 
     /// Starts a gateway with this one's configuration that takes its sockets over, and waits until it serves.
     pub fn successor(&self) -> Self {
-        Self::spawn(self.heritage(), &["--take-over"])
+        self.successor_with(|text| text)
+    }
+
+    /// The same with something changed in the configuration.
+    pub fn successor_with(&self, change: impl FnOnce(String) -> String) -> Self {
+        let dir = self.heritage();
+        let file = dir.join("gateway.yaml");
+        let text = std::fs::read_to_string(&file).expect("the configuration");
+        std::fs::write(file, change(text)).expect("a file can be written");
+        Self::spawn(dir, &["--take-over"])
     }
 
     /// A directory with this one's configuration on the very addresses that it serves.

@@ -1,5 +1,6 @@
 //! TLS that a test does not see: a plain address whose connections reach the gateway over TLS.
 
+use super::Authority;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use std::net::SocketAddr;
@@ -20,7 +21,17 @@ pub struct Tunnel {
 impl Tunnel {
     /// To `gateway`, whose certificate `root` signed, asking for this protocol.
     pub fn to(gateway: SocketAddr, root: &CertificateDer<'static>, protocol: &[u8]) -> Self {
-        let connector = TlsConnector::from(Arc::new(trusting(root, protocol)));
+        Self::showing(None, gateway, root, protocol)
+    }
+
+    /// The same with a certificate that this authority signed for the client.
+    pub fn showing(
+        clients: Option<&Authority>,
+        gateway: SocketAddr,
+        root: &CertificateDer<'static>,
+        protocol: &[u8],
+    ) -> Self {
+        let connector = TlsConnector::from(Arc::new(trusting(clients, root, protocol)));
         let (held, mut released) = channel::<()>();
         let (address, told) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
@@ -55,12 +66,16 @@ async fn carry(mut plain: TcpStream, gateway: SocketAddr, connector: TlsConnecto
     }
 }
 
-fn trusting(root: &CertificateDer<'static>, protocol: &[u8]) -> ClientConfig {
+fn trusting(clients: Option<&Authority>, root: &CertificateDer<'static>, protocol: &[u8]) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(root.clone()).expect("a good certificate");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let mut config = config.expect("versions").with_root_certificates(roots).with_no_client_auth();
+    let config = config.expect("versions").with_root_certificates(roots);
+    let mut config = match clients.map(|clients| clients.sign("client")) {
+        Some((chain, key)) => config.with_client_auth_cert(chain, key).expect("a pair"),
+        None => config.with_no_client_auth(),
+    };
     config.alpn_protocols = vec![protocol.to_vec()];
     config
 }

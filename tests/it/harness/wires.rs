@@ -50,21 +50,32 @@ pub struct Wired {
 
 impl Wired {
     pub fn start(setup: Setup) -> Self {
+        Self::trusting(None, setup)
+    }
+
+    /// One that takes only clients of this authority where it speaks TLS, as its tunnels are.
+    pub fn trusting(clients: Option<&Authority>, setup: Setup) -> Self {
         let authority = Authority::new();
         authority.sign("localhost");
         let (cert, key) = (authority.path("localhost.pem"), authority.path("localhost.key"));
-        let tls = format!("{{cert: \"{cert}\", key: \"{key}\"}}");
+        let trusted = clients.map(|clients| format!(", client_ca: \"{}\"", clients.file()));
+        let tls = format!("{{cert: \"{cert}\", key: \"{key}\"{}}}", trusted.unwrap_or_default());
         let listen = format!("[\"127.0.0.1:0\", {{address: \"127.0.0.1:0\", tls: {tls}}}]");
         let gateway = Gateway::start(&setup.with("listen", &listen));
         let secure = gateway.addresses[1];
-        let [http1, http2] =
-            [&b"http/1.1"[..], b"h2"].map(|protocol| Tunnel::to(secure, &authority.root, protocol));
+        let [http1, http2] = [&b"http/1.1"[..], b"h2"]
+            .map(|protocol| Tunnel::showing(clients, secure, &authority.root, protocol));
         Self { gateway, authority, secure, http1, http2 }
     }
 
     /// Has a successor take over; gives the predecessor.
     pub fn succeed(&mut self) -> Gateway {
-        let next = self.gateway.successor();
+        self.succeed_with(|text| text)
+    }
+
+    /// The same with something changed in the configuration.
+    pub fn succeed_with(&mut self, change: impl FnOnce(String) -> String) -> Gateway {
+        let next = self.gateway.successor_with(change);
         std::mem::replace(&mut self.gateway, next)
     }
 

@@ -1,11 +1,16 @@
 //! Reloads, take-overs and ends as clients of HTTP/2 and of TLS see them, when all goes well and when it does not.
 
+mod deaths;
 mod draining;
 mod ends;
+mod moving;
+mod mutual;
 mod races;
 mod reloading;
 mod riders;
 mod succession;
+mod switched;
+mod unbegun;
 
 use crate::credentials::{ok, server};
 use crate::harness::{Scripted, Setup};
@@ -14,7 +19,7 @@ use std::sync::{Arc, Condvar, Mutex};
 
 /// A source of credentials: the first who asks is answered, everybody after that once it is opened. Without it a gateway does
 /// not come to serve for a while.
-struct Gate {
+pub struct Gate {
     source: Scripted,
     opened: Arc<(Mutex<bool>, Condvar)>,
     asked: Arc<AtomicUsize>,
