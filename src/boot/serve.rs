@@ -18,7 +18,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::oneshot;
 
 /// What is served without a configuration.
@@ -88,7 +88,7 @@ struct Prepared {
 fn prepare(path: Option<PathBuf>, take_over: bool) -> Result<Start> {
     descriptors::raise();
     look_at_descriptors()?;
-    let quickstart = path.is_none();
+    let (quickstart, began) = (path.is_none(), SystemTime::now());
     let source = match read(path) {
         Ok(source) => source,
         Err(complaint) => return Ok(Start::Refused(refuse(&[complaint]))),
@@ -111,7 +111,7 @@ fn prepare(path: Option<PathBuf>, take_over: bool) -> Result<Start> {
     let offered = copies(&sockets, admin.as_ref())?;
     let addresses = addresses(&sockets);
     let reachable = compiled.origins.clone();
-    let reloader = Reloader::new(source, compiled, names.clone(), origins);
+    let reloader = Reloader::new(source, compiled, names.clone(), origins).since(began);
     let plan = Plan {
         shards,
         io: wanted(settings.io),

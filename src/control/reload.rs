@@ -18,7 +18,7 @@ use arc_swap::ArcSwap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::sync::{mpsc, watch};
 
 /// How often it is looked whether retired snapshots can go.
@@ -42,6 +42,8 @@ pub struct Counts {
 /// Compiles and publishes.
 pub struct Reloader {
     source: Source,
+    /// When it was read last.
+    read_at: SystemTime,
     running: Settings,
     names: Arc<Names>,
     origins: config::Origins,
@@ -62,6 +64,7 @@ impl Reloader {
         counts.published_unix.store(clock::unix_seconds(), Relaxed);
         Self {
             source,
+            read_at: SystemTime::now(),
             running: started.settings,
             names,
             origins,
@@ -73,6 +76,12 @@ impl Reloader {
             retired: Retired::default(),
             counts,
         }
+    }
+
+    /// Takes what has changed since then for a change: the configuration was read after that.
+    #[must_use]
+    pub fn since(self, read_at: SystemTime) -> Self {
+        Self { read_at, ..self }
     }
 
     /// What shards serve by.
@@ -146,6 +155,7 @@ impl Reloader {
     }
 
     fn compile(&mut self) -> Result<Compiled, Vec<Complaint>> {
+        self.read_at = SystemTime::now();
         let source = match &self.source.path {
             Some(path) => Source::read(path.clone()).map_err(|complaint| vec![complaint])?,
             None => self.source.clone(),
@@ -189,6 +199,7 @@ impl Reloader {
             let fields: log::Fields<'_> = &[("directory", &directory.display()), ("reason", &reason)];
             log::warn("changes in a directory will not be noticed", fields);
         }
+        watch.look_back(self.read_at);
     }
 }
 

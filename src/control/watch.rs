@@ -3,15 +3,18 @@
 //! Takes paths; gives requests to reload. Directories are watched, not files: editors and
 //! orchestrators replace files, and a watch would stay on the old one.
 //!
-//! Invariant: reading the configuration is never taken for a change of it.
+//! Invariant: reading the configuration is never taken for a change of it; what is changed between its reading and the watch is
+//! noticed, too.
 
 use crate::control::request::{Reason, Request};
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use std::collections::{BTreeSet, HashSet};
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -25,6 +28,7 @@ pub struct FileWatch {
     watcher: RecommendedWatcher,
     directories: BTreeSet<PathBuf>,
     interest: Arc<RwLock<HashSet<PathBuf>>>,
+    changed: Arc<Notify>,
 }
 
 impl FileWatch {
@@ -34,7 +38,7 @@ impl FileWatch {
     /// The system has no more watches.
     pub fn new(changed: Arc<Notify>) -> notify::Result<Self> {
         let interest: Arc<RwLock<HashSet<PathBuf>>> = Arc::default();
-        let known = interest.clone();
+        let (known, tell) = (interest.clone(), changed.clone());
         let watcher = notify::recommended_watcher(move |event: notify::Result<Event>| {
             let concerns_us = |event: &Event| {
                 let known = known.read().unwrap_or_else(PoisonError::into_inner);
@@ -42,10 +46,18 @@ impl FileWatch {
             };
             // An error means that events were lost.
             if event.as_ref().map_or(true, concerns_us) {
-                changed.notify_one();
+                tell.notify_one();
             }
         })?;
-        Ok(Self { watcher, directories: BTreeSet::new(), interest })
+        Ok(Self { watcher, directories: BTreeSet::new(), interest, changed })
+    }
+
+    /// Notifies of a change that the files of [`FileWatch::follow`] have seen since then: nobody watched yet.
+    pub fn look_back(&self, since: SystemTime) {
+        let known = self.interest.read().unwrap_or_else(PoisonError::into_inner);
+        if known.iter().any(|path| has_changed(path, since)) {
+            self.changed.notify_one();
+        }
     }
 
     /// Watches these files from now on, and no others. Gives the directories that cannot be watched.
@@ -73,6 +85,20 @@ impl FileWatch {
         self.directories = watched;
         failures
     }
+}
+
+/// Whether a file, or a link to it, was written or put there since then. Times to come are those of another machine's clock.
+fn has_changed(path: &Path, since: SystemTime) -> bool {
+    let moment = |at: SystemTime| {
+        let at = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+        (at.as_secs().cast_signed(), i64::from(at.subsec_nanos()))
+    };
+    let (since, now) = (moment(since), moment(SystemTime::now()));
+    let later = |data: Metadata| {
+        let changed = (data.ctime(), data.ctime_nsec());
+        changed > since && changed <= now
+    };
+    [path.symlink_metadata(), path.metadata()].into_iter().any(|data| data.is_ok_and(later))
 }
 
 /// A file's own path, and where its links lead.
@@ -168,6 +194,39 @@ mod tests {
         assert!(watch.follow(&[link]).is_empty());
         data.write("real.pem", "b");
         noticed(&changed).await;
+    }
+
+    /// What happened before the watch began is noticed when it is looked for, whatever it was; what was before that is not.
+    #[tokio::test]
+    async fn changes_of_before_are_noticed() {
+        let (links, data) = (Scratch::new(), Scratch::new());
+        let (file, other) = (data.write("gateway.yaml", "a"), data.write("other.yaml", "b"));
+        let link = links.path.join("link.yaml");
+        std::os::unix::fs::symlink(&other, &link).expect("a link");
+        // The clock of files is coarse.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let all = [file.clone(), link.clone()];
+        let changes: [&dyn Fn(); 3] = [
+            &|| drop(data.write("gateway.yaml", "c")),
+            &|| std::fs::rename(data.write("new.yaml", "d"), &file).expect("a rename"),
+            &|| drop(data.write("other.yaml", "e")),
+        ];
+        for change in changes {
+            let since = SystemTime::now();
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            let changed = Arc::new(Notify::new());
+            let mut watch = FileWatch::new(changed.clone()).expect("a watcher");
+            assert!(watch.follow(&all).is_empty());
+            watch.look_back(since);
+            assert!(timeout(QUIET / 2, changed.notified()).await.is_err(), "nothing happened");
+            drop(watch);
+            change();
+            let mut watch = FileWatch::new(changed.clone()).expect("a watcher");
+            assert!(watch.follow(&all).is_empty());
+            watch.look_back(since);
+            noticed(&changed).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// A directory that does not exist is told.

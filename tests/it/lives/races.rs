@@ -1,6 +1,7 @@
 //! Ends that race take-overs: orders to end, and processes that are killed, at every moment.
 
 use super::Gate;
+use super::reloading::shown;
 use super::riders::{Failure, Riders};
 use crate::harness::{Frames, Gateway, Io, Setup, Wire, Wired, Young, mock, on_both_drivers_at_once, until};
 use crate::lifecycle::one_request;
@@ -127,6 +128,21 @@ fn a_second_signal_waits_for_no_successor() {
             std::thread::sleep(Duration::from_millis(100));
             (race.riders.served() > before).then_some(())
         });
+    });
+}
+
+/// A certificate that is renewed while a successor starts, which has read the old one already, is taken up by it as soon as it
+/// serves.
+#[test]
+fn certificates_are_renewed_meanwhile() {
+    on_both_drivers_at_once(|io| {
+        let mut race = Waiting::begin(io);
+        let (chain, _) = race.wired.authority.sign("localhost");
+        race.gate.open();
+        assert_eq!(race.wired.gateway.wait().code(), Some(0), "{}", race.wired.gateway.stderr());
+        until("the new certificate", || (shown(&race.wired) == chain[0]).then_some(()));
+        race.riders.go_on(40);
+        assert_eq!(race.riders.stop(), []);
     });
 }
 

@@ -13,7 +13,7 @@ use rustls::{ClientConnection, StreamOwned};
 use std::net::TcpStream;
 
 /// The certificate that a client is shown now.
-fn shown(wired: &Wired) -> CertificateDer<'static> {
+pub fn shown(wired: &Wired) -> CertificateDer<'static> {
     let name = ServerName::try_from("localhost").expect("a name");
     let session = ClientConnection::new(client_of(&wired.authority, None, &TLS13), name);
     let tcp = TcpStream::connect(wired.secure).expect("the gateway accepts connections");
