@@ -78,6 +78,8 @@ impl Client {
     pub fn more(&mut self) -> Result<(), End> {
         let mut buffer = [0; 16 * 1024];
         match self.stream.read(&mut buffer) {
+            // A ring that this process had has ended: a read with a timeout is not begun anew by the kernel.
+            Err(error) if error.kind() == ErrorKind::Interrupted => Ok(()),
             Ok(0) => Err(End::Closed),
             Ok(read) => {
                 self.rest.extend_from_slice(&buffer[..read]);
