@@ -1,4 +1,4 @@
-//! A machine that becomes busier and busier: of that, nothing is reported as if it were the targets' doing. These tests stand
+//! A machine that becomes busy: of that, nothing is reported as if it were the targets' doing. These tests stand
 //! alone, since they keep the cores from all others.
 
 use std::io::{BufRead, BufReader, Read};
@@ -6,51 +6,47 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use loadtest::mock::{Mock, MockOptions, start};
 use loadtest::sys;
 
-/// As many as take nearly all of a core, and how soon one comes after the other: all in a run, and few in a slice.
+/// As many as take nearly all of a core.
 const THREADS: usize = 12;
-const EVERY: Duration = Duration::from_millis(100);
+/// When they begin: in a run of two seconds, or five, its first third is quiet, and its last is not.
+const LATER: Duration = Duration::from_millis(900);
 
-/// More and more threads that take a core from whoever is on it, for as long as this lives.
+/// Threads that take a core from whoever is on it, after a while and for as long as this lives.
 struct Noise {
     over: Arc<AtomicBool>,
-    rising: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Noise {
     fn on(cpu: usize) -> Self {
-        let over = Arc::<AtomicBool>::default();
-        let seen = Arc::clone(&over);
-        let rising = std::thread::spawn(move || {
-            let mut threads = Vec::new();
-            while !seen.load(Relaxed) {
-                if threads.len() < THREADS {
-                    let seen = Arc::clone(&seen);
-                    threads.push(std::thread::spawn(move || {
-                        sys::pin_to(cpu).expect("there is such a core");
-                        while !seen.load(Relaxed) {
-                            std::hint::spin_loop();
-                        }
-                    }));
+        let (over, begins) = (Arc::<AtomicBool>::default(), Instant::now() + LATER);
+        let noise = || {
+            let seen = Arc::clone(&over);
+            std::thread::spawn(move || {
+                sys::pin_to(cpu).expect("there is such a core");
+                while Instant::now() < begins && !seen.load(Relaxed) {
+                    std::thread::sleep(Duration::from_millis(10));
                 }
-                std::thread::sleep(EVERY);
-            }
-            for thread in threads {
-                thread.join().expect("no panic");
-            }
-        });
-        Self { over, rising: Some(rising) }
+                while !seen.load(Relaxed) {
+                    std::hint::spin_loop();
+                }
+            })
+        };
+        Self { threads: (0..THREADS).map(|_| noise()).collect(), over: over.clone() }
     }
 }
 
 impl Drop for Noise {
     fn drop(&mut self) {
         self.over.store(true, Relaxed);
-        drop(self.rising.take().map(JoinHandle::join));
+        for thread in self.threads.drain(..) {
+            drop(thread.join());
+        }
     }
 }
 
