@@ -1,23 +1,12 @@
 //! Processes that are killed in each stage of a take-over.
 
+use super::moving::{ends, streaming};
 use super::races::{WAITS, Waiting, told};
 use super::riders::Failure;
-use crate::harness::{Client, Gateway, Setup, chat, mock, on_both_drivers_at_once, stream, until};
+use crate::harness::{Gateway, Setup, chat, mock, on_both_drivers_at_once, until};
 use crate::lifecycle::one_request;
 use rustix::process::Signal;
-use std::net::{SocketAddr, TcpListener};
-
-fn streaming(address: SocketAddr, settings: &str) -> Client {
-    let mut client = Client::connect(address);
-    client.send(&stream(settings));
-    assert_eq!(client.head().0, 200);
-    client
-}
-
-#[track_caller]
-fn ends(client: &mut Client) {
-    assert_eq!(client.arrivals(10_000).last().map(|event| event.data.as_str()), Some("[DONE]"));
-}
+use std::net::TcpListener;
 
 /// A successor that has the sockets and does not serve yet takes nothing with it: no client notices, and there may be another
 /// one.

@@ -35,7 +35,8 @@ fn inherited(gateway: &Gateway) -> String {
     std::fs::read_to_string(gateway.heritage().join("gateway.yaml")).expect("the configuration")
 }
 
-fn streaming(address: SocketAddr, settings: &str) -> Client {
+/// A client whose stream has begun.
+pub fn streaming(address: SocketAddr, settings: &str) -> Client {
     let mut client = Client::connect(address);
     client.send(&stream(settings));
     assert_eq!(client.head().0, 200);
@@ -44,7 +45,7 @@ fn streaming(address: SocketAddr, settings: &str) -> Client {
 
 /// It comes to its proper end.
 #[track_caller]
-fn ends(client: &mut Client) {
+pub fn ends(client: &mut Client) {
     assert_eq!(client.arrivals(10_000).last().map(|event| event.data.as_str()), Some("[DONE]"));
 }
 
