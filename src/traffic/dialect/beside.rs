@@ -14,6 +14,9 @@ use std::ops::Range;
 /// Names that are looked at in one request at most, and places of such.
 pub const NAMES: usize = 16;
 
+/// Members of the root that hold names somewhere within.
+const HOLDERS: [&[u8]; 3] = [b"plugins", b"providerOptions", b"compound_custom"];
+
 /// A value of a body in which models are named, or may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -58,11 +61,14 @@ fn ends(member: &[u8], end: &[u8]) -> bool {
 /// Where names stand in the value of a member of the root; `model` and `tools` are not among these.
 #[inline]
 pub fn of_root(member: &[u8]) -> Option<Named> {
-    match member {
-        b"fallbacks" => Some(Named::Here),
-        b"plugins" | b"providerOptions" | b"compound_custom" => Some(Named::Within),
-        _ if is_name(member) => Some(Named::Here),
-        _ => None,
+    // Some servers' JSON libraries do not mind the case.
+    let is = |name: &[u8]| member.eq_ignore_ascii_case(name);
+    if is_name(member) || is(b"fallbacks") {
+        Some(Named::Here)
+    } else if HOLDERS.into_iter().any(is) {
+        Some(Named::Within)
+    } else {
+        None
     }
 }
 
@@ -185,10 +191,12 @@ mod tests {
 
     #[test]
     fn members() {
-        for member in ["models", "Models", "safety_model", "fallback_models", "fallbacks", "MODEL"] {
+        for member in
+            ["models", "Models", "safety_model", "fallback_models", "fallbacks", "FallBacks", "MODEL"]
+        {
             assert_eq!(of_root(member.as_bytes()), Some(Here), "{member}");
         }
-        for member in ["plugins", "providerOptions", "compound_custom"] {
+        for member in ["plugins", "Plugins", "provideroptions", "compound_custom"] {
             assert_eq!(of_root(member.as_bytes()), Some(Within), "{member}");
         }
         for member in ["messages", "mode", "modelx", "", "allowed_models", "odels"] {

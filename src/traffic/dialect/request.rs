@@ -336,14 +336,14 @@ impl Sink for Found {
                 Want::Skip
             }
             _ if self.model_alone => Want::Skip,
-            (ROOT, b"tools") => Want::Each(TOOLS),
+            (ROOT, name) if name.eq_ignore_ascii_case(b"tools") => Want::Each(TOOLS),
             (ROOT, name) => match beside::of_root(name) {
                 None => Want::Skip,
                 Some(Named::Here) => Want::Value(OTHER_MODELS),
                 Some(Named::Within) => Want::Value(HOLDS_MODELS),
             },
-            (TOOLS, b"type") => Want::Value(TOOL_KIND),
-            (TOOLS, b"parameters") => {
+            (TOOLS, name) if name.eq_ignore_ascii_case(b"type") => Want::Value(TOOL_KIND),
+            (TOOLS, name) if name.eq_ignore_ascii_case(b"parameters") => {
                 self.tools.set = true;
                 Want::Skip
             }

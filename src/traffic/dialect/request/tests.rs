@@ -63,6 +63,7 @@ fn models_beside() {
         ),
         (r#""MODELS":"a","x_model":null,"y_model":7"#, vec![(r#""a""#, Here)]),
         (r#""plugins":[{}]"#, vec![("[{}]", Within)]),
+        (r#""Tools":[{"Model":"a"}]"#, vec![(r#"[{"Model":"a"}]"#, Within)]),
         (r#""tools":[{"type":"x","model":"a"}]"#, vec![(r#"[{"type":"x","model":"a"}]"#, Within)]),
         (
             r#""tools":[{"parameters":{},"type":"x:y"},{}]"#,
